@@ -1,0 +1,23 @@
+namespace Sa2VA.Core;
+
+/// <summary>Base of every error that the engine raises on purpose. The message names the thing, the place and the remedy.</summary>
+public class Sa2VAException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    public Sa2VAException(string message, Exception? inner = null) : base(message, inner) { }
+}
+
+/// <summary>A checkpoint folder, its configuration, its tensors or its tokenizer cannot be used.</summary>
+public sealed class CheckpointException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
+/// <summary>An image, a video or a mask cannot be read or written.</summary>
+public sealed class MediaException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
+/// <summary>A prompt, a region mask or a follow-up does not fit the model or the conversation.</summary>
+public sealed class PromptException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
+/// <summary>A device cannot be used, or its memory budget does not suffice.</summary>
+public sealed class DeviceException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
+/// <summary>A graph is wired wrongly; the message names the op and the tensor.</summary>
+public sealed class GraphException(string message, Exception? inner = null) : Sa2VAException(message, inner);
