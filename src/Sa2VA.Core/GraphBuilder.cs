@@ -1,0 +1,146 @@
+namespace Sa2VA.Core;
+
+/// <summary>
+/// Records a network. Every op is an extension method in <c>Ops/</c> that checks its operands and infers the result's shape and type, so a
+/// wrong checkpoint or a wrong wiring fails here, with the op's and the tensor's name, and not while running.
+/// </summary>
+public sealed class GraphBuilder(string name, IWeightSource weights)
+{
+    private readonly List<Op> _ops = [];
+    private readonly List<Tensor> _inputs = [];
+    private readonly List<Tensor> _outputs = [];
+    private readonly List<RuntimeScalar> _scalars = [];
+    private bool _built;
+
+    /// <summary>Name for messages.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Where <see cref="Weight"/> looks names up.</summary>
+    public IWeightSource Weights { get; } = weights;
+
+    /// <summary>The weights below a name prefix; "" for all.</summary>
+    public WeightScope At(string prefix) => new(this, prefix);
+
+    /// <summary>True if the source has the tensor.</summary>
+    public bool HasWeight(string name) => Weights.TryDescribe(name, out _);
+
+    /// <summary>A stored weight; an empty <paramref name="shape"/> accepts any.</summary>
+    /// <exception cref="CheckpointException">Missing, misshapen, or no floating-point type.</exception>
+    public Weight Weight(string name, params ReadOnlySpan<int> shape)
+    {
+        if (!Weights.TryDescribe(name, out WeightInfo info))
+            throw new CheckpointException($"The checkpoint lacks tensor '{name}', which {Name} needs. `sa2va inspect` lists all that is missing.");
+        if (!info.Type.IsFloat())
+            throw new CheckpointException($"Tensor '{name}' is stored as {info.Type}; {Name} needs F32, F16 or BF16.");
+        if (shape.Length > 0 && info.Shape != new Shape(shape))
+            throw new CheckpointException($"Tensor '{name}' has shape {info.Shape}; {Name} needs {new Shape(shape)} by config.json.");
+        return new Weight(Weights, info, info.Shape, null);
+    }
+
+    /// <summary>A length that each run sets.</summary>
+    /// <param name="name">Name within this graph.</param>
+    /// <param name="max">Largest value, at least 1.</param>
+    public RuntimeScalar Scalar(string name, int max)
+    {
+        if (max < 1) throw new GraphException($"{Name}: scalar '{name}' needs a capacity of at least 1, not {max}.");
+        var scalar = new RuntimeScalar(name, max, _scalars.Count);
+        _scalars.Add(scalar);
+        return scalar;
+    }
+
+    /// <summary>A tensor that the caller binds and the plan only reads.</summary>
+    public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? rows = null) => Bound(name, type, shape, TensorKind.Input, rows);
+
+    /// <summary>A tensor that the caller binds and ops write in place.</summary>
+    public Tensor State(string name, DType type, Shape shape, RuntimeScalar? rows = null) => Bound(name, type, shape, TensorKind.State, rows);
+
+    /// <summary>A constant from computed values.</summary>
+    public Tensor Constant(string name, Shape shape, float[] values)
+    {
+        if (values.LongLength != shape.Count)
+            throw new GraphException($"{Name}: constant '{name}' {shape} got {values.LongLength} values.");
+        return new Tensor(name, DType.F32, shape, TensorKind.Constant, null) { Data = new ConstantData(values) };
+    }
+
+    /// <summary>A constant that is a stored weight, widened to F32, seen as <paramref name="shape"/> (the stored shape if absent).</summary>
+    public Tensor Constant(Weight weight, Shape? shape = null)
+    {
+        Shape s = shape ?? weight.Shape;
+        if (s.Count != weight.Shape.Count) throw new GraphException($"{Name}: weight {weight} cannot be seen as {s}.");
+        return new Tensor(weight.Name, DType.F32, s, TensorKind.Constant, null) { Data = new ConstantData(weight) };
+    }
+
+    /// <summary>Marks a tensor as a result: each run writes it into a bound buffer. Returns the tensor to bind.</summary>
+    public Tensor Output(string name, Tensor tensor)
+    {
+        // A result must own its storage: anything that is a view of something else, or is bound already, is copied.
+        bool ownsStorage = tensor.Root.Kind == TensorKind.Intermediate && tensor.Offset == 0 && tensor.IsContiguous
+            && tensor.Shape.Count == tensor.Root.Shape.Count && !_outputs.Exists(o => o.Root == tensor.Root);
+        Tensor output = ownsStorage ? tensor : this.Copy(tensor);
+        Tensor named = output.View(name, output.Shape, output.Rows, 0, output.RowStride);
+        _outputs.Add(named);
+        return named;
+    }
+
+    /// <summary>Ends recording.</summary>
+    public Graph Build()
+    {
+        if (_built) throw new GraphException($"{Name} is built already.");
+        if (_outputs.Count == 0 && !_ops.Exists(o => o.Output.Kind == TensorKind.State))
+            throw new GraphException($"{Name} has no output and writes no state.");
+        _built = true;
+        return new Graph(Name, _ops, _inputs, _outputs, _scalars);
+    }
+
+    /// <summary>Appends an op whose result is a new tensor.</summary>
+    internal Tensor Record(Op op, DType type, Shape shape, RuntimeScalar? rows, string? name = null)
+    {
+        op.Name = name ?? NextName(op);
+        op.Output = new Tensor(op.Name, type, shape, TensorKind.Intermediate, rows);
+        _ops.Add(op);
+        return op.Output;
+    }
+
+    /// <summary>Appends an op that writes into an existing state.</summary>
+    internal void RecordInPlace(Op op, Tensor state)
+    {
+        op.Name = NextName(op);
+        op.Output = state;
+        _ops.Add(op);
+    }
+
+    internal GraphException Error(string op, string message) => new($"{Name}, {op}#{_ops.Count}: {message}");
+
+    private string NextName(Op op) => $"{op.GetType().Name}#{_ops.Count}";
+
+    private Tensor Bound(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? rows)
+    {
+        if (_inputs.Exists(i => i.Name == name)) throw new GraphException($"{Name} has two inputs named '{name}'.");
+        if (rows is not null && rows.Max > shape[0])
+            throw new GraphException($"{Name}: input '{name}' {shape} is too small for {rows}.");
+        var tensor = new Tensor(name, type, shape, kind, rows);
+        _inputs.Add(tensor);
+        return tensor;
+    }
+}
+
+/// <summary>The weights whose names begin with a prefix: how network code spells checkpoint names once per level.</summary>
+public readonly struct WeightScope(GraphBuilder graph, string prefix)
+{
+    /// <summary>The prefix, without a trailing dot.</summary>
+    public string Prefix { get; } = prefix;
+
+    /// <summary>The weights below <c>Prefix.name</c>.</summary>
+    public WeightScope At(string name) => new(graph, Full(name));
+
+    /// <summary>The weights below <c>Prefix.index</c>.</summary>
+    public WeightScope At(int index) => At(index.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>A stored weight; an empty <paramref name="shape"/> accepts any.</summary>
+    public Weight Get(string name, params ReadOnlySpan<int> shape) => graph.Weight(Full(name), shape);
+
+    /// <summary>True if the weight is stored.</summary>
+    public bool Has(string name) => graph.HasWeight(Full(name));
+
+    private string Full(string name) => Prefix.Length == 0 ? name : $"{Prefix}.{name}";
+}

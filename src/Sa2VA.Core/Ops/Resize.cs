@@ -1,0 +1,60 @@
+namespace Sa2VA.Core;
+
+/// <summary>Resampling rules of <see cref="Resize"/>; align_corners is off in all.</summary>
+public enum ResizeMode
+{
+    /// <summary>Nearest source sample, source index ⌊i·in/out⌋.</summary>
+    Nearest,
+    /// <summary>Two taps per axis, clamped source coordinate, no antialias (sam2.md §9).</summary>
+    Bilinear,
+    /// <summary>Triangle filter of radius max(scale, 1), normalised, horizontal pass first.</summary>
+    BilinearAntialias,
+    /// <summary>Four taps per axis, A = −0.75, no antialias (sam2.md §3.3).</summary>
+    Bicubic,
+}
+
+/// <summary>Resamples a channels-last map.</summary>
+public sealed class Resize : Op
+{
+    internal Resize(Tensor x, ResizeMode mode)
+    {
+        Inputs = [x];
+        Mode = mode;
+    }
+
+    /// <summary>Rule.</summary>
+    public ResizeMode Mode { get; }
+}
+
+/// <summary>Four neighbouring patches side by side in the channels: [n, n, C] → [n²/4, 4C] (mllm.md §3).</summary>
+public sealed class PixelShuffle : Op
+{
+    internal PixelShuffle(Tensor x, bool transposed)
+    {
+        Inputs = [x];
+        Transposed = transposed;
+    }
+
+    /// <summary>True for version v1: token 16·j + i instead of 16·i + j.</summary>
+    public bool Transposed { get; }
+}
+
+/// <summary>Recording of <see cref="Resize"/> and <see cref="PixelShuffle"/>.</summary>
+public static class ResizeExtensions
+{
+    /// <summary>Records resampling of x [H, W, C] to [height, width, C].</summary>
+    public static Tensor Resize(this GraphBuilder g, Tensor x, int height, int width, ResizeMode mode)
+    {
+        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Rows is not null || height < 1 || width < 1)
+            throw g.Error(nameof(Resize), $"input {x} cannot be resized to {height}×{width}.");
+        return g.Record(new Resize(x, mode), DType.F32, new Shape(height, width, x.Shape.Last), null);
+    }
+
+    /// <summary>Records the pixel shuffle of x [h, w, C], both even.</summary>
+    public static Tensor PixelShuffle(this GraphBuilder g, Tensor x, bool transposed)
+    {
+        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Shape[0] % 2 != 0 || x.Shape[1] % 2 != 0)
+            throw g.Error(nameof(PixelShuffle), $"input {x} is no map of even height and width.");
+        return g.Record(new PixelShuffle(x, transposed), DType.F32, new Shape(x.Shape[0] * x.Shape[1] / 4, 4 * x.Shape.Last), null);
+    }
+}

@@ -1,0 +1,147 @@
+namespace Sa2VA.Core;
+
+/// <summary>Where a tensor's elements live while a plan runs.</summary>
+public enum TensorKind
+{
+    /// <summary>Bound by the caller before each run; read only.</summary>
+    Input,
+    /// <summary>Bound by the caller and written in place: a KV cache, a memory bank.</summary>
+    State,
+    /// <summary>Fixed when the plan is compiled.</summary>
+    Constant,
+    /// <summary>Lives in the plan's arena between its first and last use, or in a bound buffer if it is an output.</summary>
+    Intermediate,
+}
+
+/// <summary>
+/// A length that changes from run to run, bounded by the plan's capacity: tokens of a chunk, KV length, memory frames, object pointers.
+/// Set through <see cref="PlanBindings.Set"/>.
+/// </summary>
+public sealed class RuntimeScalar
+{
+    internal RuntimeScalar(string name, int max, int index) => (Name, Max, Index) = (name, max, index);
+
+    /// <summary>Name within its graph.</summary>
+    public string Name { get; }
+
+    /// <summary>Largest value a run may set; the smallest is 0.</summary>
+    public int Max { get; }
+
+    /// <summary>Position in <see cref="Graph.Scalars"/>.</summary>
+    public int Index { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} (at most {Max})";
+}
+
+/// <summary>
+/// A value of a graph: shape and type are known when it is recorded. It may be a view of another tensor's storage: <see cref="Offset"/>
+/// elements in, with <see cref="RowStride"/> elements from one row (last axis) to the next.
+/// </summary>
+public sealed class Tensor
+{
+    internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? rows)
+    {
+        (Name, Type, Shape, Kind, Rows) = (name, type, shape, kind, rows);
+        Root = this;
+        RowStride = shape.Last;
+    }
+
+    private Tensor(Tensor root, string name, Shape shape, RuntimeScalar? rows, long offset, int rowStride)
+    {
+        (Name, Type, Shape, Kind, Rows) = (name, root.Type, shape, root.Kind, rows);
+        (Root, Offset, RowStride) = (root, offset, rowStride);
+    }
+
+    /// <summary>Name for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Element type.</summary>
+    public DType Type { get; }
+
+    /// <summary>Extents; the first one is a capacity when <see cref="Rows"/> is set.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Where the elements live.</summary>
+    public TensorKind Kind { get; }
+
+    /// <summary>The run-time extent of axis 0, or null when it is always <c>Shape[0]</c>.</summary>
+    public RuntimeScalar? Rows { get; }
+
+    /// <summary>The tensor that owns the storage; itself when this is no view.</summary>
+    public Tensor Root { get; }
+
+    /// <summary>Elements between the root's first element and this view's.</summary>
+    public long Offset { get; }
+
+    /// <summary>Elements from one row (all axes but the last, flattened) to the next; at least <c>Shape.Last</c>.</summary>
+    public int RowStride { get; }
+
+    /// <summary>True when rows follow each other without gaps.</summary>
+    public bool IsContiguous => RowStride == Shape.Last || Shape.Rows == 1;
+
+    /// <summary>Values of a constant, row-major; null for other kinds.</summary>
+    public ConstantData? Data { get; internal init; }
+
+    /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
+    public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];
+
+    internal Tensor View(string name, Shape shape, RuntimeScalar? rows, long offset, int rowStride) =>
+        new(Root, name, shape, rows, Offset + offset, rowStride);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"'{Name}' {Type} {Shape}";
+}
+
+/// <summary>The values of a constant tensor: computed ones, or a stored weight widened to F32.</summary>
+public sealed class ConstantData
+{
+    internal ConstantData(float[] values) => Values = values;
+    internal ConstantData(Weight weight) => Weight = weight;
+
+    /// <summary>Computed values, or null.</summary>
+    public float[]? Values { get; }
+
+    /// <summary>The stored weight, or null.</summary>
+    public Weight? Weight { get; }
+}
+
+/// <summary>A stored weight as an op refers to it; the backend packs it in its own layout, once however many plans use it.</summary>
+public sealed class Weight
+{
+    internal Weight(IWeightSource source, WeightInfo info, Shape shape, int[]? rowOrder)
+    {
+        (Source, Info, Shape, RowOrder) = (source, info, shape, rowOrder);
+    }
+
+    /// <summary>Where the bytes come from.</summary>
+    public IWeightSource Source { get; }
+
+    /// <summary>Stored name, type and shape.</summary>
+    public WeightInfo Info { get; }
+
+    /// <summary>Stored name.</summary>
+    public string Name => Info.Name;
+
+    /// <summary>The shape the op sees: the stored one with <see cref="RowOrder"/> applied.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>
+    /// When set, row i of this weight is stored row <c>RowOrder[i]</c>: how a fused projection is split or regrouped without copying it.
+    /// </summary>
+    public int[]? RowOrder { get; }
+
+    /// <summary>The same stored weight with its rows (axis 0) picked and reordered.</summary>
+    public Weight Reorder(int[] rows)
+    {
+        if (RowOrder is not null) throw new GraphException($"Weight '{Name}' is reordered already.");
+        int[] dims = Shape.ToArray();
+        foreach (int r in rows)
+            if ((uint)r >= (uint)dims[0]) throw new GraphException($"Weight '{Name}' {Shape} has no row {r}.");
+        dims[0] = rows.Length;
+        return new Weight(Source, Info, new Shape(dims), rows);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"'{Name}' {Info.Type} {Shape}";
+}
