@@ -1,0 +1,232 @@
+using System.Runtime.CompilerServices;
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu;
+
+/// <summary>
+/// C[M, N] = A[M, K]·W[N, K]ᵀ with a fused epilogue. Every output is the sum over blocks of 256 inputs of a fused multiply-add chain in
+/// increasing k, the blocks added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own.
+/// </summary>
+internal static unsafe class Gemm
+{
+    /// <summary>Inputs per block: the numeric rule, and what keeps a panel block in L1.</summary>
+    public const int DepthBlock = 256;
+
+    /// <summary>Rows per block: the packed A block stays in L2. A multiple of 12 and 6.</summary>
+    private const int RowBlock = 192;
+
+    private const int Panel = PackedWeights.PanelWidth;
+
+    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile.</summary>
+    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 12 * Panel) * sizeof(float);
+
+    /// <summary>Computes rows [firstRow, endRow) and panels [firstPanel, endPanel).</summary>
+    /// <param name="a">First row of A.</param>
+    /// <param name="aStride">Elements from a row of A to the next.</param>
+    /// <param name="w">Packed weights.</param>
+    /// <param name="c">First row of C.</param>
+    /// <param name="cStride">Elements from a row of C to the next.</param>
+    /// <param name="firstRow">First row.</param>
+    /// <param name="endRow">Row after the last.</param>
+    /// <param name="firstPanel">First panel.</param>
+    /// <param name="endPanel">Panel after the last.</param>
+    /// <param name="epilogue">Applied to the complete sums.</param>
+    /// <param name="scratch"><see cref="ScratchBytes"/> bytes, 64-aligned.</param>
+    public static void Run<T>(float* a, int aStride, PackedWeights w, float* c, int cStride, long firstRow, long endRow, int firstPanel,
+        int endPanel, in Epilogue epilogue, byte* scratch) where T : unmanaged, ISimd<T>
+    {
+        float* packedA = (float*)scratch;
+        float* widened = packedA + RowBlock * DepthBlock;
+        float* tile = widened + DepthBlock * Panel;
+        int mr = T.Count == 16 ? 12 : 6;
+        for (long row = firstRow; row < endRow; row += RowBlock)
+        {
+            int rows = (int)Math.Min(RowBlock, endRow - row);
+            for (int k = 0; k < w.K; k += DepthBlock)
+            {
+                int depth = Math.Min(DepthBlock, w.K - k);
+                bool first = k == 0, last = k + depth == w.K;
+                PackA(a + row * aStride + k, aStride, rows, depth, mr, packedA);
+                for (int panel = firstPanel; panel < endPanel; panel++)
+                {
+                    float* b = WidenPanel<T>(w, panel, k, depth, widened);
+                    int columns = Math.Min(Panel, w.N - panel * Panel);
+                    for (int r = 0; r < rows; r += mr)
+                    {
+                        Block<T>(packedA + (long)r * depth, b, depth, tile);
+                        int valid = Math.Min(mr, rows - r);
+                        for (int i = 0; i < valid; i++)
+                        {
+                            float* to = c + (row + r + i) * cStride + panel * Panel;
+                            float* sums = tile + i * Panel;
+                            if (!first) Accumulate<T>(sums, to, columns);
+                            if (last) epilogue.Store<T>(sums, to, row + r + i, panel * Panel, columns);
+                            else Buffer.MemoryCopy(sums, to, columns * sizeof(float), columns * sizeof(float));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>One row, straight from the packed panels at the speed of memory; the same sums as <see cref="Run{T}"/>.</summary>
+    public static void RunRow<T>(float* a, PackedWeights w, float* c, int firstPanel, int endPanel, in Epilogue epilogue)
+        where T : unmanaged, ISimd<T>
+    {
+        switch (w.Type)
+        {
+            case DType.F32: GemvPanels<T, LoadF32<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
+            case DType.BF16: GemvPanels<T, LoadBF16<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
+            default: GemvPanels<T, LoadF16<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
+        }
+    }
+
+    private static void GemvPanels<T, TLoad>(float* a, PackedWeights w, float* c, int firstPanel, int endPanel, in Epilogue epilogue)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    {
+        float* sums = stackalloc float[Panel];
+        for (int panel = firstPanel; panel < endPanel; panel++)
+        {
+            // Four vectors at a time: enough independent chains to hide the multiply-add's latency behind the loads.
+            for (int j = 0; j < Panel; j += 4 * T.Count)
+            {
+                if (T.Count == 16)
+                {
+                    GemvTwo<T, TLoad>(a, w, panel, 0, sums);
+                    break;
+                }
+                GemvFour<T, TLoad>(a, w, panel, j, sums + j);
+            }
+            int columns = Math.Min(Panel, w.N - panel * Panel);
+            epilogue.Store<T>(sums, c + panel * Panel, 0, panel * Panel, columns);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void GemvTwo<T, TLoad>(float* a, PackedWeights w, int panel, int column, float* sums)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    {
+        T t0 = T.Zero, t1 = T.Zero;
+        for (int k = 0; k < w.K; k += DepthBlock)
+        {
+            int end = Math.Min(k + DepthBlock, w.K);
+            T s0 = T.Zero, s1 = T.Zero;
+            byte* b = w.Panel(panel, k) + column * TLoad.Size;
+            for (int i = k; i < end; i++, b += Panel * TLoad.Size)
+            {
+                T x = T.Create(a[i]);
+                s0 = T.MultiplyAdd(x, TLoad.Load(b), s0);
+                s1 = T.MultiplyAdd(x, TLoad.Load(b + T.Count * TLoad.Size), s1);
+            }
+            t0 = k == 0 ? s0 : t0 + s0;
+            t1 = k == 0 ? s1 : t1 + s1;
+        }
+        T.Store(t0, sums);
+        T.Store(t1, sums + T.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void GemvFour<T, TLoad>(float* a, PackedWeights w, int panel, int column, float* sums)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    {
+        T t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero;
+        for (int k = 0; k < w.K; k += DepthBlock)
+        {
+            int end = Math.Min(k + DepthBlock, w.K);
+            T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
+            byte* b = w.Panel(panel, k) + column * TLoad.Size;
+            for (int i = k; i < end; i++, b += Panel * TLoad.Size)
+            {
+                T x = T.Create(a[i]);
+                s0 = T.MultiplyAdd(x, TLoad.Load(b), s0);
+                s1 = T.MultiplyAdd(x, TLoad.Load(b + T.Count * TLoad.Size), s1);
+                s2 = T.MultiplyAdd(x, TLoad.Load(b + 2 * T.Count * TLoad.Size), s2);
+                s3 = T.MultiplyAdd(x, TLoad.Load(b + 3 * T.Count * TLoad.Size), s3);
+            }
+            t0 = k == 0 ? s0 : t0 + s0;
+            t1 = k == 0 ? s1 : t1 + s1;
+            t2 = k == 0 ? s2 : t2 + s2;
+            t3 = k == 0 ? s3 : t3 + s3;
+        }
+        T.Store(t0, sums);
+        T.Store(t1, sums + T.Count);
+        T.Store(t2, sums + 2 * T.Count);
+        T.Store(t3, sums + 3 * T.Count);
+    }
+
+    private static void Block<T>(float* a, float* b, int depth, float* tile) where T : unmanaged, ISimd<T>
+    {
+        if (T.Count == 16)
+        {
+            MicroKernel.Tile12<T>(a, b, Panel, depth, tile, Panel);
+            return;
+        }
+        for (int j = 0; j < Panel; j += 2 * T.Count) MicroKernel.Tile6<T>(a, b + j, Panel, depth, tile + j, Panel);
+    }
+
+    /// <summary>Rows in groups of <paramref name="mr"/>, [group][k][row]; missing rows of the last group are zeros.</summary>
+    private static void PackA(float* a, int stride, int rows, int depth, int mr, float* to)
+    {
+        for (int r = 0; r < rows; r += mr, to += (long)mr * depth)
+        {
+            for (int i = 0; i < mr; i++)
+            {
+                float* from = a + (long)(r + i) * stride;
+                if (r + i < rows)
+                    for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
+                else
+                    for (int k = 0; k < depth; k++) to[k * mr + i] = 0;
+            }
+        }
+    }
+
+    private static float* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>
+    {
+        byte* from = w.Panel(panel, k);
+        if (w.Type == DType.F32) return (float*)from;
+        var narrow = (ushort*)from;
+        int count = depth * Panel;
+        if (w.Type == DType.BF16)
+            for (int i = 0; i < count; i += T.Count) T.Store(T.LoadBFloat16(narrow + i), to + i);
+        else
+            for (int i = 0; i < count; i += T.Count) T.Store(T.LoadHalf(narrow + i), to + i);
+        return to;
+    }
+
+    private static void Accumulate<T>(float* sums, float* total, int count) where T : unmanaged, ISimd<T>
+    {
+        int c = 0;
+        for (; c <= count - T.Count; c += T.Count) T.Store(T.Load(total + c) + T.Load(sums + c), sums + c);
+        for (; c < count; c++) sums[c] = total[c] + sums[c];
+    }
+
+    private interface IPanelLoad<T>
+    {
+        static abstract int Size { get; }
+        static abstract T Load(byte* from);
+    }
+
+    private readonly struct LoadF32<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
+    {
+        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Load(byte* from) => T.Load((float*)from);
+    }
+
+    private readonly struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
+    {
+        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Load(byte* from) => T.LoadBFloat16((ushort*)from);
+    }
+
+    private readonly struct LoadF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
+    {
+        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Load(byte* from) => T.LoadHalf((ushort*)from);
+    }
+}

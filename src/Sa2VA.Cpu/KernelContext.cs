@@ -1,0 +1,88 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu;
+
+/// <summary>What kernels are built from when a graph is compiled: operands, weights and the number of workers.</summary>
+internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, MemoryPlan memory)
+{
+    private readonly Dictionary<Tensor, int> _slots = SlotsOf(graph);
+
+    /// <summary>Threads that share a kernel's parts.</summary>
+    public int Workers => backend.Workers;
+
+    /// <summary>Vector width that kernels run at.</summary>
+    public SimdLevel Simd => backend.Simd;
+
+    /// <summary>Where a tensor will be found.</summary>
+    public Operand Operand(Tensor tensor)
+    {
+        if (tensor.Kind == TensorKind.Constant) return Cpu.Operand.InConstant(tensor, backend.Weights.Constant(tensor.Root));
+        return _slots.TryGetValue(tensor.Root, out int slot)
+            ? Cpu.Operand.InBuffer(tensor, slot)
+            : Cpu.Operand.InArena(tensor, memory.OffsetOf(tensor.Root));
+    }
+
+    /// <summary>A small weight as F32: a bias, a norm's gain, a depthwise filter. Null gives null.</summary>
+    public float* Vector(Weight? weight) => weight is null ? null : backend.Weights.Vector(weight);
+
+    /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
+    public float* TapMajor(Weight weight) => backend.Weights.TapMajor(weight);
+
+    /// <summary>A matrix weight packed for the GEMM, in its stored type.</summary>
+    public PackedWeights Packed(Weight weight, WeightLayout layout = WeightLayout.RowMajor) => backend.Weights.Packed(weight, layout);
+
+    /// <summary>A weight kept as stored, for look-ups by row.</summary>
+    public WeightData Stored(Weight weight) => backend.Weights.Stored(weight);
+
+    /// <summary>Scratch that all plans share, one slice of at least <paramref name="bytes"/> per worker slot; grown now, never while running.</summary>
+    public WorkerScratch Scratch(long bytes) => backend.ReserveScratch(bytes);
+
+    private static Dictionary<Tensor, int> SlotsOf(Graph graph)
+    {
+        Dictionary<Tensor, int> slots = [];
+        int slot = 0;
+        foreach (Tensor t in graph.Inputs) slots.Add(t, slot++);
+        foreach (Tensor t in graph.Outputs) slots.Add(t.Root, slot++);
+        return slots;
+    }
+}
+
+/// <summary>How a stored matrix is to be read when it is packed as [out, in].</summary>
+internal enum WeightLayout
+{
+    /// <summary>Rows are outputs, the rest is flattened in stored order.</summary>
+    RowMajor,
+    /// <summary>A convolution's [Co, Ci, k, k], read as [Co, k·k·Ci]: channels innermost, as the map has them.</summary>
+    ChannelsLast,
+    /// <summary>A depthwise filter's [C, 1, k, k], read as [k·k, C].</summary>
+    TapMajor,
+    /// <summary>A transposed convolution's [Ci, Co, 2, 2], read as [4·Co, Ci] in the order (a, b, o).</summary>
+    Transposed2x2,
+}
+
+/// <summary>Per-worker memory for one kernel at a time: a part takes the slice of its own number, valid until the kernel ends.</summary>
+internal sealed unsafe class WorkerScratch(int slices) : IDisposable
+{
+    private AlignedMemory _memory = new(0);
+    private long _sliceBytes;
+
+    public long Bytes => _memory.Bytes;
+
+    public void Reserve(long bytesPerSlice)
+    {
+        long rounded = (bytesPerSlice + 4095) & ~4095L;
+        if (rounded <= _sliceBytes) return;
+        _memory.Dispose();
+        _memory = new AlignedMemory(rounded * slices);
+        _sliceBytes = rounded;
+    }
+
+    /// <summary>The slice of part <paramref name="part"/>; kernels that use scratch have at most one part per worker.</summary>
+    public byte* Slice(int part)
+    {
+        if ((uint)part >= (uint)slices) throw new ArgumentOutOfRangeException(nameof(part));
+        return _memory.Pointer + part * _sliceBytes;
+    }
+
+    public void Dispose() => _memory.Dispose();
+}

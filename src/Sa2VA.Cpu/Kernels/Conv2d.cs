@@ -1,0 +1,80 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Convolution as a GEMM: each part gathers the patches of a block of output pixels (im2col) and multiplies them at once.</summary>
+internal sealed unsafe class Conv2dKernel : Kernel
+{
+    /// <summary>Floats of gathered patches per block: they stay in L2.</summary>
+    private const int PatchFloats = 128 * 1024;
+
+    private readonly Operand _xOperand, _outOperand;
+    private readonly PackedWeights _weights;
+    private readonly float* _bias;
+    private readonly int _inHeight, _inWidth, _channels, _outWidth, _kernel, _stride, _padding, _blockRows;
+    private readonly WorkerScratch _scratch;
+    private readonly SimdLevel _simd;
+    private readonly int _workers;
+    private RowView _x, _out;
+    private int _parts;
+
+    public Conv2dKernel(Conv2d op, KernelContext context) : base(op)
+    {
+        (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
+        _weights = context.Packed(op.Weight, WeightLayout.ChannelsLast);
+        _bias = context.Vector(op.Bias);
+        Shape x = op.Inputs[0].Shape;
+        (_inHeight, _inWidth, _channels, _outWidth) = (x[0], x[1], x[2], op.Output.Shape[1]);
+        (_kernel, _stride, _padding) = (op.Kernel, op.Stride, op.Padding);
+        _blockRows = Math.Clamp(PatchFloats / _weights.K, 12, 192) / 12 * 12;
+        _scratch = context.Scratch(Gemm.ScratchBytes + (long)_blockRows * _weights.K * sizeof(float));
+        (_simd, _workers) = (context.Simd, context.Workers);
+    }
+
+    public override int Prepare(in RunContext run)
+    {
+        (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
+        return _parts = (int)Math.Min(_workers, (_out.Rows + 11) / 12);
+    }
+
+    public override void Run(int part)
+    {
+        (long first, long end) = Share(_out.Rows, part, _parts);
+        byte* scratch = _scratch.Slice(part);
+        float* patches = (float*)(scratch + Gemm.ScratchBytes);
+        var epilogue = new Epilogue(_bias, Activation.None, null, null, 0);
+        for (long row = first; row < end; row += _blockRows)
+        {
+            int rows = (int)Math.Min(_blockRows, end - row);
+            for (int i = 0; i < rows; i++) GatherPatch((int)(row + i), patches + (long)i * _weights.K);
+            float* c = _out.Row(row);
+            switch (_simd)
+            {
+                case SimdLevel.V512: Gemm.Run<V512>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
+                default: Gemm.Run<V128>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
+            }
+        }
+    }
+
+    /// <summary>The inputs of one output pixel in the order (ky, kx, channel); zeros outside the map.</summary>
+    private void GatherPatch(int pixel, float* to)
+    {
+        int top = pixel / _outWidth * _stride - _padding, left = pixel % _outWidth * _stride - _padding;
+        int firstX = Math.Max(0, -left), endX = Math.Min(_kernel, _inWidth - left);
+        int width = _kernel * _channels;
+        for (int ky = 0; ky < _kernel; ky++, to += width)
+        {
+            int y = top + ky;
+            var row = new Span<float>(to, width);
+            if (y < 0 || y >= _inHeight || firstX >= endX)
+            {
+                row.Clear();
+                continue;
+            }
+            row[..(firstX * _channels)].Clear();
+            row[(endX * _channels)..].Clear();
+            new ReadOnlySpan<float>(_x.Row((long)y * _inWidth + left + firstX), (endX - firstX) * _channels).CopyTo(row[(firstX * _channels)..]);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Numerics;
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Each input pixel times [4·Co, Ci] gives the four output pixels it alone feeds; they are scattered with bias and residual.</summary>
+internal sealed unsafe class ConvTranspose2dKernel : Kernel
+{
+    private const int BlockRows = 96;
+
+    private readonly Operand _xOperand, _outOperand;
+    private readonly Operand? _residualOperand;
+    private readonly PackedWeights _weights;
+    private readonly float* _bias;
+    private readonly int _inWidth, _channels;
+    private readonly WorkerScratch _scratch;
+    private readonly SimdLevel _simd;
+    private readonly int _workers;
+    private RowView _x, _out, _residual;
+    private int _parts;
+
+    public ConvTranspose2dKernel(ConvTranspose2d op, KernelContext context) : base(op)
+    {
+        (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
+        _residualOperand = op.Residual is null ? null : context.Operand(op.Residual);
+        _weights = context.Packed(op.Weight, WeightLayout.Transposed2x2);
+        _bias = context.Vector(op.Bias);
+        (_inWidth, _channels) = (op.Inputs[0].Shape[1], op.Output.Shape[2]);
+        _scratch = context.Scratch(Gemm.ScratchBytes + (long)BlockRows * _weights.N * sizeof(float));
+        (_simd, _workers) = (context.Simd, context.Workers);
+    }
+
+    public override int Prepare(in RunContext run)
+    {
+        (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
+        _residual = _residualOperand?.Resolve(run) ?? default;
+        return _parts = (int)Math.Min(_workers, (_x.Rows + 11) / 12);
+    }
+
+    public override void Run(int part)
+    {
+        (long first, long end) = Share(_x.Rows, part, _parts);
+        byte* scratch = _scratch.Slice(part);
+        float* products = (float*)(scratch + Gemm.ScratchBytes);
+        int n = _weights.N;
+        for (long row = first; row < end; row += BlockRows)
+        {
+            int rows = (int)Math.Min(BlockRows, end - row);
+            float* a = _x.Row(row);
+            switch (_simd)
+            {
+                case SimdLevel.V512: Gemm.Run<V512>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
+                default: Gemm.Run<V128>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
+            }
+            for (int i = 0; i < rows; i++) Scatter((int)(row + i), products + (long)i * n);
+        }
+    }
+
+    private void Scatter(int pixel, float* products)
+    {
+        int y = pixel / _inWidth, x = pixel % _inWidth;
+        for (int tap = 0; tap < 4; tap++, products += _channels)
+        {
+            long target = (2L * y + tap / 2) * (2L * _inWidth) + 2 * x + tap % 2;
+            float* to = _out.Row(target);
+            float* residual = _residual.Pointer == null ? null : _residual.Row(target);
+            for (int c = 0; c < _channels; c += Vector<float>.Count)
+            {
+                if (c + Vector<float>.Count > _channels)
+                {
+                    for (; c < _channels; c++) to[c] = products[c] + (_bias == null ? 0 : _bias[c]) + (residual == null ? 0 : residual[c]);
+                    break;
+                }
+                Vector<float> v = Vector.Load(products + c);
+                if (_bias != null) v += Vector.Load(_bias + c);
+                if (residual != null) v += Vector.Load(residual + c);
+                v.Store(to + c);
+            }
+        }
+    }
+}

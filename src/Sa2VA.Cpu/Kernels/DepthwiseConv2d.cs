@@ -1,0 +1,58 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>One k×k filter per channel: channels are the vector lanes, taps the inner loop.</summary>
+internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
+{
+    private readonly Operand _xOperand;
+    private readonly float* _weight, _bias;
+    private readonly int _height, _width, _channels, _kernel;
+    private RowView _x;
+
+    public DepthwiseConv2dKernel(DepthwiseConv2d op, KernelContext context) : base(op, context)
+    {
+        _xOperand = context.Operand(op.Inputs[0]);
+        Shape s = op.Inputs[0].Shape;
+        (_height, _width, _channels, _kernel) = (s[0], s[1], s[2], op.Weight.Shape[2]);
+        _weight = context.TapMajor(op.Weight);
+        _bias = context.Vector(op.Bias);
+    }
+
+    protected override void ResolveInputs(in RunContext run) => _x = _xOperand.Resolve(run);
+
+    protected override void Rows<T>(long first, long end)
+    {
+        for (long pixel = first; pixel < end; pixel++)
+        {
+            int y = (int)(pixel / _width), x = (int)(pixel % _width);
+            float* to = Out.Row(pixel);
+            int c = 0;
+            for (; c <= _channels - T.Count; c += T.Count)
+                T.Store(Taps(y, x, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
+            int rest = _channels - c;
+            if (rest > 0)
+                VectorMath.StorePartial(Taps(y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest), to + c, rest);
+        }
+    }
+
+    private T Taps<T>(int y, int x, int c, T sum, int lanes) where T : unmanaged, ISimd<T>
+    {
+        int half = _kernel / 2;
+        int firstY = Math.Max(0, half - y), endY = Math.Min(_kernel, _height + half - y);
+        int firstX = Math.Max(0, half - x), endX = Math.Min(_kernel, _width + half - x);
+        for (int ky = firstY; ky < endY; ky++)
+        {
+            float* from = _x.Row((long)(y + ky - half) * _width + x - half) + c;
+            float* weight = _weight + (long)ky * _kernel * _channels + c;
+            for (int kx = firstX; kx < endX; kx++)
+            {
+                float* f = from + (long)kx * _channels, w = weight + (long)kx * _channels;
+                sum = lanes == T.Count
+                    ? T.MultiplyAdd(T.Load(f), T.Load(w), sum)
+                    : T.MultiplyAdd(VectorMath.LoadPartial<T>(f, lanes), VectorMath.LoadPartial<T>(w, lanes), sum);
+            }
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,35 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Copies table rows by index; a negative index gives zeros.</summary>
+internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Kernel(op)
+{
+    private readonly Operand _tableOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand _indexOperand = context.Operand(op.Inputs[1]);
+    private readonly Operand _outOperand = context.Operand(op.Output);
+    private readonly int _workers = context.Workers;
+    private RowView _table, _index, _out;
+    private int _parts;
+
+    public override int Prepare(in RunContext run)
+    {
+        (_table, _index, _out) = (_tableOperand.Resolve(run), _indexOperand.Resolve(run), _outOperand.Resolve(run));
+        return _parts = (int)Math.Min(_out.Rows, _out.Rows * _out.Columns < 16384 ? 1 : _workers);
+    }
+
+    public override void Run(int part)
+    {
+        (long first, long end) = Share(_out.Rows, part, _parts);
+        int size = _table.Type.Size();
+        long bytes = (long)_out.Columns * size;
+        for (long i = first; i < end; i++)
+        {
+            byte* to = _out.Pointer + i * _out.RowStride * size;
+            int row = _index.Ints[i];
+            if (row >= _table.Rows) throw new GraphException($"{Name}: index {row} is outside the table's {_table.Rows} rows.");
+            if (row < 0) new Span<byte>(to, checked((int)bytes)).Clear();
+            else Buffer.MemoryCopy(_table.Pointer + (long)row * _table.RowStride * size, to, bytes, bytes);
+        }
+    }
+}

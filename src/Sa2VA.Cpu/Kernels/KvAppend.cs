@@ -1,0 +1,23 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Writes rows into a state in place, converting to its float type.</summary>
+internal sealed class KvAppendKernel(KvAppend op, KernelContext context) : Kernel(op)
+{
+    private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand _stateOperand = context.Operand(op.Inputs[1].Root);
+    private readonly RuntimeScalar _start = op.Start;
+    private readonly long _capacity = op.Inputs[1].Shape.Rows;
+    private RowView _x, _state;
+    private long _at;
+
+    public override int Prepare(in RunContext run)
+    {
+        (_x, _state, _at) = (_xOperand.Resolve(run), _stateOperand.Resolve(run), run.Scalar(_start));
+        if (_at + _x.Rows > _capacity) throw new GraphException($"{Name}: rows {_at}…{_at + _x.Rows - 1} exceed the state's capacity of {_capacity}.");
+        return _x.Rows > 0 ? 1 : 0;
+    }
+
+    public override void Run(int part) => RowCopy.Rows(_x, 0, _state, _at, _x.Rows);
+}

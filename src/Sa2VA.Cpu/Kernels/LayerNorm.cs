@@ -1,0 +1,40 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Layer norm over the last axis: mean, then centred variance, then one pass that normalises.</summary>
+internal sealed unsafe class LayerNormKernel(LayerNorm op, KernelContext context) : RowKernel(op, context)
+{
+    private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
+    private readonly float* _weight = context.Vector(op.Weight);
+    private readonly float* _bias = context.Vector(op.Bias);
+    private readonly float _epsilon = op.Epsilon;
+    private readonly Activation _activation = op.Activation;
+    private RowView _x;
+
+    protected override void ResolveInputs(in RunContext run) => _x = _xOperand.Resolve(run);
+
+    protected override void Rows<T>(long first, long end)
+    {
+        int n = _x.Columns;
+        for (long r = first; r < end; r++)
+        {
+            float* x = _x.Row(r), y = Out.Row(r);
+            float mean = RowReduction.Sum<T>(x, n) / n;
+            float variance = RowReduction.SumOfSquares<T>(x, n, mean) / n;
+            T shift = T.Create(mean), scale = T.Create(1 / MathF.Sqrt(variance + _epsilon));
+            int c = 0;
+            for (; c <= n - T.Count; c += T.Count)
+                T.Store(Normalise(T.Load(x + c), shift, scale, T.Load(_weight + c), T.Load(_bias + c)), y + c);
+            if (c < n)
+            {
+                T tail = Normalise(VectorMath.LoadPartial<T>(x + c, n - c), shift, scale,
+                    VectorMath.LoadPartial<T>(_weight + c, n - c), VectorMath.LoadPartial<T>(_bias + c, n - c));
+                VectorMath.StorePartial(tail, y + c, n - c);
+            }
+        }
+    }
+
+    private T Normalise<T>(T x, T shift, T scale, T weight, T bias) where T : unmanaged, ISimd<T> =>
+        VectorMath.Activate(T.MultiplyAdd((x - shift) * scale, weight, bias), _activation);
+}

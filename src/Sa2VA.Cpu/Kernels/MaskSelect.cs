@@ -1,0 +1,40 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>SAM 2's choice among four mask candidates (sam2.md §6.5).</summary>
+internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext context) : Kernel(op)
+{
+    private const float StabilityDelta = 0.05f;
+    private const float StabilityThreshold = 0.98f;
+
+    private readonly Operand _masksOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand _iousOperand = context.Operand(op.Inputs[1]);
+    private readonly Operand _outOperand = context.Operand(op.Output);
+    private readonly bool _multimask = op.Multimask;
+    private RowView _masks, _ious, _out;
+
+    public override int Prepare(in RunContext run)
+    {
+        (_masks, _ious, _out) = (_masksOperand.Resolve(run), _iousOperand.Resolve(run), _outOperand.Resolve(run));
+        return 1;
+    }
+
+    public override void Run(int part)
+    {
+        float* iou = _ious.Floats;
+        int best = 1 + ArgMaxKernel.Of(new ReadOnlySpan<float>(iou + 1, 3));
+        _out.Ints[0] = _multimask || Stability() < StabilityThreshold ? best : 0;
+    }
+
+    private float Stability()
+    {
+        long inside = 0, around = 0;
+        foreach (float m in new ReadOnlySpan<float>(_masks.Row(0), _masks.Columns))
+        {
+            if (m > StabilityDelta) inside++;
+            if (m > -StabilityDelta) around++;
+        }
+        return around == 0 ? 1 : inside / (float)around;
+    }
+}

@@ -1,0 +1,41 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>a·bᵀ where a has a few rows and b many: each output is a lane-wise dot product, parts are ranges of b's rows.</summary>
+internal sealed unsafe class MatMulKernel(MatMul op, KernelContext context) : Kernel(op)
+{
+    private readonly Operand _aOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand _bOperand = context.Operand(op.Inputs[1]);
+    private readonly Operand _outOperand = context.Operand(op.Output);
+    private readonly SimdLevel _simd = context.Simd;
+    private readonly int _workers = context.Workers;
+    private RowView _a, _b, _out;
+    private int _parts;
+
+    public override int Prepare(in RunContext run)
+    {
+        (_a, _b, _out) = (_aOperand.Resolve(run), _bOperand.Resolve(run), _outOperand.Resolve(run));
+        return _parts = _a.Rows == 0 ? 0 : (int)Math.Min(_workers, _b.Rows);
+    }
+
+    public override void Run(int part)
+    {
+        (long first, long end) = Share(_b.Rows, part, _parts);
+        switch (_simd)
+        {
+            case SimdLevel.V512: Columns<V512>(first, end); break;
+            case SimdLevel.V256: Columns<V256>(first, end); break;
+            default: Columns<V128>(first, end); break;
+        }
+    }
+
+    private void Columns<T>(long first, long end) where T : unmanaged, ISimd<T>
+    {
+        for (long n = first; n < end; n++)
+        {
+            float* b = _b.Row(n);
+            for (long m = 0; m < _a.Rows; m++) _out.Row(m)[n] = RowReduction.Dot<T>(_a.Row(m), b, _a.Columns);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+namespace Sa2VA.Cpu;
+
+/// <summary>
+/// A vector of floats whose width is a type parameter: kernels are written once over it and the JIT makes one version per width. Lanes never
+/// meet in these operations, so a loop's result does not depend on the width.
+/// </summary>
+internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
+{
+    /// <summary>Lanes.</summary>
+    static abstract int Count { get; }
+
+    static abstract T Zero { get; }
+
+    static abstract T Create(float value);
+
+    static abstract T Load(float* from);
+
+    /// <summary>Widens <see cref="Count"/> bfloat16 values.</summary>
+    static abstract T LoadBFloat16(ushort* from);
+
+    /// <summary>Widens <see cref="Count"/> binary16 values, subnormals included; infinities and NaN become large finite values' patterns.</summary>
+    static abstract T LoadHalf(ushort* from);
+
+    static abstract void Store(T value, float* to);
+
+    /// <summary>a·b + c, rounded once.</summary>
+    static abstract T MultiplyAdd(T a, T b, T c);
+
+    static abstract T operator +(T a, T b);
+    static abstract T operator -(T a, T b);
+    static abstract T operator *(T a, T b);
+    static abstract T operator /(T a, T b);
+
+    static abstract T Max(T a, T b);
+    static abstract T Min(T a, T b);
+    static abstract T Abs(T a);
+    static abstract T Sqrt(T a);
+
+    /// <summary>Nearest integer, ties to even.</summary>
+    static abstract T Round(T a);
+
+    /// <summary>2^n for integral n in −126…127.</summary>
+    static abstract T PowerOfTwo(T n);
+
+    /// <summary>a &lt; b ? x : y, lane by lane; false where either is NaN.</summary>
+    static abstract T SelectLess(T a, T b, T x, T y);
+
+    /// <summary>|a| with the sign of b.</summary>
+    static abstract T CopySign(T a, T b);
+}

@@ -1,0 +1,238 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Sa2VA.Cpu;
+
+/// <summary>128-bit vectors.</summary>
+internal readonly unsafe struct V128(Vector128<float> v) : ISimd<V128>
+{
+    private readonly Vector128<float> _v = v;
+
+    public static int Count { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
+
+    public static V128 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector128<float>.Zero); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Create(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Load(float* from) => new(Vector128.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 LoadBFloat16(ushort* from) => new(Vector128.ShiftLeft(Widen16(from), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 LoadHalf(ushort* from)
+    {
+        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
+        Vector128<uint> bits = Widen16(from);
+        Vector128<uint> magnitude = Vector128.ShiftLeft(bits & Vector128.Create(0x7fffu), 13);
+        Vector128<uint> sign = Vector128.ShiftLeft(bits & Vector128.Create(0x8000u), 16);
+        Vector128<float> scaled = magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f);
+        return new((scaled.AsUInt32() | sign).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V128 value, float* to) => value._v.Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 MultiplyAdd(V128 a, V128 b, V128 c) => new(Vector128.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 operator +(V128 a, V128 b) => new(a._v + b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 operator -(V128 a, V128 b) => new(a._v - b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 operator *(V128 a, V128 b) => new(a._v * b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 operator /(V128 a, V128 b) => new(a._v / b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Max(V128 a, V128 b) => new(Vector128.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Min(V128 a, V128 b) => new(Vector128.Min(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Abs(V128 a) => new(Vector128.Abs(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Sqrt(V128 a) => new(Vector128.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Round(V128 a) => new(Vector128.Round(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 PowerOfTwo(V128 n) =>
+        new(Vector128.ShiftLeft(Vector128.ConvertToInt32(n._v) + Vector128.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 SelectLess(V128 a, V128 b, V128 x, V128 y) =>
+        new(Vector128.ConditionalSelect(Vector128.LessThan(a._v, b._v), x._v, y._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 CopySign(V128 a, V128 b) =>
+        new(Vector128.ConditionalSelect(Vector128.Create(0x80000000u).AsSingle(), b._v, a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Widen16(ushort* from) => Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)from).AsUInt16());
+}
+
+/// <summary>256-bit vectors.</summary>
+internal readonly unsafe struct V256(Vector256<float> v) : ISimd<V256>
+{
+    private readonly Vector256<float> _v = v;
+
+    public static int Count { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 8; }
+
+    public static V256 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector256<float>.Zero); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Create(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Load(float* from) => new(Vector256.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 LoadBFloat16(ushort* from) => new(Vector256.ShiftLeft(Widen16(from), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 LoadHalf(ushort* from)
+    {
+        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
+        Vector256<uint> bits = Widen16(from);
+        Vector256<uint> magnitude = Vector256.ShiftLeft(bits & Vector256.Create(0x7fffu), 13);
+        Vector256<uint> sign = Vector256.ShiftLeft(bits & Vector256.Create(0x8000u), 16);
+        Vector256<float> scaled = magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f);
+        return new((scaled.AsUInt32() | sign).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V256 value, float* to) => value._v.Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 MultiplyAdd(V256 a, V256 b, V256 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 operator +(V256 a, V256 b) => new(a._v + b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 operator -(V256 a, V256 b) => new(a._v - b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 operator *(V256 a, V256 b) => new(a._v * b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 operator /(V256 a, V256 b) => new(a._v / b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Max(V256 a, V256 b) => new(Vector256.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Min(V256 a, V256 b) => new(Vector256.Min(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Abs(V256 a) => new(Vector256.Abs(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Sqrt(V256 a) => new(Vector256.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Round(V256 a) => new(Vector256.Round(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 PowerOfTwo(V256 n) =>
+        new(Vector256.ShiftLeft(Vector256.ConvertToInt32(n._v) + Vector256.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 SelectLess(V256 a, V256 b, V256 x, V256 y) =>
+        new(Vector256.ConditionalSelect(Vector256.LessThan(a._v, b._v), x._v, y._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 CopySign(V256 a, V256 b) =>
+        new(Vector256.ConditionalSelect(Vector256.Create(0x80000000u).AsSingle(), b._v, a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Widen16(ushort* from) => Vector256.WidenLower(Vector128.Load(from).ToVector256());
+}
+
+/// <summary>512-bit vectors.</summary>
+internal readonly unsafe struct V512(Vector512<float> v) : ISimd<V512>
+{
+    private readonly Vector512<float> _v = v;
+
+    public static int Count { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 16; }
+
+    public static V512 Zero { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => new(Vector512<float>.Zero); }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Create(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Load(float* from) => new(Vector512.Load(from));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 LoadBFloat16(ushort* from) => new(Vector512.ShiftLeft(Widen16(from), 16).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 LoadHalf(ushort* from)
+    {
+        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
+        Vector512<uint> bits = Widen16(from);
+        Vector512<uint> magnitude = Vector512.ShiftLeft(bits & Vector512.Create(0x7fffu), 13);
+        Vector512<uint> sign = Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16);
+        Vector512<float> scaled = magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f);
+        return new((scaled.AsUInt32() | sign).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(V512 value, float* to) => value._v.Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 MultiplyAdd(V512 a, V512 b, V512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 operator +(V512 a, V512 b) => new(a._v + b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 operator -(V512 a, V512 b) => new(a._v - b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 operator *(V512 a, V512 b) => new(a._v * b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 operator /(V512 a, V512 b) => new(a._v / b._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Max(V512 a, V512 b) => new(Vector512.Max(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Min(V512 a, V512 b) => new(Vector512.Min(a._v, b._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Abs(V512 a) => new(Vector512.Abs(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Sqrt(V512 a) => new(Vector512.Sqrt(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Round(V512 a) => new(Vector512.Round(a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 PowerOfTwo(V512 n) =>
+        new(Vector512.ShiftLeft(Vector512.ConvertToInt32(n._v) + Vector512.Create(127), 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 SelectLess(V512 a, V512 b, V512 x, V512 y) =>
+        new(Vector512.ConditionalSelect(Vector512.LessThan(a._v, b._v), x._v, y._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 CopySign(V512 a, V512 b) =>
+        new(Vector512.ConditionalSelect(Vector512.Create(0x80000000u).AsSingle(), b._v, a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> Widen16(ushort* from) => Vector512.WidenLower(Vector256.Load(from).ToVector512());
+}
