@@ -84,74 +84,69 @@ internal static unsafe class Gemm
     private static void GemvPanels<T, TLoad>(float* a, PackedWeights w, float* c, int firstPanel, int endPanel, in Epilogue epilogue)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
     {
-        float* sums = stackalloc float[Panel];
-        for (int panel = firstPanel; panel < endPanel; panel++)
+        // Eight vectors at a time, from four, two or one panels: enough independent chains to hide the multiply-add's latency.
+        int together = 8 * T.Count / Panel;
+        float* sums = stackalloc float[8 * T.Count];
+        for (int panel = firstPanel; panel < endPanel; panel += together)
         {
-            // Four vectors at a time: enough independent chains to hide the multiply-add's latency behind the loads.
-            for (int j = 0; j < Panel; j += 4 * T.Count)
+            int valid = Math.Min(together, endPanel - panel);
+            GemvEight<T, TLoad>(a, w, panel, valid, sums);
+            for (int p = 0; p < valid; p++)
             {
-                if (T.Count == 16)
-                {
-                    GemvTwo<T, TLoad>(a, w, panel, 0, sums);
-                    break;
-                }
-                GemvFour<T, TLoad>(a, w, panel, j, sums + j);
+                int column = (panel + p) * Panel;
+                epilogue.Store<T>(sums + p * Panel, c + column, 0, column, Math.Min(Panel, w.N - column));
             }
-            int columns = Math.Min(Panel, w.N - panel * Panel);
-            epilogue.Store<T>(sums, c + panel * Panel, 0, panel * Panel, columns);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GemvTwo<T, TLoad>(float* a, PackedWeights w, int panel, int column, float* sums)
+    private static void GemvEight<T, TLoad>(float* a, PackedWeights w, int panel, int valid, float* sums)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
     {
-        T t0 = T.Zero, t1 = T.Zero;
+        byte* b0 = Start(0), b1 = Start(1), b2 = Start(2), b3 = Start(3), b4 = Start(4), b5 = Start(5), b6 = Start(6), b7 = Start(7);
+        T t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero, t4 = T.Zero, t5 = T.Zero, t6 = T.Zero, t7 = T.Zero;
         for (int k = 0; k < w.K; k += DepthBlock)
         {
             int end = Math.Min(k + DepthBlock, w.K);
-            T s0 = T.Zero, s1 = T.Zero;
-            byte* b = w.Panel(panel, k) + column * TLoad.Size;
-            for (int i = k; i < end; i++, b += Panel * TLoad.Size)
+            T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero, s4 = T.Zero, s5 = T.Zero, s6 = T.Zero, s7 = T.Zero;
+            for (int i = k; i < end; i++)
             {
                 T x = T.Create(a[i]);
-                s0 = T.MultiplyAdd(x, TLoad.Load(b), s0);
-                s1 = T.MultiplyAdd(x, TLoad.Load(b + T.Count * TLoad.Size), s1);
+                nint at = (nint)i * (Panel * TLoad.Size);
+                s0 = T.MultiplyAdd(x, TLoad.Load(b0 + at), s0);
+                s1 = T.MultiplyAdd(x, TLoad.Load(b1 + at), s1);
+                s2 = T.MultiplyAdd(x, TLoad.Load(b2 + at), s2);
+                s3 = T.MultiplyAdd(x, TLoad.Load(b3 + at), s3);
+                s4 = T.MultiplyAdd(x, TLoad.Load(b4 + at), s4);
+                s5 = T.MultiplyAdd(x, TLoad.Load(b5 + at), s5);
+                s6 = T.MultiplyAdd(x, TLoad.Load(b6 + at), s6);
+                s7 = T.MultiplyAdd(x, TLoad.Load(b7 + at), s7);
             }
-            t0 = k == 0 ? s0 : t0 + s0;
-            t1 = k == 0 ? s1 : t1 + s1;
-        }
-        T.Store(t0, sums);
-        T.Store(t1, sums + T.Count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GemvFour<T, TLoad>(float* a, PackedWeights w, int panel, int column, float* sums)
-        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
-    {
-        T t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero;
-        for (int k = 0; k < w.K; k += DepthBlock)
-        {
-            int end = Math.Min(k + DepthBlock, w.K);
-            T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
-            byte* b = w.Panel(panel, k) + column * TLoad.Size;
-            for (int i = k; i < end; i++, b += Panel * TLoad.Size)
-            {
-                T x = T.Create(a[i]);
-                s0 = T.MultiplyAdd(x, TLoad.Load(b), s0);
-                s1 = T.MultiplyAdd(x, TLoad.Load(b + T.Count * TLoad.Size), s1);
-                s2 = T.MultiplyAdd(x, TLoad.Load(b + 2 * T.Count * TLoad.Size), s2);
-                s3 = T.MultiplyAdd(x, TLoad.Load(b + 3 * T.Count * TLoad.Size), s3);
-            }
-            t0 = k == 0 ? s0 : t0 + s0;
-            t1 = k == 0 ? s1 : t1 + s1;
-            t2 = k == 0 ? s2 : t2 + s2;
-            t3 = k == 0 ? s3 : t3 + s3;
+            bool first = k == 0;
+            t0 = first ? s0 : t0 + s0;
+            t1 = first ? s1 : t1 + s1;
+            t2 = first ? s2 : t2 + s2;
+            t3 = first ? s3 : t3 + s3;
+            t4 = first ? s4 : t4 + s4;
+            t5 = first ? s5 : t5 + s5;
+            t6 = first ? s6 : t6 + s6;
+            t7 = first ? s7 : t7 + s7;
         }
         T.Store(t0, sums);
         T.Store(t1, sums + T.Count);
         T.Store(t2, sums + 2 * T.Count);
         T.Store(t3, sums + 3 * T.Count);
+        T.Store(t4, sums + 4 * T.Count);
+        T.Store(t5, sums + 5 * T.Count);
+        T.Store(t6, sums + 6 * T.Count);
+        T.Store(t7, sums + 7 * T.Count);
+
+        // Vectors of panels that do not exist read the last one that does, and are not stored.
+        byte* Start(int vector)
+        {
+            int lane = vector * T.Count;
+            return w.Panel(panel + Math.Min(lane / Panel, valid - 1)) + lane % Panel * TLoad.Size;
+        }
     }
 
     private static void Block<T>(float* a, float* b, int depth, float* tile) where T : unmanaged, ISimd<T>
