@@ -25,6 +25,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>A small weight as F32: a bias, a norm's gain, a depthwise filter. Null gives null.</summary>
     public float* Vector(Weight? weight) => weight is null ? null : backend.Weights.Vector(weight);
 
+    /// <summary>At least <paramref name="count"/> zeros, shared by all who need them.</summary>
+    public float* Zeros(int count) => backend.Weights.Zeros(count);
+
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
     public float* TapMajor(Weight weight) => backend.Weights.TapMajor(weight);
 

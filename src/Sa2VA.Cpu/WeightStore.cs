@@ -12,6 +12,7 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
     private readonly Dictionary<Key, PackedWeights> _packed = [];
     private readonly Dictionary<Key, WeightData> _stored = [];
     private readonly Dictionary<Tensor, AlignedMemory> _constants = [];
+    private readonly Dictionary<int, AlignedMemory> _zeros = [];
 
     private readonly record struct Key(IWeightSource Source, string Name, WeightLayout Layout, int RowHash, int Rows);
 
@@ -30,6 +31,17 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
             for (long i = 0; i < weight.Shape.Count; i++)
                 memory.Floats[i] = Element(data, weight.RowOrder is null ? i : weight.RowOrder[i]);
             _vectors.Add(key, memory);
+        }
+        return memory.Floats;
+    }
+
+    public float* Zeros(int count)
+    {
+        if (!_zeros.TryGetValue(count, out AlignedMemory? memory))
+        {
+            memory = Account(count * 4L);
+            new Span<float>(memory.Floats, count).Clear();
+            _zeros.Add(count, memory);
         }
         return memory.Floats;
     }
@@ -87,6 +99,7 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
     {
         foreach (AlignedMemory m in _vectors.Values) m.Dispose();
         foreach (AlignedMemory m in _constants.Values) m.Dispose();
+        foreach (AlignedMemory m in _zeros.Values) m.Dispose();
         foreach (PackedWeights p in _packed.Values) p.Dispose();
         foreach (WeightData d in _stored.Values) d.Dispose();
     }

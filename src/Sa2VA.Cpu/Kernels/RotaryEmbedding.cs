@@ -1,0 +1,69 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Rotates channel pairs by table angles; rows beyond the rotated ones are copied.</summary>
+internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelContext context) : RowKernel(op, context)
+{
+    private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand _cosOperand = context.Operand(op.Inputs[1]);
+    private readonly Operand _sinOperand = context.Operand(op.Inputs[2]);
+    private readonly int _heads = op.Heads, _half = op.Inputs[1].Shape.Last;
+    private readonly RotaryPairing _pairing = op.Pairing;
+    private readonly RuntimeScalar? _startScalar = op.Start, _rotatedScalar = op.Rotated;
+    private RowView _x, _cos, _sin;
+    private long _start, _rotated;
+
+    protected override void ResolveInputs(in RunContext run)
+    {
+        (_x, _cos, _sin) = (_xOperand.Resolve(run), _cosOperand.Resolve(run), _sinOperand.Resolve(run));
+        (_start, _rotated) = (run.Scalar(_startScalar), run.Scalar(_rotatedScalar, int.MaxValue));
+    }
+
+    protected override void Rows<T>(long first, long end)
+    {
+        for (long r = first; r < end; r++)
+        {
+            float* x = _x.Row(r), y = Out.Row(r);
+            if (r >= _rotated)
+            {
+                Buffer.MemoryCopy(x, y, Out.Columns * sizeof(float), Out.Columns * sizeof(float));
+                continue;
+            }
+            long row = (_start + r) % _cos.Rows;
+            float* cos = _cos.Row(row), sin = _sin.Row(row);
+            for (int h = 0; h < _heads; h++, x += 2 * _half, y += 2 * _half)
+            {
+                if (_pairing == RotaryPairing.Half) Half<T>(x, y, cos, sin);
+                else Adjacent(x, y, cos, sin);
+            }
+        }
+    }
+
+    private void Half<T>(float* x, float* y, float* cos, float* sin) where T : unmanaged, ISimd<T>
+    {
+        int i = 0;
+        for (; i <= _half - T.Count; i += T.Count)
+        {
+            T a = T.Load(x + i), b = T.Load(x + _half + i), c = T.Load(cos + i), s = T.Load(sin + i);
+            T.Store(a * c - b * s, y + i);
+            T.Store(b * c + a * s, y + _half + i);
+        }
+        for (; i < _half; i++)
+        {
+            float a = x[i], b = x[_half + i];
+            y[i] = a * cos[i] - b * sin[i];
+            y[_half + i] = b * cos[i] + a * sin[i];
+        }
+    }
+
+    private void Adjacent(float* x, float* y, float* cos, float* sin)
+    {
+        for (int i = 0; i < _half; i++)
+        {
+            float a = x[2 * i], b = x[2 * i + 1];
+            y[2 * i] = a * cos[i] - b * sin[i];
+            y[2 * i + 1] = a * sin[i] + b * cos[i];
+        }
+    }
+}

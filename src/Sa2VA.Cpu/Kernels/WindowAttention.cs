@@ -1,0 +1,133 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu.Kernels;
+
+/// <summary>Attention inside the windows of a map, straight from the fused projection: rows are addressed, not copied into windows.</summary>
+internal sealed unsafe class WindowAttentionKernel : Kernel
+{
+    private readonly Operand _xOperand, _outOperand;
+    private readonly float* _bias;
+    private readonly int _height, _width, _channels, _heads, _headDim, _window, _windowsX, _windows;
+    private readonly bool _pool;
+    private readonly float _scale;
+    private readonly WorkerScratch _scratch;
+    private readonly SimdLevel _simd;
+    private readonly int _workers;
+    private RowView _x, _out;
+    private int _parts;
+
+    public WindowAttentionKernel(WindowAttention op, KernelContext context) : base(op)
+    {
+        (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
+        Shape s = op.Inputs[0].Shape;
+        (_height, _width, _channels, _heads, _window, _pool, _scale) = (s[0], s[1], s[2] / 3, op.Heads, op.Window, op.Pool, op.Scale);
+        _headDim = _channels / _heads;
+        _bias = op.Bias is null ? context.Zeros(s[2]) : context.Vector(op.Bias);
+        _windowsX = (_width + _window - 1) / _window;
+        _windows = _windowsX * ((_height + _window - 1) / _window);
+        int area = _window * _window;
+        _scratch = context.Scratch(
+            (AttentionTile.StateFloats(_headDim, _headDim) * (long)Blocks + AttentionTile.TileFloats(_headDim, _headDim) + (_pool ? area / 4 * _headDim : 0)) * sizeof(float)
+            + 3L * area * sizeof(float*));
+        (_simd, _workers) = (context.Simd, context.Workers);
+    }
+
+    /// <summary>Query blocks of a window.</summary>
+    private int Blocks => (_window * _window / (_pool ? 4 : 1) + AttentionTile.Queries - 1) / AttentionTile.Queries;
+
+    public override int Prepare(in RunContext run)
+    {
+        (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
+        return _parts = Math.Min(_workers, _windows * _heads);
+    }
+
+    public override void Run(int part)
+    {
+        (long first, long end) = Share((long)_windows * _heads, part, _parts);
+        for (long item = first; item < end; item++)
+        {
+            int window = (int)(item / _heads), head = (int)(item % _heads);
+            switch (_simd)
+            {
+                case SimdLevel.V512: Window<V512>(window, head, part); break;
+                case SimdLevel.V256: Window<V256>(window, head, part); break;
+                default: Window<V128>(window, head, part); break;
+            }
+        }
+    }
+
+    private void Window<T>(int window, int head, int part) where T : unmanaged, ISimd<T>
+    {
+        int area = _window * _window, stateFloats = AttentionTile.StateFloats(_headDim, _headDim);
+        float* states = (float*)_scratch.Slice(part);
+        float* keys = states + (long)stateFloats * Blocks;
+        float* values = keys + AttentionTile.Keys * _headDim;
+        float* work = values + AttentionTile.Keys * AttentionTile.PaddedValues(_headDim);
+        float* pooled = work + (AttentionTile.Keys + 12) * AttentionTile.Queries;
+        var tokens = (float**)(pooled + (_pool ? area / 4 * _headDim : 0));
+        float** queries = tokens + area;
+        float** results = queries + area;
+
+        int top = window / _windowsX * _window, left = window % _windowsX * _window;
+        for (int i = 0; i < area; i++)
+        {
+            int y = top + i / _window, x = left + i % _window;
+            tokens[i] = (y < _height && x < _width ? _x.Row((long)y * _width + x) : _bias) + head * _headDim;
+        }
+        int count = _pool ? PooledQueries(tokens, top, left, head, pooled, queries, results) : Queries(tokens, top, left, head, queries, results);
+
+        int blocks = (count + AttentionTile.Queries - 1) / AttentionTile.Queries;
+        for (int b = 0; b < blocks; b++)
+        {
+            int at = b * AttentionTile.Queries;
+            AttentionTile.Begin(states + (long)b * stateFloats, queries + at, Math.Min(AttentionTile.Queries, count - at), _headDim, _headDim, _scale);
+        }
+        float** rows = stackalloc float*[AttentionTile.Keys];
+        for (int key = 0; key < area; key += AttentionTile.Keys)
+        {
+            int n = Math.Min(AttentionTile.Keys, area - key);
+            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + _channels;
+            AttentionTile.PackKeys<T>(keys, rows, n, _headDim);
+            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + 2 * _channels;
+            AttentionTile.PackValues<T>(values, rows, n, _headDim);
+            for (int b = 0; b < blocks; b++) AttentionTile.Step<T>(states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
+        }
+        for (int b = 0; b < blocks; b++)
+        {
+            int at = b * AttentionTile.Queries;
+            AttentionTile.End(states + (long)b * stateFloats, results + at, Math.Min(AttentionTile.Queries, count - at), _headDim, _headDim);
+        }
+    }
+
+    /// <summary>The window's tokens that exist, with where their results go.</summary>
+    private int Queries(float** tokens, int top, int left, int head, float** queries, float** results)
+    {
+        int count = 0;
+        for (int i = 0; i < _window * _window; i++)
+        {
+            int y = top + i / _window, x = left + i % _window;
+            if (y >= _height || x >= _width) continue;
+            queries[count] = tokens[i];
+            results[count++] = _out.Row((long)y * _width + x) + head * _headDim;
+        }
+        return count;
+    }
+
+    /// <summary>Maxima of 2×2 tokens; missing tokens count with the projection's bias, results outside the half-size map are dropped.</summary>
+    private int PooledQueries(float** tokens, int top, int left, int head, float* pooled, float** queries, float** results)
+    {
+        int half = _window / 2, count = 0;
+        for (int i = 0; i < half * half; i++)
+        {
+            int py = i / half, px = i % half, y = top / 2 + py, x = left / 2 + px;
+            if (y >= _height / 2 || x >= _width / 2) continue;
+            float** t = tokens + 2 * py * _window + 2 * px;
+            float* a = t[0], b = t[1], c = t[_window], d = t[_window + 1];
+            float* to = pooled + count * _headDim;
+            for (int k = 0; k < _headDim; k++) to[k] = MathF.Max(MathF.Max(a[k], b[k]), MathF.Max(c[k], d[k]));
+            queries[count] = to;
+            results[count++] = _out.Row((long)y * (_width / 2) + x) + head * _headDim;
+        }
+        return count;
+    }
+}
