@@ -159,11 +159,14 @@ public static class RowExtensions
         return x.View($"{x.Name}[.., {start}..{start + length}]", x.Shape.WithLast(length), x.Rows, start, x.RowStride);
     }
 
-    /// <summary>Steps [start, start+length) of axis 0, a view; no op.</summary>
+    /// <summary>
+    /// Steps [start, start+length) of axis 0, a view; no op. Where x has a run-time length, every run must reach beyond the slice: the first
+    /// rows of a list that only grows at its end.
+    /// </summary>
     public static Tensor SliceRows(this GraphBuilder g, Tensor x, int start, int length)
     {
-        if (x.Rows is not null || start < 0 || length < 1 || start + length > x.Shape[0] || x.Shape.Rank == 1)
-            throw g.Error(nameof(SliceRows), $"input {x} has no fixed rows {start}…{start + length - 1}.");
+        if (start < 0 || length < 1 || start + length > x.Shape[0] || x.Shape.Rank == 1)
+            throw g.Error(nameof(SliceRows), $"input {x} has no rows {start}…{start + length - 1}.");
         int[] dims = x.Shape.ToArray();
         dims[0] = length;
         return x.View($"{x.Name}[{start}..{start + length}]", new Shape(dims), null, start * x.RowsPerStep * x.RowStride, x.RowStride);

@@ -1,0 +1,59 @@
+using Sa2VA.Core;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine.Tracking;
+
+/// <summary>The features of the frame that a stream is at: encoded once, read by every object on it. Reused from frame to frame.</summary>
+internal sealed class FrameFeatures : IDisposable
+{
+    private readonly SegmentationModel _model;
+    private readonly DeviceBuffer _image;
+    private readonly PlanBindings _bindings;
+
+    public FrameFeatures(SegmentationModel model)
+    {
+        _model = model;
+        ImageEncoderGraph graph = model.ImageEncoder.Graph;
+        _image = model.Backend.Allocate("frame", graph.Image.Type, graph.Image.Shape);
+        F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
+        S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
+        S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
+        _bindings = new PlanBindings(graph.Graph).Bind(graph.Image, _image).Bind(graph.F, F).Bind(graph.High.S0, S0).Bind(graph.High.S1, S1);
+    }
+
+    /// <summary>Tokens [G², D].</summary>
+    public DeviceBuffer F { get; }
+
+    /// <summary>[4G, 4G, D/8].</summary>
+    public DeviceBuffer S0 { get; }
+
+    /// <summary>[2G, 2G, D/4].</summary>
+    public DeviceBuffer S1 { get; }
+
+    /// <summary>How often the image encoder ran.</summary>
+    public long EncoderRuns { get; private set; }
+
+    /// <summary>Encodes the next frame.</summary>
+    /// <param name="image">[S, S, 3]: 8-bit levels, or normalised floats if the model was built without a normalisation table.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public void Encode<T>(ReadOnlySpan<T> image, CancellationToken cancellation = default) where T : unmanaged
+    {
+        int side = _model.Config.ImageSize;
+        if (image.Length != side * side * 3)
+            throw new MediaException($"A frame for the image encoder has {side}×{side}×3 values, not {image.Length}; resize it first.");
+        _image.Write(image);
+        _model.ImageEncoder.Plan.Run(_bindings, cancellation);
+        EncoderRuns++;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _image.Dispose();
+        F.Dispose();
+        S0.Dispose();
+        S1.Dispose();
+    }
+
+    internal void BindTo(PlanBindings bindings, FrameInputs inputs) => bindings.Bind(inputs.F, F).Bind(inputs.High.S0, S0).Bind(inputs.High.S1, S1);
+}

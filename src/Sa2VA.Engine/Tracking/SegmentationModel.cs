@@ -1,0 +1,125 @@
+using Sa2VA.Core;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine.Tracking;
+
+/// <summary>A recorded graph and its plan on the model's device.</summary>
+internal readonly record struct Compiled<TGraph>(TGraph Graph, ExecutionPlan Plan);
+
+/// <summary>
+/// The SAM 2 half, compiled once: immutable, shared by all streams and threads. What changes from frame to frame belongs to
+/// <see cref="FrameFeatures"/>, what an object remembers to <see cref="ObjectTrack"/>.
+/// </summary>
+internal sealed class SegmentationModel : IDisposable
+{
+    /// <summary>Where checkpoints keep the SAM 2 module.</summary>
+    public const string Prefix = "grounding_encoder.sam2_model";
+
+    /// <summary>Frames that upstream conditions on the language vector at most.</summary>
+    public const int DefaultConditioningFrames = 5;
+
+    private readonly List<ExecutionPlan> _plans = [];
+    private readonly IWeightSource _weights;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(bool Multimask, bool Dense), Compiled<PromptedFrameGraph>> _prompted = [];
+    private Compiled<MaskPromptGraph>? _maskPrompt;
+
+    /// <summary>Records and compiles what every stream needs.</summary>
+    /// <param name="backend">Device; not owned.</param>
+    /// <param name="weights">Checkpoint; must stay open as long as this model.</param>
+    /// <param name="config">Sizes.</param>
+    /// <param name="normalization">Normalised value by channel and 8-bit level [3, 256]; null when frames come normalised, as F32.</param>
+    /// <param name="conditioningFrames">Most frames of an object that carry its prompt, 1 or more.</param>
+    /// <param name="cancellation">Stops between plans.</param>
+    public SegmentationModel(IBackend backend, IWeightSource weights, GroundingConfig config, float[]? normalization,
+        int conditioningFrames = DefaultConditioningFrames, CancellationToken cancellation = default)
+    {
+        (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
+        try
+        {
+            Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
+            var encoder = new ImageEncoderGraph(weights, Prefix, config, normalization);
+            ImageEncoder = new(encoder, Compile(encoder.Graph, cancellation));
+            var memory = new MemoryEncoderGraph(weights, Prefix, config, conditioningFrames);
+            MemoryEncoder = new(memory, Compile(memory.Graph, cancellation));
+            var tracked = new TrackedFrameGraph(weights, Prefix, config, Prompts, conditioningFrames);
+            TrackedFrame = new(tracked, Compile(tracked.Graph, cancellation));
+            PromptedFrame(multimask: true, dense: false, cancellation);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Device.</summary>
+    public IBackend Backend { get; }
+
+    /// <summary>Sizes.</summary>
+    public GroundingConfig Config { get; }
+
+    /// <summary>Most frames of an object that carry its prompt.</summary>
+    public int ConditioningFrames { get; }
+
+    /// <summary>Side of the low-resolution masks, 4G.</summary>
+    public int LowSide => Config.ImageSize / 4;
+
+    /// <summary>Turns points into sparse rows.</summary>
+    public PromptEncoder Prompts { get; }
+
+    /// <summary>Pixels → features.</summary>
+    public Compiled<ImageEncoderGraph> ImageEncoder { get; }
+
+    /// <summary>A prompted frame enters the bank.</summary>
+    public Compiled<MemoryEncoderGraph> MemoryEncoder { get; }
+
+    /// <summary>A frame without a prompt.</summary>
+    public Compiled<TrackedFrameGraph> TrackedFrame { get; }
+
+    /// <summary>A frame with a prompt. Language needs one variant, which is there from the start; the others are compiled when first used.</summary>
+    /// <param name="multimask">True to choose among candidates 1…3.</param>
+    /// <param name="dense">True when a mask is part of the prompt.</param>
+    /// <param name="cancellation">Stops the compilation.</param>
+    public Compiled<PromptedFrameGraph> PromptedFrame(bool multimask, bool dense, CancellationToken cancellation = default)
+    {
+        lock (_lock)
+        {
+            if (_prompted.TryGetValue((multimask, dense), out Compiled<PromptedFrameGraph> found)) return found;
+            var graph = new PromptedFrameGraph(_weights, Prefix, Config, Prompts, multimask, dense);
+            var compiled = new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, cancellation));
+            _prompted.Add((multimask, dense), compiled);
+            return compiled;
+        }
+    }
+
+    /// <summary>Mask logits of an earlier prediction → dense prompt; compiled when first used.</summary>
+    public Compiled<MaskPromptGraph> MaskPrompt(CancellationToken cancellation = default)
+    {
+        lock (_lock)
+        {
+            if (_maskPrompt is { } found) return found;
+            var graph = new MaskPromptGraph(_weights, Prefix, Config, LowSide, LowSide);
+            var compiled = new Compiled<MaskPromptGraph>(graph, Compile(graph.Graph, cancellation));
+            _maskPrompt = compiled;
+            return compiled;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (ExecutionPlan plan in _plans) plan.Dispose();
+            _plans.Clear();
+        }
+    }
+
+    private ExecutionPlan Compile(Graph graph, CancellationToken cancellation)
+    {
+        ExecutionPlan plan = Backend.Compile(graph, cancellation);
+        _plans.Add(plan);
+        return plan;
+    }
+}

@@ -1,0 +1,68 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Engine.Tracking;
+
+/// <summary>
+/// The video loop (sam2.md §8) as a stream: a frame at a time goes in, every object's mask comes out. Each frame is encoded once for all
+/// objects; objects do not influence each other, so each gets the bits it would get alone. An object may join at any frame: its own first
+/// frames are then its conditioning frames.
+/// </summary>
+internal sealed class VideoSegmentation : IDisposable
+{
+    private readonly SegmentationModel _model;
+    private readonly List<ObjectTrack> _objects = [];
+    private readonly List<int> _conditioning = [];
+    private bool _interrupted;
+
+    public VideoSegmentation(SegmentationModel model)
+    {
+        _model = model;
+        Features = new FrameFeatures(model);
+    }
+
+    /// <summary>The latest frame's features.</summary>
+    public FrameFeatures Features { get; }
+
+    /// <summary>Objects in the order they joined.</summary>
+    public IReadOnlyList<ObjectTrack> Objects => _objects;
+
+    /// <summary>Adds an object that is looked for from the next frame on.</summary>
+    /// <param name="prompt">What names it.</param>
+    /// <param name="conditioningFrames">Its first frames that carry the prompt, 1 to the model's capacity.</param>
+    /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
+    public ObjectTrack Add(ObjectPrompt prompt, int conditioningFrames, CancellationToken cancellation = default)
+    {
+        if (conditioningFrames < 1 || conditioningFrames > _model.ConditioningFrames)
+            throw new PromptException($"An object has 1 to {_model.ConditioningFrames} conditioning frames, not {conditioningFrames}.");
+        var track = new ObjectTrack(_model, prompt, cancellation);
+        _objects.Add(track);
+        _conditioning.Add(conditioningFrames);
+        return track;
+    }
+
+    /// <summary>Encodes the next frame and steps every object on it.</summary>
+    /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
+    /// <param name="last">True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.</param>
+    /// <param name="cancellation">Stops between two ops; the stream can then not go on.</param>
+    public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged
+    {
+        if (_interrupted) throw new MediaException("This stream was interrupted in the middle of a frame; begin a new one.");
+        _interrupted = true;
+        Features.Encode(image, cancellation);
+        for (int i = 0; i < _objects.Count; i++)
+        {
+            ObjectTrack track = _objects[i];
+            if (track.Frames < _conditioning[i]) track.Condition(Features, remember: !last, cancellation);
+            else track.Track(Features, cancellation);
+        }
+        _interrupted = false;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (ObjectTrack track in _objects) track.Dispose();
+        _objects.Clear();
+        Features.Dispose();
+    }
+}

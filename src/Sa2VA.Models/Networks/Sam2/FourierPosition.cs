@@ -1,0 +1,39 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>Random Fourier code of image positions (Tancik et al. 2020, sam2.md §5.1): all sines first, then all cosines.</summary>
+internal sealed class FourierPosition
+{
+    private const float TwoPi = 2 * MathF.PI;
+    private readonly float[] _gaussian;
+    private readonly int _half;
+
+    public FourierPosition(WeightScope w, int width)
+    {
+        _half = width / 2;
+        _gaussian = w.Get("positional_encoding_gaussian_matrix", 2, _half).ReadValues();
+    }
+
+    /// <summary>Code of the point (x, y), each 0…1 across the image.</summary>
+    public void Encode(float x, float y, Span<float> code)
+    {
+        float u = 2 * x - 1, v = 2 * y - 1;
+        for (int k = 0; k < _half; k++)
+        {
+            float phase = TwoPi * (u * _gaussian[k] + v * _gaussian[_half + k]);
+            code[k] = MathF.Sin(phase);
+            code[_half + k] = MathF.Cos(phase);
+        }
+    }
+
+    /// <summary>Codes of the cell centres of a height×width grid: [height, width, channels].</summary>
+    public float[] Grid(int height, int width)
+    {
+        var table = new float[height * width * 2 * _half];
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++)
+                Encode((x + 0.5f) / width, (y + 0.5f) / height, table.AsSpan((y * width + x) * 2 * _half, 2 * _half));
+        return table;
+    }
+}

@@ -1,0 +1,84 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>The rows that a tracked frame attends to.</summary>
+/// <param name="Values">Memories, then pointers [K, Dm].</param>
+/// <param name="Keys">The same with the memories' position codes added [K, Dm].</param>
+/// <param name="Rotated">Leading rows that are memories: they take part in the rotary code, pointers do not.</param>
+internal readonly record struct MemoryRows(Tensor Values, Tensor Keys, RuntimeScalar Rotated);
+
+/// <summary>The frame's tokens look at themselves and at the object's past (sam2.md §7.3); one head as wide as the model.</summary>
+internal static class MemoryAttention
+{
+    private const float Epsilon = 1e-5f, PositionWeight = 0.1f;
+
+    /// <summary>Records f [G², D] → features conditioned on memory [G², D].</summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="f">The frame's tokens.</param>
+    /// <param name="memory">What to attend to.</param>
+    /// <param name="w">The weights below <c>memory_attention</c>.</param>
+    /// <param name="config">Sizes.</param>
+    public static Tensor Record(GraphBuilder g, Tensor f, MemoryRows memory, WeightScope w, GroundingConfig config)
+    {
+        int width = config.DModel, grid = config.ImageSize / 16;
+        float[] position = SinePosition.Table(grid, grid, width);
+        for (int i = 0; i < position.Length; i++) position[i] *= PositionWeight;
+
+        Tensor x = g.Add(f, g.Constant("position", f.Shape, position));
+        AxialCode code = AxialCode.Create(g, grid, width);
+        for (int i = 0; i < config.MemoryAttentionLayers; i++)
+            x = Layer(g, x, memory, code, w.At("layers").At(i), config.MemoryAttentionFfn);
+        return g.LayerNorm(x, w.At("norm"), Epsilon);
+    }
+
+    /// <summary>Records one layer.</summary>
+    public static Tensor Layer(GraphBuilder g, Tensor x, MemoryRows memory, AxialCode code, WeightScope w, int ffn)
+    {
+        int width = x.Shape.Last;
+        x = SelfAttention(g, x, code, w);
+        x = CrossAttention(g, x, memory, code, w);
+        Tensor hidden = g.Linear(g.LayerNorm(x, w.At("norm3"), Epsilon), w.At("linear1"), ffn, Activation.Relu);
+        return g.Linear(hidden, w.At("linear2"), width, residual: x);
+    }
+
+    private static Tensor SelfAttention(GraphBuilder g, Tensor x, AxialCode code, WeightScope layer)
+    {
+        int width = x.Shape.Last;
+        WeightScope w = layer.At("self_attn");
+        Tensor n = g.LayerNorm(x, layer.At("norm1"), Epsilon);
+        Tensor attended = g.FlashAttention(code.Rotate(g, g.Linear(n, w.At("q_proj"), width)), code.Rotate(g, g.Linear(n, w.At("k_proj"), width)),
+            g.Linear(n, w.At("v_proj"), width), 1, 1, 1 / MathF.Sqrt(width));
+        return g.Linear(attended, w.At("out_proj"), width, residual: x);
+    }
+
+    /// <summary>
+    /// The value projection comes after the softmax: softmax·(M·Wᵀ + b) = (softmax·M)·Wᵀ + b, as a softmax row sums to 1. The long product
+    /// is then Dm wide instead of D, and values need not be projected for every memory row.
+    /// </summary>
+    private static Tensor CrossAttention(GraphBuilder g, Tensor x, MemoryRows memory, AxialCode code, WeightScope layer)
+    {
+        int width = x.Shape.Last;
+        WeightScope w = layer.At("cross_attn_image");
+        Tensor n = g.LayerNorm(x, layer.At("norm2"), Epsilon);
+        Tensor q = code.Rotate(g, g.Linear(n, w.At("q_proj"), width));
+        Tensor k = code.Rotate(g, g.Linear(memory.Keys, w.At("k_proj"), width), memory.Rotated);
+        Tensor attended = g.FlashAttention(q, k, memory.Values, 1, 1, 1 / MathF.Sqrt(width));
+        return g.Linear(g.Linear(attended, w.At("v_proj"), width), w.At("out_proj"), width, residual: x);
+    }
+}
+
+/// <summary>Constants of the axial rotary code on a G×G grid.</summary>
+internal readonly record struct AxialCode(Tensor Cos, Tensor Sin)
+{
+    public static AxialCode Create(GraphBuilder g, int grid, int width)
+    {
+        (float[] cos, float[] sin) = AxialRope.Tables(grid, width);
+        var shape = new Shape(grid * grid, width / 2);
+        return new AxialCode(g.Constant("rope_cos", shape, cos), g.Constant("rope_sin", shape, sin));
+    }
+
+    /// <summary>Records the rotation; rows repeat the grid, and rows from <paramref name="rotated"/> on stay as they are.</summary>
+    public Tensor Rotate(GraphBuilder g, Tensor x, RuntimeScalar? rotated = null) =>
+        g.RotaryEmbedding(x, Cos, Sin, heads: 1, RotaryPairing.Adjacent, rotated: rotated);
+}

@@ -1,0 +1,122 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>One object's bank as the graphs see it: states that stay on the device, and the lists of slots that a frame reads.</summary>
+internal sealed class MemoryBankTensors
+{
+    private readonly int _memorySize, _memDim;
+
+    public MemoryBankTensors(GraphBuilder g, GroundingConfig config, int conditioningFrames)
+    {
+        int grid = config.ImageSize / 16, width = config.DModel;
+        (_memDim, _memorySize) = (config.MemDim, grid * grid * config.MemDim);
+        Memories = g.State("memories", DType.BF16, new Shape(MemoryBank.MemorySlots(conditioningFrames), _memorySize));
+        Pointers = g.State("pointers", DType.F32, new Shape(MemoryBank.PointerSlots(conditioningFrames), width));
+        MemorySlot = g.Scalar("memory_slot", Memories.Shape[0] - 1);
+        PointerSlot = g.Scalar("pointer_slot", Pointers.Shape[0] - 1);
+    }
+
+    /// <summary>Memories, BF16 [slots, G²·Dm].</summary>
+    public Tensor Memories { get; }
+
+    /// <summary>Pointers [slots, D].</summary>
+    public Tensor Pointers { get; }
+
+    /// <summary>Slot that the frame's memory goes to.</summary>
+    public RuntimeScalar MemorySlot { get; }
+
+    /// <summary>Slot that the frame's pointer goes to.</summary>
+    public RuntimeScalar PointerSlot { get; }
+
+    /// <summary>Records the storing of a frame's memory [G, G, Dm], rounded to BF16, and pointer [1, D].</summary>
+    public void Store(GraphBuilder g, Tensor memory, Tensor pointer)
+    {
+        g.KvAppend(Memories, g.Reshape(memory, new Shape(1, _memorySize)), MemorySlot);
+        g.KvAppend(Pointers, pointer, PointerSlot);
+    }
+
+    /// <summary>Records the gathering of the chosen memories and pointers as rows of width Dm.</summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="selection">Which slots.</param>
+    /// <param name="w">The weights below <c>sam2_model</c>.</param>
+    /// <param name="grid">G.</param>
+    public MemoryRows Gather(GraphBuilder g, BankSelection selection, WeightScope w, int grid)
+    {
+        Tensor positions = g.Constant("memory_position", new Shape(MemoryBank.TimeCodes, _memorySize), PositionTable(w, grid));
+        Tensor values = Rows(g, g.Copy(g.Gather(Memories, selection.MemoryIndex), DType.F32), selection.MemoryRows);
+        Tensor codes = Rows(g, g.Gather(positions, selection.TimeIndex), selection.MemoryRows);
+        Tensor pointers = Rows(g, g.Gather(Pointers, selection.PointerIndex), selection.PointerRows);
+        return new MemoryRows(g.Concat([values, pointers], selection.AllRows), g.Concat([g.Add(values, codes), pointers], selection.AllRows),
+            selection.MemoryRows);
+    }
+
+    private Tensor Rows(GraphBuilder g, Tensor x, RuntimeScalar rows) =>
+        g.Reshape(x, new Shape((int)(x.Shape.Count / _memDim), _memDim), rows);
+
+    /// <summary>Sine code of the grid plus each time code: [7, G²·Dm].</summary>
+    private float[] PositionTable(WeightScope w, int grid)
+    {
+        float[] sine = SinePosition.Table(grid, grid, _memDim);
+        float[] time = w.Get("maskmem_tpos_enc", MemoryBank.TimeCodes, 1, 1, _memDim).ReadValues();
+        var table = new float[MemoryBank.TimeCodes * _memorySize];
+        for (int t = 0; t < MemoryBank.TimeCodes; t++)
+            for (int i = 0; i < _memorySize; i++)
+                table[t * _memorySize + i] = sine[i] + time[t * _memDim + i % _memDim];
+        return table;
+    }
+}
+
+/// <summary>The slots that one frame reads, and the run-time lengths that follow from their number.</summary>
+internal sealed class BankSelection
+{
+    private readonly int _rowsPerMemory, _rowsPerPointer;
+
+    public BankSelection(GraphBuilder g, GroundingConfig config, int conditioningFrames)
+    {
+        int grid = config.ImageSize / 16;
+        _rowsPerMemory = grid * grid;
+        _rowsPerPointer = config.DModel / config.MemDim;
+        int memories = MemoryBank.MemorySlots(conditioningFrames), pointers = MemoryBank.PointerSlots(conditioningFrames);
+        MemoryCount = g.Scalar("memories", memories);
+        PointerCount = g.Scalar("pointers", pointers);
+        MemoryRows = g.Scalar("memory_rows", memories * _rowsPerMemory);
+        PointerRows = g.Scalar("pointer_rows", pointers * _rowsPerPointer);
+        AllRows = g.Scalar("rows", MemoryRows.Max + PointerRows.Max);
+        MemoryIndex = g.Input("memory_index", DType.I32, new Shape(memories), MemoryCount);
+        TimeIndex = g.Input("time_index", DType.I32, new Shape(memories), MemoryCount);
+        PointerIndex = g.Input("pointer_index", DType.I32, new Shape(pointers), PointerCount);
+    }
+
+    /// <summary>Slots of the memories, I32 [M].</summary>
+    public Tensor MemoryIndex { get; }
+
+    /// <summary>Time codes of the memories, I32 [M].</summary>
+    public Tensor TimeIndex { get; }
+
+    /// <summary>Slots of the pointers, I32 [P].</summary>
+    public Tensor PointerIndex { get; }
+
+    /// <summary>M.</summary>
+    public RuntimeScalar MemoryCount { get; }
+
+    /// <summary>P.</summary>
+    public RuntimeScalar PointerCount { get; }
+
+    /// <summary>M·G².</summary>
+    public RuntimeScalar MemoryRows { get; }
+
+    /// <summary>P·D/Dm.</summary>
+    public RuntimeScalar PointerRows { get; }
+
+    /// <summary>Sum of both.</summary>
+    public RuntimeScalar AllRows { get; }
+
+    /// <summary>Sets all five lengths.</summary>
+    public void Set(PlanBindings bindings, int memories, int pointers)
+    {
+        bindings.Set(MemoryCount, memories).Set(PointerCount, pointers)
+            .Set(MemoryRows, memories * _rowsPerMemory).Set(PointerRows, pointers * _rowsPerPointer)
+            .Set(AllRows, memories * _rowsPerMemory + pointers * _rowsPerPointer);
+    }
+}

@@ -1,0 +1,52 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>
+/// The mask decoder's transformer (Kirillov et al. 2023, sam2.md §6.3): a handful of query tokens and the image's key tokens attend to each
+/// other in turn. The original tokens are the queries' position code throughout; values never carry a code.
+/// </summary>
+internal static class TwoWayTransformer
+{
+    private const int Heads = 8, Layers = 2;
+    private const float Epsilon = 1e-5f;
+
+    /// <summary>Records tokens [n, D] and src [G², D] with position code pe [G², D] → queries [n, D], keys [G², D].</summary>
+    public static (Tensor Queries, Tensor Keys) Record(GraphBuilder g, Tensor src, Tensor pe, Tensor tokens, WeightScope w, int ffn)
+    {
+        Tensor queries = tokens, keys = src;
+        for (int i = 0; i < Layers; i++)
+            (queries, keys) = Layer(g, queries, keys, tokens, pe, w.At("layers").At(i), ffn, first: i == 0);
+
+        int width = src.Shape.Last;
+        queries = Attention(g, g.Add(queries, tokens), g.Add(keys, pe), keys, w.At("final_attn_token_to_image"), width / 2, residual: queries);
+        return (g.LayerNorm(queries, w.At("norm_final_attn"), Epsilon), keys);
+    }
+
+    /// <summary>Records one layer; the first one has neither position code nor residual in its self-attention.</summary>
+    public static (Tensor Queries, Tensor Keys) Layer(GraphBuilder g, Tensor queries, Tensor keys, Tensor queryPe, Tensor keyPe, WeightScope w, int ffn, bool first)
+    {
+        int width = queries.Shape.Last;
+        Tensor placed = first ? queries : g.Add(queries, queryPe);
+        queries = Attention(g, placed, placed, queries, w.At("self_attn"), width, residual: first ? null : queries);
+        queries = g.LayerNorm(queries, w.At("norm1"), Epsilon);
+
+        Tensor placedKeys = g.Add(keys, keyPe);
+        queries = Attention(g, g.Add(queries, queryPe), placedKeys, keys, w.At("cross_attn_token_to_image"), width / 2, residual: queries);
+        queries = g.LayerNorm(queries, w.At("norm2"), Epsilon);
+
+        Tensor hidden = g.Linear(queries, w.At("mlp.layers.0"), ffn, Activation.Relu);
+        queries = g.LayerNorm(g.Linear(hidden, w.At("mlp.layers.1"), width, residual: queries), w.At("norm3"), Epsilon);
+
+        keys = Attention(g, placedKeys, g.Add(queries, queryPe), queries, w.At("cross_attn_image_to_token"), width / 2, residual: keys);
+        return (queries, g.LayerNorm(keys, w.At("norm4"), Epsilon));
+    }
+
+    /// <summary>Records attention with projections of its own width (sam2.md §6.2).</summary>
+    public static Tensor Attention(GraphBuilder g, Tensor q, Tensor k, Tensor v, WeightScope w, int innerWidth, Tensor? residual = null)
+    {
+        Tensor attended = g.FlashAttention(g.Linear(q, w.At("q_proj"), innerWidth), g.Linear(k, w.At("k_proj"), innerWidth),
+            g.Linear(v, w.At("v_proj"), innerWidth), Heads, Heads, 1 / MathF.Sqrt(innerWidth / Heads));
+        return g.Linear(attended, w.At("out_proj"), q.Shape.Last, residual: residual);
+    }
+}
