@@ -44,4 +44,38 @@ public sealed record GroundingConfig
 
     /// <summary>ConvNeXt blocks of the memory encoder.</summary>
     public int FuserLayers { get; init; } = 2;
+
+    internal static GroundingConfig Read(ConfigFields root)
+    {
+        var released = new GroundingConfig();
+        if (root.Object("grounding_config") is not { } g) return released;
+        var config = new GroundingConfig
+        {
+            ImageSize = g.Int("image_size", 32, 4096, released.ImageSize),
+            EmbedDim = g.Int("embed_dim", 1, 4096, released.EmbedDim),
+            NumHeads = g.Int("num_heads", 1, 256, released.NumHeads),
+            Stages = g.Ints("stages", 1, 256, 4, 4, released.Stages),
+            GlobalAttBlocks = g.Ints("global_att_blocks", 0, 1023, 0, 1024, released.GlobalAttBlocks),
+            WindowPosEmbedBkgSpatialSize = g.Ints("window_pos_embed_bkg_spatial_size", 1, 1024, 2, 2, released.WindowPosEmbedBkgSpatialSize),
+            WindowSpec = g.Ints("window_spec", 1, 1024, 4, 4, released.WindowSpec),
+            DModel = g.Int("d_model", 16, 8192, released.DModel),
+            MemDim = g.Int("mem_dim", 1, 8192, released.MemDim),
+            MemoryAttentionLayers = g.Int("memory_attention_layers", 1, 256, released.MemoryAttentionLayers),
+            MemoryAttentionFfn = g.Int("memory_attention_ffn", 1, 1 << 17, released.MemoryAttentionFfn),
+            MaskDecoderFfn = g.Int("mask_decoder_ffn", 1, 1 << 17, released.MaskDecoderFfn),
+            IouHeadHidden = g.Int("iou_head_hidden", 1, 1 << 16, released.IouHeadHidden),
+            FuserLayers = g.Int("fuser_layers", 1, 256, released.FuserLayers),
+        };
+        if (config.ImageSize % 32 != 0) throw g.Bad("image_size", $"is {config.ImageSize}, no multiple of 32");
+        if (config.EmbedDim % config.NumHeads != 0) throw g.Bad("num_heads", $"is {config.NumHeads}, which does not divide embed_dim {config.EmbedDim}");
+        if (config.DModel % 16 != 0) throw g.Bad("d_model", $"is {config.DModel}, no multiple of 16");
+        if (config.DModel % config.MemDim != 0 || config.MemDim % 4 != 0)
+            throw g.Bad("mem_dim", $"is {config.MemDim}, no multiple of 4 that divides d_model {config.DModel}");
+        for (int i = 0; i < 3; i++)
+            if (config.WindowSpec[i] % 2 != 0) throw g.Bad("window_spec", $"holds {config.WindowSpec[i]} for stage {i + 1}; windows that the next stage pools must be even");
+        foreach (int block in config.GlobalAttBlocks)
+            if (block >= config.Stages.Sum()) throw g.Bad("global_att_blocks", $"holds {block}; there are {config.Stages.Sum()} blocks");
+        _ = new HieraLayout(config);
+        return config;
+    }
 }

@@ -1,0 +1,64 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>What a checkpoint holds against what its config.json implies.</summary>
+public sealed class TensorReport
+{
+    private TensorReport(List<string> missing, List<string> extra, List<string> misshapen) => (Missing, Extra, Misshapen) = (missing, extra, misshapen);
+
+    /// <summary>Names that are not stored.</summary>
+    public IReadOnlyList<string> Missing { get; }
+
+    /// <summary>Names that are stored and not used.</summary>
+    public IReadOnlyList<string> Extra { get; }
+
+    /// <summary>Names with the stored type and shape and the shape that is needed.</summary>
+    public IReadOnlyList<string> Misshapen { get; }
+
+    /// <summary>True when the engine can run the checkpoint.</summary>
+    public bool IsUsable => Missing.Count == 0 && Misshapen.Count == 0;
+
+    /// <summary>Compares a checkpoint with its configuration.</summary>
+    public static TensorReport Of(Sa2VAConfig config, Checkpoint checkpoint)
+    {
+        List<string> missing = [], misshapen = [];
+        // A head may be stored although config.json ties it to the embedding; then it is used.
+        var known = new HashSet<string>(StringComparer.Ordinal) { "language_model.lm_head.weight", "language_model.output.weight" };
+        foreach ((string name, Shape shape) in ExpectedTensors.Of(config))
+        {
+            known.Add(name);
+            if (!checkpoint.Contains(name)) missing.Add(name);
+            else if (!checkpoint.TryDescribe(name, out WeightInfo info)) misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
+            else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name)) misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
+        }
+        // Converters may leave buffers behind that follow from config.json.
+        List<string> extra = [.. checkpoint.Names.Where(n => !known.Contains(n) && !n.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal))];
+        return new TensorReport(missing, extra, misshapen);
+    }
+
+    /// <summary>Throws one error that lists what is wrong.</summary>
+    /// <param name="folder">Checkpoint, for the message.</param>
+    public void ThrowUnlessUsable(string folder)
+    {
+        if (IsUsable) return;
+        throw new CheckpointException($"The checkpoint in '{folder}' does not fit its config.json. "
+            + Listed("Missing", Missing) + Listed("Of another shape", Misshapen) + "`sa2va inspect` lists everything.");
+    }
+
+    // The stored embedding decides the vocabulary: config.json may be out of date (mllm.md §10.2).
+    private static bool Fits(Shape stored, Shape needed, string name) =>
+        stored == needed || (IsVocabulary(name) && stored.Rank == 2 && stored.Last == needed.Last);
+
+    private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal)
+        || name.EndsWith("lm_head.weight", StringComparison.Ordinal) || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal)
+        || name.EndsWith("language_model.output.weight", StringComparison.Ordinal);
+
+    private static string Listed(string what, IReadOnlyList<string> names)
+    {
+        const int Shown = 5;
+        if (names.Count == 0) return "";
+        string rest = names.Count > Shown ? $" and {names.Count - Shown} more" : "";
+        return $"{what}: {string.Join("; ", names.Take(Shown))}{rest}. ";
+    }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>Fields of one JSON object of config.json, each checked for kind and range; messages name the file and the field.</summary>
+internal readonly struct ConfigFields(JsonElement element, string file, string path)
+{
+    /// <summary>The object below a field; null when it is absent.</summary>
+    public ConfigFields? Object(string name)
+    {
+        if (!Find(name, out JsonElement e)) return null;
+        if (e.ValueKind != JsonValueKind.Object) throw Bad(name, "is no object");
+        return new ConfigFields(e, file, Full(name));
+    }
+
+    /// <summary>The object below a field that must be there.</summary>
+    public ConfigFields RequiredObject(string name) => Object(name) ?? throw Bad(name, "is missing");
+
+    /// <summary>A whole number in a range.</summary>
+    /// <param name="name">Field.</param>
+    /// <param name="min">Smallest value.</param>
+    /// <param name="max">Largest value.</param>
+    /// <param name="absent">Value when the field is absent or null; null makes it required.</param>
+    public int Int(string name, int min, int max, int? absent = null)
+    {
+        if (!Find(name, out JsonElement e)) return absent ?? throw Bad(name, "is missing");
+        if (e.ValueKind != JsonValueKind.Number || !e.TryGetInt32(out int value) || value < min || value > max)
+            throw Bad(name, $"is {Excerpt(e)}, not a whole number from {min} to {max}");
+        return value;
+    }
+
+    /// <summary>A finite number in a range.</summary>
+    public double Number(string name, double min, double max, double? absent = null)
+    {
+        if (!Find(name, out JsonElement e)) return absent ?? throw Bad(name, "is missing");
+        if (e.ValueKind != JsonValueKind.Number || !e.TryGetDouble(out double value) || !(value >= min && value <= max))
+            throw Bad(name, FormattableString.Invariant($"is {Excerpt(e)}, not a number from {min} to {max}"));
+        return value;
+    }
+
+    /// <summary>True or false.</summary>
+    public bool Flag(string name, bool absent)
+    {
+        if (!Find(name, out JsonElement e)) return absent;
+        return e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : throw Bad(name, $"is {Excerpt(e)}, not true or false");
+    }
+
+    /// <summary>A string; null when absent.</summary>
+    public string? Text(string name)
+    {
+        if (!Find(name, out JsonElement e)) return null;
+        return e.ValueKind == JsonValueKind.String ? e.GetString() : throw Bad(name, $"is {Excerpt(e)}, not a string");
+    }
+
+    /// <summary>The first string of a list; null when absent or empty.</summary>
+    public string? FirstText(string name)
+    {
+        if (!Find(name, out JsonElement e)) return null;
+        if (e.ValueKind != JsonValueKind.Array) throw Bad(name, $"is {Excerpt(e)}, not a list");
+        foreach (JsonElement item in e.EnumerateArray()) return item.ValueKind == JsonValueKind.String ? item.GetString() : throw Bad(name, "is no list of strings");
+        return null;
+    }
+
+    /// <summary>A list of whole numbers.</summary>
+    public IReadOnlyList<int> Ints(string name, int min, int max, int minCount, int maxCount, IReadOnlyList<int> absent)
+    {
+        if (!Find(name, out JsonElement e)) return absent;
+        if (e.ValueKind != JsonValueKind.Array || e.GetArrayLength() < minCount || e.GetArrayLength() > maxCount)
+            throw Bad(name, $"is {Excerpt(e)}, not a list of {(minCount == maxCount ? minCount : $"{minCount} to {maxCount}")} numbers");
+        var values = new List<int>();
+        foreach (JsonElement item in e.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out int value) || value < min || value > max)
+                throw Bad(name, $"holds {Excerpt(item)}, not a whole number from {min} to {max}");
+            values.Add(value);
+        }
+        return values;
+    }
+
+    /// <summary>The error that a field is wrong.</summary>
+    public CheckpointException Bad(string name, string why) => new($"'{file}': {Full(name)} {why}.");
+
+    private bool Find(string name, out JsonElement e) => element.TryGetProperty(name, out e) && e.ValueKind != JsonValueKind.Null;
+
+    private string Full(string name) => path.Length == 0 ? name : $"{path}.{name}";
+
+    private static string Excerpt(JsonElement e)
+    {
+        string raw = e.GetRawText();
+        return raw.Length <= 40 ? raw : raw[..40] + "…";
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>config.json of an InternVL-type checkpoint (mllm.md §10.2) with its grounding part (goldens.md §3).</summary>
+public sealed record Sa2VAConfig
+{
+    /// <summary>Vision tower and projector.</summary>
+    public required VisionConfig Vision { get; init; }
+
+    /// <summary>Language model.</summary>
+    public required LanguageConfig Language { get; init; }
+
+    /// <summary>SAM 2 half.</summary>
+    public required GroundingConfig Grounding { get; init; }
+
+    /// <summary>Name of the chat template, '-' replaced by '_'.</summary>
+    public required string Template { get; init; }
+
+    /// <summary>Reads a checkpoint folder's config.json.</summary>
+    /// <exception cref="CheckpointException">Missing, malformed, out of range, or of a kind that is not supported.</exception>
+    public static Sa2VAConfig Read(string folder)
+    {
+        string file = Path.Combine(folder, "config.json");
+        using JsonDocument document = JsonFile.Read(file);
+        return Read(document.RootElement, file);
+    }
+
+    /// <summary>Reads a parsed config.json.</summary>
+    /// <param name="root">Its root object.</param>
+    /// <param name="file">Name for messages.</param>
+    public static Sa2VAConfig Read(JsonElement root, string file)
+    {
+        var fields = new ConfigFields(root, file, "");
+        CheckFamily(fields, file);
+        foreach (string lora in (string[])["use_backbone_lora", "use_llm_lora"])
+            if (fields.Int(lora, 0, 1 << 16, 0) != 0)
+                throw fields.Bad(lora, "is not 0: the tensors are LoRA-wrapped; merge the adapter and save the model again");
+        string template = (fields.Text("template") ?? throw fields.Bad("template", "is missing")).Replace('-', '_');
+        return new Sa2VAConfig
+        {
+            Vision = VisionConfig.Read(fields),
+            Language = LanguageConfig.Read(fields),
+            Grounding = GroundingConfig.Read(fields),
+            Template = template,
+        };
+    }
+
+    private static void CheckFamily(ConfigFields fields, string file)
+    {
+        string architecture = fields.FirstText("architectures") ?? "";
+        string type = fields.Text("model_type") ?? "";
+        if (architecture == "Sa2VAChatModel" && type is "" or "sa2va_chat") return;
+        if (architecture.Contains("Qwen", StringComparison.Ordinal) || type.Contains("qwen", StringComparison.Ordinal) || fields.Object("text_config") is not null)
+        {
+            string kind = fields.Object("text_config")?.Text("model_type") ?? fields.Object("vision_config")?.Text("model_type") ?? type;
+            string family = kind.StartsWith("qwen3", StringComparison.Ordinal) ? "Qwen3-VL" : "Qwen2.5-VL";
+            throw new CheckpointException($"'{file}' is a Sa2VA checkpoint of the {family} family, which is not supported yet; InternVL-type checkpoints are.");
+        }
+        throw new CheckpointException($"'{file}' describes '{(architecture.Length > 0 ? architecture : type)}', no Sa2VA checkpoint (Sa2VAChatModel).");
+    }
+}

@@ -1,0 +1,86 @@
+namespace Sa2VA.Models;
+
+/// <summary>Sizes of InternViT and of the projector behind it (mllm.md §2, §3, §10.2).</summary>
+public sealed record VisionConfig
+{
+    /// <summary>C: width.</summary>
+    public int HiddenSize { get; init; } = 3200;
+
+    /// <summary>Layers.</summary>
+    public int Layers { get; init; } = 48;
+
+    /// <summary>Attention heads; divides <see cref="HiddenSize"/>.</summary>
+    public int Heads { get; init; } = 25;
+
+    /// <summary>Hidden width of the MLP.</summary>
+    public int IntermediateSize { get; init; } = 12800;
+
+    /// <summary>Patch side in pixels.</summary>
+    public int PatchSize { get; init; } = 14;
+
+    /// <summary>Side of the image that the position table was made for, in pixels.</summary>
+    public int ImageSize { get; init; } = 224;
+
+    /// <summary>True for RMS norms, false for layer norms.</summary>
+    public bool RmsNorm { get; init; } = true;
+
+    /// <summary>Added to the variance.</summary>
+    public float Epsilon { get; init; } = 1e-6f;
+
+    /// <summary>True when the fused projection has a bias.</summary>
+    public bool QkvBias { get; init; }
+
+    /// <summary>True when queries and keys pass an RMS norm over the full width.</summary>
+    public bool QkNormalization { get; init; } = true;
+
+    /// <summary>t: side of a tile in pixels; a multiple of twice <see cref="PatchSize"/>.</summary>
+    public int TileSize { get; init; } = 224;
+
+    /// <summary>Layers that run: the tower's output is the residual stream after this many.</summary>
+    public int SelectedLayers { get; init; } = 48;
+
+    /// <summary>True for pixel shuffle v1, whose tokens are transposed (mllm.md §3).</summary>
+    public bool TransposedShuffle { get; init; } = true;
+
+    /// <summary>Patches along a tile's side.</summary>
+    public int Grid => TileSize / PatchSize;
+
+    /// <summary>Tokens that the language model gets per tile.</summary>
+    public int TokensPerTile => Grid / 2 * (Grid / 2);
+
+    internal static VisionConfig Read(ConfigFields root)
+    {
+        ConfigFields v = root.RequiredObject("vision_config");
+        int hidden = v.Int("hidden_size", 1, 1 << 16, 3200), heads = v.Int("num_attention_heads", 1, 1024, 25), layers = v.Int("num_hidden_layers", 1, 1024, 48);
+        int patch = v.Int("patch_size", 1, 256, 14), image = v.Int("image_size", patch, 8192, 224);
+        if (hidden % heads != 0) throw v.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}");
+        if (image % patch != 0) throw v.Bad("image_size", $"is {image}, no multiple of patch_size {patch}");
+        string norm = v.Text("norm_type") ?? "rms_norm";
+        if (norm is not ("rms_norm" or "layer_norm")) throw v.Bad("norm_type", $"is '{norm}', neither rms_norm nor layer_norm");
+        string activation = v.Text("hidden_act") ?? "gelu";
+        if (activation != "gelu") throw v.Bad("hidden_act", $"is '{activation}'; only gelu is supported");
+
+        int tile = root.Int("force_image_size", 2 * patch, 8192, image);
+        if (tile % (2 * patch) != 0) throw root.Bad("force_image_size", $"is {tile}, no multiple of twice the patch size {patch}");
+        int select = root.Int("select_layer", -layers - 1, layers, -1);
+        if (root.Number("downsample_ratio", 0, 1, 0.5) != 0.5) throw root.Bad("downsample_ratio", "is not 0.5, the only supported value");
+        string shuffle = root.Text("ps_version") ?? "v1";
+        if (shuffle is not ("v1" or "v2")) throw root.Bad("ps_version", $"is '{shuffle}', neither v1 nor v2");
+        return new VisionConfig
+        {
+            HiddenSize = hidden,
+            Layers = layers,
+            Heads = heads,
+            IntermediateSize = v.Int("intermediate_size", 1, 1 << 18, 12800),
+            PatchSize = patch,
+            ImageSize = image,
+            RmsNorm = norm == "rms_norm",
+            Epsilon = (float)v.Number("layer_norm_eps", 0, 1, 1e-6),
+            QkvBias = v.Flag("qkv_bias", false),
+            QkNormalization = v.Flag("qk_normalization", true),
+            TileSize = tile,
+            SelectedLayers = select < 0 ? layers + 1 + select : select,
+            TransposedShuffle = shuffle == "v1",
+        };
+    }
+}

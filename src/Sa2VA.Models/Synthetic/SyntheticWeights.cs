@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>
+/// Weights of the real names and shapes whose values follow from the names (synthetic.md): BF16, computed when a tensor is opened, nothing
+/// on disk.
+/// </summary>
+public sealed class SyntheticWeights : IWeightSource
+{
+    private readonly Dictionary<string, WeightInfo> _infos = new(StringComparer.Ordinal);
+
+    /// <summary>All tensors that a configuration implies.</summary>
+    public SyntheticWeights(Sa2VAConfig config)
+    {
+        Tensors = [.. ExpectedTensors.Of(config).Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))];
+        foreach (WeightInfo info in Tensors) _infos.Add(info.Name, info);
+    }
+
+    /// <summary>All tensors.</summary>
+    public IReadOnlyList<WeightInfo> Tensors { get; }
+
+    /// <inheritdoc/>
+    public bool TryDescribe(string name, out WeightInfo info) => _infos.TryGetValue(name, out info);
+
+    /// <inheritdoc/>
+    public WeightData Open(string name) => TryDescribe(name, out WeightInfo info)
+        ? new Computed(info)
+        : throw new CheckpointException($"The synthetic checkpoint has no tensor '{name}'.");
+
+    /// <summary>Elements [start, start + target.Length) of a tensor.</summary>
+    public static void Fill(WeightInfo info, long start, Span<BFloat16> target)
+    {
+        (float scale, float shift) = ScaleOf(info);
+        var stream = new SyntheticStream(info.Name);
+        for (int i = 0; i < target.Length; i++) target[i] = BFloat16.FromSingle(stream[start + i] * scale + shift);
+    }
+
+    private static (float Scale, float Base) ScaleOf(WeightInfo info)
+    {
+        if (info.Name.EndsWith(".bias", StringComparison.Ordinal)) return (0.02f, 0);
+        if (info.Shape.Rank == 1) return info.Name.EndsWith(".weight", StringComparison.Ordinal) ? (0.1f, 1) : (0.05f, 0.1f);
+        if (info.Name.EndsWith("positional_encoding_gaussian_matrix", StringComparison.Ordinal)) return ((float)Math.Sqrt(3), 0);
+        return ((float)Math.Sqrt(3.0 / (info.Shape.Count / info.Shape[0])), 0);
+    }
+
+    private sealed unsafe class Computed : WeightData
+    {
+        private BFloat16* _values;
+
+        public Computed(WeightInfo info) : base(info)
+        {
+            long count = info.Shape.Count;
+            _values = (BFloat16*)NativeMemory.AlignedAlloc((nuint)(count * sizeof(BFloat16)), 64);
+            GC.AddMemoryPressure(count * sizeof(BFloat16));
+            const int Block = 1 << 16;
+            nint values = (nint)_values;
+            Parallel.For(0, (count + Block - 1) / Block, b =>
+            {
+                long start = b * Block;
+                Fill(info, start, new Span<BFloat16>((BFloat16*)values + start, (int)Math.Min(Block, count - start)));
+            });
+        }
+
+        public override byte* Pointer => _values is null ? throw new ObjectDisposedException(Info.Name) : (byte*)_values;
+
+        public override void Dispose()
+        {
+            if (_values is null) return;
+            NativeMemory.AlignedFree(_values);
+            GC.RemoveMemoryPressure(Info.Shape.Count * sizeof(BFloat16));
+            _values = null;
+        }
+    }
+}
