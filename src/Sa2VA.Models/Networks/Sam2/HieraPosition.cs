@@ -16,7 +16,7 @@ internal static class HieraPosition
         float[] coarse = w.Get("pos_embed", 1, channels, rows, columns).ReadValues();
         float[] tile = w.Get("pos_embed_window", 1, channels, window, window).ReadValues();
 
-        Taps[] vertical = BicubicTaps(rows, grid), horizontal = BicubicTaps(columns, grid);
+        CubicTaps[] vertical = CubicTaps.Axis(rows, grid), horizontal = CubicTaps.Axis(columns, grid);
         var widened = new float[rows * grid];
         var table = new float[grid * grid * channels];
         for (int c = 0; c < channels; c++)
@@ -30,32 +30,5 @@ internal static class HieraPosition
                         vertical[y].Apply(widened, x, grid) + tile[(c * window + y % window) * window + x % window];
         }
         return table;
-    }
-
-    /// <summary>Keys' cubic convolution with A = −0.75, four taps clamped to the border, no antialias: PyTorch's convention.</summary>
-    private static Taps[] BicubicTaps(int from, int to)
-    {
-        const float A = -0.75f;
-        float scale = (float)from / to;
-        var taps = new Taps[to];
-        for (int i = 0; i < to; i++)
-        {
-            float source = scale * (i + 0.5f) - 0.5f;
-            int floor = (int)MathF.Floor(source);
-            float t = source - floor;
-            taps[i] = new Taps(
-                Clamp(floor - 1), Clamp(floor), Clamp(floor + 1), Clamp(floor + 2), Outer(t + 1), Inner(t), Inner(1 - t), Outer(2 - t));
-        }
-        return taps;
-
-        int Clamp(int index) => Math.Clamp(index, 0, from - 1);
-        static float Inner(float x) => ((A + 2) * x - (A + 3)) * x * x + 1;
-        static float Outer(float x) => ((A * x - 5 * A) * x + 8 * A) * x - 4 * A;
-    }
-
-    private readonly record struct Taps(int I0, int I1, int I2, int I3, float W0, float W1, float W2, float W3)
-    {
-        public float Apply(float[] values, int start, int step) =>
-            values[start + I0 * step] * W0 + values[start + I1 * step] * W1 + values[start + I2 * step] * W2 + values[start + I3 * step] * W3;
     }
 }
