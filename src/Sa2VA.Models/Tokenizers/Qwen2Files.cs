@@ -1,0 +1,161 @@
+using System.Text;
+using System.Text.Json;
+using Sa2VA.Core;
+
+namespace Sa2VA.Models.Tokenizers;
+
+/// <summary>The byte-level vocabulary and its merges, from <c>tokenizer.json</c> or from <c>vocab.json</c> with <c>merges.txt</c>.</summary>
+internal sealed class Qwen2Files
+{
+    public const string Json = "tokenizer.json", Vocabulary = "vocab.json", MergeList = "merges.txt";
+
+    private readonly TokenizerFolder files;
+
+    public Qwen2Files(TokenizerFolder files)
+    {
+        this.files = files;
+        if (files.Has(Json)) ReadTokenizerJson();
+        else ReadSeparateFiles();
+    }
+
+    public Dictionary<string, int> Ids { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Pairs in the order of their rank.</summary>
+    public List<(string Left, string Right)> Merges { get; } = [];
+
+    public List<KeyValuePair<string, int>> Added { get; } = [];
+
+    private void ReadSeparateFiles()
+    {
+        files.ReadJson(Vocabulary, root => ReadVocabulary(Vocabulary, root));
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(files.ReadBytes(MergeList)).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw files.Broken(MergeList, "is not valid UTF-8", e);
+        }
+
+        int number = 0;
+        foreach (ReadOnlySpan<char> raw in text.AsSpan().EnumerateLines())
+        {
+            number++;
+            ReadOnlySpan<char> line = raw.Trim();
+            if (line.IsEmpty || (number == 1 && line.StartsWith("#version"))) continue;
+            AddMerge(MergeList, line.ToString(), number);
+        }
+
+        CheckBytes(Vocabulary);
+    }
+
+    private void ReadTokenizerJson() => files.ReadJson(Json, root =>
+    {
+        JsonElement model = TokenizerFolder.Member(root, "model") ?? throw files.Broken(Json, "has no model");
+        string? type = TokenizerFolder.Member(model, "type")?.GetString();
+        // Files of older libraries leave the type out; only BPE has merges.
+        if (type is not (null or "BPE") || TokenizerFolder.Member(model, "merges") is not { } merges)
+            throw files.Unsupported(Json, $"a tokenizer of type {type ?? "unknown"}");
+        CheckModel(model);
+        CheckPipeline(root);
+        ReadVocabulary(Json, TokenizerFolder.Member(model, "vocab") ?? throw files.Broken(Json, "has no vocabulary"));
+        int number = 0;
+        foreach (JsonElement merge in merges.EnumerateArray())
+        {
+            number++;
+            if (merge.ValueKind == JsonValueKind.String) AddMerge(Json, merge.GetString()!, number);
+            else if (merge.GetArrayLength() == 2) AddMerge(Json, merge[0].GetString() ?? "", merge[1].GetString() ?? "", number);
+            else throw files.Broken(Json, $"has a merge (number {number}) that is no pair");
+        }
+
+        CheckBytes(Json);
+        if (TokenizerFolder.Member(root, "added_tokens") is { } added)
+        {
+            foreach (JsonElement token in added.EnumerateArray())
+            {
+                string content = TokenizerFolder.Member(token, "content")?.GetString() ?? throw files.Broken(Json, "has an added token without content");
+                SettingsOf(token, content);
+            }
+        }
+
+        return 0;
+    });
+
+    private void SettingsOf(JsonElement token, string content)
+    {
+        TokenizerSettings.CheckOptions(files, Json, content, token);
+        Added.Add(KeyValuePair.Create(content, files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
+    }
+
+    private void CheckModel(JsonElement model)
+    {
+        foreach (string option in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix"])
+        {
+            if (TokenizerFolder.Member(model, option) is { } value && value.ValueKind != JsonValueKind.False
+                && !(value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0))
+            {
+                throw files.Unsupported(Json, $"the BPE option {option}");
+            }
+        }
+    }
+
+    /// <summary>The normaliser must be NFC, and the splitting Qwen2's pattern followed by the byte alphabet.</summary>
+    private void CheckPipeline(JsonElement root)
+    {
+        string? normalizer = TokenizerFolder.Member(root, "normalizer") is { } n ? TokenizerFolder.Member(n, "type")?.GetString() : null;
+        if (normalizer != "NFC") throw files.Unsupported(Json, $"the normalizer {normalizer ?? "none"}");
+        JsonElement? steps = TokenizerFolder.Member(root, "pre_tokenizer") is { } p ? TokenizerFolder.Member(p, "pretokenizers") : null;
+        string? pattern = null;
+        bool toBytes = false;
+        foreach (JsonElement step in steps?.EnumerateArray() ?? default)
+        {
+            string? type = TokenizerFolder.Member(step, "type")?.GetString();
+            toBytes |= type == "ByteLevel";
+            if (type == "Split" && TokenizerFolder.Member(step, "pattern") is { } split) pattern = TokenizerFolder.Member(split, "Regex")?.GetString();
+        }
+
+        if (!toBytes || pattern != Qwen2PreTokenizer.Pattern)
+            throw files.Unsupported(Json, $"the pre-tokenizer (byte-level: {toBytes}, pattern: {pattern ?? "none"})");
+    }
+
+    private int ReadVocabulary(string file, JsonElement vocabulary)
+    {
+        var names = new Dictionary<int, string>();
+        foreach (JsonProperty entry in vocabulary.EnumerateObject())
+        {
+            string token = entry.Name;
+            int id = files.Id(file, token, entry.Value);
+            if (!Ids.TryAdd(token, id)) throw files.Broken(file, $"lists the token '{token}' twice");
+            if (!names.TryAdd(id, token)) throw files.Broken(file, $"gives the id {id} to both '{names[id]}' and '{token}'");
+        }
+
+        return Ids.Count;
+    }
+
+    private void AddMerge(string file, string pair, int number)
+    {
+        int space = pair.IndexOf(' ');
+        if (space <= 0 || space == pair.Length - 1 || pair.IndexOf(' ', space + 1) >= 0)
+            throw files.Broken(file, $"has a merge (number {number}) that is no pair");
+        AddMerge(file, pair[..space], pair[(space + 1)..], number);
+    }
+
+    private void AddMerge(string file, string left, string right, int number)
+    {
+        foreach (string token in (ReadOnlySpan<string>)[left, right, left + right])
+        {
+            if (!Ids.ContainsKey(token)) throw files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
+        }
+
+        Merges.Add((left, right));
+    }
+
+    private void CheckBytes(string file)
+    {
+        for (int b = 0; b < 256; b++)
+        {
+            if (!Ids.ContainsKey(ByteAlphabet.ToChar((byte)b).ToString())) throw files.Broken(file, $"lacks the token of the byte {b}");
+        }
+    }
+}
