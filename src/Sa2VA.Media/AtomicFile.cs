@@ -1,0 +1,92 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Media;
+
+/// <summary>
+/// A file that appears whole or not at all: written beside its place, renamed by <see cref="Commit"/>, deleted by <see cref="Dispose"/> otherwise.
+/// An older file of that name stays until then.
+/// </summary>
+public sealed class AtomicFile : IDisposable
+{
+    private readonly string _path, _part;
+    private FileStream? _stream;
+
+    /// <summary>Opens the new file for writing.</summary>
+    /// <param name="path">Where it will be; its folder must exist.</param>
+    /// <exception cref="MediaException">The folder does not exist or cannot be written to.</exception>
+    public AtomicFile(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        _path = Path.GetFullPath(path);
+        _part = $"{_path}.{Path.GetRandomFileName()}.part";
+        try
+        {
+            _stream = new FileStream(_part, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException($"{path} cannot be written: {e.Message} Create its folder, or choose another.", e);
+        }
+    }
+
+    /// <summary>What is written so far; seekable. Closed by <see cref="Commit"/>.</summary>
+    public Stream Stream => _stream ?? throw new ObjectDisposedException(nameof(AtomicFile));
+
+    /// <summary>Writes a whole file.</summary>
+    /// <param name="path">Where it will be; its folder must exist.</param>
+    /// <param name="content">All its bytes.</param>
+    /// <exception cref="MediaException">It cannot be written; nothing is left behind.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        using var file = new AtomicFile(path);
+        try
+        {
+            file.Stream.Write(content);
+        }
+        catch (IOException e)
+        {
+            throw new MediaException($"{path} cannot be written: {e.Message}", e);
+        }
+        file.Commit();
+    }
+
+    /// <summary>Closes the file and puts it in its place, over an older one.</summary>
+    /// <exception cref="MediaException">That failed; nothing is left behind.</exception>
+    public void Commit()
+    {
+        try
+        {
+            Stream.Dispose();
+            File.Move(_part, _path, overwrite: true);
+            _stream = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Dispose();
+            throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Deletes what was not committed. Errors of a full or vanished disk are not reported a second time.</summary>
+    public void Dispose()
+    {
+        if (_stream is not { } stream) return;
+        _stream = null;
+        try
+        {
+            stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // The bytes are thrown away anyway.
+        }
+        try
+        {
+            File.Delete(_part);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nothing more can be done from here.
+        }
+    }
+}

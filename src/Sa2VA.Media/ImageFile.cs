@@ -1,0 +1,73 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using SkiaSharp;
+
+namespace Sa2VA.Media;
+
+/// <summary>Still pictures on disk.</summary>
+public static class ImageFile
+{
+    /// <summary>
+    /// Reads a PNG, JPEG, WebP, BMP or GIF (first frame) as 8-bit RGB: grey and palette expanded, 16 bits reduced to the upper 8, alpha dropped
+    /// without blending, colour profiles ignored.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="applyOrientation">Turn the picture as its EXIF entry says. The reference does not, so the default is false.</param>
+    /// <exception cref="MediaException">The file cannot be read, is none of these formats, too large, damaged, or cut short.</exception>
+    public static RgbImage Load(string path, bool applyOrientation = false) => Load(EncodedImage.ReadFile(path), path, applyOrientation);
+
+    /// <summary>Reads a picture from memory, as <see cref="Load(string, bool)"/> does from a file.</summary>
+    /// <param name="content">The whole file.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="applyOrientation">Turn the picture as its EXIF entry says.</param>
+    /// <exception cref="MediaException">The content is none of the formats, too large, damaged, or cut short.</exception>
+    public static RgbImage Load(ReadOnlySpan<byte> content, string name, bool applyOrientation = false)
+    {
+        using EncodedImage file = EncodedImage.Open(content, name);
+        byte[] canvas = file.NewCanvas();
+        file.Decode(canvas, 0, -1);
+        RgbImage image = file.ToRgb(canvas);
+        return applyOrientation ? Orientation.Apply(image, file.Orientation) : image;
+    }
+
+    /// <summary>Reads only the size of a picture (or of an animation's canvas).</summary>
+    /// <exception cref="MediaException">As for <see cref="Load(string, bool)"/>.</exception>
+    public static (int Width, int Height) Size(string path)
+    {
+        using EncodedImage file = EncodedImage.Open(path);
+        return (file.Width, file.Height);
+    }
+
+    /// <summary>Reads a label map: a PNG of greys (their levels) or of palette indices (the indices, whatever their colours).</summary>
+    /// <returns>[Height, Width].</returns>
+    /// <exception cref="MediaException">The file cannot be read, is of another kind, too large, damaged, or cut short.</exception>
+    public static (int Width, int Height, byte[] Labels) LoadLabels(string path) => LabelPng.Read(EncodedImage.ReadFile(path), path);
+
+    /// <summary>Writes an 8-bit RGB PNG; the file appears whole or not at all.</summary>
+    /// <exception cref="MediaException">It cannot be written.</exception>
+    public static void SavePng(string path, RgbImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        byte[] rgba = ToRgba(image.Pixels, new byte[(long)image.Width * image.Height * 4]);
+        using SKData png = Encode(rgba, image.Width, image.Height, SKColorType.Rgba8888, pixels => pixels.Encode(SKPngEncoderOptions.Default), path);
+        AtomicFile.Write(path, png.AsSpan());
+    }
+
+    /// <summary>Encodes pixels that lie in managed memory; <paramref name="name"/> begins the message if the codec refuses.</summary>
+    internal static unsafe SKData Encode(byte[] pixels, int width, int height, SKColorType type, Func<SKPixmap, SKData?> encode, string name)
+    {
+        fixed (byte* p = pixels)
+        {
+            using var pixmap = new SKPixmap(new SKImageInfo(width, height, type, SKAlphaType.Opaque), (nint)p);
+            return encode(pixmap) ?? throw new MediaException($"{name}: a picture of {width}×{height} could not be encoded.");
+        }
+    }
+
+    /// <summary>Widens RGB to opaque RGBA.</summary>
+    internal static byte[] ToRgba(ReadOnlySpan<byte> rgb, byte[] rgba)
+    {
+        for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
+            (rgba[to], rgba[to + 1], rgba[to + 2], rgba[to + 3]) = (rgb[from], rgb[from + 1], rgb[from + 2], 255);
+        return rgba;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+
+namespace Sa2VA.Media;
+
+/// <summary>
+/// Reads the raw values of grey and palette PNG files: the general decoder gives the colours of a palette, never its indices. Up to 8 bits, not
+/// interlaced; greys of fewer bits are spread over 0…255.
+/// </summary>
+internal static class LabelPng
+{
+    private const int Grey = 0, Palette = 3;
+
+    public static (int Width, int Height, byte[] Labels) Read(ReadOnlySpan<byte> file, string name)
+    {
+        ReadOnlySpan<byte> signature = [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10];
+        if (!file.StartsWith(signature)) throw new MediaException($"{name} is not a PNG file; label maps and masks must be.");
+        int width = 0, height = 0, bits = 0, type = -1;
+        using var packed = new MemoryStream();
+        for (ReadOnlySpan<byte> rest = file[signature.Length..]; ;)
+        {
+            uint length = rest.Length < 12 ? uint.MaxValue : BinaryPrimitives.ReadUInt32BigEndian(rest);
+            if (length > rest.Length - 12) throw new MediaException($"{name} breaks off inside a chunk; the file is cut short.");
+            ReadOnlySpan<byte> kind = rest.Slice(4, 4), data = rest.Slice(8, (int)length);
+            if (kind.SequenceEqual("IEND"u8)) break;
+            if (kind.SequenceEqual("IHDR"u8))
+            {
+                if (data.Length != 13) throw new MediaException($"{name} has a damaged header.");
+                PixelSize.Check(BinaryPrimitives.ReadUInt32BigEndian(data), BinaryPrimitives.ReadUInt32BigEndian(data[4..]), name);
+                (width, height) = (BinaryPrimitives.ReadInt32BigEndian(data), BinaryPrimitives.ReadInt32BigEndian(data[4..]));
+                (bits, type) = (data[8], data[9]);
+                if (type is not (Grey or Palette) || bits is not (1 or 2 or 4 or 8) || data[12] != 0)
+                    throw new MediaException($"{name} is not a plain grey or palette PNG of at most 8 bits (colour type {type}, {bits} bits, interlace {data[12]}); convert it.");
+            }
+            else if (kind.SequenceEqual("IDAT"u8)) packed.Write(data);
+            rest = rest[((int)length + 12)..];
+        }
+        if (type < 0) throw new MediaException($"{name} has no header.");
+        packed.Position = 0;
+        try
+        {
+            using var inflated = new ZLibStream(packed, CompressionMode.Decompress);
+            return (width, height, Unfilter(inflated, width, height, bits, type == Grey ? 255 / ((1 << bits) - 1) : 1, name));
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new MediaException($"{name} holds damaged or too few pixels.", e);
+        }
+    }
+
+    private static byte[] Unfilter(Stream rows, int width, int height, int bits, int factor, string name)
+    {
+        int stride = (width * bits + 7) / 8;
+        byte[] labels = new byte[width * height], row = new byte[stride], above = new byte[stride];
+        for (int y = 0; y < height; y++)
+        {
+            int filter = rows.ReadByte();
+            rows.ReadExactly(row);
+            if (filter is < 0 or > 4) throw new MediaException($"{name} has an unknown row filter {filter} in row {y}.");
+            for (int i = 0; i < stride; i++)
+            {
+                int a = i > 0 ? row[i - 1] : 0, b = above[i], c = i > 0 ? above[i - 1] : 0;
+                row[i] += (byte)(filter switch { 0 => 0, 1 => a, 2 => b, 3 => (a + b) / 2, _ => Paeth(a, b, c) });
+            }
+            for (int x = 0; x < width; x++)
+            {
+                int bit = x * bits;
+                labels[y * width + x] = (byte)(((row[bit / 8] >> (8 - bits - bit % 8)) & ((1 << bits) - 1)) * factor);
+            }
+            (row, above) = (above, row);
+        }
+        return labels;
+    }
+
+    private static int Paeth(int a, int b, int c)
+    {
+        int pa = Math.Abs(b - c), pb = Math.Abs(a - c), pc = Math.Abs(a + b - 2 * c);
+        return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+    }
+}

@@ -1,0 +1,122 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using Sa2VA.Engine;
+using SkiaSharp;
+
+namespace Sa2VA.Tests;
+
+/// <summary>Files in every format, made by the shortest means.</summary>
+internal static class TestImages
+{
+    /// <summary>Smooth, so that lossy formats stay near it.</summary>
+    public static RgbImage Gradient(int width, int height, int phase = 0)
+    {
+        var pixels = new byte[width * height * 3];
+        for (int i = 0; i < width * height; i++)
+        {
+            pixels[3 * i] = (byte)(i % width * 255 / width);
+            pixels[3 * i + 1] = (byte)(i / width * 255 / height);
+            pixels[3 * i + 2] = (byte)(phase * 40);
+        }
+        return new RgbImage(width, height, pixels);
+    }
+
+    public static byte[] Encode(RgbImage image, SKEncodedImageFormat format, int quality = 90)
+    {
+        using var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        for (int y = 0; y < image.Height; y++)
+        {
+            for (int x = 0; x < image.Width; x++)
+            {
+                ReadOnlySpan<byte> p = image.Row(y).Slice(3 * x, 3);
+                bitmap.SetPixel(x, y, new SKColor(p[0], p[1], p[2]));
+            }
+        }
+        using SKData data = bitmap.Encode(format, quality);
+        return data.ToArray();
+    }
+
+    /// <summary>PNG of any colour type; <paramref name="rows"/> holds the packed rows without filter bytes.</summary>
+    public static byte[] Png(int width, int height, int bits, int type, byte[] rows, byte[]? palette = null, byte[]? alpha = null)
+    {
+        int stride = rows.Length / height;
+        using var packed = new MemoryStream();
+        using (var deflate = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            for (int y = 0; y < height; y++)
+            {
+                deflate.WriteByte(0);
+                deflate.Write(rows, y * stride, stride);
+            }
+        }
+        return [.. PngStart(width, height, bits, type), .. palette is null ? [] : Chunk("PLTE", palette), .. alpha is null ? [] : Chunk("tRNS", alpha),
+            .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
+    }
+
+    public static byte[] PngStart(int width, int height, int bits, int type)
+    {
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        (header[8], header[9]) = ((byte)bits, (byte)type);
+        return [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, .. Chunk("IHDR", header)];
+    }
+
+    /// <summary>24-bit BMP.</summary>
+    public static byte[] Bmp(RgbImage image)
+    {
+        int stride = (image.Width * 3 + 3) / 4 * 4;
+        var file = new byte[54 + stride * image.Height];
+        (file[0], file[1]) = ((byte)'B', (byte)'M');
+        foreach ((int at, int value) in new[] { (2, file.Length), (10, 54), (14, 40), (18, image.Width), (22, image.Height), (26, 1 | 24 << 16), (34, stride * image.Height) })
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
+        for (int y = 0; y < image.Height; y++)
+        {
+            for (int x = 0; x < image.Width * 3; x++) file[54 + (image.Height - 1 - y) * stride + x] = image.Row(y)[x / 3 * 3 + 2 - x % 3];
+        }
+        return file;
+    }
+
+    /// <summary>GIF whose frames are of one colour of a 128-colour palette each; a frame may cover only a part of the canvas.</summary>
+    public static byte[] Gif(int width, int height, params (int Left, int Top, int Width, int Height, int Colour, int Disposal, int Centiseconds)[] frames)
+    {
+        using var file = new MemoryStream();
+        file.Write("GIF89a"u8);
+        file.Write([(byte)width, (byte)(width >> 8), (byte)height, (byte)(height >> 8), 0xf6, 0, 0]);
+        for (int i = 0; i < 128; i++) file.Write([(byte)(2 * i), (byte)(255 - 2 * i), (byte)i]);
+        foreach (var f in frames)
+        {
+            file.Write([0x21, 0xf9, 4, (byte)(f.Disposal << 2), (byte)f.Centiseconds, (byte)(f.Centiseconds >> 8), 0, 0]);
+            file.Write([0x2c, (byte)f.Left, (byte)(f.Left >> 8), (byte)f.Top, (byte)(f.Top >> 8), (byte)f.Width, (byte)(f.Width >> 8), (byte)f.Height, (byte)(f.Height >> 8), 0, 7]);
+            // Codes of 8 bits, a clear code before each 100 pixels: the table never grows to 9.
+            List<byte> codes = [];
+            for (int i = 0; i < f.Width * f.Height; i++)
+            {
+                if (i % 100 == 0) codes.Add(128);
+                codes.Add((byte)f.Colour);
+            }
+            codes.Add(129);
+            foreach (byte[] block in codes.Chunk(255)) file.Write([(byte)block.Length, .. block]);
+            file.WriteByte(0);
+        }
+        file.WriteByte(0x3b);
+        return file.ToArray();
+    }
+
+    public static (byte R, byte G, byte B) GifColour(int index) => ((byte)(2 * index), (byte)(255 - 2 * index), (byte)index);
+
+    private static byte[] Chunk(string type, byte[] data)
+    {
+        byte[] body = [.. System.Text.Encoding.ASCII.GetBytes(type), .. data];
+        byte[] chunk = [0, 0, 0, 0, .. body, 0, 0, 0, 0];
+        BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
+        uint crc = uint.MaxValue;
+        foreach (byte b in body)
+        {
+            crc ^= b;
+            for (int i = 0; i < 8; i++) crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xedb88320 : crc >> 1;
+        }
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(chunk.Length - 4), ~crc);
+        return chunk;
+    }
+}
