@@ -8,10 +8,10 @@ internal sealed class MergeTable
 {
     private const int None = -1;
 
-    private readonly Dictionary<long, (int Rank, int Result)> merges = [];
+    private readonly Dictionary<(int Left, int Right), (int Rank, int Result)> merges = [];
 
     /// <summary>Allows a merge of two neighbours; false when the pair has one already.</summary>
-    public bool TryAdd(int left, int right, int rank, int result) => merges.TryAdd(Pair(left, right), (rank, result));
+    public bool TryAdd(int left, int right, int rank, int result) => merges.TryAdd((left, right), (rank, result));
 
     /// <summary>Appends the symbols that remain of <paramref name="word"/>.</summary>
     public void Merge(ReadOnlySpan<int> word, List<int> output)
@@ -48,10 +48,8 @@ internal sealed class MergeTable
         void Propose(int left)
         {
             int right = next[left];
-            if (right != None && merges.TryGetValue(Pair(symbols[left], symbols[right]), out var merge))
+            if (right != None && merges.TryGetValue((symbols[left], symbols[right]), out var merge))
                 candidates.Enqueue((left, right, symbols[left], symbols[right], merge.Result), (long)merge.Rank << 32 | (uint)left);
         }
     }
-
-    private static long Pair(int left, int right) => (long)left << 32 | (uint)right;
 }

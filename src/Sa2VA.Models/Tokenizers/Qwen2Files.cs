@@ -10,6 +10,8 @@ internal sealed class Qwen2Files
     public const string Json = "tokenizer.json", Vocabulary = "vocab.json", MergeList = "merges.txt";
 
     private readonly TokenizerFolder files;
+    private readonly Dictionary<int, string> names = [];
+    private readonly HashSet<(string, string)> seenMerges = [];
 
     public Qwen2Files(TokenizerFolder files)
     {
@@ -24,6 +26,16 @@ internal sealed class Qwen2Files
     public List<(string Left, string Right)> Merges { get; } = [];
 
     public List<KeyValuePair<string, int>> Added { get; } = [];
+
+    /// <summary>Refuses added tokens that take the id or the name of an ordinary one.</summary>
+    public void CheckAdded(AddedTokens added)
+    {
+        foreach ((string token, int id) in Ids)
+        {
+            if ((added.TryGetContent(id, out string content) && content != token) || (added.TryGetId(token, out int other) && other != id))
+                throw files.Broken(files.Has(Json) ? Json : Vocabulary, $"gives the token '{token}' the id {id}, which contradicts the added tokens");
+        }
+    }
 
     private void ReadSeparateFiles()
     {
@@ -75,18 +87,13 @@ internal sealed class Qwen2Files
             foreach (JsonElement token in added.EnumerateArray())
             {
                 string content = TokenizerFolder.Member(token, "content")?.GetString() ?? throw files.Broken(Json, "has an added token without content");
-                SettingsOf(token, content);
+                TokenizerSettings.CheckOptions(files, Json, content, token);
+                Added.Add(KeyValuePair.Create(content, files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
             }
         }
 
         return 0;
     });
-
-    private void SettingsOf(JsonElement token, string content)
-    {
-        TokenizerSettings.CheckOptions(files, Json, content, token);
-        Added.Add(KeyValuePair.Create(content, files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
-    }
 
     private void CheckModel(JsonElement model)
     {
@@ -121,7 +128,6 @@ internal sealed class Qwen2Files
 
     private int ReadVocabulary(string file, JsonElement vocabulary)
     {
-        var names = new Dictionary<int, string>();
         foreach (JsonProperty entry in vocabulary.EnumerateObject())
         {
             string token = entry.Name;
@@ -135,19 +141,20 @@ internal sealed class Qwen2Files
 
     private void AddMerge(string file, string pair, int number)
     {
-        int space = pair.IndexOf(' ');
-        if (space <= 0 || space == pair.Length - 1 || pair.IndexOf(' ', space + 1) >= 0)
-            throw files.Broken(file, $"has a merge (number {number}) that is no pair");
-        AddMerge(file, pair[..space], pair[(space + 1)..], number);
+        int space = Math.Max(pair.IndexOf(' '), 0);
+        AddMerge(file, pair[..space], pair[Math.Min(space + 1, pair.Length)..], number);
     }
 
     private void AddMerge(string file, string left, string right, int number)
     {
+        if (left.Length == 0 || right.Length == 0 || left.Contains(' ') || right.Contains(' '))
+            throw files.Broken(file, $"has a merge (number {number}) that is no pair");
         foreach (string token in (ReadOnlySpan<string>)[left, right, left + right])
         {
             if (!Ids.ContainsKey(token)) throw files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
         }
 
+        if (!seenMerges.Add((left, right))) throw files.Broken(file, $"lists the merge '{left} {right}' twice (again as number {number})");
         Merges.Add((left, right));
     }
 

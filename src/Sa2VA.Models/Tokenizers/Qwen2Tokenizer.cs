@@ -41,6 +41,7 @@ public sealed class Qwen2Tokenizer : Tokenizer
     {
         var files = new Qwen2Files(folder);
         var settings = TokenizerSettings.Read(folder, name => files.Ids.TryGetValue(name, out int id) ? id : null, additional, files.Added);
+        files.CheckAdded(settings.Added);
         return new Qwen2Tokenizer(files, settings);
     }
 

@@ -13,15 +13,15 @@ internal sealed class TokenizerFolder(string folder)
 
     public bool Has(string name) => File.Exists(Path.Combine(folder, name));
 
-    public byte[] ReadBytes(string name)
+    public byte[] ReadBytes(string name, long largest = LargestFile)
     {
         string path = Path.Combine(folder, name);
         try
         {
             long length = new FileInfo(path).Length;
-            return length <= LargestFile ? File.ReadAllBytes(path) : throw Broken(name, $"has {length} bytes, which no tokenizer file has");
+            return length <= largest ? File.ReadAllBytes(path) : throw Broken(name, $"has {length} bytes, which no tokenizer file has");
         }
-        catch (FileNotFoundException e)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new CheckpointException($"{path} is missing. Download it from where the checkpoint came from; every tokenizer file is needed.", e);
         }

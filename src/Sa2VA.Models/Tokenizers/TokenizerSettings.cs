@@ -7,7 +7,7 @@ namespace Sa2VA.Models.Tokenizers;
 internal sealed class TokenizerSettings
 {
     private const string ConfigFile = "tokenizer_config.json", AddedFile = "added_tokens.json", MapFile = "special_tokens_map.json";
-    private const int LongestToken = 1000;
+    private const int LongestToken = 200, MostTokens = 10_000;
 
     private TokenizerSettings(AddedTokens added) => Added = added;
 
@@ -67,6 +67,7 @@ internal sealed class TokenizerSettings
                     throw files.Broken(file, $"gives the added token '{content}' the id {id}, which elsewhere has {known}");
                 if (names.TryGetValue(id, out string? other) && other != content)
                     throw files.Broken(file, $"gives the id {id} to the added token '{content}', which is already that of '{other}'");
+                if (tokens.Count >= MostTokens) throw files.Broken(file, $"adds more than {MostTokens} tokens");
                 tokens[content] = id;
                 names[id] = content;
             }
