@@ -92,8 +92,8 @@ public sealed class Checkpoint : IWeightSource, IDisposable
     {
         string index = Path.Combine(Folder, IndexFile);
         using JsonDocument document = JsonFile.Read(index);
-        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
-            throw new CheckpointException($"'{index}' has no weight_map; download it again.");
+        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object || map.GetPropertyCount() == 0)
+            throw new CheckpointException($"'{index}' has no weight_map, or an empty one; download it again.");
         var shards = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
         var placed = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
         foreach (JsonProperty p in map.EnumerateObject())

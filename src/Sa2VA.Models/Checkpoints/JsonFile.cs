@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using Sa2VA.Core;
 
 namespace Sa2VA.Models;
@@ -7,6 +8,7 @@ namespace Sa2VA.Models;
 internal static class JsonFile
 {
     private const long MaxBytes = 64 << 20;
+    private const int MaxDepth = 64;
 
     /// <summary>Parses a file whose root must be an object.</summary>
     /// <exception cref="CheckpointException">Missing, too large, or no JSON object.</exception>
@@ -16,12 +18,14 @@ internal static class JsonFile
         {
             long length = new FileInfo(path).Length;
             if (length > MaxBytes) throw new CheckpointException($"'{path}' has {length} bytes; at most {MaxBytes} are read.");
-            JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
+            byte[] bytes = File.ReadAllBytes(path);
+            CheckText(bytes, path);
+            JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MaxDepth });
             if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
             document.Dispose();
             throw new CheckpointException($"'{path}' is no JSON object.");
         }
-        catch (FileNotFoundException e)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new CheckpointException($"'{path}' is missing; a checkpoint's folder must hold it.", e);
         }
@@ -32,6 +36,26 @@ internal static class JsonFile
         catch (JsonException e)
         {
             throw new CheckpointException($"'{path}' is not valid JSON: {e.Message}", e);
+        }
+    }
+
+    // JsonDocument decodes strings when they are asked for, and fails then; whoever asks should not have to expect it.
+    private static void CheckText(byte[] bytes, string path)
+    {
+        if (!Utf8.IsValid(bytes)) throw new CheckpointException($"'{path}' is not valid UTF-8.");
+        if (bytes.AsSpan().IndexOf("\\ud"u8) < 0 && bytes.AsSpan().IndexOf("\\uD"u8) < 0) return;
+        var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = MaxDepth });
+        while (reader.Read())
+        {
+            if (!reader.ValueIsEscaped) continue;
+            try
+            {
+                _ = reader.GetString();
+            }
+            catch (InvalidOperationException e)
+            {
+                throw new CheckpointException($"'{path}' is not valid JSON: the string at byte {reader.TokenStartIndex} holds half a surrogate pair.", e);
+            }
         }
     }
 }

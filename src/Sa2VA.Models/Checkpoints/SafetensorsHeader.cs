@@ -29,6 +29,12 @@ public sealed record SafetensorsEntry(string Name, string TypeName, long[] Dims,
             default: return false;
         }
         if (Dims.Length > Shape.MaxRank || Dims.Any(d => d is < 1 or > int.MaxValue)) return false;
+        long count = 1;
+        foreach (long d in Dims)
+        {
+            if (d > (1L << 40) / count) return false;
+            count *= d;
+        }
         info = new WeightInfo(Name, type, Dims.Length == 0 ? new Shape(1) : new Shape([.. Dims.Select(d => (int)d)]));
         return true;
     }

@@ -75,7 +75,9 @@ public sealed record GroundingConfig
             if (config.WindowSpec[i] % 2 != 0) throw g.Bad("window_spec", $"holds {config.WindowSpec[i]} for stage {i + 1}; windows that the next stage pools must be even");
         foreach (int block in config.GlobalAttBlocks)
             if (block >= config.Stages.Sum()) throw g.Bad("global_att_blocks", $"holds {block}; there are {config.Stages.Sum()} blocks");
-        _ = new HieraLayout(config);
+        for (int stage = 1, first = config.Stages[0]; stage < 4; first += config.Stages[stage++])
+            if (config.GlobalAttBlocks.Contains(first))
+                throw g.Bad("global_att_blocks", $"holds {first}, which begins stage {stage + 1}: a block that pools its queries cannot attend globally");
         return config;
     }
 }

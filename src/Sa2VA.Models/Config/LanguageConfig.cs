@@ -67,8 +67,12 @@ public sealed record LanguageConfig
         int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024);
         int kvHeads = l.Int("num_key_value_heads", 1, 1024, heads);
         if (heads % kvHeads != 0) throw l.Bad("num_key_value_heads", $"is {kvHeads}, which does not divide {heads} heads");
-        int headDim = l.Int("head_dim", 2, 4096, hidden % heads == 0 && hidden >= 2 * heads ? hidden / heads
-            : throw l.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}, and head_dim is missing"));
+        int headDim = l.Int("head_dim", 2, 4096, 0);
+        if (headDim == 0)
+        {
+            if (hidden % heads != 0) throw l.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}, and head_dim is missing");
+            headDim = hidden / heads;
+        }
         if (headDim % 2 != 0) throw l.Bad("head_dim", $"is {headDim}; rotary positions need an even number");
         string activation = l.Text("hidden_act") ?? "silu";
         if (activation != "silu") throw l.Bad("hidden_act", $"is '{activation}'; only silu is supported");

@@ -32,6 +32,7 @@ public sealed record Sa2VAConfig
     /// <param name="file">Name for messages.</param>
     public static Sa2VAConfig Read(JsonElement root, string file)
     {
+        if (root.ValueKind != JsonValueKind.Object) throw new CheckpointException($"'{file}' is no JSON object.");
         var fields = new ConfigFields(root, file, "");
         CheckFamily(fields, file);
         foreach (string lora in (string[])["use_backbone_lora", "use_llm_lora"])

@@ -3,6 +3,9 @@ namespace Sa2VA.Models;
 /// <summary>Sizes of InternViT and of the projector behind it (mllm.md §2, §3, §10.2).</summary>
 public sealed record VisionConfig
 {
+    // Keeps the position table, and what follows from it, within the extents that a tensor may have.
+    private const int MaxGrid = 1024;
+
     /// <summary>C: width.</summary>
     public int HiddenSize { get; init; } = 3200;
 
@@ -54,6 +57,7 @@ public sealed record VisionConfig
         int hidden = v.Int("hidden_size", 1, 1 << 16, 3200), heads = v.Int("num_attention_heads", 1, 1024, 25), layers = v.Int("num_hidden_layers", 1, 1024, 48);
         int patch = v.Int("patch_size", 1, 256, 14), image = v.Int("image_size", patch, 8192, 224);
         if (hidden % heads != 0) throw v.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}");
+        if (image / patch > MaxGrid) throw v.Bad("image_size", $"is {image}: more than {MaxGrid} patches of {patch} along a side");
         if (image % patch != 0) throw v.Bad("image_size", $"is {image}, no multiple of patch_size {patch}");
         string norm = v.Text("norm_type") ?? "rms_norm";
         if (norm is not ("rms_norm" or "layer_norm")) throw v.Bad("norm_type", $"is '{norm}', neither rms_norm nor layer_norm");
@@ -62,6 +66,7 @@ public sealed record VisionConfig
 
         int tile = root.Int("force_image_size", 2 * patch, 8192, image);
         if (tile % (2 * patch) != 0) throw root.Bad("force_image_size", $"is {tile}, no multiple of twice the patch size {patch}");
+        if (tile / patch > MaxGrid) throw root.Bad("force_image_size", $"is {tile}: more than {MaxGrid} patches of {patch} along a side");
         int select = root.Int("select_layer", -layers - 1, layers, -1);
         if (root.Number("downsample_ratio", 0, 1, 0.5) != 0.5) throw root.Bad("downsample_ratio", "is not 0.5, the only supported value");
         string shuffle = root.Text("ps_version") ?? "v1";
