@@ -14,8 +14,8 @@ public static class MaskFile
         ReadOnlySpan<byte> inside = mask.Pixels;
         var grey = new byte[inside.Length];
         for (int i = 0; i < grey.Length; i++) grey[i] = (byte)(inside[i] * 255);
-        // Masks are flat: cheap settings compress them as well as thorough ones and take a fraction of the time.
-        var options = new SKPngEncoderOptions(SKPngEncoderFilterFlags.NoFilters, 4);
+        // Rows of a mask are much like the row above: this one filter compresses as well as trying all, in a third of the time.
+        var options = new SKPngEncoderOptions(SKPngEncoderFilterFlags.Up, 4);
         using SKData png = ImageFile.Encode(grey, mask.Width, mask.Height, SKColorType.Gray8, pixels => pixels.Encode(options), path);
         AtomicFile.Write(path, png.AsSpan());
     }

@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using SkiaSharp;
+
+namespace Sa2VA.Media;
+
+/// <summary>
+/// Writes an animated WebP frame by frame: the file grows with each, nothing else is held, and it appears in its place only when it is finished.
+/// Container: RIFF with VP8X, ANIM and one ANMF per frame.
+/// </summary>
+public sealed class AnimatedWebP : IDisposable
+{
+    private const int MaxSide = 16_383, MaxDuration = (1 << 24) - 1;
+    private const byte AnimationFlag = 2, DoNotBlend = 2;
+
+    private readonly AtomicFile _file;
+    private readonly string _path;
+    private readonly int _width, _height, _milliseconds;
+    private readonly SKWebpEncoderOptions _options;
+    private readonly byte[] _rgba;
+
+    /// <summary>Begins the file.</summary>
+    /// <param name="path">Where it will be; its folder must exist.</param>
+    /// <param name="width">Columns of every frame, at most 16,383.</param>
+    /// <param name="height">Rows of every frame, at most 16,383.</param>
+    /// <param name="frameDuration">How long each frame is shown; whole milliseconds, below 4.6 hours.</param>
+    /// <param name="quality">0…100; null for lossless.</param>
+    /// <exception cref="MediaException">The size is too large for the format, or the file cannot be written.</exception>
+    public AnimatedWebP(string path, int width, int height, TimeSpan frameDuration, float? quality = 85)
+    {
+        PixelSize.Check(width, height, path);
+        if (width > MaxSide || height > MaxSide) throw new MediaException($"{path}: WebP holds at most {MaxSide} pixels a side, not {width}×{height}; shrink the frames.");
+        double milliseconds = Math.Round(frameDuration.TotalMilliseconds);
+        if (milliseconds is < 0 or > MaxDuration) throw new ArgumentOutOfRangeException(nameof(frameDuration), frameDuration, "Outside 0 to 16,777,215 ms.");
+        (_path, _width, _height, _milliseconds) = (path, width, height, (int)milliseconds);
+        _options = quality is { } q ? new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, q) : new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 30);
+        _rgba = new byte[width * height * 4];
+        _file = new AtomicFile(path);
+        Write([.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, AnimationFlag, 0, 0, 0, .. Int24(width - 1), .. Int24(height - 1), .. "ANIM"u8, 6, 0, 0, 0, 0, 0, 0, 255, 0, 0]);
+    }
+
+    /// <summary>Frames written so far.</summary>
+    public int FrameCount { get; private set; }
+
+    /// <summary>Appends a frame.</summary>
+    /// <exception cref="MediaException">It has another size, or the file cannot be written or grew beyond 4 GiB.</exception>
+    public void Add(RgbImage frame)
+    {
+        ArgumentNullException.ThrowIfNull(frame);
+        if (frame.Width != _width || frame.Height != _height)
+            throw new MediaException($"{_path}: frame {FrameCount} has {frame.Width}×{frame.Height} pixels, the animation {_width}×{_height}.");
+        ImageFile.ToRgba(frame.Pixels, _rgba);
+        using SKData still = ImageFile.Encode(_rgba, _width, _height, SKColorType.Rgba8888, pixels => pixels.Encode(_options), _path);
+        ReadOnlySpan<byte> picture = PictureChunks(still.AsSpan());
+        int size = 16 + picture.Length;
+        if (_file.Stream.Length + size > uint.MaxValue - 16) throw new MediaException($"{_path} would grow beyond 4 GiB, the limit of WebP; write fewer frames.");
+        Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(_milliseconds), DoNotBlend]);
+        Write(picture);
+        FrameCount++;
+    }
+
+    /// <summary>Completes the file and puts it in its place.</summary>
+    /// <exception cref="MediaException">There is no frame, or the file cannot be written.</exception>
+    public void Finish()
+    {
+        if (FrameCount == 0) throw new MediaException($"{_path}: an animation needs a frame.");
+        uint riffSize = (uint)(_file.Stream.Length - 8);
+        _file.Stream.Position = 4;
+        Write(Int32((int)riffSize));
+        _file.Commit();
+    }
+
+    /// <summary>Deletes the file unless it was finished.</summary>
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>Of a still WebP only the chunks that a frame may hold: its picture and its alpha.</summary>
+    private ReadOnlySpan<byte> PictureChunks(ReadOnlySpan<byte> still)
+    {
+        // The encoder writes a bare picture when there is neither alpha nor a colour profile: RIFF, size, WEBP, then one chunk.
+        for (int at = 12; at + 8 <= still.Length;)
+        {
+            long length = BinaryPrimitives.ReadUInt32LittleEndian(still[(at + 4)..]);
+            long padded = 8 + length + length % 2;
+            if (at + padded > still.Length) break;
+            if (still.Slice(at, 4).SequenceEqual("VP8 "u8) || still.Slice(at, 4).SequenceEqual("VP8L"u8)) return still.Slice(at, (int)padded);
+            at += (int)padded;
+        }
+        throw new MediaException($"{_path}: the encoder gave no picture for frame {FrameCount}.");
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            _file.Stream.Write(bytes);
+        }
+        catch (IOException e)
+        {
+            throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+        }
+    }
+
+    private static byte[] Int24(int value) => [(byte)value, (byte)(value >> 8), (byte)(value >> 16)];
+
+    private static byte[] Int32(int value) => [(byte)value, (byte)(value >> 8), (byte)(value >> 16), (byte)(value >> 24)];
+}

@@ -1,0 +1,69 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+
+namespace Sa2VA.Media;
+
+/// <summary>Masks drawn over a picture: half picture, half colour inside, the full colour along the edge.</summary>
+public static class Overlay
+{
+    private static readonly (byte R, byte G, byte B)[] Colours =
+    [
+        (230, 25, 75), (60, 180, 75), (0, 130, 200), (255, 225, 25), (245, 130, 48), (145, 30, 180), (70, 240, 240), (240, 50, 230), (210, 245, 60),
+        (250, 190, 212), (0, 128, 128), (220, 190, 255), (170, 110, 40), (255, 250, 200), (128, 0, 0), (170, 255, 195), (128, 128, 0), (255, 215, 180),
+        (0, 0, 128), (128, 128, 128), (255, 255, 255), (0, 0, 0),
+    ];
+
+    /// <summary>Number of different colours; beyond them they repeat.</summary>
+    public static int ColourCount => Colours.Length;
+
+    /// <summary>The colour of an object.</summary>
+    /// <param name="id">Object id from 0.</param>
+    public static (byte R, byte G, byte B) Colour(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        return Colours[id % Colours.Length];
+    }
+
+    /// <summary>Draws masks one after the other; later ones are blended over earlier ones.</summary>
+    /// <param name="image">The picture; it is not changed.</param>
+    /// <param name="masks">Masks of the picture's size.</param>
+    /// <param name="ids">The object of each mask, for its colour; null for 0, 1, 2, ….</param>
+    /// <returns>A new picture.</returns>
+    /// <exception cref="MediaException">A mask has another size.</exception>
+    public static RgbImage Draw(RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids = null)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(masks);
+        if (ids != null && ids.Count != masks.Count) throw new ArgumentException($"{masks.Count} masks have {ids.Count} ids.", nameof(ids));
+        byte[] pixels = image.Pixels.ToArray();
+        // A line that can be seen when a large picture is shown on a screen.
+        int line = 1 + Math.Max(image.Width, image.Height) / 1000;
+        for (int i = 0; i < masks.Count; i++)
+        {
+            Mask mask = masks[i];
+            if (mask.Width != image.Width || mask.Height != image.Height)
+                throw new MediaException($"Mask {i} has {mask.Width}×{mask.Height} pixels, the picture {image.Width}×{image.Height}.");
+            Draw(pixels, mask, Colour(ids?[i] ?? i), line);
+        }
+        return new RgbImage(image.Width, image.Height, pixels);
+    }
+
+    private static void Draw(Span<byte> pixels, Mask mask, (byte R, byte G, byte B) colour, int line)
+    {
+        ReadOnlySpan<byte> inside = mask.Pixels;
+        for (int y = 0; y < mask.Height; y++)
+        {
+            int above = Math.Max(y - line, 0) * mask.Width, row = y * mask.Width, below = Math.Min(y + line, mask.Height - 1) * mask.Width;
+            for (int x = 0; x < mask.Width; x++)
+            {
+                if (inside[row + x] == 0) continue;
+                int left = Math.Max(x - line, 0), right = Math.Min(x + line, mask.Width - 1);
+                bool edge = (inside[row + left] & inside[row + right] & inside[above + x] & inside[below + x]) == 0;
+                Span<byte> pixel = pixels.Slice((row + x) * 3, 3);
+                pixel[0] = edge ? colour.R : (byte)((pixel[0] + colour.R + 1) / 2);
+                pixel[1] = edge ? colour.G : (byte)((pixel[1] + colour.G + 1) / 2);
+                pixel[2] = edge ? colour.B : (byte)((pixel[2] + colour.B + 1) / 2);
+            }
+        }
+    }
+}

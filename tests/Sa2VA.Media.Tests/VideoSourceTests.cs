@@ -1,0 +1,162 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+using SkiaSharp;
+
+namespace Sa2VA.Tests;
+
+/// <summary>Folders and animations as videos.</summary>
+public sealed class VideoSourceTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_folder_gives_its_pictures_by_name()
+    {
+        string path = Fixtures.Path("media", "drift");
+        string[] files = [.. Directory.GetFiles(path).Order(StringComparer.Ordinal)];
+        using VideoSource video = VideoSource.Open(path);
+        Assert.Equal(files.Length, video.FrameCount);
+        Assert.Null(video.Duration(0));
+        int i = 0;
+        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
+        {
+            Assert.Equal((video.Width, video.Height), (frame.Width, frame.Height));
+            Assert.Equal(ImageFile.Load(files[i++]).Pixels.ToArray(), frame.Pixels.ToArray());
+        }
+        Assert.Equal(files.Length, i);
+        Assert.Equal(ImageFile.Load(files[3]).Pixels.ToArray(), video.Read(3).Pixels.ToArray());
+        Assert.Equal(5, await video.Frames(5, Cancellation).CountAsync(Cancellation));
+        Assert.Throws<ArgumentOutOfRangeException>(() => video.Read(files.Length));
+    }
+
+    [Fact]
+    public async Task Names_are_sorted_by_their_characters_and_other_files_left_out()
+    {
+        using var folder = new TestFolder();
+        foreach ((string name, int phase) in new[] { ("b.png", 2), ("10.PNG", 1), ("a10.jpeg", 0), ("Z.png", 0), ("9.png", 0) })
+            File.WriteAllBytes(folder[name], TestImages.Encode(TestImages.Gradient(20, 10, phase), name.EndsWith("jpeg") ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Png));
+        File.WriteAllText(folder["notes.txt"], "no frame");
+        File.WriteAllText(folder[".b.png"], "no frame");
+        Directory.CreateDirectory(folder["sub.png"]);
+        using VideoSource video = VideoSource.Open(folder.Folder);
+        Assert.Equal(5, video.FrameCount);
+        Assert.Equal(40, video.Read(0).Pixels[2]);
+        Assert.Equal(80, video.Read(4).Pixels[2]);
+        Assert.Equal(5, await video.Frames(cancellation: Cancellation).CountAsync(Cancellation));
+    }
+
+    [Fact]
+    public async Task A_frame_of_another_size_is_named()
+    {
+        using var folder = new TestFolder();
+        for (int i = 0; i < 4; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(i == 2 ? 21 : 20, 10));
+        using VideoSource video = VideoSource.Open(folder.Folder);
+        int seen = 0;
+        var error = await Assert.ThrowsAsync<MediaException>(async () =>
+        {
+            await foreach (RgbImage frame in video.Frames(cancellation: Cancellation)) seen++;
+        });
+        Assert.Contains("2.png", error.Message, StringComparison.Ordinal);
+        Assert.Contains("21×10", error.Message, StringComparison.Ordinal);
+        Assert.Equal(2, seen);
+    }
+
+    [Fact]
+    public void What_is_no_video_is_refused_by_name()
+    {
+        using var folder = new TestFolder();
+        Assert.Contains(folder.Folder, Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+        ImageFile.SavePng(folder["still.png"], TestImages.Gradient(4, 4));
+        Assert.Throws<MediaException>(() => VideoSource.Open(folder["still.png"]));
+        Assert.Throws<MediaException>(() => VideoSource.Open(folder["missing"]));
+        File.WriteAllText(folder["frame.tiff"], "");
+        Assert.Contains("frame.tiff", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Frames_may_be_read_while_others_are_enumerated()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllBytes(folder["a.gif"], TestImages.Gif(24, 16, [.. Enumerable.Range(0, 30).Select(i => (i % 8, 0, 16, 16, 10 + i, 1, 5))]));
+        using VideoSource video = VideoSource.Open(folder["a.gif"]);
+        byte[] first = video.Read(0).Pixels.ToArray();
+        int i = 0;
+        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
+        {
+            Assert.Equal(first, video.Read(0).Pixels.ToArray());
+            (byte r, byte g, byte b) = TestImages.GifColour(10 + i);
+            Assert.Equal([r, g, b], frame.Row(3).Slice(3 * (i++ % 8 + 7), 3).ToArray());
+        }
+    }
+
+    [Fact]
+    public async Task Frames_can_be_left_early_and_cancelled()
+    {
+        using VideoSource video = VideoSource.Open(Fixtures.Path("media", "drift"));
+        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation)) break;
+        using var stop = new CancellationTokenSource();
+        int seen = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (RgbImage frame in video.Frames(cancellation: stop.Token))
+            {
+                if (++seen == 3) await stop.CancelAsync();
+            }
+        });
+        Assert.Equal(3, seen);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_gif_is_composed_in_any_order(int disposal)
+    {
+        // A full frame, then parts over it: kept (1), cleared (2) or undone (3) before the next.
+        using var folder = new TestFolder();
+        (int, int, int, int, int, int, int)[] frames = [(0, 0, 24, 16, 10, 1, 5), (2, 2, 6, 6, 20, disposal, 6), (6, 4, 8, 8, 30, disposal, 7), (0, 0, 4, 4, 40, disposal, 8)];
+        File.WriteAllBytes(folder["a.gif"], TestImages.Gif(24, 16, frames));
+        using VideoSource video = VideoSource.Open(folder["a.gif"]);
+        Assert.Equal((24, 16, 4), (video.Width, video.Height, video.FrameCount));
+        for (int i = 0; i < 4; i++) Assert.Equal(TimeSpan.FromMilliseconds(50 + 10 * i), video.Duration(i));
+        byte[][] expected = [.. Enumerable.Range(0, 4).Select(i => Compose(frames, i))];
+        foreach (int i in new[] { 0, 1, 2, 3, 1, 3, 0, 2, 2, 3, 0 })
+            Assert.True(expected[i].AsSpan().SequenceEqual(video.Read(i).Pixels), $"Frame {i}, disposal {disposal}.");
+    }
+
+    [Fact]
+    public void A_cut_gif_gives_its_whole_frames_and_then_an_error()
+    {
+        using var folder = new TestFolder();
+        byte[] gif = TestImages.Gif(40, 40, (0, 0, 40, 40, 10, 1, 5), (0, 0, 40, 40, 20, 1, 5), (0, 0, 40, 40, 30, 1, 5));
+        File.WriteAllBytes(folder["cut.gif"], gif[..(gif.Length - 800)]);
+        using VideoSource video = VideoSource.Open(folder["cut.gif"]);
+        (byte r, byte g, byte b) = TestImages.GifColour(20);
+        Assert.Equal([r, g, b], video.Read(1).Pixels[^3..].ToArray());
+        if (video.FrameCount == 3) Assert.Contains("Frame 2", Assert.Throws<MediaException>(() => video.Read(2)).Message, StringComparison.Ordinal);
+        else Assert.Equal(2, video.FrameCount);
+    }
+
+    private static byte[] Compose((int Left, int Top, int Width, int Height, int Colour, int Disposal, int Centiseconds)[] frames, int last)
+    {
+        byte[] canvas = new byte[24 * 16 * 3], shown = canvas;
+        for (int i = 0; i <= last; i++)
+        {
+            var f = frames[i];
+            shown = [.. canvas];
+            Fill(shown, f, TestImages.GifColour(f.Colour));
+            if (f.Disposal == 1) canvas = [.. shown];
+            if (f.Disposal == 2) Fill(canvas = [.. shown], f, (0, 0, 0));
+        }
+        return shown;
+
+        static void Fill(byte[] pixels, (int Left, int Top, int Width, int Height, int, int, int) f, (byte R, byte G, byte B) colour)
+        {
+            for (int y = f.Top; y < f.Top + f.Height; y++)
+            {
+                for (int x = f.Left; x < f.Left + f.Width; x++) new[] { colour.R, colour.G, colour.B }.CopyTo(pixels, (y * 24 + x) * 3);
+            }
+        }
+    }
+}
