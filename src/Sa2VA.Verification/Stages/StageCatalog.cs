@@ -1,0 +1,31 @@
+namespace Sa2VA.Verification.Stages;
+
+/// <summary>Which function computes which stage (goldens.md §1.2).</summary>
+internal static class StageCatalog
+{
+    private static readonly Dictionary<string, Func<StageContext, StageOutputs>> Stages = Create();
+
+    /// <summary>Names of all stages that the engine computes.</summary>
+    public static IReadOnlyCollection<string> Names => Stages.Keys;
+
+    /// <summary>The stage's function; null for a name that is not known.</summary>
+    public static Func<StageContext, StageOutputs>? Find(string stage) => Stages.GetValueOrDefault(stage);
+
+    /// <summary>Why a golden file cannot be computed; null when it can be.</summary>
+    public static string? SkipReason(GoldenFile golden)
+    {
+        bool qwenVl = golden.Stage.Contains("qwen_", StringComparison.Ordinal)
+            || (golden.Model.Contains("qwen", StringComparison.Ordinal) && golden.Model.Contains("-vl", StringComparison.Ordinal));
+        if (qwenVl) return "not supported yet: Qwen2.5-VL/Qwen3-VL family";
+        return Find(golden.Stage) is null ? $"the engine has no stage '{golden.Stage}'" : null;
+    }
+
+    private static Dictionary<string, Func<StageContext, StageOutputs>> Create()
+    {
+        var stages = new Dictionary<string, Func<StageContext, StageOutputs>>(StringComparer.Ordinal);
+        OpStages.Register(stages);
+        MapOpStages.Register(stages);
+        PreprocessStages.Register(stages);
+        return stages;
+    }
+}

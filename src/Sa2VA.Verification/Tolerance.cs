@@ -1,0 +1,42 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Verification;
+
+/// <summary>
+/// How far an output may be from the recorded one (goldens.md §1.1): rms(y−g) ≤ r·rms(g) + a and max|y−g| ≤ m·max|g| + a. It bounds a
+/// correct implementation with another order of summation.
+/// </summary>
+/// <param name="Rms">r.</param>
+/// <param name="Max">m.</param>
+/// <param name="Absolute">a.</param>
+public readonly record struct Tolerance(double Rms, double Max, double Absolute)
+{
+    /// <summary>Equality: integers, masks, bytes, copies and tables.</summary>
+    public static Tolerance Exact => default;
+
+    /// <summary>The tolerance of a floating-point output.</summary>
+    /// <param name="golden">The recorded computation.</param>
+    /// <param name="precision">The type that the backend computes in: F32 or BF16.</param>
+    /// <exception cref="CheckpointException">The stage is none of op, block, net.</exception>
+    public static Tolerance For(GoldenFile golden, DType precision = DType.F32)
+    {
+        bool single = precision == DType.F32;
+        double absolute = single ? 1e-7 : 1e-5;
+        switch (golden.Stage)
+        {
+            case "op.pixel_shuffle" or "op.window_partition" or "net.preprocess_grounding":
+                return Exact;
+            // Memories are rounded to bf16 inside the loop: a difference in the last bit can flip one of them by far more than itself.
+            case "net.video" when single && golden.Params.Int("frames", 1, int.MaxValue, 1) > golden.Params.Int("cond_frames", 1, int.MaxValue, 1):
+                return new Tolerance(2e-4, 2e-3, absolute);
+        }
+        string kind = golden.Stage.Split('.')[0];
+        return kind switch
+        {
+            "op" => single ? new(1e-6, 1e-5, absolute) : new(4e-3, 3e-2, absolute),
+            "block" => single ? new(5e-6, 5e-5, absolute) : new(1e-2, 6e-2, absolute),
+            "net" => single ? new(5e-5, 5e-4, absolute) : new(5e-2, 2e-1, absolute),
+            _ => throw golden.Bad($"has the stage '{golden.Stage}'; op.*, block.* and net.* have tolerances"),
+        };
+    }
+}

@@ -1,0 +1,17 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+
+namespace Sa2VA.Verification;
+
+/// <summary>Choices for a <see cref="Verifier"/>.</summary>
+public sealed record VerifierOptions
+{
+    /// <summary>A checkpoint folder to use for every golden file that names a model; null looks for <c>models/NAME</c> above the file.</summary>
+    public string? ModelFolder { get; init; }
+
+    /// <summary>Makes the device to verify; called anew for each model, so that weights of one are freed before the next.</summary>
+    public Func<IBackend> CreateBackend { get; init; } = () => new CpuBackend();
+
+    /// <summary>The type that the device computes in, F32 or BF16: decides the tolerances.</summary>
+    public DType Precision { get; init; } = DType.F32;
+}
