@@ -3,9 +3,6 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
-/// <summary>A recorded graph and its plan on the model's device.</summary>
-internal readonly record struct Compiled<TGraph>(TGraph Graph, ExecutionPlan Plan);
-
 /// <summary>
 /// The SAM 2 half, compiled once: immutable, shared by all streams and threads. What changes from frame to frame belongs to
 /// <see cref="FrameFeatures"/>, what an object remembers to <see cref="ObjectTrack"/>.

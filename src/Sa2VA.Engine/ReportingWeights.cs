@@ -1,0 +1,36 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Engine;
+
+/// <summary>A weight source that tells how much of it has been read.</summary>
+internal sealed class ReportingWeights(IWeightSource source, long totalBytes, IProgress<LoadProgress>? progress) : IWeightSource
+{
+    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
+    private long _bytes;
+    private string _stage = "";
+
+    /// <summary>Names what is being prepared.</summary>
+    public void Begin(string stage)
+    {
+        _stage = stage;
+        Report();
+    }
+
+    /// <inheritdoc/>
+    public bool TryDescribe(string name, out WeightInfo info) => source.TryDescribe(name, out info);
+
+    /// <inheritdoc/>
+    public WeightData Open(string name)
+    {
+        WeightData data = source.Open(name);
+        if (progress is null) return data;
+        lock (_read)
+        {
+            if (_read.Add(name)) _bytes += data.Info.Bytes;
+        }
+        Report();
+        return data;
+    }
+
+    private void Report() => progress?.Report(new LoadProgress(_stage, _bytes, Math.Max(_bytes, totalBytes)));
+}

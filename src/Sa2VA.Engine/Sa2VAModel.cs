@@ -1,0 +1,177 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+using Sa2VA.Engine.Language;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+using Sa2VA.Models.Tokenizers;
+
+namespace Sa2VA.Engine;
+
+/// <summary>
+/// A loaded Sa2VA checkpoint: configuration, tokenizer and compiled networks. Immutable and shared by threads; what a conversation or a stream
+/// needs belongs to its session. Close sessions before the model.
+/// </summary>
+public sealed class Sa2VAModel : IDisposable
+{
+    private readonly IBackend _backend;
+    private readonly IDisposable? _checkpoint;
+    private readonly Compiled<SegProjector> _segProjector;
+    private bool _disposed;
+
+    private Sa2VAModel(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights, long weightBytes, IDisposable? checkpoint, IBackend backend,
+        IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    {
+        (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
+        ChatTemplate template = ChatTemplate.Get(config.Template);
+        SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
+            : throw new CheckpointException($"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
+        StopRule = new StopRule(tokenizer, template);
+        Prompt = new Prompt(tokenizer, template, config.Vision.TokensPerTile);
+
+        int hidden = config.Language.HiddenSize;
+        var reporting = new ReportingWeights(weights, weightBytes, progress);
+        try
+        {
+            reporting.Begin("vision tower");
+            VisionTower = new VisionTower(backend, reporting, config.Vision, hidden, cancellation);
+            reporting.Begin("language model");
+            LanguageModel = new LanguageModel(backend, reporting, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile, cancellation);
+            var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
+            _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
+            reporting.Begin("segmentation");
+            Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32, cancellation: cancellation);
+            reporting.Begin("ready");
+        }
+        catch
+        {
+            VisionTower?.Dispose();
+            LanguageModel?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Name of the checkpoint's folder.</summary>
+    public string Name { get; }
+
+    /// <summary>Family of the language half: <c>internvl</c>.</summary>
+    public string Family => "internvl";
+
+    /// <summary>Configuration.</summary>
+    public Sa2VAConfig Config { get; }
+
+    /// <summary>Tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Short name of the device: <c>cpu</c>.</summary>
+    public string Device => _backend.Name;
+
+    /// <summary>The device, for people.</summary>
+    public string DeviceDescription => _backend.Description;
+
+    /// <summary>Native bytes held now: weights, intermediates, and the buffers of open sessions.</summary>
+    public BackendMemory MemoryInfo => _backend.Memory;
+
+    internal IBackend Backend => _backend;
+
+    internal VisionTower VisionTower { get; }
+
+    internal LanguageModel LanguageModel { get; }
+
+    internal SegmentationModel Segmentation { get; }
+
+    internal StopRule StopRule { get; }
+
+    internal Prompt Prompt { get; }
+
+    internal int SegId { get; }
+
+    /// <summary>Reads a checkpoint's folder as it is published, and prepares everything that a first question needs.</summary>
+    /// <param name="folder">Folder with config.json, tokenizer files and safetensors.</param>
+    /// <param name="options">Choices; null for the defaults.</param>
+    /// <param name="progress">Told what is being prepared and how many bytes of weights have been read.</param>
+    /// <param name="cancellation">Stops between two weights.</param>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, broken, or of a kind that is not supported.</exception>
+    /// <exception cref="DeviceException">The device is not there, or the memory budget does not suffice.</exception>
+    public static Sa2VAModel Load(string folder, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        options ??= new ModelOptions();
+        if (options.Device is not ("auto" or "cpu")) throw new DeviceException($"There is no device '{options.Device}'; auto and cpu are supported.");
+        if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint.");
+        Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        Checkpoint checkpoint = Checkpoint.Open(folder);
+        CpuBackend? backend = null;
+        try
+        {
+            TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
+            cancellation.ThrowIfCancellationRequested();
+            Tokenizer tokenizer = Tokenizer.Load(folder);
+            backend = new CpuBackend(new CpuOptions { Threads = options.Threads, Simd = options.Simd, MemoryBudget = options.MemoryBudget });
+            string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+            return new Sa2VAModel(name, config, tokenizer, checkpoint, checkpoint.Bytes, checkpoint, backend, progress, cancellation);
+        }
+        catch
+        {
+            backend?.Dispose();
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a conversation without a picture.</summary>
+    public TextSession OpenText()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new TextSession(this);
+    }
+
+    /// <summary>Opens a conversation about an image.</summary>
+    public ImageSession OpenImage(RgbImage image)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(image);
+        return new ImageSession(this, image);
+    }
+
+    /// <summary>Opens a conversation about a video. Its frames are given one at a time later.</summary>
+    /// <param name="languageFrames">
+    /// What the language model sees of it, 1 to 13 frames (see <see cref="FrameSelection"/>). Upstream takes the first five. As many of the
+    /// stream's first frames, up to five, are segmented by the answer alone; the later ones from memory.
+    /// </param>
+    /// <exception cref="MediaException">No frames.</exception>
+    /// <exception cref="PromptException">Too many frames.</exception>
+    public VideoSession OpenVideo(IReadOnlyList<RgbImage> languageFrames)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(languageFrames);
+        if (languageFrames.Count == 0) throw new MediaException("The video has no frames.");
+        if (languageFrames.Count > VisionTower.MaxTiles)
+            throw new PromptException($"The language model can be shown 1 to {VisionTower.MaxTiles} frames, not {languageFrames.Count}.");
+        return new VideoSession(this, languageFrames);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        VisionTower.Dispose();
+        LanguageModel.Dispose();
+        Segmentation.Dispose();
+        _segProjector.Plan.Dispose();
+        _backend.Dispose();
+        _checkpoint?.Dispose();
+    }
+
+    /// <summary>From a [SEG] token's state [H] to the vector that prompts the segmentation [D].</summary>
+    internal float[] ProjectSeg(float[] state, CancellationToken cancellation)
+    {
+        (SegProjector graph, ExecutionPlan plan) = _segProjector;
+        using DeviceBuffer input = _backend.Allocate("state", DType.F32, graph.State.Shape), output = _backend.Allocate("seg", DType.F32, graph.Seg.Shape);
+        input.Write<float>(state);
+        plan.Run(new PlanBindings(graph.Graph).Bind(graph.State, input).Bind(graph.Seg, output), cancellation);
+        var seg = new float[graph.Seg.Shape.Last];
+        output.Read<float>(seg);
+        return seg;
+    }
+}

@@ -1,0 +1,50 @@
+namespace Sa2VA.Engine;
+
+/// <summary>What one [SEG] of an answer names.</summary>
+public sealed class AnswerObject
+{
+    internal AnswerObject(int id, string? phrase, float[] embedding) => (Id, Phrase, Embedding) = (id, phrase, embedding);
+
+    /// <summary>Number within the session, from 0.</summary>
+    public int Id { get; }
+
+    /// <summary>The phrase that the answer gives for it, or null.</summary>
+    public string? Phrase { get; }
+
+    /// <summary>The vector that prompts the segmentation [D].</summary>
+    public ReadOnlyMemory<float> Embedding { get; }
+
+    /// <summary>Where it is in the image. Null in a video, whose frames come later.</summary>
+    public ObjectMask? Mask { get; internal set; }
+}
+
+/// <summary>The model's answer to one question.</summary>
+public sealed class Answer
+{
+    internal Answer(GroundedText grounded, string raw, int[] promptIds, IReadOnlyList<int> tokenIds, IReadOnlyList<AnswerObject> objects, bool truncated)
+    {
+        (Grounded, Raw, PromptIds, TokenIds) = (grounded, raw, promptIds, tokenIds);
+        (Objects, Truncated) = (objects, truncated);
+    }
+
+    /// <summary>The answer to read: without stop markers and phrase tags, with [SEG].</summary>
+    public string Text => Grounded.Text;
+
+    /// <summary>The answer as upstream spells it, special tokens and stop marker included.</summary>
+    public string Raw { get; }
+
+    /// <summary>Phrases and prose.</summary>
+    public GroundedText Grounded { get; }
+
+    /// <summary>What the language model was given; context tokens by their id.</summary>
+    public IReadOnlyList<int> PromptIds { get; }
+
+    /// <summary>What it said, the stop token included.</summary>
+    public IReadOnlyList<int> TokenIds { get; }
+
+    /// <summary>One per [SEG], in text order. Empty without a picture.</summary>
+    public IReadOnlyList<AnswerObject> Objects { get; }
+
+    /// <summary>True if <see cref="AskOptions.MaxNewTokens"/> ended the answer.</summary>
+    public bool Truncated { get; }
+}

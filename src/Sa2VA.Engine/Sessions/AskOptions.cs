@@ -1,0 +1,53 @@
+using Sa2VA.Models.Tokenizers;
+
+namespace Sa2VA.Engine;
+
+/// <summary>Work that a question consists of, in order.</summary>
+public enum AskStage
+{
+    /// <summary>Tiles or frames through the vision tower; once per session.</summary>
+    Vision,
+    /// <summary>Prompt tokens through the language model.</summary>
+    Prefill,
+    /// <summary>Answer tokens, one at a time; how many there will be is not known.</summary>
+    Decode,
+    /// <summary>Masks of the answer's objects.</summary>
+    Masks,
+}
+
+/// <summary>How far a question has come.</summary>
+/// <param name="Stage">What is being done.</param>
+/// <param name="Done">Units done: tiles, tokens, objects.</param>
+/// <param name="Total">Units in all; 0 when not known.</param>
+public readonly record struct AskProgress(AskStage Stage, int Done, int Total);
+
+/// <summary>Choices for one question.</summary>
+public sealed record AskOptions
+{
+    /// <summary>Upstream's limit on answers.</summary>
+    public const int DefaultMaxNewTokens = 2048;
+
+    /// <summary>Most tokens of the answer, 1 or more.</summary>
+    public int MaxNewTokens { get; init; } = DefaultMaxNewTokens;
+
+    /// <summary>True to continue the conversation; false to ask about the same picture anew, as if nothing had been said.</summary>
+    public bool FollowUp { get; init; }
+
+    /// <summary>Regions of the image that the text calls <c>region1</c>, <c>region2</c>, … (mllm.md §5.4); first turn of an image session only.</summary>
+    public IReadOnlyList<Mask> Regions { get; init; } = [];
+
+    /// <summary>How text that spells a special token, such as <c>[SEG]</c>, is read.</summary>
+    public SpecialTokenText SpecialTokens { get; init; } = SpecialTokenText.Parse;
+
+    /// <summary>True to keep the mask logits at the picture's size.</summary>
+    public bool Logits { get; init; }
+
+    /// <summary>Told each piece of the answer as it is decoded, on the calling thread.</summary>
+    public Action<string>? OnText { get; init; }
+
+    /// <summary>Told how far the work has come, on the calling thread.</summary>
+    public Action<AskProgress>? OnProgress { get; init; }
+
+    /// <summary>Earlier turns as upstream spells them, context tokens expanded: for recorded cases.</summary>
+    internal string PastText { get; init; } = "";
+}
