@@ -62,6 +62,7 @@ internal sealed class EncodedImage : IDisposable
                 or SKEncodedImageFormat.Gif or SKEncodedImageFormat.Bmp))
                 throw new MediaException($"{name} is not a PNG, JPEG, WebP, GIF or BMP image, or its header is damaged.");
             PixelSize.Check(codec.Info.Width, codec.Info.Height, name);
+            if (codec.EncodedFormat == SKEncodedImageFormat.Png) LabelPng.CheckDeflated((long)codec.Info.Width * codec.Info.Height / 8, bytes.Length, name);
             // The codec takes an animation that breaks off between two frames for a shorter one; the container knows better.
             if (codec.EncodedFormat == SKEncodedImageFormat.Webp && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) > bytes.Length - 8)
                 throw new MediaException($"{name} breaks off before its end; the file is cut short.");

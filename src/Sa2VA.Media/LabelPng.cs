@@ -38,6 +38,7 @@ internal static class LabelPng
             rest = rest[((int)length + 12)..];
         }
         if (type < 0) throw new MediaException($"{name} has no header.");
+        CheckDeflated((width * (long)bits / 8 + 1) * height, packed.Length, name);
         packed.Position = 0;
         try
         {
@@ -48,6 +49,16 @@ internal static class LabelPng
         {
             throw new MediaException($"{name} holds damaged or too few pixels.", e);
         }
+    }
+
+    /// <summary>Deflate makes no more than 1032 bytes of one: a header that claims more lies, and no memory is taken for it.</summary>
+    /// <param name="inflated">Bytes that the header claims.</param>
+    /// <param name="packed">Bytes that are there.</param>
+    /// <param name="name">Begins the message.</param>
+    /// <exception cref="MediaException">It lies.</exception>
+    public static void CheckDeflated(long inflated, long packed, string name)
+    {
+        if (inflated > packed * 1032) throw new MediaException($"{name} holds too few pixels for the size in its header; the file is damaged or cut short.");
     }
 
     private static byte[] Unfilter(Stream rows, int width, int height, int bits, int factor, string name)

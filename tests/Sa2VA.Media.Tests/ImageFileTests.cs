@@ -150,12 +150,27 @@ public sealed class ImageFileTests
     {
         byte[] png = TestImages.PngStart(60_000, 60_000, 8, 2), bmp = TestImages.Bmp(TestImages.Gradient(2, 2)), gif = TestImages.Gif(65_535, 65_535, (0, 0, 1, 1, 0, 0, 0));
         bmp[19] = bmp[23] = 0xf0;
-        foreach (byte[] file in new[] { png, TestImages.Png(60_000, 60_000, 8, 2, new byte[60_000]), bmp, gif })
+        byte[] tooShort = [.. TestImages.PngStart(14_000, 14_000, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]];
+        foreach (byte[] file in new[] { png, TestImages.Png(60_000, 60_000, 8, 2, new byte[60_000]), bmp, gif, tooShort })
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             Assert.Throws<MediaException>(() => ImageFile.Load(file, "hostile"));
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
         }
+        using var folder = new TestFolder();
+        File.WriteAllBytes(folder["labels.png"], tooShort);
+        long start = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder["labels.png"]));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - start, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void The_flattest_picture_still_loads()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllBytes(folder["flat.png"], TestImages.Png(8000, 4000, 1, 0, new byte[1000 * 4000]));
+        Assert.Equal(-1, ImageFile.Load(folder["flat.png"]).Pixels.IndexOfAnyExcept((byte)0));
+        Assert.Equal(-1, ImageFile.LoadLabels(folder["flat.png"]).Labels.AsSpan().IndexOfAnyExcept((byte)0));
     }
 
     [Fact]
