@@ -47,7 +47,13 @@ internal sealed class TokenizerSettings
         if (eos is null) throw files.Broken(ConfigFile, "names no eos_token, so the end of an answer is unknown");
         var special = new HashSet<int>();
         foreach (string name in new[] { bos, eos, pad, unk }.OfType<string>().Concat(AdditionalSpecial(files)))
-            if (Find(name) is int id) special.Add(id);
+        {
+            if (Find(name) is not int id) continue;
+            special.Add(id);
+            // A token with a role is found in text and shown by name even where only the ordinary vocabulary lists it.
+            AddAll(ConfigFile, [KeyValuePair.Create(name, id)]);
+        }
+
         return new TokenizerSettings(new AddedTokens(tokens))
         {
             BosId = bos is null ? null : Required(bos, "bos_token"),
@@ -131,5 +137,5 @@ internal sealed class TokenizerSettings
 
     /// <summary>A token is written as a string or as an object with its content.</summary>
     private static string? Content(JsonElement token) =>
-        token.ValueKind == JsonValueKind.String ? token.GetString() : TokenizerFolder.Member(token, "content")?.GetString();
+        token.ValueKind == JsonValueKind.Object ? TokenizerFolder.Member(token, "content")?.GetString() : token.GetString();
 }
