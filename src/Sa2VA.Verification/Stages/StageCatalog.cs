@@ -26,6 +26,10 @@ internal static class StageCatalog
         OpStages.Register(stages);
         MapOpStages.Register(stages);
         PreprocessStages.Register(stages);
+        SamBlockStages.Register(stages);
+        SamNetworkStages.Register(stages);
+        MemoryStages.Register(stages);
+        VideoStage.Register(stages);
         return stages;
     }
 }

@@ -1,0 +1,88 @@
+using Sa2VA.Engine;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+
+namespace Sa2VA.Verification.Stages;
+
+/// <summary>The video loop (sam2.md §8) from pixels to masks, with one object that a language vector names.</summary>
+internal static class VideoStage
+{
+    public static void Register(Dictionary<string, Func<StageContext, StageOutputs>> stages) => stages.Add("net.video", Video);
+
+    private static StageOutputs Video(StageContext c)
+    {
+        GroundingConfig config = c.Config.Grounding;
+        ConfigFields p = c.Golden.Params;
+        int frames = p.Int("frames", 1, 1024), conditioning = p.Int("cond_frames", 1, frames);
+        IReadOnlyList<int> remembered = p.Ints("mem_frames", 0, frames - 1, 0, frames, []);
+        int side = config.ImageSize / 4, width = config.DModel, tokens = side * side / 16;
+        c.CheckCount(frames, side, side);
+        bool levels = c.Golden.HasInput("base_u8");
+        var source = new Frames(c, frames, levels);
+
+        using var model = new SegmentationModel(c.Backend, c.Weights, config, levels ? Normalisation.GroundingF32 : null, conditioning, c.Cancellation);
+        using var video = new VideoSegmentation(model);
+        ObjectTrack track = video.Add(new ObjectPrompt(model, c.In("seg").Expect(width).Floats), conditioning, c.Cancellation);
+        var low = new float[frames * side * side];
+        var ious = new float[frames * 3];
+        var logits = new float[frames];
+        var pointers = new float[frames * width];
+        var selected = new long[frames];
+        var memories = new float[remembered.Count * tokens * config.MemDim];
+        for (int t = 0; t < frames; t++)
+        {
+            if (levels) video.Step<byte>(source.Levels(t), cancellation: c.Cancellation);
+            else video.Step<float>(source.Values(t), cancellation: c.Cancellation);
+            track.Low.CopyTo(low.AsSpan(t * side * side));
+            track.Ious[1..].CopyTo(ious.AsSpan(t * 3));
+            (logits[t], selected[t]) = (track.ObjectLogit, track.Selected);
+            track.ReadPointer(pointers.AsSpan(t * width, width));
+            for (int k = 0; k < remembered.Count; k++)
+                if (remembered[k] == t) track.ReadMemory(memories.AsSpan(k * tokens * config.MemDim, tokens * config.MemDim));
+        }
+        var outputs = new StageOutputs().Add("low", low, frames, side, side).Add("ious", ious, frames, 3).Add("object_logit", logits, frames)
+            .Add("selected_index", selected, frames).Add("ptr", pointers, frames, width);
+        return remembered.Count == 0 ? outputs : outputs.Add("mem", memories, remembered.Count, tokens, config.MemDim);
+    }
+
+    /// <summary>Frames as levels, rolled from a few base images, or as normalised values.</summary>
+    private sealed class Frames
+    {
+        private readonly int _side, _bases, _down, _right;
+        private readonly byte[] _levels = [];
+        private readonly float[] _values = [];
+
+        public Frames(StageContext c, int frames, bool levels)
+        {
+            _side = c.Config.Grounding.ImageSize;
+            if (levels)
+            {
+                GoldenTensor images = c.In("base_u8");
+                _bases = images.DimsOf(4)[0];
+                _levels = images.Expect(_bases, _side, _side, 3).Bytes();
+                IReadOnlyList<int> shift = c.Golden.Params.Ints("shift", -4096, 4096, 2, 2, [0, 0]);
+                (_down, _right) = (shift[0], shift[1]);
+            }
+            else _values = c.In("frames").Expect(frames, 3, _side, _side).Floats;
+        }
+
+        public byte[] Levels(int t)
+        {
+            int size = _side * _side * 3, down = Wrap(t * _down), right = Wrap(t * _right);
+            ReadOnlySpan<byte> image = _levels.AsSpan(t % _bases * size, size);
+            var frame = new byte[size];
+            for (int y = 0; y < _side; y++)
+                for (int x = 0; x < _side; x++)
+                    image.Slice((Wrap(y - down) * _side + Wrap(x - right)) * 3, 3).CopyTo(frame.AsSpan((y * _side + x) * 3));
+            return frame;
+        }
+
+        public float[] Values(int t)
+        {
+            int size = _side * _side * 3;
+            return ChannelsFirst.ToEngine(_values.AsSpan(t * size, size), 3, _side * _side);
+        }
+
+        private int Wrap(int position) => (position % _side + _side) % _side;
+    }
+}
