@@ -8,7 +8,7 @@ namespace Sa2VA.Models.Tokenizers;
 /// </summary>
 public sealed class Qwen2Tokenizer : Tokenizer
 {
-    // The library's time grows faster than the word (100,000 characters in a row: a second); words of ordinary text are far below this.
+    // The library's time grows faster than the word (100,000 letters: a second, against 0.02 s by the own merging); words of ordinary text are far below this.
     private const int LongestLibraryWord = 64;
 
     private readonly BpeTokenizer library;

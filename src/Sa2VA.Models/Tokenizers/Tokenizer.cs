@@ -14,8 +14,7 @@ public enum SpecialTokenText
 }
 
 /// <summary>
-/// Text to ids and back, as the tokenizer files of a checkpoint say (docs: special tokens and tokenizers). Immutable; one instance may serve
-/// many threads.
+/// Text to ids and back, as the tokenizer files of a checkpoint say. Immutable; one instance may serve many threads.
 /// </summary>
 public abstract class Tokenizer
 {
@@ -57,8 +56,18 @@ public abstract class Tokenizer
     internal static Tokenizer Load(string folder, IReadOnlyList<KeyValuePair<string, int>> additional)
     {
         var files = new TokenizerFolder(folder);
-        bool internLm2 = TokenizerSettings.ReadClass(files)?.StartsWith("InternLM2", StringComparison.Ordinal)
-            ?? (files.Has(InternLm2Tokenizer.ModelFile) && !files.Has(Qwen2Files.Json) && !files.Has(Qwen2Files.Vocabulary));
+        bool json = files.Has(Qwen2Files.Json), pieces = files.Has(InternLm2Tokenizer.ModelFile);
+        if (!json && !pieces && !files.Has(Qwen2Files.Vocabulary) && !files.Has(Qwen2Files.MergeList))
+        {
+            throw new CheckpointException($"The folder '{folder}' has no tokenizer: neither {Qwen2Files.Json}, nor {Qwen2Files.Vocabulary} with "
+                + $"{Qwen2Files.MergeList}, nor {InternLm2Tokenizer.ModelFile}. Download the checkpoint's tokenizer files.");
+        }
+
+        string? kind = TokenizerSettings.ReadClass(files);
+        bool internLm2 = kind?.StartsWith("InternLM2", StringComparison.Ordinal) ?? (pieces && !json && !files.Has(Qwen2Files.Vocabulary));
+        // tokenizer.json says itself what it is; the other files do not.
+        if (kind is not null && !internLm2 && !json && !kind.StartsWith("Qwen2", StringComparison.Ordinal))
+            throw files.Unsupported(TokenizerSettings.ConfigFile, $"the tokenizer class {kind}");
         return internLm2 ? InternLm2Tokenizer.Read(files, additional) : Qwen2Tokenizer.Read(files, additional);
     }
 

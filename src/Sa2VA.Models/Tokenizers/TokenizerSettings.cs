@@ -6,7 +6,8 @@ namespace Sa2VA.Models.Tokenizers;
 /// <summary>Added tokens and the tokens with a role, gathered from every file of a checkpoint that may name them.</summary>
 internal sealed class TokenizerSettings
 {
-    private const string ConfigFile = "tokenizer_config.json", AddedFile = "added_tokens.json", MapFile = "special_tokens_map.json";
+    public const string ConfigFile = "tokenizer_config.json";
+    private const string AddedFile = "added_tokens.json", MapFile = "special_tokens_map.json";
     private const int LongestToken = 200, MostTokens = 10_000;
 
     private TokenizerSettings(AddedTokens added) => Added = added;

@@ -122,8 +122,18 @@ public class HostileTokenizerFileTests
     public void A_folder_without_tokenizer_or_without_existence_is_refused()
     {
         using var folder = new ScratchTokenizer(Path.Combine(Source, "nothing-here"));
-        Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path));
-        Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder["nothing-here"]));
+        foreach (string path in (string[])[folder.Path, folder["nothing-here"]])
+            Assert.Contains("has no tokenizer", Assert.Throws<CheckpointException>(() => Tokenizer.Load(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Separate_files_of_another_family_are_refused()
+    {
+        using var folder = new ScratchTokenizer(Source);
+        folder.Delete("tokenizer.json");
+        Tokenizer.Load(folder.Path);
+        folder.Edit("tokenizer_config.json", root => root["tokenizer_class"] = "GPT2Tokenizer");
+        Assert.Contains("GPT2Tokenizer is not supported", Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

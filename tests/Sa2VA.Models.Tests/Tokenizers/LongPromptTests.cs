@@ -8,8 +8,10 @@ public class LongPromptTests
 {
     private const int Length = 100_000;
 
-    public static TheoryData<string> Units => ["a", "ab", " ", "\n", " \n", "0", "[SEG]", "[SEG", "<", "<IMG_CONTEXT", "'s", "!", "\u00E9", "e\u0301", "\u0323\u0307",
+    private static readonly string[] Parts = ["a", "ab", " ", "\n", " \n", "0", "[SEG]", "[SEG", "<", "<IMG_CONTEXT", "'s", "!", "\u00E9", "e\u0301", "\u0323\u0307",
         "\u4F60\u597D", "\uD83D\uDE00", "\uD835\uDFD8", "\u0000", "hello world, ", "\t", "=", "\u2581", "\u200B\u200D"];
+
+    public static TheoryData<string> Units => [.. Parts];
 
     [Theory]
     [MemberData(nameof(Units))]
@@ -21,13 +23,15 @@ public class LongPromptTests
         Assert.Equal(NfcNormalizer.Normalize(text), tokenizer.Decode(tokenizer.Encode(text, SpecialTokenText.PlainText)));
     }
 
-    [Theory]
-    [MemberData(nameof(Units))]
-    public void Published_byte_level_tokenizer_takes_any_repetition(string unit)
+    [Fact]
+    public void Published_byte_level_tokenizer_takes_any_repetition()
     {
         Tokenizer tokenizer = TokenizerFixtures.Get("qwen2_5.jsonl");
-        string text = Repeat(unit);
-        Assert.Equal(NfcNormalizer.Normalize(text), tokenizer.Decode(tokenizer.Encode(text)));
+        foreach (string unit in Parts)
+        {
+            string text = Repeat(unit);
+            Assert.Equal(NfcNormalizer.Normalize(text), tokenizer.Decode(tokenizer.Encode(text)));
+        }
     }
 
     [Theory]
