@@ -76,6 +76,14 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
+    /// <summary>Binds another run's buffer in place of an own one: a state that two graphs continue.</summary>
+    public void Share(Tensor tensor, GraphRun other, Tensor theirs)
+    {
+        Bindings.Bind(tensor, other._buffers[theirs]);
+        _buffers[tensor].Dispose();
+        _buffers.Remove(tensor);
+    }
+
     /// <summary>Runs once; may be called again with other inputs.</summary>
     public GraphRun Execute()
     {

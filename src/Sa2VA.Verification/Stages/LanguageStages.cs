@@ -1,0 +1,233 @@
+using Sa2VA.Core;
+using Sa2VA.Models;
+
+namespace Sa2VA.Verification.Stages;
+
+/// <summary>The language half: vision tower, projectors, and layers and runs of the language model (mllm.md §2–§4, §7.4).</summary>
+internal static class LanguageStages
+{
+    /// <summary>Most rows of a sequence that a golden file may ask for.</summary>
+    private const int MaxRows = 1 << 15;
+
+    public static void Register(Dictionary<string, Func<StageContext, StageOutputs>> stages)
+    {
+        stages.Add("block.intern_vit_layer", VisionLayer);
+        stages.Add("block.mlp1", Mlp1);
+        stages.Add("block.qwen2_layer", c => DecoderLayer(c, LanguageKind.Qwen2));
+        stages.Add("block.qwen3_layer", c => DecoderLayer(c, LanguageKind.Qwen3));
+        stages.Add("block.internlm2_layer", c => DecoderLayer(c, LanguageKind.InternLm2));
+        stages.Add("net.vision_tower", VisionTower);
+        stages.Add("net.llm_prefill", Prefill);
+        stages.Add("net.llm_decode", Decode);
+        stages.Add("net.seg_projector", Seg);
+    }
+
+    private static StageOutputs VisionLayer(StageContext c)
+    {
+        VisionConfig config = c.Config.Vision with
+        {
+            Heads = c.Size("heads"),
+            RmsNorm = c.Golden.Params.Text("norm_type") == "rms_norm",
+            Epsilon = (float)c.Golden.Params.Number("eps", 0, 1),
+            QkNormalization = c.Golden.Params.Flag("qk_norm", false),
+        };
+        var s = new StageGraph(c);
+        return s.Out("y", InternVit.Layer(s.Builder, s.Rows("x"), s.Weights, config)).Run();
+    }
+
+    private static StageOutputs Mlp1(StageContext c)
+    {
+        var s = new StageGraph(c);
+        return s.Out("y", Projector.Mlp(s.Builder, s.Rows("x"), s.Weights, c.Config.Language.HiddenSize)).Run();
+    }
+
+    private static StageOutputs DecoderLayer(StageContext c, LanguageKind kind)
+    {
+        LanguageConfig config = c.Config.Language with
+        {
+            Kind = kind,
+            Heads = c.Size("heads"),
+            KvHeads = c.Size("kv_heads"),
+            HeadDim = c.Size("head_dim"),
+            RopeTheta = c.Golden.Params.Number("rope_theta", 1, 1e12),
+            Epsilon = (float)c.Golden.Params.Number("eps", 0, 1),
+        };
+        int past = c.Golden.Params.Int("position", 0, MaxRows), width = config.KvHeads * config.HeadDim;
+        GoldenTensor input = c.In("x");
+        int rows = input.DimsOf(2)[0];
+
+        GraphBuilder g = c.Graph();
+        Tensor x = g.Input("x", DType.F32, input.Shape);
+        Models.SequencePosition at = LanguageGraph.Position(g, config, past + rows);
+        LayerCache cache = LanguageGraph.Cache(g, config, past + rows, 0);
+        Tensor y = g.Output("y", Decoder.Layer(g, x, c.Scope(g), cache, at, config));
+        using var run = new GraphRun(c, g.Build());
+        run.Write(x, input.Floats).Set(at.Start, past).Set(at.Length, past + rows);
+        if (past > 0)
+        {
+            run.Write(cache.Keys, Heads.ToRows(c.In("past_k").Expect(config.KvHeads, past, config.HeadDim)));
+            run.Write(cache.Values, Heads.ToRows(c.In("past_v").Expect(config.KvHeads, past, config.HeadDim)));
+        }
+        run.Execute();
+        return new StageOutputs().Add("y", run.Floats(y), y.Shape.ToArray()).Add("k", New(cache.Keys), config.KvHeads, rows, config.HeadDim)
+            .Add("v", New(cache.Values), config.KvHeads, rows, config.HeadDim);
+
+        float[] New(Tensor state) => Heads.FromRows(run.Floats(state, (long)past * width, (long)rows * width), config.KvHeads, config.HeadDim);
+    }
+
+    private static StageOutputs VisionTower(StageContext c)
+    {
+        GoldenTensor pixels = c.In("pixel_values");
+        int[] d = pixels.DimsOf(4);
+        (int tiles, int side) = (d[0], d[2]);
+        pixels.Expect(tiles, 3, side, side);
+        VisionConfig model = c.Config.Vision;
+        int select = c.Golden.Params.Int("select_layer", -model.Layers - 1, model.Layers), patch = c.Golden.Params.Int("patch_size", 1, 256);
+        if (side % (2 * patch) != 0) throw c.Golden.Bad($"has tiles of {side} pixels, no multiple of twice the patch size {patch}");
+        VisionConfig config = model with
+        {
+            SelectedLayers = select < 0 ? model.Layers + 1 + select : select,
+            TransposedShuffle = c.Golden.Params.Text("ps_version") == "v1",
+            PatchSize = patch,
+            TileSize = side,
+        };
+        int hidden = c.Config.Language.HiddenSize, patches = config.Grid * config.Grid, tokens = config.TokensPerTile;
+        var graph = new VisionTowerGraph(c.Weights, config, hidden, tiles * tokens, table: null, patches: true);
+        using var run = new GraphRun(c, graph.Graph);
+        var vectors = new float[tiles * patches * config.HiddenSize];
+        for (int t = 0; t < tiles; t++)
+        {
+            run.Write(graph.Image, ChannelsFirst.ToEngine(pixels.Floats.AsSpan(t * 3 * side * side, 3 * side * side), 3, side * side))
+                .Set(graph.FirstRow, t * tokens).Execute();
+            run.Floats(graph.Patches!).CopyTo(vectors, t * patches * config.HiddenSize);
+        }
+        return new StageOutputs().Add("hidden", vectors, tiles, patches, config.HiddenSize).Add("tokens", run.Floats(graph.Tokens), tiles, tokens, hidden);
+    }
+
+    private static StageOutputs Prefill(StageContext c)
+    {
+        LanguagePrompt prompt = new(c);
+        int count = prompt.Ids.Length, hidden = c.Config.Language.HiddenSize;
+        var outputs = new StageOutputs();
+        using (GraphRun run = prompt.Begin(count, count, out LanguageGraph graph))
+        {
+            prompt.Feed(run, graph, 0, count);
+            outputs.Add("hidden", run.Floats(graph.Hidden), count, hidden).Add("logits", run.Floats(graph.Logits!), count, graph.Logits!.Shape.Last);
+            outputs.AddCheck(LanguagePrompt.CheckNext(run, graph, count));
+        }
+
+        // Long prompts go through in chunks behind a cache: the same rows must come out.
+        int chunk = Math.Max(2, (count + 2) / 3);
+        using (GraphRun run = prompt.Begin(chunk, count, out LanguageGraph graph))
+        {
+            var rows = new float[count * hidden];
+            for (int start = 0; start < count; start += chunk)
+            {
+                int length = Math.Min(chunk, count - start);
+                prompt.Feed(run, graph, start, length);
+                run.Floats(graph.Hidden, 0, (long)length * hidden).CopyTo(rows, start * hidden);
+            }
+            return outputs.AddVariant("hidden", "in chunks", rows, count, hidden);
+        }
+    }
+
+    private static StageOutputs Decode(StageContext c)
+    {
+        LanguagePrompt prompt = new(c);
+        GoldenTensor stepIds = c.In("step_ids");
+        int count = prompt.Ids.Length, steps = stepIds.DimsOf(1)[0], hidden = c.Config.Language.HiddenSize, capacity = count + steps;
+        if (capacity > MaxRows) throw c.Golden.Bad($"asks for a sequence of {capacity} tokens");
+        using GraphRun prefill = prompt.Begin(count, capacity, out LanguageGraph graph);
+        prompt.Feed(prefill, graph, 0, count);
+        int vocabulary = graph.Logits!.Shape.Last;
+        var outputs = new StageOutputs().Add("prompt_logits", prefill.Floats(graph.Logits, (long)(count - 1) * vocabulary, vocabulary), vocabulary)
+            .AddCheck(LanguagePrompt.CheckNext(prefill, graph, count));
+
+        var step = new LanguageGraph(c.Weights, c.Config.Language, chunk: 1, capacity, everyRow: true);
+        using var run = new GraphRun(c, step.Graph);
+        for (int i = 0; i < step.Caches.Count; i++)
+        {
+            run.Share(step.Caches[i].Keys, prefill, graph.Caches[i].Keys);
+            run.Share(step.Caches[i].Values, prefill, graph.Caches[i].Values);
+        }
+        var logits = new float[steps * vocabulary];
+        var states = new float[steps * hidden];
+        for (int i = 0; i < steps; i++)
+        {
+            if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary) throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
+            step.SetPosition(run.Bindings, count + i, 1);
+            run.Write(step.Ids, [(int)stepIds.Integers[i]]).Execute();
+            run.Floats(step.Logits!).CopyTo(logits, i * vocabulary);
+            run.Floats(step.Hidden).CopyTo(states, i * hidden);
+        }
+        return outputs.Add("logits", logits, steps, vocabulary).Add("hidden", states, steps, hidden);
+    }
+
+    private static StageOutputs Seg(StageContext c)
+    {
+        GoldenTensor states = c.In("h");
+        int rows = states.DimsOf(2)[0], width = c.Config.Grounding.DModel;
+        var graph = new SegProjector(c.Weights, c.Config.Language.HiddenSize, width, rows);
+        using var run = new GraphRun(c, graph.Graph);
+        run.Write(graph.State, states.Expect(graph.State.Shape.ToArray()).Floats).Execute();
+        return new StageOutputs().Add("seg", run.Floats(graph.Seg), rows, width);
+    }
+
+    /// <summary>A prompt as the graphs take it: image tokens are negative ids.</summary>
+    private sealed class LanguagePrompt
+    {
+        private readonly StageContext _context;
+        private readonly float[] _images;
+        private readonly int _imageRows;
+
+        public LanguagePrompt(StageContext c)
+        {
+            _context = c;
+            GoldenTensor ids = c.In("input_ids");
+            int count = ids.DimsOf(1)[0], contextToken = c.Golden.Params.Int("context_token", 0, 1 << 22), hidden = c.Config.Language.HiddenSize;
+            if (count is < 2 or > MaxRows) throw c.Golden.Bad($"has a prompt of {count} tokens");
+            GoldenTensor? images = c.Golden.HasInput("image_embeds") ? c.In("image_embeds") : null;
+            _imageRows = images?.DimsOf(2)[0] ?? 0;
+            _images = images?.Expect(_imageRows, hidden).Floats ?? [];
+            Ids = new int[count];
+            int used = 0;
+            for (int i = 0; i < count; i++)
+            {
+                long id = ids.Integers[i];
+                if (id is < 0 or > int.MaxValue) throw c.Golden.Bad($"has the token id {id}");
+                Ids[i] = id == contextToken ? -1 - used++ : (int)id;
+            }
+            if (used != _imageRows) throw c.Golden.Bad($"has {used} context tokens and {_imageRows} image rows");
+        }
+
+        public int[] Ids { get; }
+
+        public GraphRun Begin(int chunk, int capacity, out LanguageGraph graph)
+        {
+            graph = new LanguageGraph(_context.Weights, _context.Config.Language, chunk, capacity, _imageRows, everyRow: true);
+            _context.CheckCount(chunk, graph.Logits!.Shape.Last);
+            foreach (int id in Ids)
+                if (id >= graph.Logits.Shape.Last) throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
+            var run = new GraphRun(_context, graph.Graph);
+            return graph.ImageTokens is null ? run : run.Write(graph.ImageTokens, _images);
+        }
+
+        public void Feed(GraphRun run, LanguageGraph graph, int start, int count)
+        {
+            graph.SetPosition(run.Bindings, start, count);
+            run.Write(graph.Ids, Ids.AsSpan(start, count)).Execute();
+        }
+
+        /// <summary>The next tokens that the graph chooses are those with the largest logits.</summary>
+        public static TensorCheck CheckNext(GraphRun run, LanguageGraph graph, int rows)
+        {
+            int vocabulary = graph.Logits!.Shape.Last;
+            float[] logits = run.Floats(graph.Logits);
+            var largest = new long[rows];
+            for (int r = 0; r < rows; r++)
+                for (int i = 1; i < vocabulary; i++)
+                    if (logits[r * vocabulary + i] > logits[r * vocabulary + largest[r]]) largest[r] = i;
+            return TensorCheck.Compare("next token (largest logit)", run.Integers(graph.Next).AsSpan(0, rows), largest);
+        }
+    }
+}
