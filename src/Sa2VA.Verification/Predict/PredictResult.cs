@@ -1,0 +1,95 @@
+using Sa2VA.Engine;
+using Sa2VA.Media;
+
+namespace Sa2VA.Verification;
+
+/// <summary>How an answer compares with the recorded one.</summary>
+/// <param name="Case">The case.</param>
+/// <param name="TextEqual">True if the spelling is equal.</param>
+/// <param name="IdsEqual">True if prompt and answer tokens are equal.</param>
+/// <param name="Ious">Per [SEG] and frame, the IoU with the recorded mask.</param>
+/// <param name="SegError">Largest error of a [SEG] vector, relative to its largest element.</param>
+/// <param name="Mismatch">What differs first, for people; null when all is well.</param>
+public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqual, IReadOnlyList<IReadOnlyList<double>> Ious, double SegError, string? Mismatch)
+{
+    private const double MinIou = 0.995, MinMedianIou = 0.999;
+
+    /// <summary>Lowest IoU of all masks; 1 without masks.</summary>
+    public double LowestIou => Ious.SelectMany(f => f).DefaultIfEmpty(1).Min();
+
+    /// <summary>Lowest median over an object's frames; 1 without masks.</summary>
+    public double LowestMedian => Ious.Select(Median).DefaultIfEmpty(1).Min();
+
+    /// <summary>True if text and tokens are equal, every IoU is at least 0.995 and every median at least 0.999.</summary>
+    public bool Passed => Mismatch is null && TextEqual && IdsEqual && LowestIou >= MinIou && LowestMedian >= MinMedianIou;
+
+    /// <summary>Runs a case on a model.</summary>
+    public static PredictResult Run(PredictCase predict, Sa2VAModel model, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(predict);
+        ArgumentNullException.ThrowIfNull(model);
+        var options = new AskOptions { MaxNewTokens = predict.MaxNewTokens, PastText = predict.PastText, Regions = Regions(predict) };
+        if (predict.Image is { } image)
+        {
+            using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image)));
+            Answer answer = session.Ask(predict.Prompt, options, cancellation);
+            return Compare(predict, answer, [.. answer.Objects.Select(o => (IReadOnlyList<Mask>)[o.Mask!.ToMask()])]);
+        }
+        if (predict.Video is { } video)
+        {
+            RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count).Select(i => ImageFile.Load(Resolve(predict, video[i])))];
+            using VideoSession session = model.OpenVideo(shown);
+            Answer answer = session.Ask(predict.Prompt, options, cancellation);
+            List<Mask>[] masks = [.. answer.Objects.Select(_ => new List<Mask>())];
+            for (int f = 0; f < video.Count && masks.Length > 0; f++)
+            {
+                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f])), cancellation);
+                for (int i = 0; i < masks.Length; i++) masks[i].Add(frame.Objects[i].ToMask());
+            }
+            return Compare(predict, answer, masks);
+        }
+        using TextSession text = model.OpenText();
+        return Compare(predict, text.Ask(predict.Prompt, options, cancellation), []);
+    }
+
+    private static PredictResult Compare(PredictCase predict, Answer answer, IReadOnlyList<IReadOnlyList<Mask>> masks)
+    {
+        bool text = answer.Raw == predict.Prediction;
+        bool prompt = answer.PromptIds.SequenceEqual(predict.PromptIds), ids = answer.TokenIds.SequenceEqual(predict.OutputIds);
+        string? mismatch = !prompt ? $"prompt ids differ ({answer.PromptIds.Count} given, {predict.PromptIds.Count} recorded)"
+            : !ids ? $"answer ids differ: '{answer.Raw}'"
+            : !text ? $"answer is spelled '{answer.Raw}', recorded '{predict.Prediction}'"
+            : masks.Count != predict.Masks.Count ? $"{masks.Count} objects, {predict.Masks.Count} recorded"
+            : null;
+        var ious = new List<IReadOnlyList<double>>();
+        for (int i = 0; i < Math.Min(masks.Count, predict.Masks.Count); i++)
+        {
+            if (masks[i].Count != predict.Masks[i].Count) mismatch ??= $"object {i} has {masks[i].Count} frames, {predict.Masks[i].Count} recorded";
+            ious.Add([.. masks[i].Zip(predict.Masks[i], SegmentationMetrics.Jaccard)]);
+        }
+        double error = 0;
+        for (int i = 0; i < Math.Min(answer.Objects.Count, predict.SegEmbeddings.Count); i++)
+        {
+            float[] recorded = predict.SegEmbeddings[i];
+            float largest = recorded.Max(Math.Abs);
+            for (int k = 0; k < recorded.Length; k++) error = Math.Max(error, Math.Abs(answer.Objects[i].Embedding.Span[k] - recorded[k]) / largest);
+        }
+        return new PredictResult(predict, text, prompt && ids, ious, error, mismatch);
+    }
+
+    private static Mask[] Regions(PredictCase predict)
+    {
+        if (predict.Regions is null) return [];
+        (int width, int height, byte[] labels) = ImageFile.LoadLabels(Resolve(predict, predict.Regions));
+        return RegionMasks.FromLabels(labels, width, height);
+    }
+
+    private static string Resolve(PredictCase predict, string path) => Path.Combine([predict.Root, .. path.Split('/')]);
+
+    private static double Median(IReadOnlyList<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        if (sorted.Length == 0) return 1;
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+}
