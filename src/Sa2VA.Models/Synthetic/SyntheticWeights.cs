@@ -33,8 +33,20 @@ public sealed class SyntheticWeights : IWeightSource
     public static void Fill(WeightInfo info, long start, Span<BFloat16> target)
     {
         (float scale, float shift) = ScaleOf(info);
-        var stream = new SyntheticStream(info.Name);
-        for (int i = 0; i < target.Length; i++) target[i] = BFloat16.FromSingle(stream[start + i] * scale + shift);
+        new SyntheticStream(info.Name).Fill(start, target, scale, shift);
+    }
+
+    /// <summary>As <see cref="Fill"/>, over all cores.</summary>
+    internal static unsafe void FillParallel(WeightInfo info, long start, BFloat16* target, long count)
+    {
+        const int Block = 1 << 16;
+        // A pointer cannot be captured, its value can.
+        nint at = (nint)target;
+        Parallel.For(0, (count + Block - 1) / Block, b =>
+        {
+            long first = b * Block;
+            Fill(info, start + first, new Span<BFloat16>((BFloat16*)at + first, (int)Math.Min(Block, count - first)));
+        });
     }
 
     private static (float Scale, float Base) ScaleOf(WeightInfo info)
@@ -54,13 +66,7 @@ public sealed class SyntheticWeights : IWeightSource
             long count = info.Shape.Count;
             _values = (BFloat16*)NativeMemory.AlignedAlloc((nuint)(count * sizeof(BFloat16)), 64);
             GC.AddMemoryPressure(count * sizeof(BFloat16));
-            const int Block = 1 << 16;
-            nint values = (nint)_values;
-            Parallel.For(0, (count + Block - 1) / Block, b =>
-            {
-                long start = b * Block;
-                Fill(info, start, new Span<BFloat16>((BFloat16*)values + start, (int)Math.Min(Block, count - start)));
-            });
+            FillParallel(info, 0, _values, count);
         }
 
         public override byte* Pointer => _values is null ? throw new ObjectDisposedException(Info.Name) : (byte*)_values;
