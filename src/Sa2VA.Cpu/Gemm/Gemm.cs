@@ -4,12 +4,16 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// C[M, N] = A[M, K]·W[N, K]ᵀ with a fused epilogue. Every output is the sum over blocks of 256 inputs of a fused multiply-add chain in
-/// increasing k, the blocks added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own.
+/// C[M, N] = A[M, K]·W[N, K]ᵀ with a fused epilogue. Every output is a sum of fused multiply-add chains over 64 inputs in increasing k, the
+/// chains added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own. Short chains keep the
+/// rounding error of long sums small.
 /// </summary>
 internal static unsafe class Gemm
 {
-    /// <summary>Inputs per block: the numeric rule, and what keeps a panel block in L1.</summary>
+    /// <summary>Inputs per chain: the numeric rule.</summary>
+    public const int Chain = 64;
+
+    /// <summary>Inputs per block: what keeps a panel block in L1. A multiple of <see cref="Chain"/>.</summary>
     public const int DepthBlock = 256;
 
     /// <summary>Rows per block: the packed A block stays in L2. A multiple of 12 and 6.</summary>
@@ -17,8 +21,8 @@ internal static unsafe class Gemm
 
     private const int Panel = PackedWeights.PanelWidth;
 
-    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile.</summary>
-    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 12 * Panel) * sizeof(float);
+    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile, a chain's sums.</summary>
+    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 2 * 12 * Panel) * sizeof(float);
 
     /// <summary>Computes rows [firstRow, endRow) and panels [firstPanel, endPanel).</summary>
     /// <param name="a">First row of A.</param>
@@ -38,6 +42,7 @@ internal static unsafe class Gemm
         float* packedA = (float*)scratch;
         float* widened = packedA + RowBlock * DepthBlock;
         float* tile = widened + DepthBlock * Panel;
+        float* chain = tile + 12 * Panel;
         int mr = T.Count == 16 ? 12 : 6;
         for (long row = firstRow; row < endRow; row += RowBlock)
         {
@@ -53,15 +58,20 @@ internal static unsafe class Gemm
                     int columns = Math.Min(Panel, w.N - panel * Panel);
                     for (int r = 0; r < rows; r += mr)
                     {
-                        Block<T>(packedA + (long)r * depth, b, depth, tile);
                         int valid = Math.Min(mr, rows - r);
-                        for (int i = 0; i < valid; i++)
+                        float* to = c + (row + r) * cStride + panel * Panel;
+                        if (!first)
+                            for (int i = 0; i < valid; i++) Copy(to + (long)i * cStride, tile + i * Panel, columns);
+                        for (int i = 0; i < depth; i += Chain)
                         {
-                            float* to = c + (row + r + i) * cStride + panel * Panel;
-                            float* sums = tile + i * Panel;
-                            if (!first) Accumulate<T>(sums, to, columns);
-                            if (last) epilogue.Store<T>(sums, to, row + r + i, panel * Panel, columns);
-                            else Buffer.MemoryCopy(sums, to, columns * sizeof(float), columns * sizeof(float));
+                            bool begins = first && i == 0;
+                            Block<T>(packedA + (long)r * depth + i * mr, b + i * Panel, Math.Min(Chain, depth - i), begins ? tile : chain);
+                            if (!begins) Accumulate<T>(tile, chain, mr * Panel);
+                        }
+                        for (int i = 0; i < valid; i++, to += cStride)
+                        {
+                            if (last) epilogue.Store<T>(tile + i * Panel, to, row + r + i, panel * Panel, columns);
+                            else Copy(tile + i * Panel, to, columns);
                         }
                     }
                 }
@@ -105,9 +115,9 @@ internal static unsafe class Gemm
     {
         byte* b0 = Start(0), b1 = Start(1), b2 = Start(2), b3 = Start(3), b4 = Start(4), b5 = Start(5), b6 = Start(6), b7 = Start(7);
         T t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero, t4 = T.Zero, t5 = T.Zero, t6 = T.Zero, t7 = T.Zero;
-        for (int k = 0; k < w.K; k += DepthBlock)
+        for (int k = 0; k < w.K; k += Chain)
         {
-            int end = Math.Min(k + DepthBlock, w.K);
+            int end = Math.Min(k + Chain, w.K);
             T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero, s4 = T.Zero, s5 = T.Zero, s6 = T.Zero, s7 = T.Zero;
             for (int i = k; i < end; i++)
             {
@@ -188,12 +198,13 @@ internal static unsafe class Gemm
         return to;
     }
 
-    private static void Accumulate<T>(float* sums, float* total, int count) where T : unmanaged, ISimd<T>
+    /// <summary>sums += chain, whole tiles.</summary>
+    private static void Accumulate<T>(float* sums, float* chain, int count) where T : unmanaged, ISimd<T>
     {
-        int c = 0;
-        for (; c <= count - T.Count; c += T.Count) T.Store(T.Load(total + c) + T.Load(sums + c), sums + c);
-        for (; c < count; c++) sums[c] = total[c] + sums[c];
+        for (int i = 0; i < count; i += T.Count) T.Store(T.Load(sums + i) + T.Load(chain + i), sums + i);
     }
+
+    private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 
     private interface IPanelLoad<T>
     {
