@@ -157,11 +157,11 @@ public sealed class GoldenFile : IDisposable
         float scale = (float)formula.Number("scale", -1e6, 1e6, 1);
         int repeat = formula.Int("repeat", 1, 4096, 1);
         if (repeat > 1 && dims.Length < 2) throw formula.Bad("repeat", "needs two dimensions");
-        int[] whole = [.. dims];
-        if (repeat > 1) (whole[^2], whole[^1]) = (checked(dims[^2] * repeat), checked(dims[^1] * repeat));
         long count = 1;
-        foreach (int d in whole)
-            if ((count *= d) > MaxFormulaCount) throw formula.Bad("shape", $"asks for more than {MaxFormulaCount} elements");
+        for (int i = 0; i < dims.Length; i++)
+            if ((count *= dims[i] * (i >= dims.Length - 2 ? (long)repeat : 1)) > MaxFormulaCount) throw formula.Bad("shape", $"asks for more than {MaxFormulaCount} elements");
+        int[] whole = [.. dims];
+        if (repeat > 1) (whole[^2], whole[^1]) = (dims[^2] * repeat, dims[^1] * repeat);
 
         var numbers = new SyntheticStream(stream);
         var values = new float[count];

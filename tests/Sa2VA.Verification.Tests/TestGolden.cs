@@ -7,7 +7,7 @@ namespace Sa2VA.Verification.Tests;
 /// <summary>Golden files that a test makes or changes, in a folder of its own that is removed afterwards.</summary>
 internal sealed class TestGolden : IDisposable
 {
-    private readonly List<(string Name, string Type, int[] Dims, byte[] Bytes)> _tensors = [];
+    private readonly List<Stored> _tensors = [];
 
     public Dictionary<string, string> Metadata { get; } = new() { ["format"] = GoldenFile.Format, ["model"] = "", ["prefix"] = "", ["params"] = "{}", ["note"] = "" };
 
@@ -37,7 +37,7 @@ internal sealed class TestGolden : IDisposable
                 continue;
             }
             int begin = p.Value.GetProperty("data_offsets")[0].GetInt32(), end = p.Value.GetProperty("data_offsets")[1].GetInt32();
-            golden._tensors.Add((p.Name, p.Value.GetProperty("dtype").GetString()!, [.. p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt32())],
+            golden._tensors.Add(new Stored(p.Name, p.Value.GetProperty("dtype").GetString()!, [.. p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt32())],
                 file[(8 + header + begin)..(8 + header + end)]));
         }
         return golden;
@@ -47,7 +47,7 @@ internal sealed class TestGolden : IDisposable
 
     public TestGolden Add(string name, string type, int[] dims, byte[] bytes)
     {
-        _tensors.Add((name, type, dims, bytes));
+        _tensors.Add(new Stored(name, type, dims, bytes));
         return this;
     }
 
@@ -56,6 +56,14 @@ internal sealed class TestGolden : IDisposable
         Assert.Equal(1, _tensors.RemoveAll(t => t.Name == name));
         return this;
     }
+
+    public IReadOnlyList<string> Names => [.. _tensors.Select(t => t.Name)];
+
+    /// <summary>Gives a tensor other extents: one, or one more than it had.</summary>
+    public TestGolden Reshape(string name, bool flat) => Replace(name, t => t with { Dims = flat ? [t.Dims.Aggregate(1, (a, b) => a * b)] : [1, .. t.Dims] });
+
+    /// <summary>Reads a tensor's bytes as another type of the same size.</summary>
+    public TestGolden Retype(string name) => Replace(name, t => t with { Type = t.Type switch { "F32" => "I32", "I32" => "F32", "I64" => "F64", "U8" => "BOOL", _ => "I16" } });
 
     /// <summary>Changes one element: floats by a tenth of the tensor's largest magnitude and 0.001, integers by 1.</summary>
     public TestGolden Disturb(string name, int element = 0)
@@ -69,6 +77,13 @@ internal sealed class TestGolden : IDisposable
             values[element] += 0.1f * largest + 1e-3f;
         }
         else bytes[element * (type == "I64" ? 8 : type == "I32" ? 4 : 1)] ^= 1;
+        return this;
+    }
+
+    private TestGolden Replace(string name, Func<Stored, Stored> change)
+    {
+        int i = _tensors.FindIndex(t => t.Name == name);
+        _tensors[i] = change(_tensors[i]);
         return this;
     }
 
@@ -124,4 +139,6 @@ internal sealed class TestGolden : IDisposable
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    private sealed record Stored(string Name, string Type, int[] Dims, byte[] Bytes);
 }

@@ -97,6 +97,7 @@ internal static class MapOpStages
     {
         int channels = c.Size("channels"), height = c.Size("height"), width = c.Size("width");
         c.CheckCount(channels, height, width);
+        if (channels % 2 != 0) throw c.Golden.Bad($"asks for a sine code of {channels} channels, which is odd");
         return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(SinePosition.Table(height, width, channels), channels), channels, height, width);
     }
 
