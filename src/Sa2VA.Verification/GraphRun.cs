@@ -12,17 +12,21 @@ internal sealed class GraphRun : IDisposable
     private readonly Dictionary<Tensor, DeviceBuffer> _buffers = [];
     private readonly CancellationToken _cancellation;
 
-    public GraphRun(StageContext context, Graph graph)
+    public GraphRun(StageContext context, Graph graph) : this(context.Backend, graph, context.Cancellation)
     {
-        _cancellation = context.Cancellation;
-        _plan = context.Backend.Compile(graph, _cancellation);
+    }
+
+    public GraphRun(IBackend backend, Graph graph, CancellationToken cancellation)
+    {
+        _cancellation = cancellation;
+        _plan = backend.Compile(graph, _cancellation);
         Bindings = new PlanBindings(graph);
         try
         {
-            foreach (Tensor t in graph.Inputs) Allocate(context.Backend, t);
+            foreach (Tensor t in graph.Inputs) Allocate(backend, t);
             foreach (Tensor t in graph.Outputs)
             {
-                DeviceBuffer buffer = Allocate(context.Backend, t);
+                DeviceBuffer buffer = Allocate(backend, t);
                 if (t.Type != DType.F32) continue;
                 var nan = new float[t.Shape.Count];
                 Array.Fill(nan, float.NaN);
@@ -54,9 +58,9 @@ internal sealed class GraphRun : IDisposable
     }
 
     /// <summary>Fills an 8-bit input.</summary>
-    public GraphRun Write(Tensor tensor, ReadOnlySpan<byte> values)
+    public GraphRun Write(Tensor tensor, ReadOnlySpan<byte> values, long offset = 0)
     {
-        _buffers[tensor].Write(values);
+        _buffers[tensor].Write(values, offset);
         return this;
     }
 

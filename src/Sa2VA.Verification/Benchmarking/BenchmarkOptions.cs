@@ -1,0 +1,19 @@
+using Sa2VA.Cpu;
+
+namespace Sa2VA.Verification.Benchmarking;
+
+/// <summary>Choices of a <see cref="ModelBenchmark"/>.</summary>
+public sealed record BenchmarkOptions
+{
+    /// <summary>Threads; 0 means one per logical processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Vector width; null means the widest.</summary>
+    public SimdLevel? Simd { get; init; }
+
+    /// <summary>Timed runs of each stage, at least 1; one untimed run comes first.</summary>
+    public int Runs { get; init; } = 5;
+
+    /// <summary>Stages to measure, of <see cref="ModelBenchmark.StageNames"/>; null means all.</summary>
+    public IReadOnlyCollection<string>? Stages { get; init; }
+}

@@ -1,0 +1,31 @@
+namespace Sa2VA.Verification.Benchmarking;
+
+/// <summary>How long a stage takes, and what of the machine it uses.</summary>
+/// <param name="Stage">Name, as <c>--stages</c> takes it.</param>
+/// <param name="Work">What one run does.</param>
+/// <param name="Seconds">Time of a run.</param>
+/// <param name="Flops">Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted.</param>
+/// <param name="Bytes">Bytes that a run must read at least once: stored weights and attended caches; intermediates are not counted.</param>
+/// <param name="MemoryBytes">Native memory that the stage held alone: weights, intermediates, inputs and outputs.</param>
+public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, long MemoryBytes)
+{
+    /// <summary>Floating-point operations per second at the median time.</summary>
+    public double FlopsPerSecond => Flops / Seconds.Median;
+
+    /// <summary>Bytes per second at the median time.</summary>
+    public double BytesPerSecond => Bytes / Seconds.Median;
+
+    /// <summary>Share of the multiply-add peak, 0…1.</summary>
+    public double PeakShare(MachineCeilings ceilings) => FlopsPerSecond / ceilings.Flops.Median;
+
+    /// <summary>Share of the memory bandwidth, 0…1.</summary>
+    public double BandwidthShare(MachineCeilings ceilings) => BytesPerSecond / ceilings.Bandwidth.Median;
+}
+
+/// <summary>All that one run of the benchmark found.</summary>
+/// <param name="Model">Checkpoint folder's or preset's name.</param>
+/// <param name="Device">The device, for people.</param>
+/// <param name="Processors">Logical processors of the machine.</param>
+/// <param name="Ceilings">What the machine can do at most.</param>
+/// <param name="Stages">Stages in the order they were measured.</param>
+public sealed record BenchmarkReport(string Model, string Device, int Processors, MachineCeilings Ceilings, IReadOnlyList<StageMeasurement> Stages);
