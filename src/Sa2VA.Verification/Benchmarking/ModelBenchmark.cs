@@ -47,13 +47,8 @@ public sealed class ModelBenchmark
     public static BenchmarkReport RunPreset(string preset, BenchmarkOptions? options = null, IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
         Sa2VAConfig config = SyntheticPresets.Get(preset);
-        return RunSynthetic(preset, config, options, progress, cancellation);
+        return new ModelBenchmark(preset, new SyntheticWeights(config), config).Run(options ?? new BenchmarkOptions(), progress, cancellation);
     }
-
-    /// <summary>As <see cref="RunPreset"/>, for sizes that no released model has.</summary>
-    internal static BenchmarkReport RunSynthetic(string name, Sa2VAConfig config, BenchmarkOptions? options = null, IProgress<string>? progress = null,
-        CancellationToken cancellation = default) =>
-        new ModelBenchmark(name, new SyntheticWeights(config), config).Run(options ?? new BenchmarkOptions(), progress, cancellation);
 
     private BenchmarkReport Run(BenchmarkOptions options, IProgress<string>? progress, CancellationToken cancellation)
     {

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Sa2VA.Core;
+using Sa2VA.Verification.Benchmarking;
+
+namespace Sa2VA.Tests;
+
+public class ModelBenchmarkTests
+{
+    [Fact]
+    public void EveryStageOfACheckpointIsMeasured()
+    {
+        List<string> told = [];
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told));
+        Assert.Equal(["machine", .. ModelBenchmark.StageNames], told);
+        Assert.Equal(ModelBenchmark.StageNames, report.Stages.Select(s => s.Stage));
+        Assert.Equal(2, report.Ceilings.Threads);
+        Assert.All(report.Stages, s =>
+        {
+            Assert.InRange(s.Seconds.Min, double.Epsilon, s.Seconds.Median);
+            Assert.InRange(s.Seconds.Median, s.Seconds.Min, s.Seconds.Max);
+            Assert.Equal(3, s.Seconds.Count);
+            Assert.True(s.Flops > 0 && s.Bytes > 0 && s.MemoryBytes > 0, s.ToString());
+            Assert.Equal(s.Flops / s.Seconds.Median / report.Ceilings.Flops.Median, s.PeakShare(report.Ceilings), 12);
+            Assert.Equal(s.Bytes / s.Seconds.Median / report.Ceilings.Bandwidth.Median, s.BandwidthShare(report.Ceilings), 12);
+        });
+
+        string[] lines = [.. BenchmarkText.JsonLines(report)];
+        Assert.Equal(1 + ModelBenchmark.StageNames.Count, lines.Length);
+        Assert.All(lines, line => JsonDocument.Parse(line).Dispose());
+        using JsonDocument decode = JsonDocument.Parse(lines[3]);
+        Assert.Equal("decode", decode.RootElement.GetProperty("stage").GetString());
+        string markdown = BenchmarkText.Markdown(report);
+        Assert.All(ModelBenchmark.StageNames, name => Assert.Contains($"| {name} |", markdown, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void StagesAreChosenByName()
+    {
+        var options = new BenchmarkOptions { Threads = 1, Runs = 1, Stages = ["mask-decoder"] };
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options);
+        Assert.Equal("mask-decoder", Assert.Single(report.Stages).Stage);
+
+        var e = Assert.Throws<ArgumentException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Stages = ["encoder"] }));
+        Assert.Contains("'encoder'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("image-encoder", e.Message, StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(() => ModelBenchmark.RunPreset("sa2va-0b"));
+        Assert.Throws<DeviceException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }));
+    }
+
+    [Fact]
+    public void ADecodeStepReadsItsWeightsAndItsCacheOnce()
+    {
+        var weights = new TestWeights();
+        weights.Add("w", DType.BF16, new Shape(8, 16), new float[128]);
+        weights.Add("table", DType.BF16, new Shape(1000, 16), new float[16000]);
+        var g = new GraphBuilder("step", weights);
+        RuntimeScalar length = g.Scalar("length", 100);
+        Tensor ids = g.Input("ids", DType.I32, new Shape(1));
+        Tensor keys = g.State("keys", DType.F32, new Shape(100, 8), length), values = g.State("values", DType.F32, new Shape(100, 8), length);
+        Tensor x = g.Embedding(g.Weight("table"), ids);
+        Tensor q = g.Linear(x, g.Weight("w"));
+        g.Output("y", g.DecodeAttention(g.Add(q, g.Linear(x, g.Weight("w"))), keys, values, 2, 2, 1));
+        Assert.Equal(8 * 16 * 2 + 16 * 2 + 2 * 70 * 8 * 4, GraphTraffic.Bytes(g.Build(), [70]));
+    }
+
+    [Fact]
+    public void CeilingsArePositiveAndCounted()
+    {
+        MachineCeilings c = MachineCeilings.Measure(3, runs: 3, bufferBytes: 1 << 22);
+        Assert.Equal((3, 3, 3), (c.Threads, c.Flops.Count, c.Bandwidth.Count));
+        // No machine multiplies less often than a hundred million times, or reads less than ten megabytes, per second.
+        Assert.InRange(c.Flops.Min, 1e8, c.Flops.Max);
+        Assert.InRange(c.Bandwidth.Min, 1e7, c.Bandwidth.Max);
+        Assert.Throws<OperationCanceledException>(() => MachineCeilings.Measure(2, cancellation: new CancellationToken(true)));
+    }
+
+    [Fact]
+    public void SpreadIsMedianAndRange()
+    {
+        Assert.Equal(new Spread(2, 1, 9, 3), Spread.Of([9, 1, 2]));
+        Assert.Equal(new Spread(2.5, 1, 9, 4), Spread.Of([9, 1, 2, 3]));
+        Assert.Equal(new Spread(20, 10, 90, 3), Spread.Of([9, 1, 2]).Times(10));
+        Assert.Throws<ArgumentException>(() => Spread.Of([]));
+    }
+
+    private sealed class Told(List<string> list) : IProgress<string>
+    {
+        public void Report(string value) => list.Add(value);
+    }
+}
