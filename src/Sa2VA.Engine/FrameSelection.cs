@@ -18,7 +18,7 @@ public sealed class FrameSelection
 
     /// <summary>Five spread evenly: frame ⌊i·n/(5 + 10⁻⁴)⌋.</summary>
     public static FrameSelection Uniform { get; } = new("uniform", count =>
-        count <= DefaultCount ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, DefaultCount).Select(i => (int)(i * count / (DefaultCount + 1e-4)))]);
+        count <= DefaultCount ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, DefaultCount).Select(i => (int)((double)i * count / (DefaultCount + 1e-4)))]);
 
     /// <summary>These frames, in this order.</summary>
     /// <param name="indices">1 to 13 frame numbers, from 0.</param>

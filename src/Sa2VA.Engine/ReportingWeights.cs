@@ -8,12 +8,20 @@ internal sealed class ReportingWeights(IWeightSource source, long totalBytes, IP
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
     private long _bytes;
     private string _stage = "";
+    private IProgress<LoadProgress>? _progress = progress;
 
     /// <summary>Names what is being prepared.</summary>
     public void Begin(string stage)
     {
         _stage = stage;
         Report();
+    }
+
+    /// <summary>The model is loaded: plans that a long conversation needs later read weights again, which is no longer told.</summary>
+    public void End()
+    {
+        Begin("ready");
+        _progress = null;
     }
 
     /// <inheritdoc/>
@@ -23,7 +31,7 @@ internal sealed class ReportingWeights(IWeightSource source, long totalBytes, IP
     public WeightData Open(string name)
     {
         WeightData data = source.Open(name);
-        if (progress is null) return data;
+        if (_progress is null) return data;
         lock (_read)
         {
             if (_read.Add(name)) _bytes += data.Info.Bytes;
@@ -32,5 +40,5 @@ internal sealed class ReportingWeights(IWeightSource source, long totalBytes, IP
         return data;
     }
 
-    private void Report() => progress?.Report(new LoadProgress(_stage, _bytes, Math.Max(_bytes, totalBytes)));
+    private void Report() => _progress?.Report(new LoadProgress(_stage, _bytes, Math.Max(_bytes, totalBytes)));
 }

@@ -40,7 +40,7 @@ public sealed class Sa2VAModel : IDisposable
             _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
             reporting.Begin("segmentation");
             Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32, cancellation: cancellation);
-            reporting.Begin("ready");
+            reporting.End();
         }
         catch
         {
@@ -70,6 +70,8 @@ public sealed class Sa2VAModel : IDisposable
 
     /// <summary>Native bytes held now: weights, intermediates, and the buffers of open sessions.</summary>
     public BackendMemory MemoryInfo => _backend.Memory;
+
+    internal bool IsDisposed => _disposed;
 
     internal IBackend Backend => _backend;
 

@@ -22,9 +22,18 @@ internal sealed class Conversation : IDisposable
     public Conversation(LanguageModel model, DeviceBuffer? imageTokens)
     {
         (_model, _imageTokens) = (model, imageTokens);
-        _ids = model.Backend.Allocate("token ids", DType.I32, new Shape(LanguageModel.PrefillChunk));
-        _next = model.Backend.Allocate("next token", DType.I32, new Shape(1));
-        _hidden = model.Backend.Allocate("last state", DType.F32, new Shape(1, model.Config.HiddenSize));
+        try
+        {
+            _ids = model.Backend.Allocate("token ids", DType.I32, new Shape(LanguageModel.PrefillChunk));
+            _next = model.Backend.Allocate("next token", DType.I32, new Shape(1));
+            _hidden = model.Backend.Allocate("last state", DType.F32, new Shape(1, model.Config.HiddenSize));
+        }
+        catch
+        {
+            _ids?.Dispose();
+            _next?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Tokens in the cache.</summary>

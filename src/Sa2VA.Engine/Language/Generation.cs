@@ -12,7 +12,7 @@ internal sealed record Generated(List<int> Ids, List<float[]> SegStates, bool Tr
 internal static class Generation
 {
     public static Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, Tokenizer tokenizer, StopRule stop, int segId, int hidden,
-        int maxNewTokens, Action<int>? prefilled, Action<string>? onText, CancellationToken cancellation)
+        int maxNewTokens, Action<int>? prefilled, Action<int>? decoded, Action<string>? onText, CancellationToken cancellation)
     {
         var ids = new List<int>(Math.Min(maxNewTokens, 4096));
         var states = new List<float[]>();
@@ -25,6 +25,7 @@ internal static class Generation
             ids.Add(next);
             string text = stream.Append(next);
             if (text.Length > 0) onText?.Invoke(text);
+            decoded?.Invoke(ids.Count);
             if (stop.IsStopId(next) || stop.EndsWithStopWord(ref tail, text))
             {
                 truncated = false;

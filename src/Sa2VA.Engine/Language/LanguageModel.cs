@@ -1,3 +1,4 @@
+using System.Numerics;
 using Sa2VA.Core;
 using Sa2VA.Models;
 
@@ -44,9 +45,7 @@ internal sealed class LanguageModel : IDisposable
     {
         if (tokens > Config.MaxPositions)
             throw new PromptException($"The conversation has {tokens} tokens; the model supports {Config.MaxPositions}. Shorten the prompt or begin a new session.");
-        int capacity = SmallestCapacity;
-        while (capacity < tokens) capacity *= 2;
-        capacity = Math.Min(capacity, Config.MaxPositions);
+        int capacity = (int)Math.Min(Math.Max(SmallestCapacity, BitOperations.RoundUpToPowerOf2((uint)tokens)), (uint)Config.MaxPositions);
         lock (_lock)
         {
             if (_plans.TryGetValue(capacity, out LanguagePlans? found)) return found;

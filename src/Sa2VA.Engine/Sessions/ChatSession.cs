@@ -21,8 +21,17 @@ public abstract class ChatSession : IDisposable
     {
         Model = model;
         Tiles = tiles;
+        Gate = new SessionGate(Release);
         if (tiles > 0) _imageTokens = model.VisionTower.AllocateTokens();
-        _conversation = new Conversation(model.LanguageModel, _imageTokens);
+        try
+        {
+            _conversation = new Conversation(model.LanguageModel, _imageTokens);
+        }
+        catch
+        {
+            _imageTokens?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model.</summary>
@@ -31,9 +40,7 @@ public abstract class ChatSession : IDisposable
     /// <summary>Prompt tokens computed so far, over all questions; what questions share is computed once.</summary>
     public long PrefilledTokens => _conversation.PrefilledTokens;
 
-    internal SessionGate Gate { get; } = new();
-
-    private protected bool IsDisposed { get; private set; }
+    internal SessionGate Gate { get; }
 
     /// <summary>Tiles or frames that the language model sees.</summary>
     private protected int Tiles { get; }
@@ -51,8 +58,9 @@ public abstract class ChatSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
-        using SessionGate.Entry gate = Gate.Enter();
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        using SessionGate.Entry gate = Gate.Enter(this);
+        ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
+        cancellation.ThrowIfCancellationRequested();
         if (options.MaxNewTokens < 1) throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         int[] prompt = EncodePrompt(text, options);
         int room = Model.Config.Language.MaxPositions - prompt.Length;
@@ -63,14 +71,8 @@ public abstract class ChatSession : IDisposable
             Model.VisionTower.Encode(LanguageTiles(), _imageTokens!, Report(options, AskStage.Vision, Tiles), cancellation);
             _encoded = true;
         }
-        int decoded = 0;
         Generated generated = Generation.Run(_conversation, prompt, Model.Tokenizer, Model.StopRule, Model.SegId, Model.Config.Language.HiddenSize,
-            Math.Min(options.MaxNewTokens, room), Report(options, AskStage.Prefill, prompt.Length),
-            piece =>
-            {
-                options.OnText?.Invoke(piece);
-                options.OnProgress?.Invoke(new AskProgress(AskStage.Decode, ++decoded, 0));
-            }, cancellation);
+            Math.Min(options.MaxNewTokens, room), Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0), options.OnText, cancellation);
 
         string raw = Model.Tokenizer.DecodeReference(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(generated.Ids)).Trim();
         GroundedText grounded = GroundedText.Parse(
@@ -139,14 +141,10 @@ public abstract class ChatSession : IDisposable
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Frees the session's memory; a call that is still running on another thread ends first.</summary>
     public void Dispose()
     {
-        if (IsDisposed) return;
-        IsDisposed = true;
-        DisposeFrames();
-        _conversation.Dispose();
-        _imageTokens?.Dispose();
+        Gate.Close();
         GC.SuppressFinalize(this);
     }
 
@@ -157,6 +155,13 @@ public abstract class ChatSession : IDisposable
     private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation);
 
     private protected abstract void DisposeFrames();
+
+    private void Release()
+    {
+        DisposeFrames();
+        _conversation.Dispose();
+        _imageTokens?.Dispose();
+    }
 
     private int[] EncodePrompt(string text, AskOptions options)
     {

@@ -9,7 +9,6 @@ public sealed class ImageSession : ChatSession
     private readonly RgbImage _image;
     private readonly MaskResampler _resampler;
     private FrameFeatures? _features;
-    private IReadOnlyList<RgbImage>? _tiles;
 
     internal ImageSession(Sa2VAModel model, RgbImage image) : base(model, DynamicTiling.Count(DynamicTiling.Grid(image.Width, image.Height, model.Config.Vision.TileSize)))
     {
@@ -25,7 +24,7 @@ public sealed class ImageSession : ChatSession
 
     private protected override bool IsVideo => false;
 
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _tiles ??= DynamicTiling.Split(_image, Model.Config.Vision.TileSize);
+    private protected override IReadOnlyList<RgbImage> LanguageTiles() => DynamicTiling.Split(_image, Model.Config.Vision.TileSize);
 
     private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation)
     {
@@ -37,8 +36,8 @@ public sealed class ImageSession : ChatSession
             AnswerObject o = objects[i];
             using var track = new ObjectTrack(Model.Segmentation, new ObjectPrompt(Model.Segmentation, o.Embedding.Span), cancellation);
             track.Condition(features, remember: false, cancellation);
-            o.Mask = new ObjectMask(o.Id);
-            o.Mask.Fill(track, _resampler, _image.Width, _image.Height, options.Logits);
+            o.Mask = new ObjectMask(o.Id, options.Logits);
+            o.Mask.Fill(track, _resampler, _image.Width, _image.Height);
             report?.Invoke(i + 1);
         }
     }

@@ -11,8 +11,9 @@ public sealed class ObjectMask
 {
     private byte[] _pixels = [];
     private float[] _logits = [];
+    private readonly bool _keepsLogits;
 
-    internal ObjectMask(int id) => Id = id;
+    internal ObjectMask(int id, bool logits) => (Id, _keepsLogits) = (id, logits);
 
     /// <summary>The object's number within its session.</summary>
     public int Id { get; }
@@ -41,17 +42,13 @@ public sealed class ObjectMask
     /// <summary>A copy that stays.</summary>
     public Mask ToMask() => new(Width, Height, Pixels.ToArray());
 
-    internal void Fill(ObjectTrack track, MaskResampler resampler, int width, int height, bool logits)
+    internal void Fill(ObjectTrack track, MaskResampler resampler, int width, int height)
     {
         if (_pixels.Length != width * height) _pixels = new byte[width * height];
         (Width, Height) = (width, height);
         Area = resampler.Mask(track.Low, height, width, _pixels);
         (Score, Present) = (track.Score, track.Present);
-        if (!logits)
-        {
-            _logits = [];
-            return;
-        }
+        if (!_keepsLogits) return;
         if (_logits.Length != width * height) _logits = new float[width * height];
         resampler.Logits(track.Low, height, width, _logits);
     }

@@ -2,20 +2,52 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Engine;
 
-/// <summary>A session has one caller at a time: the second one is told so instead of spoiling the first one's state.</summary>
-internal sealed class SessionGate
+/// <summary>
+/// A session has one caller at a time: the second one is told so instead of spoiling the first one's state. A session that is closed in the
+/// middle of a call, by another thread or by a callback, lets the call end before its memory goes.
+/// </summary>
+/// <param name="release">Frees what the session owns; called once.</param>
+internal sealed class SessionGate(Action release)
 {
-    private int _busy;
+    private const int Free = 0, Busy = 1, Closing = 2, Closed = 3;
 
-    public Entry Enter()
+    private int _state;
+
+    /// <summary>True once the session has been closed, even if a call is still running.</summary>
+    public bool IsClosed => Volatile.Read(ref _state) >= Closing;
+
+    /// <summary>Begins a call; dispose the result to end it.</summary>
+    /// <param name="session">For the message.</param>
+    public Entry Enter(object session)
     {
-        if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new PromptException("This session is busy with another call; wait for it, or open a session per caller.");
+        int was = Interlocked.CompareExchange(ref _state, Busy, Free);
+        ObjectDisposedException.ThrowIf(was >= Closing, session);
+        if (was == Busy) throw new PromptException("This session is busy with another call; wait for it, or open a session per caller.");
         return new Entry(this);
+    }
+
+    /// <summary>Ends the session, now or when the running call ends.</summary>
+    public void Close()
+    {
+        int was = Interlocked.CompareExchange(ref _state, Closed, Free);
+        if (was == Free)
+        {
+            release();
+            return;
+        }
+        // The running call may end in between; then nobody else will free the memory.
+        if (was == Busy && Interlocked.CompareExchange(ref _state, Closing, Busy) == Free) Close();
+    }
+
+    private void Exit()
+    {
+        if (Interlocked.CompareExchange(ref _state, Free, Busy) != Closing) return;
+        Volatile.Write(ref _state, Closed);
+        release();
     }
 
     public readonly struct Entry(SessionGate gate) : IDisposable
     {
-        public void Dispose() => Volatile.Write(ref gate._busy, 0);
+        public void Dispose() => gate.Exit();
     }
 }

@@ -17,15 +17,23 @@ public sealed class VideoSession : ChatSession
     private readonly PillowBicubic _resize = new();
     private readonly byte[] _input;
     private readonly FrameMasks _masks = new();
-    private bool _logits;
+    private readonly List<ObjectMask> _joined = [];
 
     internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> languageFrames) : base(model, languageFrames.Count)
     {
         int tile = model.Config.Vision.TileSize, side = model.Config.Grounding.ImageSize;
         _languageFrames = [.. languageFrames.Select(f => PillowBicubic.Resize(f, tile, tile))];
-        _stream = new VideoSegmentation(model.Segmentation);
         _resampler = new MaskResampler(model.Segmentation.LowSide, side);
         _input = new byte[side * side * 3];
+        try
+        {
+            _stream = new VideoSegmentation(model.Segmentation);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Frames processed.</summary>
@@ -59,8 +67,8 @@ public sealed class VideoSession : ChatSession
     /// <inheritdoc cref="Next(RgbImage, CancellationToken)"/>
     public FrameMasks Next(ReadOnlySpan<byte> pixels, int width, int height, CancellationToken cancellation = default)
     {
-        using SessionGate.Entry gate = Gate.Enter();
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        using SessionGate.Entry gate = Gate.Enter(this);
+        ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         PixelSize.Check(width, height, "The frame");
         if (pixels.Length != width * height * 3) throw new MediaException($"A frame of {width}×{height} pixels has {width * height * 3} bytes, not {pixels.Length}.");
         if (Frames > 0 && (width != _masks.Width || height != _masks.Height))
@@ -69,7 +77,9 @@ public sealed class VideoSession : ChatSession
         _resize.Resize(pixels, width, height, _input, side, side);
         _stream.Step<byte>(_input, last: false, cancellation);
         (_masks.Width, _masks.Height, _masks.Frame) = (width, height, Frames++);
-        for (int i = 0; i < _stream.Objects.Count; i++) _masks.Objects[i].Fill(_stream.Objects[i], _resampler, width, height, _logits);
+        foreach (ObjectMask mask in _joined) _masks.Add(mask);
+        _joined.Clear();
+        for (int i = 0; i < _stream.Objects.Count; i++) _masks.Objects[i].Fill(_stream.Objects[i], _resampler, width, height);
         return _masks;
     }
 
@@ -88,14 +98,18 @@ public sealed class VideoSession : ChatSession
 
     private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation)
     {
-        _logits |= options.Logits;
-        int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames);
-        foreach (AnswerObject o in objects)
+        int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
+        try
         {
-            _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
-            _masks.Add(new ObjectMask(o.Id));
+            foreach (AnswerObject o in objects) _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
         }
+        catch
+        {
+            _stream.RemoveFrom(before);
+            throw;
+        }
+        foreach (AnswerObject o in objects) _joined.Add(new ObjectMask(o.Id, options.Logits));
     }
 
-    private protected override void DisposeFrames() => _stream.Dispose();
+    private protected override void DisposeFrames() => _stream?.Dispose();
 }

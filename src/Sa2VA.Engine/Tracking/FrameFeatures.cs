@@ -14,10 +14,20 @@ internal sealed class FrameFeatures : IDisposable
     {
         _model = model;
         ImageEncoderGraph graph = model.ImageEncoder.Graph;
-        _image = model.Backend.Allocate("frame", graph.Image.Type, graph.Image.Shape);
-        F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
-        S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
-        S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
+        try
+        {
+            _image = model.Backend.Allocate("frame", graph.Image.Type, graph.Image.Shape);
+            F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
+            S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
+            S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
+        }
+        catch
+        {
+            _image?.Dispose();
+            F?.Dispose();
+            S0?.Dispose();
+            throw;
+        }
         _bindings = new PlanBindings(graph.Graph).Bind(graph.Image, _image).Bind(graph.F, F).Bind(graph.High.S0, S0).Bind(graph.High.S1, S1);
     }
 

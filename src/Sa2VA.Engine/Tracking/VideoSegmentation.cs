@@ -40,6 +40,15 @@ internal sealed class VideoSegmentation : IDisposable
         return track;
     }
 
+    /// <summary>Takes back the objects that were added last, none of which has seen a frame.</summary>
+    /// <param name="count">Objects that stay.</param>
+    public void RemoveFrom(int count)
+    {
+        for (int i = count; i < _objects.Count; i++) _objects[i].Dispose();
+        _objects.RemoveRange(count, _objects.Count - count);
+        _conditioning.RemoveRange(count, _conditioning.Count - count);
+    }
+
     /// <summary>Encodes the next frame and steps every object on it.</summary>
     /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
     /// <param name="last">True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.</param>
@@ -47,6 +56,7 @@ internal sealed class VideoSegmentation : IDisposable
     public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged
     {
         if (_interrupted) throw new MediaException("This stream was interrupted in the middle of a frame; begin a new one.");
+        cancellation.ThrowIfCancellationRequested();
         _interrupted = true;
         Features.Encode(image, cancellation);
         for (int i = 0; i < _objects.Count; i++)

@@ -1,0 +1,17 @@
+using Sa2VA.Engine;
+using Sa2VA.Verification;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>The answers that upstream's own code gave for the trained checkpoint (goldens.md §2).</summary>
+public sealed class RecordedAnswerTests
+{
+    public static TheoryData<string> Names => [.. Shapes.CaseNames];
+
+    [Theory, MemberData(nameof(Names))]
+    public void IsUpstreams(string name)
+    {
+        PredictResult result = PredictResult.Run(Shapes.Case(name), Shapes.Model, TestContext.Current.CancellationToken);
+        Assert.True(result.Passed, $"{name}: text {result.TextEqual}, ids {result.IdsEqual}, IoU ≥ {result.LowestIou}, {result.Mismatch}");
+    }
+}
