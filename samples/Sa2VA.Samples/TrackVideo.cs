@@ -1,0 +1,26 @@
+using Sa2VA.Engine;
+using Sa2VA.Media;
+
+namespace Sa2VA.Samples;
+
+internal static class TrackVideo
+{
+    /// <summary>Names two objects and follows them through a video, a frame at a time.</summary>
+    public static async Task RunAsync(string modelFolder, string videoPath, CancellationToken cancellation)
+    {
+        using Sa2VAModel model = Sa2VAModel.Load(modelFolder);
+        using VideoSource video = VideoSource.Open(videoPath);
+        RgbImage[] shown = [.. FrameSelection.First.Indices(video.FrameCount).Select(i => video.Read(i))];
+
+        using VideoSession session = model.OpenVideo(shown);
+        session.Ask("Please segment the red circle.", cancellation: cancellation);
+        session.Ask("Please segment the blue star.", cancellation: cancellation);
+
+        await foreach (FrameMasks frame in session.TrackAsync(video.Frames(cancellation: cancellation), cancellation))
+        {
+            // Masks belong to the session and are overwritten by the next frame: use them here, or keep o.ToMask().
+            foreach (ObjectMask o in frame.Objects)
+                Console.WriteLine($"frame {frame.Frame}, object {o.Id}: {o.Area} pixels, present {o.Present:P0}");
+        }
+    }
+}
