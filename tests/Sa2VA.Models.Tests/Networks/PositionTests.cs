@@ -42,7 +42,9 @@ public sealed class PositionTests
         for (int i = 0; i < 49; i++) coarse[i] = i % 7;
         var window = new float[2 * 64];
         for (int i = 0; i < 64; i++) window[64 + i] = i;
-        ArrayWeights weights = new ArrayWeights().Add("pos_embed", type, coarse, 1, 2, 7, 7).Add("pos_embed_window", type, window, 1, 2, 8, 8);
+        var weights = new TestWeights();
+        weights.Add("pos_embed", type, new Shape(1, 2, 7, 7), coarse);
+        weights.Add("pos_embed_window", type, new Shape(1, 2, 8, 8), window);
 
         float[] table = HieraPosition.Table(new GraphBuilder("test", weights).At(""), 256, config);
 

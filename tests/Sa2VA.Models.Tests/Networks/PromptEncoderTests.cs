@@ -11,9 +11,10 @@ public sealed class PromptEncoderTests
 
     private static PromptEncoder Encoder()
     {
-        ArrayWeights weights = new ArrayWeights().Add("pe_layer.positional_encoding_gaussian_matrix", [1, 0, 0, 1], 2, 2)
-            .Add("not_a_point_embed.weight", Nap, 1, Width);
-        for (int i = 0; i < 4; i++) weights.Add($"point_embeddings.{i}.weight", [.. Enumerable.Repeat(100f * i, Width)], 1, Width);
+        var weights = new TestWeights();
+        weights.Add("pe_layer.positional_encoding_gaussian_matrix", DType.F32, new Shape(2, 2), [1, 0, 0, 1]);
+        weights.Add("not_a_point_embed.weight", DType.F32, new Shape(1, Width), Nap);
+        for (int i = 0; i < 4; i++) weights.Add($"point_embeddings.{i}.weight", DType.F32, new Shape(1, Width), [.. Enumerable.Repeat(100f * i, Width)]);
         return new PromptEncoder(new GraphBuilder("test", weights).At(""), new GroundingConfig { ImageSize = 64, DModel = Width });
     }
 
