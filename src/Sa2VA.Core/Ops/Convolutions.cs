@@ -91,6 +91,8 @@ public static class ConvolutionExtensions
     public static Tensor Conv2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, int kernel, int stride, int padding)
     {
         CheckMap(g, nameof(Conv2d), x);
+        if (kernel < 1 || stride < 1 || padding < 0 || padding >= kernel)
+            throw g.Error(nameof(Conv2d), $"input {x} cannot meet a kernel of {kernel} with stride {stride} and padding {padding}.");
         Weight weight = scope.Get("weight", outChannels, x.Shape.Last, kernel, kernel);
         int h = (x.Shape[0] + 2 * padding - kernel) / stride + 1, w = (x.Shape[1] + 2 * padding - kernel) / stride + 1;
         if (x.Shape[0] + 2 * padding < kernel || x.Shape[1] + 2 * padding < kernel)

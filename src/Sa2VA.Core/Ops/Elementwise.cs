@@ -86,7 +86,7 @@ public static class ElementwiseExtensions
     /// <summary>Records condition &gt; 0 ? a : b; condition has one element.</summary>
     public static Tensor Where(this GraphBuilder g, Tensor condition, Tensor a, Tensor b)
     {
-        if (condition.Shape.Count != 1 || a.Type != DType.F32 || b.Type != DType.F32 || a.Shape.Count != b.Shape.Count || !a.IsContiguous || !b.IsContiguous)
+        if (condition.Shape.Count != 1 || condition.Type != DType.F32 || a.Type != DType.F32 || b.Type != DType.F32 || a.Shape.Count != b.Shape.Count || !a.IsContiguous || !b.IsContiguous)
             throw g.Error(nameof(Where), $"inputs {condition}, {a} and {b} do not fit.");
         return g.Record(new Where(condition, a, b), DType.F32, a.Shape, null);
     }

@@ -6,11 +6,13 @@ namespace Sa2VA.Tests;
 
 public class ModelBenchmarkTests
 {
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     [Fact]
     public void EveryStageOfACheckpointIsMeasured()
     {
         List<string> told = [];
-        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told));
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told), Cancellation);
         Assert.Equal(["machine", .. ModelBenchmark.StageNames], told);
         Assert.Equal(ModelBenchmark.StageNames, report.Stages.Select(s => s.Stage));
         Assert.Equal(2, report.Ceilings.Threads);
@@ -37,14 +39,14 @@ public class ModelBenchmarkTests
     public void StagesAreChosenByName()
     {
         var options = new BenchmarkOptions { Threads = 1, Runs = 1, Stages = ["mask-decoder"] };
-        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options);
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
         Assert.Equal("mask-decoder", Assert.Single(report.Stages).Stage);
 
-        var e = Assert.Throws<ArgumentException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Stages = ["encoder"] }));
+        var e = Assert.Throws<ArgumentException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Stages = ["encoder"] }, cancellation: Cancellation));
         Assert.Contains("'encoder'", e.Message, StringComparison.Ordinal);
         Assert.Contains("image-encoder", e.Message, StringComparison.Ordinal);
-        Assert.Throws<CheckpointException>(() => ModelBenchmark.RunPreset("sa2va-0b"));
-        Assert.Throws<DeviceException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }));
+        Assert.Throws<CheckpointException>(() => ModelBenchmark.RunPreset("sa2va-0b", cancellation: Cancellation));
+        Assert.Throws<DeviceException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }, cancellation: Cancellation));
     }
 
     [Fact]
@@ -66,7 +68,7 @@ public class ModelBenchmarkTests
     [Fact]
     public void CeilingsArePositiveAndCounted()
     {
-        MachineCeilings c = MachineCeilings.Measure(3, runs: 3, bufferBytes: 1 << 22);
+        MachineCeilings c = MachineCeilings.Measure(3, runs: 3, bufferBytes: 1 << 22, cancellation: Cancellation);
         Assert.Equal((3, 3, 3), (c.Threads, c.Flops.Count, c.Bandwidth.Count));
         // No machine multiplies less often than a hundred million times, or reads less than ten megabytes, per second.
         Assert.InRange(c.Flops.Min, 1e8, c.Flops.Max);
