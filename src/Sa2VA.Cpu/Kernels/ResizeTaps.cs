@@ -41,7 +41,7 @@ internal sealed class ResizeTaps
         float scale = (float)input / output;
         for (int i = 0; i < output; i++)
         {
-            float source = MathF.Max(scale * (i + 0.5f) - 0.5f, 0);
+            float source = MathF.Max(MathF.FusedMultiplyAdd(scale, i + 0.5f, -0.5f), 0);
             int low = Math.Min((int)source, input - 1);
             float t = source - low;
             (taps.Index[2 * i], taps.Weight[2 * i]) = (low, 1 - t);
@@ -57,7 +57,7 @@ internal sealed class ResizeTaps
         float scale = (float)input / output;
         for (int i = 0; i < output; i++)
         {
-            float source = scale * (i + 0.5f) - 0.5f;
+            float source = MathF.FusedMultiplyAdd(scale, i + 0.5f, -0.5f);
             float floor = MathF.Floor(source);
             float t = source - floor;
             for (int k = 0; k < 4; k++) taps.Index[4 * i + k] = Math.Clamp((int)floor - 1 + k, 0, input - 1);

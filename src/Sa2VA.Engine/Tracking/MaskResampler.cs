@@ -149,7 +149,7 @@ internal sealed class MaskResampler
             float scale = (float)from / to;
             for (int i = 0; i < to; i++)
             {
-                float source = MathF.Max(scale * (i + 0.5f) - 0.5f, 0);
+                float source = MathF.Max(MathF.FusedMultiplyAdd(scale, i + 0.5f, -0.5f), 0);
                 First[i] = Math.Min((int)source, from - 1);
                 Second[i] = Math.Min(First[i] + 1, from - 1);
                 SecondWeight[i] = source - First[i];

@@ -15,7 +15,7 @@ internal readonly record struct CubicTaps(int I0, int I1, int I2, int I3, float 
         var taps = new CubicTaps[to];
         for (int i = 0; i < to; i++)
         {
-            float source = scale * (i + 0.5f) - 0.5f;
+            float source = MathF.FusedMultiplyAdd(scale, i + 0.5f, -0.5f);
             int floor = (int)MathF.Floor(source);
             float t = source - floor;
             taps[i] = new CubicTaps(

@@ -79,7 +79,7 @@ public sealed class MaskResamplerTests
 
         static (int, int, float, float) Tap(int i, int from, int to)
         {
-            float position = MathF.Max((float)from / to * (i + 0.5f) - 0.5f, 0);
+            float position = MathF.Max(MathF.FusedMultiplyAdd((float)from / to, i + 0.5f, -0.5f), 0);
             int first = (int)position;
             float weight = position - first;
             return (first, Math.Min(first + 1, from - 1), 1 - weight, weight);
