@@ -1,0 +1,20 @@
+namespace Sa2VA.Cli;
+
+/// <summary>What the process returns.</summary>
+internal static class ExitCode
+{
+    /// <summary>Done.</summary>
+    public const int Success = 0;
+
+    /// <summary>A verification failed, or nothing was verified.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The arguments, a file, a checkpoint or a prompt cannot be used.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>A bug of this program (sysexits: EX_SOFTWARE).</summary>
+    public const int Bug = 70;
+
+    /// <summary>Stopped by Ctrl+C.</summary>
+    public const int Cancelled = 130;
+}

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+
+namespace Sa2VA.Cli;
+
+/// <summary>The lines of <c>--json</c> (goldens.md §5): one object each, written at once, so that a reader can follow a long video.</summary>
+internal sealed class JsonLines(TextWriter output)
+{
+    private readonly ArrayBufferWriter<byte> _line = new();
+
+    /// <summary>What is about to be computed.</summary>
+    public void Start(Sa2VAModel model, MediaInput media) => Write("start", json =>
+    {
+        json.WriteString("model", model.Name);
+        json.WriteString("family", model.Family);
+        json.WriteString("source", media.Source);
+        json.WriteNumber("width", media.Width);
+        json.WriteNumber("height", media.Height);
+        json.WriteNumber("frames", media.Frames);
+        json.WriteString("device", model.Device);
+        json.WriteString("dtype", "f32");
+        json.WriteString("protocol", "upstream");
+        json.WriteString("frame_selection", media.Selection.Name);
+    });
+
+    /// <summary>A complete answer.</summary>
+    /// <param name="prompt">The question's number, from 0.</param>
+    /// <param name="answer">The answer.</param>
+    public void Answer(int prompt, Answer answer) => Write("answer", json =>
+    {
+        json.WriteNumber("prompt", prompt);
+        json.WriteString("text", answer.Text);
+        json.WriteString("raw", answer.Raw);
+        json.WriteStartArray("objects");
+        foreach (AnswerObject o in answer.Objects) json.WriteNumberValue(o.Id);
+        json.WriteEndArray();
+        json.WriteStartArray("phrases");
+        foreach (AnswerObject o in answer.Objects) json.WriteStringValue(o.Phrase);
+        json.WriteEndArray();
+        json.WriteNumber("tokens", answer.TokenIds.Count);
+    });
+
+    /// <summary>The masks of a frame.</summary>
+    public void Frame(SegmentedFrame frame) => Write("frame", json =>
+    {
+        json.WriteNumber("frame", frame.Index);
+        json.WriteStartArray("objects");
+        foreach (SegmentedObject o in frame.Objects)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("id", o.Id);
+            json.WriteNumber("area", o.Mask.Area);
+            if (o.Mask.BoundingBox is { } box)
+            {
+                json.WriteStartArray("bbox");
+                json.WriteNumberValue(box.X);
+                json.WriteNumberValue(box.Y);
+                json.WriteNumberValue(box.Width);
+                json.WriteNumberValue(box.Height);
+                json.WriteEndArray();
+            }
+            else json.WriteNull("bbox");
+            json.WriteNumber("score", o.Score);
+            json.WriteNumber("present", o.Present);
+            json.WriteStartObject("rle");
+            json.WriteStartArray("size");
+            json.WriteNumberValue(o.Mask.Height);
+            json.WriteNumberValue(o.Mask.Width);
+            json.WriteEndArray();
+            json.WriteString("counts", CocoRle.Encode(o.Mask));
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    /// <summary>What was computed, and how long it took.</summary>
+    public void End(SegmentSummary summary, double loadSeconds, double totalSeconds) => Write("end", json =>
+    {
+        json.WriteNumber("frames", summary.Frames);
+        json.WriteNumber("objects", summary.Objects);
+        json.WriteStartObject("seconds");
+        json.WriteNumber("load", Math.Round(loadSeconds, 4));
+        json.WriteNumber("prompt", Math.Round(summary.PromptSeconds, 4));
+        if (summary.FirstMaskSeconds is { } first) json.WriteNumber("first_mask", Math.Round(first, 4));
+        else json.WriteNull("first_mask");
+        json.WriteNumber("total", Math.Round(totalSeconds, 4));
+        json.WriteEndObject();
+    });
+
+    /// <summary>Why it ended early.</summary>
+    public void Error(string message, int exit) => Write("error", json =>
+    {
+        json.WriteString("message", message);
+        json.WriteNumber("exit", exit);
+    });
+
+    /// <summary>Writes one line.</summary>
+    /// <param name="type">Its kind.</param>
+    /// <param name="fields">Writes the other fields.</param>
+    public void Write(string type, Action<Utf8JsonWriter> fields)
+    {
+        _line.Clear();
+        using (var json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", type);
+            fields(json);
+            json.WriteEndObject();
+        }
+        output.Write(Encoding.UTF8.GetString(_line.WrittenSpan) + "\n");
+        output.Flush();
+    }
+}

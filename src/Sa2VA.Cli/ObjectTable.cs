@@ -1,0 +1,60 @@
+using System.Globalization;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+using Spectre.Console;
+
+namespace Sa2VA.Cli;
+
+/// <summary>What became of each object, for people. Sums only: it does not grow with the frames.</summary>
+internal sealed class ObjectTable
+{
+    private readonly List<Row> _rows = [];
+
+    /// <summary>Takes over an answer's objects.</summary>
+    public void Add(string prompt, Answer answer)
+    {
+        foreach (AnswerObject o in answer.Objects) _rows.Add(new Row(o.Id, o.Phrase ?? prompt));
+    }
+
+    /// <summary>Takes over a frame's masks.</summary>
+    public void Add(SegmentedFrame frame)
+    {
+        foreach (SegmentedObject o in frame.Objects)
+        {
+            Row row = _rows[o.Id];
+            row.Frames++;
+            if (o.Mask.Area == 0) continue;
+            row.Seen++;
+            row.Area += o.Mask.Area;
+            row.Score += o.Score;
+        }
+    }
+
+    /// <summary>Prints it; nothing without objects.</summary>
+    public void Print(Terminal terminal)
+    {
+        if (_rows.Count == 0) return;
+        var table = new Table().Border(TableBorder.Simple).AddColumns("object", "of", "frames with a mask", "mean area", "mean score");
+        foreach (Row r in _rows)
+        {
+            (byte red, byte green, byte blue) = Overlay.Colour(r.Id);
+            table.AddRow(
+                new Text(r.Id.ToString(CultureInfo.InvariantCulture), new Style(new Color(red, green, blue))),
+                new Text(r.Of),
+                new Text(string.Create(CultureInfo.InvariantCulture, $"{r.Seen} of {r.Frames}")),
+                new Text(r.Seen == 0 ? "–" : string.Create(CultureInfo.InvariantCulture, $"{(double)r.Area / r.Seen:0} px")),
+                new Text(r.Seen == 0 ? "–" : (r.Score / r.Seen).ToString("0.00", CultureInfo.InvariantCulture)));
+        }
+        terminal.Styled.Write(table);
+    }
+
+    private sealed class Row(int id, string of)
+    {
+        public int Id => id;
+        public string Of => of;
+        public int Frames { get; set; }
+        public int Seen { get; set; }
+        public long Area { get; set; }
+        public double Score { get; set; }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Sa2VA.Cli;
+
+/// <summary>One line on standard error that is rewritten in place: what is being done, how far, how fast, how long still. Silent in a pipe.</summary>
+internal sealed class ProgressLine(TextWriter error, bool enabled)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+    private readonly Lock _lock = new();
+    private string _what = "";
+    private long _started, _shown;
+    private double _first;
+    private int _length;
+
+    /// <summary>True if anybody sees it.</summary>
+    public bool Enabled => enabled;
+
+    /// <summary>Shows a count, such as frames.</summary>
+    /// <param name="what">What is being done.</param>
+    /// <param name="unit">What is counted, in the plural.</param>
+    /// <param name="done">Units done.</param>
+    /// <param name="total">Units in all; 0 when not known.</param>
+    public void Count(string what, string unit, double done, double total) => Show(what, done, total,
+        () => total > 0 ? Text($"{done:0}/{total:0} {unit}") : Text($"{done:0} {unit}"), rate => Text($"{rate:0.0} {unit}/s"));
+
+    /// <summary>Shows bytes.</summary>
+    /// <param name="what">What is being done.</param>
+    /// <param name="done">Bytes done.</param>
+    /// <param name="total">Bytes in all.</param>
+    public void Bytes(string what, double done, double total) => Show(what, done, total,
+        () => Text($"{done / 1e6:0}/{total / 1e6:0} MB"), rate => Text($"{rate / 1e6:0} MB/s"));
+
+    /// <summary>Removes the line, so that other text can take its place.</summary>
+    public void Clear()
+    {
+        if (!enabled) return;
+        lock (_lock)
+        {
+            if (_length == 0) return;
+            error.Write("\r" + new string(' ', _length) + "\r");
+            error.Flush();
+            (_length, _shown) = (0, 0);
+        }
+    }
+
+    private void Show(string what, double done, double total, Func<string> amount, Func<double, string> speed)
+    {
+        if (!enabled) return;
+        lock (_lock)
+        {
+            long now = Stopwatch.GetTimestamp();
+            if (what != _what) (_what, _started, _first, _shown) = (what, now, done, 0);
+            if (_shown != 0 && Stopwatch.GetElapsedTime(_shown, now) < Interval && done < total) return;
+            _shown = now;
+            double seconds = Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
+            // What was done before the first report took time that is not known.
+            double rate = seconds > 0.2 ? (done - _first) / seconds : 0;
+            string text = $"{what}: {amount()}";
+            if (rate > 0) text += ", " + speed(rate);
+            if (rate > 0 && done < total) text += Text($", {TimeSpan.FromSeconds(Math.Min(359_999, (total - done) / rate)):h\\:mm\\:ss} left");
+            error.Write("\r" + text.PadRight(_length));
+            error.Flush();
+            _length = text.Length;
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

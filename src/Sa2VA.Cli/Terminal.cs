@@ -1,0 +1,88 @@
+using Spectre.Console;
+
+namespace Sa2VA.Cli;
+
+/// <summary>Where a command reads and writes. Results go to <see cref="Out"/>, everything else to <see cref="Error"/>.</summary>
+internal sealed class Terminal
+{
+    /// <summary>Columns of tables when the output is a file, which wraps nothing.</summary>
+    private const int FileWidth = 160;
+
+    private readonly Lazy<IAnsiConsole> _styled;
+
+    /// <param name="input">Standard input.</param>
+    /// <param name="output">Standard output.</param>
+    /// <param name="error">Standard error.</param>
+    /// <param name="cancellation">Ctrl+C.</param>
+    /// <param name="inputIsTerminal">True if a person types.</param>
+    /// <param name="outputIsTerminal">True if the output can show colours.</param>
+    /// <param name="errorIsTerminal">True if progress can be shown.</param>
+    public Terminal(TextReader input, TextWriter output, TextWriter error, CancellationToken cancellation,
+        bool inputIsTerminal = false, bool outputIsTerminal = false, bool errorIsTerminal = false)
+    {
+        (In, Out, Error, Cancellation) = (input, output, error, cancellation);
+        (InputIsTerminal, OutputIsTerminal) = (inputIsTerminal, outputIsTerminal);
+        Progress = new ProgressLine(error, errorIsTerminal);
+        _styled = new(() =>
+        {
+            IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(output),
+                Ansi = outputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+                ColorSystem = outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                Interactive = InteractionSupport.No,
+            });
+            if (!outputIsTerminal) console.Profile.Width = FileWidth;
+            return console;
+        });
+    }
+
+    /// <summary>This process's console.</summary>
+    public static Terminal OfProcess(CancellationToken cancellation) => new(Console.In, Console.Out, Console.Error, cancellation,
+        !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
+
+    /// <summary>Standard input.</summary>
+    public TextReader In { get; }
+
+    /// <summary>Standard output; text that shares the screen with a progress line goes through <see cref="WriteLine"/>.</summary>
+    public TextWriter Out { get; }
+
+    /// <summary>Standard error.</summary>
+    public TextWriter Error { get; }
+
+    /// <summary>Ctrl+C.</summary>
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>True if a person types.</summary>
+    public bool InputIsTerminal { get; }
+
+    /// <summary>True if the output can show colours.</summary>
+    public bool OutputIsTerminal { get; }
+
+    /// <summary>The line that says how far things are.</summary>
+    public ProgressLine Progress { get; }
+
+    /// <summary>Tables and colours on standard output.</summary>
+    public IAnsiConsole Styled
+    {
+        get
+        {
+            Progress.Clear();
+            return _styled.Value;
+        }
+    }
+
+    /// <summary>Writes a line of results.</summary>
+    public void WriteLine(string text = "")
+    {
+        Progress.Clear();
+        Out.WriteLine(text);
+    }
+
+    /// <summary>Writes a remark that is no result.</summary>
+    public void Note(string text)
+    {
+        Progress.Clear();
+        Error.WriteLine(text);
+    }
+}

@@ -1,0 +1,97 @@
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>Bad input: exit 2, one line, nothing left behind.</summary>
+public class BadInputTests
+{
+    public static TheoryData<string[], string[]> BadArguments() => new()
+    {
+        { [], ["--help"] },
+        { ["segmnt"], ["'segmnt'", "--help"] },
+        { ["segment", "--image", "a.png", "--prompt", "x"], ["--model", "sa2va segment --help"] },
+        { ["segment", "--model", "m", "--image", "a.png", "--prompt", "x", "--out", "OUT", "--frobnicate"], ["--frobnicate"] },
+        { ["segment", "--model", "TOY", "--prompt", "x", "--out", "OUT"], ["--image", "--video"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--video", "CLIP", "--prompt", "x", "--out", "OUT"], ["not both"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x"], ["--out"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", " ", "--out", "OUT"], ["--prompt is empty"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--max-frames", "3"], ["--video"] },
+        { ["segment", "--model", "TOY", "--image", "CLIP", "--prompt", "x", "--out", "OUT"], ["is a folder", "--video"] },
+        { ["segment", "--model", "TOY", "--image", "absent.png", "--prompt", "x", "--out", "OUT"], ["'absent.png'", "--image"] },
+        { ["segment", "--model", "TOY", "--image", "JUNK", "--prompt", "x", "--out", "OUT"], ["JUNK", "PNG"] },
+        { ["segment", "--model", "TOY", "--video", "absent", "--prompt", "x", "--out", "OUT"], ["'absent'", "--video"] },
+        { ["segment", "--model", "TOY", "--video", "EMPTY", "--prompt", "x", "--out", "OUT"], ["EMPTY", "no frames"] },
+        { ["segment", "--model", "TOY", "--video", "SHAPES", "--prompt", "x", "--out", "OUT"], ["shapes.png", "neither a folder"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "last"], ["'last'", "uniform"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "0,48"], ["Frame 48", "47"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--max-frames", "0"], ["--max-frames"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--max-frames", "many"], ["'many'"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--device", "tpu"], ["'tpu'"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--threads", "-4"], ["threads"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "JUNK"], ["JUNK", "is a file"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "JUNK/below"], ["JUNK", "is a file"] },
+        { ["segment", "--model", "absent", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["'absent'", "checkpoint"] },
+        { ["segment", "--model", "EMPTY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["EMPTY", "config.json"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "absent.png"], ["'absent.png'", "--regions"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "SHAPES"], ["shapes.png", "grey or palette"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--regions", "SHAPES"], ["--image"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "<image> and <image>", "--out", "OUT"], ["more than once"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "<IMG_CONTEXT>", "--out", "OUT"], ["<IMG_CONTEXT>"] },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadArguments))]
+    public void Is_refused_in_one_line(string[] args, string[] parts)
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("EMPTY"));
+        File.WriteAllText(folder.At("JUNK"), "no picture");
+        string[] before = folder.Entries;
+        CliRun.Of([.. args.Select(a => Resolve(a, folder))]).AssertRefused(parts);
+        Assert.Equal(before, folder.Entries);
+    }
+
+    [Fact]
+    public void Json_ends_with_an_error_line()
+    {
+        CliRun run = CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--json");
+        Assert.Equal(2, run.Code);
+        Assert.Equal("error", run.Json[^1].GetProperty("type").GetString());
+        Assert.Equal(2, run.Json[^1].GetProperty("exit").GetInt32());
+        Assert.Contains("'absent'", run.Json[^1].GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void Verbose_adds_the_stack()
+    {
+        CliRun run = CliRun.Of("segment", "--verbose", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--json");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("   at Sa2VA.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_frame_in_the_middle_leaves_nothing_behind()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("frames"));
+        for (int i = 0; i < 8; i++) File.Copy(Path.Combine(CliRun.Clip, $"{i:D3}.png"), folder.At("frames", $"{i:D3}.png"));
+        File.WriteAllBytes(folder.At("frames", "006.png"), File.ReadAllBytes(folder.At("frames", "006.png"))[..200]);
+        string[] before = folder.Entries;
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", folder.At("frames"), "--prompt", "Please segment the red circle.", "--json", "--out", folder.At("out"));
+        Assert.Equal(2, run.Code);
+        Assert.Contains("006.png", run.Error, StringComparison.Ordinal);
+        Assert.Equal(6, run.Json.Count(l => l.GetProperty("type").GetString() == "frame"));
+        Assert.Equal(2, run.Json[^1].GetProperty("exit").GetInt32());
+        Assert.Equal(before, folder.Entries);
+    }
+
+    private static string Resolve(string arg, ScratchFolder folder) => arg switch
+    {
+        "TOY" => CliRun.Toy,
+        "SHAPES" => CliRun.Shapes,
+        "CLIP" => CliRun.Clip,
+        "OUT" => folder.At("new", "OUT"),
+        "EMPTY" or "JUNK" => folder.At(arg),
+        "JUNK/below" => folder.At("JUNK", "below"),
+        _ => arg,
+    };
+}

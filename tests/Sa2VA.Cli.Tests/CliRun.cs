@@ -1,0 +1,77 @@
+using System.Text.Json;
+
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>A run of the command in this process, and what it wrote.</summary>
+internal sealed class CliRun
+{
+    private CliRun(int code, string output, string error) => (Code, Out, Error) = (code, output, error);
+
+    public int Code { get; }
+
+    public string Out { get; }
+
+    public string Error { get; }
+
+    /// <summary>Standard output as JSON lines.</summary>
+    public JsonElement[] Json => [.. Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+
+    public static string Toy => Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes");
+
+    public static string Shapes => Path.Combine(Fixtures.Repository, "samples", "media", "shapes.png");
+
+    public static string Clip => Path.Combine(Fixtures.Repository, "samples", "media", "shapes");
+
+    public static CliRun Of(params string[] args) => With(null, TextReader.Null, args);
+
+    /// <param name="onLine">Told every line of standard output; may cancel.</param>
+    /// <param name="input">Standard input.</param>
+    /// <param name="args">Arguments.</param>
+    public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, params string[] args)
+    {
+        using var cancel = new CancellationTokenSource();
+        using var output = new WatchedWriter(line => onLine?.Invoke(line, cancel));
+        using var error = new StringWriter();
+        int code = Program.Run(args, output, error, input, cancel.Token);
+        return new CliRun(code, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Bad input: exit 2, one line on standard error that names each of <paramref name="parts"/>, nothing on standard output.</summary>
+    public void AssertRefused(params string[] parts)
+    {
+        Assert.Equal(2, Code);
+        Assert.Equal("", Out);
+        string line = Assert.Single(Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("sa2va: ", line, StringComparison.Ordinal);
+        foreach (string part in parts) Assert.Contains(part, line, StringComparison.Ordinal);
+    }
+
+    private sealed class WatchedWriter(Action<string> onText) : StringWriter
+    {
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            onText(value ?? "");
+        }
+
+        public override void WriteLine(string? value)
+        {
+            base.WriteLine(value);
+            onText(value ?? "");
+        }
+    }
+}
+
+/// <summary>An empty folder that is removed afterwards.</summary>
+internal sealed class ScratchFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("sa2va-cli-").FullName;
+
+    public string At(params string[] parts) => System.IO.Path.Combine([Path, .. parts]);
+
+    /// <summary>Everything in it, relative, sorted.</summary>
+    public string[] Entries => [.. Directory.EnumerateFileSystemEntries(Path, "*", SearchOption.AllDirectories)
+        .Select(e => System.IO.Path.GetRelativePath(Path, e).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
