@@ -1,0 +1,68 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Tests;
+
+public class WeightTests
+{
+    private readonly GraphBuilder _g;
+
+    public WeightTests()
+    {
+        var weights = new TestWeights();
+        weights.Add("block.w", DType.BF16, new Shape(4, 3), new float[12]);
+        weights.Add("block.index", DType.I32, new Shape(4), []);
+        _g = new GraphBuilder("net", weights);
+    }
+
+    [Fact]
+    public void RowsArePickedInAnyOrder()
+    {
+        Weight w = _g.Weight("block.w").Reorder([3, 1, 1]);
+        Assert.Equal(new Shape(3, 3), w.Shape);
+        Assert.Equal([3, 1, 1], w.RowOrder!);
+        Assert.Equal(new Shape(4, 3), w.Info.Shape);
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(-1)]
+    public void RowsThatDoNotExistAreRefused(int row)
+    {
+        string message = Assert.Throws<GraphException>(() => _g.Weight("block.w").Reorder([0, row])).Message;
+        Assert.Contains("'block.w'", message, StringComparison.Ordinal);
+        Assert.Contains($"no row {row}", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReorderingTwiceOrToNothingIsRefused()
+    {
+        Weight once = _g.Weight("block.w").Reorder([1]);
+        Assert.Contains("'block.w'", Assert.Throws<GraphException>(() => once.Reorder([0])).Message, StringComparison.Ordinal);
+        Assert.Throws<GraphException>(() => _g.Weight("block.w").Reorder([]));
+    }
+
+    [Fact]
+    public void MissingMisshapenAndIntegerWeightsAreRefusedByName()
+    {
+        Says(() => _g.Weight("block.missing"), "'block.missing'", "net");
+        Says(() => _g.Weight("block.w", 3, 4), "'block.w'", "[4, 3]", "[3, 4]");
+        Says(() => _g.Weight("block.index"), "'block.index'", "I32");
+        Says(() => _g.At("block").Get("w", 4), "'block.w'", "[4]");
+        Says(() => _g.At("block").At(7).Get("w"), "'block.7.w'");
+    }
+
+    [Fact]
+    public void ScopesSpellNames()
+    {
+        Assert.Equal("block.w", _g.At("block").Get("w").Name);
+        Assert.Equal("block.w", _g.At("").At("block").Get("w", 4, 3).Name);
+        Assert.True(_g.At("block").Has("w"));
+        Assert.False(_g.At("block").Has("bias"));
+    }
+
+    private static void Says(Action action, params string[] words)
+    {
+        string message = Assert.Throws<CheckpointException>(action).Message;
+        Assert.All(words, w => Assert.Contains(w, message, StringComparison.Ordinal));
+    }
+}
