@@ -21,6 +21,7 @@ internal sealed class CommandLine
         {
             // Every command of the program: one line each.
             DemoCommand.Create(terminal),
+            BenchCommand.Create(terminal),
             SegmentCommand.Create(terminal),
         };
         _root.Options.Add(new Option<bool>(VerboseFlag) { Description = "Show the stack of an error.", Recursive = true });

@@ -54,7 +54,7 @@ public static class BenchmarkText
         MachineCeilings c = report.Ceilings;
         yield return Line(w =>
         {
-            w.WriteString("kind", "machine");
+            w.WriteString("type", "machine");
             w.WriteString("model", report.Model);
             w.WriteString("device", report.Device);
             w.WriteNumber("processors", report.Processors);
@@ -67,7 +67,7 @@ public static class BenchmarkText
         {
             yield return Line(w =>
             {
-                w.WriteString("kind", "stage");
+                w.WriteString("type", "stage");
                 w.WriteString("stage", s.Stage);
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
