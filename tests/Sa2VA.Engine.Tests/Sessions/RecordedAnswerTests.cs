@@ -11,7 +11,7 @@ public sealed class RecordedAnswerTests
     [Theory, MemberData(nameof(Names))]
     public void IsUpstreams(string name)
     {
-        PredictResult result = PredictResult.Run(Shapes.Case(name), Shapes.Model, TestContext.Current.CancellationToken);
+        PredictResult result = PredictResult.Run(Shapes.Case(name), Shapes.Model);
         Assert.True(result.Passed, $"{name}: text {result.TextEqual}, ids {result.IdsEqual}, IoU ≥ {result.LowestIou}, {result.Mismatch}");
     }
 }

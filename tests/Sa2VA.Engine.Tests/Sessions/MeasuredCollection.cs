@@ -1,0 +1,8 @@
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>Tests that measure the whole process run one at a time, after all others.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class MeasuredCollection
+{
+    public const string Name = "measured";
+}

@@ -1,0 +1,39 @@
+using Sa2VA.Engine;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>A camera runs for days: what a stream holds must not depend on how long it has run.</summary>
+[Collection(MeasuredCollection.Name)]
+public sealed class StreamMemoryTests
+{
+    [Fact]
+    public void ResidentMemoryStaysForTwoThousandFrames()
+    {
+        const int early = 200, late = 2000;
+        const long limit = 5_000_000;
+        using Sa2VAModel model = Shapes.Load();
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..5]);
+        Assert.Single(session.Ask("Please segment the red circle.").Objects);
+        long heldEarly = 0, residentEarly = 0, present = 0;
+        for (int frame = 1; frame <= late; frame++)
+        {
+            FrameMasks masks = session.Next(Shapes.Clip[frame % 48]);
+            Assert.Equal(frame - 1, masks.Frame);
+            if (masks.Objects[0].Area > 0) present++;
+            if (frame == early) (heldEarly, residentEarly) = (model.MemoryInfo.Total, Resident());
+        }
+        Assert.Equal(late, session.EncoderRuns);
+        Assert.True(present > late / 2, $"The circle was lost: it is on {present} of {late} frames.");
+        Assert.Equal(heldEarly, model.MemoryInfo.Total);
+        long growth = Resident() - residentEarly;
+        Assert.True(Math.Abs(growth) < limit, $"Resident memory changed by {growth} bytes from frame {early} to frame {late}.");
+    }
+
+    private static long Resident()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        return Environment.WorkingSet;
+    }
+}

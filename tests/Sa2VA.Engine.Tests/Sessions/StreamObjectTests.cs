@@ -1,0 +1,171 @@
+using Sa2VA.Engine;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>Objects that share a stream: one encoder run per frame, and no influence on each other.</summary>
+public sealed class StreamObjectTests
+{
+    private const int FrameCount = 12;
+
+    [Fact]
+    public void TenObjectsShareTheEncoderAndKeepTheBitsTheyHaveAlone()
+    {
+        string[] questions =
+        [
+            "Please segment the red circle.", "Please segment the blue star.", "Please segment the yellow triangle.", "Please segment the green ring.",
+            "Please segment the red circle.", "Please segment the circle.", "Please segment the purple cross.", "Please segment the star.",
+            "Please segment the green ring.", "Please segment the triangle.",
+        ];
+        var together = new List<string[]>();
+        using (VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]))
+        {
+            for (int i = 0; i < questions.Length; i++)
+            {
+                AnswerObject o = Assert.Single(session.Ask(questions[i], new AskOptions { Logits = true }).Objects);
+                Assert.Equal(i, o.Id);
+                Assert.Null(o.Mask);
+            }
+            Assert.Equal(0, session.EncoderRuns);
+            Assert.Equal(10, session.ObjectCount);
+            for (int f = 0; f < FrameCount; f++)
+            {
+                FrameMasks masks = session.Next(Shapes.Clip[f]);
+                Assert.Equal(Enumerable.Range(0, 10), masks.Objects.Select(o => o.Id));
+                together.Add([.. masks.Objects.Select(Shapes.Fingerprint)]);
+            }
+            Assert.Equal(FrameCount, session.EncoderRuns);
+        }
+        for (int i = 0; i < questions.Length; i++)
+        {
+            string[] alone = Alone(questions[i], Shapes.Clip[..FrameCount]);
+            for (int f = 0; f < FrameCount; f++) Assert.Equal(alone[f], together[f][i]);
+        }
+        Assert.Equal(together[7][0], together[7][4]);
+        Assert.NotEqual(together[7][0], together[7][1]);
+    }
+
+    [Fact]
+    public void SeveralObjectsOfOneAnswerHaveTheBitsTheyHaveAlone()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        Answer both = session.Ask("Please segment the red circle and the blue star.", new AskOptions { Logits = true });
+        Assert.Equal(2, both.Objects.Count);
+        Answer again = session.Ask("Please segment the red circle and the blue star.", new AskOptions { Logits = true });
+        Assert.Equal([2, 3], again.Objects.Select(o => o.Id));
+        for (int f = 0; f < 7; f++)
+        {
+            FrameMasks masks = session.Next(Shapes.Clip[f]);
+            Assert.Equal(Shapes.Fingerprint(masks.Objects[0]), Shapes.Fingerprint(masks.Objects[2]));
+            Assert.Equal(Shapes.Fingerprint(masks.Objects[1]), Shapes.Fingerprint(masks.Objects[3]));
+            Assert.NotEqual(Shapes.Fingerprint(masks.Objects[0]), Shapes.Fingerprint(masks.Objects[1]));
+        }
+    }
+
+    [Fact]
+    public void AnObjectThatJoinsLaterIsConditionedOnItsOwnFirstFrames()
+    {
+        const int joins = 6;
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        session.Ask("Please segment the red circle.", new AskOptions { Logits = true });
+        string[] circle = Alone("Please segment the red circle.", Shapes.Clip[..15]);
+        string[] star = Alone("Please segment the blue star.", Shapes.Clip[joins..15]);
+        FrameMasks? masks = null;
+        for (int f = 0; f < 15; f++)
+        {
+            if (f == joins)
+            {
+                session.Ask("Please segment the blue star.", new AskOptions { Logits = true });
+                Assert.Equal(2, session.ObjectCount);
+                // The masks of the frame that was processed last do not change: the star has none there.
+                Assert.Equal(circle[f - 1], Shapes.Fingerprint(Assert.Single(masks!.Objects)));
+            }
+            masks = session.Next(Shapes.Clip[f]);
+            Assert.Equal(circle[f], Shapes.Fingerprint(masks.Objects[0]));
+            Assert.Equal(f < joins ? 1 : 2, masks.Objects.Count);
+            if (f >= joins) Assert.Equal(star[f - joins], Shapes.Fingerprint(masks.Objects[1]));
+        }
+        Assert.Equal(15, session.EncoderRuns);
+    }
+
+    [Fact]
+    public void MasksAreOverwrittenByTheNextFrameAndCopiesStay()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        session.Ask("Please segment the red circle.");
+        FrameMasks first = session.Next(Shapes.Clip[0]);
+        ObjectMask circle = first.Objects[0];
+        Assert.Equal(0, first.Frame);
+        Assert.True(circle.Logits.IsEmpty);
+        Assert.Equal((Shapes.Clip[0].Width, Shapes.Clip[0].Height), (first.Width, first.Height));
+        Assert.InRange(circle.Score, 0, 1);
+        Assert.InRange(circle.Present, 0.5f, 1);
+        Mask copy = circle.ToMask();
+        Assert.Equal(circle.Area, copy.Area);
+        string before = Shapes.Hash(copy.Pixels);
+        FrameMasks second = session.Next(Shapes.Clip[20]);
+        Assert.Same(first, second);
+        Assert.Same(circle, second.Objects[0]);
+        Assert.Equal(1, first.Frame);
+        Assert.Equal(before, Shapes.Hash(copy.Pixels));
+        Assert.NotEqual(before, Shapes.Hash(circle.Pixels));
+    }
+
+    [Fact]
+    public void AStreamWithoutObjectsCountsItsFrames()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
+        for (int f = 0; f < 3; f++) Assert.Empty(session.Next(Shapes.Clip[f]).Objects);
+        Assert.Equal(3, session.Frames);
+        Assert.Equal(3, session.EncoderRuns);
+    }
+
+    [Fact]
+    public async Task TrackAsyncGivesTheMasksOfNext()
+    {
+        string[] alone = Alone("Please segment the red circle.", Shapes.Clip[..8]);
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        await session.AskAsync("Please segment the red circle.", new AskOptions { Logits = true });
+        var tracked = new List<string>();
+        await foreach (FrameMasks masks in session.TrackAsync(Source(8))) tracked.Add(Shapes.Fingerprint(masks.Objects[0]));
+        Assert.Equal(alone, tracked);
+    }
+
+    [Fact]
+    public async Task TrackAsyncCanBeLeftAndContinued()
+    {
+        string[] alone = Alone("Please segment the red circle.", Shapes.Clip[..6]);
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        session.Ask("Please segment the red circle.", new AskOptions { Logits = true });
+        await foreach (FrameMasks masks in session.TrackAsync(Source(48)))
+            if (masks.Frame == 2) break;
+        using var stop = new CancellationTokenSource();
+        var seen = new List<string>();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (FrameMasks masks in session.TrackAsync(Source(48, from: 3), stop.Token))
+            {
+                seen.Add(Shapes.Fingerprint(masks.Objects[0]));
+                if (masks.Frame == 4) await stop.CancelAsync();
+            }
+        });
+        Assert.Equal(alone[3..5], seen);
+        // Cancelled between two frames: nothing is lost.
+        Assert.Equal(alone[5], Shapes.Fingerprint(session.Next(Shapes.Clip[5]).Objects[0]));
+    }
+
+    private static string[] Alone(string question, RgbImage[] frames)
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        Assert.Single(session.Ask(question, new AskOptions { Logits = true }).Objects);
+        return [.. frames.Select(f => Shapes.Fingerprint(session.Next(f).Objects[0]))];
+    }
+
+    private static async IAsyncEnumerable<RgbImage> Source(int count, int from = 0)
+    {
+        for (int f = from; f < count; f++)
+        {
+            await Task.Yield();
+            yield return Shapes.Clip[f];
+        }
+    }
+}
