@@ -5,8 +5,9 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Language;
 
 /// <summary>
-/// The tokens that one session has run through the language model, and their keys and values. What a new prompt shares with them at its
-/// beginning is not computed again. A warm decode step allocates nothing.
+/// The tokens that one session has run through the language model, and their keys and values. What a new prompt shares at its beginning with
+/// the last one is not computed again. Answer tokens are: a decode step rounds differently from a prompt chunk, and an answer must depend on
+/// its prompt alone, not on how the session came to it. A warm decode step allocates nothing.
 /// </summary>
 internal sealed class Conversation : IDisposable
 {
@@ -16,6 +17,7 @@ internal sealed class Conversation : IDisposable
     private readonly List<int> _cached = [];
     private readonly int[] _one = new int[1];
     private KvCache? _cache;
+    private int _prefilled;
 
     /// <param name="model">Model.</param>
     /// <param name="imageTokens">Image rows that negative ids refer to, or null.</param>
@@ -50,7 +52,7 @@ internal sealed class Conversation : IDisposable
     public int Prefill(ReadOnlySpan<int> prompt, int reserve, Action<int>? progress, CancellationToken cancellation)
     {
         int shared = CollectionsMarshal.AsSpan(_cached).CommonPrefixLength(prompt);
-        shared = Math.Min(shared, prompt.Length - 1);
+        _prefilled = shared = Math.Min(Math.Min(shared, _prefilled), prompt.Length - 1);
         CollectionsMarshal.SetCount(_cached, shared);
         KvCache cache = EnsureCapacity(prompt.Length + reserve, cancellation);
         bool image = prompt[shared..].IndexOfAnyInRange(int.MinValue, -1) >= 0;
@@ -64,6 +66,7 @@ internal sealed class Conversation : IDisposable
             graph.SetPosition(bindings, _cached.Count, chunk.Length);
             plan.Run(bindings, cancellation);
             _cached.AddRange(chunk);
+            _prefilled = _cached.Count;
             PrefilledTokens += chunk.Length;
             progress?.Invoke(_cached.Count);
         }

@@ -37,7 +37,7 @@ public abstract class ChatSession : IDisposable
     /// <summary>The model.</summary>
     public Sa2VAModel Model { get; }
 
-    /// <summary>Prompt tokens computed so far, over all questions; what questions share is computed once.</summary>
+    /// <summary>Prompt tokens computed so far, over all questions; what prompts share at their beginning is computed once.</summary>
     public long PrefilledTokens => _conversation.PrefilledTokens;
 
     internal SessionGate Gate { get; }
@@ -131,7 +131,9 @@ public abstract class ChatSession : IDisposable
         try
         {
             await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false)) yield return piece;
-            onAnswer?.Invoke(await asking.ConfigureAwait(false));
+            // Awaited whether or not anybody wants the answer: its error must reach the reader.
+            Answer answer = await asking.ConfigureAwait(false);
+            onAnswer?.Invoke(answer);
         }
         finally
         {

@@ -1,0 +1,211 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Engine.Language;
+using Sa2VA.Models.Tokenizers;
+using Sa2VA.Verification;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>Several questions to one session: follow-ups, and what questions share is computed once without changing a bit.</summary>
+public sealed class ConversationTests
+{
+    [Fact]
+    public void AFollowUpIsUpstreamsSecondTurn()
+    {
+        PredictCase first = Shapes.Case("follow-up-first"), second = Shapes.Case("follow-up");
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
+        Assert.Equal(first.Prediction, session.Ask(first.Prompt).Raw);
+        Answer answer = session.Ask(second.Prompt, new AskOptions { FollowUp = true, Logits = true });
+        Assert.Equal(second.PromptIds, answer.PromptIds);
+        Assert.Equal(second.OutputIds, answer.TokenIds);
+        Assert.Equal(second.Prediction, answer.Raw);
+        // The second prompt begins with the first one, which is computed once.
+        Assert.Equal(second.PromptIds.Count, session.PrefilledTokens);
+
+        using ImageSession fresh = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
+        Answer literal = fresh.Ask(second.Prompt, new AskOptions { PastText = second.PastText, Logits = true });
+        Assert.Equal(Shapes.Fingerprint(literal), Shapes.Fingerprint(answer));
+    }
+
+    [Fact]
+    public void QuestionsThatShareABeginningDoNotComputeItAgain()
+    {
+        string[] questions = ["Please segment the red circle.", "Please segment the blue star.", "Please describe the image.", "Please segment the red circle."];
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        int[] previous = [];
+        foreach (string question in questions)
+        {
+            long before = session.PrefilledTokens;
+            Answer answer = session.Ask(question, new AskOptions { Logits = true });
+            using (ImageSession fresh = Shapes.Model.OpenImage(Shapes.Image("shapes.png")))
+            {
+                Assert.Equal(Shapes.Fingerprint(fresh.Ask(question, new AskOptions { Logits = true })), Shapes.Fingerprint(answer));
+                Assert.Equal(answer.PromptIds.Count, fresh.PrefilledTokens);
+            }
+            int[] prompt = [.. answer.PromptIds];
+            int shared = Math.Min(previous.AsSpan().CommonPrefixLength(prompt), prompt.Length - 1);
+            Assert.Equal(prompt.Length - shared, session.PrefilledTokens - before);
+            if (previous.Length > 0) Assert.True(shared > 200, "The picture was computed again.");
+            previous = [.. prompt, .. answer.TokenIds];
+        }
+        Assert.Equal(1, session.EncoderRuns);
+    }
+
+    [Fact]
+    public void TheStateBehindASharedPrefixHasTheSameBits()
+    {
+        int[] prompt = [.. Shapes.Case("text-image-tag").PromptIds], other = [.. prompt[..^3], prompt[0], prompt[1]];
+        float[] alone = State(prompt), reused = new float[alone.Length];
+        using (var conversation = new Conversation(Shapes.Model.LanguageModel, null))
+        {
+            conversation.Prefill(other, 8, null, CancellationToken.None);
+            conversation.Prefill(prompt, 8, null, CancellationToken.None);
+            Assert.Equal(other.Length + prompt.Length - prompt.AsSpan().CommonPrefixLength(other), conversation.PrefilledTokens);
+            conversation.ReadState(reused);
+        }
+        Assert.Equal(alone, reused);
+
+        static float[] State(int[] ids)
+        {
+            using var conversation = new Conversation(Shapes.Model.LanguageModel, null);
+            conversation.Prefill(ids, 8, null, CancellationToken.None);
+            var state = new float[Shapes.Model.Config.Language.HiddenSize];
+            conversation.ReadState(state);
+            return state;
+        }
+    }
+
+    [Fact]
+    public void ACacheThatGrowsKeepsItsBits()
+    {
+        int[] turn = [.. Shapes.Case("text-what").PromptIds];
+        int[] prompt = [.. Enumerable.Range(0, 1500).Select(i => turn[i % turn.Length])];
+        var state = new float[Shapes.Model.Config.Language.HiddenSize];
+        var grown = new float[state.Length];
+        using (var conversation = new Conversation(Shapes.Model.LanguageModel, null))
+        {
+            conversation.Prefill(prompt, 600, null, CancellationToken.None);
+            conversation.ReadState(state);
+        }
+        using (var conversation = new Conversation(Shapes.Model.LanguageModel, null))
+        {
+            conversation.Prefill(prompt.AsSpan(0, 1010), 1, null, CancellationToken.None);
+            for (int i = 1010; i < 1030; i++) conversation.Decode(prompt[i], CancellationToken.None);
+            Assert.Equal(1030, conversation.Length);
+            conversation.Prefill(prompt, 1, null, CancellationToken.None);
+            Assert.Equal(prompt.Length, conversation.PrefilledTokens);
+            conversation.ReadState(grown);
+        }
+        Assert.Equal(state, grown);
+    }
+
+    [Fact]
+    public void ATextConversationGoesOn()
+    {
+        using TextSession session = Shapes.Model.OpenText();
+        Answer hello = session.Ask("Hello");
+        Assert.Equal(Shapes.Case("text-hello").Prediction, hello.Raw);
+        Answer next = session.Ask("What can you do?", new AskOptions { FollowUp = true });
+        Assert.Equal([.. hello.PromptIds, .. hello.TokenIds], next.PromptIds.Take(hello.PromptIds.Count + hello.TokenIds.Count));
+        Answer third = session.Ask("Hello", new AskOptions { FollowUp = true });
+        Assert.True(third.PromptIds.Count > next.PromptIds.Count + next.TokenIds.Count);
+        // Not a follow-up: as if nothing had been said.
+        Assert.Equal(Shapes.Fingerprint(hello), Shapes.Fingerprint(session.Ask("Hello")));
+    }
+
+    [Fact]
+    public void ATruncatedAnswerCanBeFollowedUp()
+    {
+        using TextSession session = Shapes.Model.OpenText();
+        Answer cut = session.Ask("What can you do?", new AskOptions { MaxNewTokens = 3 });
+        Assert.True(cut.Truncated);
+        Assert.Equal(Shapes.Case("text-what").OutputIds.Take(3), cut.TokenIds);
+        Answer next = session.Ask("Hello", new AskOptions { FollowUp = true });
+        // The turn that was cut off is closed before the next one begins.
+        Assert.True(Shapes.Model.Tokenizer.TryGetId("<|im_end|>", out int end));
+        Assert.Equal(end, next.PromptIds[cut.PromptIds.Count + 3]);
+        Assert.False(next.Truncated);
+    }
+
+    [Theory, InlineData(1), InlineData(4), InlineData(11), InlineData(12), InlineData(int.MaxValue)]
+    public void TheLimitOnNewTokensIsKept(int limit)
+    {
+        PredictCase recorded = Shapes.Case("text-what");
+        using TextSession session = Shapes.Model.OpenText();
+        Answer answer = session.Ask("What can you do?", new AskOptions { MaxNewTokens = limit });
+        Assert.Equal(recorded.OutputIds.Take(limit), answer.TokenIds);
+        Assert.Equal(limit < recorded.OutputIds.Count, answer.Truncated);
+    }
+
+    [Fact]
+    public void ASegThatEndsATruncatedAnswerGivesNoMask()
+    {
+        PredictCase recorded = Shapes.Case("image-two-seg");
+        int seg = recorded.OutputIds.ToList().IndexOf(Shapes.Model.SegId);
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        Assert.Empty(session.Ask(recorded.Prompt, new AskOptions { MaxNewTokens = seg + 1 }).Objects);
+        Assert.Single(session.Ask(recorded.Prompt, new AskOptions { MaxNewTokens = seg + 2 }).Objects);
+        Answer whole = session.Ask(recorded.Prompt);
+        Assert.Equal(2, whole.Objects.Count);
+        // Numbers go on through the session.
+        Assert.Equal([1, 2], whole.Objects.Select(o => o.Id));
+    }
+
+    [Fact]
+    public void SpecialTokensCanBePlainText()
+    {
+        PredictCase recorded = Shapes.Case("special-seg");
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
+        Answer parsed = session.Ask(recorded.Prompt), plain = session.Ask(recorded.Prompt, new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
+        Assert.Equal(recorded.Prediction, parsed.Raw);
+        Assert.Contains(Shapes.Model.SegId, parsed.PromptIds);
+        Assert.DoesNotContain(Shapes.Model.SegId, plain.PromptIds);
+        Assert.True(Shapes.Model.Tokenizer.TryGetId("<|im_start|>", out int start));
+        Assert.Equal(3, parsed.PromptIds.Count(id => id == start));
+        Assert.Equal(2, plain.PromptIds.Count(id => id == start));
+        string shown = Shapes.Model.Tokenizer.Decode([.. plain.PromptIds]);
+        Assert.Contains(recorded.Prompt.Replace("<image>", "", StringComparison.Ordinal), shown, StringComparison.Ordinal);
+        Answer next = session.Ask("And [SEG]?", new AskOptions { FollowUp = true, SpecialTokens = SpecialTokenText.PlainText });
+        Assert.Equal(parsed.TokenIds.Count(id => id == Shapes.Model.SegId) > 0, next.PromptIds.Count > plain.PromptIds.Count);
+        Assert.Equal(plain.TokenIds.Count(id => id == Shapes.Model.SegId), next.PromptIds.Count(id => id == Shapes.Model.SegId));
+    }
+
+    [Fact]
+    public void PlainTextWithoutSpecialTokensIsTheSamePrompt()
+    {
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
+        Answer parsed = session.Ask("<image>\nPlease segment the red square.");
+        Answer plain = session.Ask("<image>\nPlease segment the red square.", new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
+        Assert.Equal(Shapes.Model.Tokenizer.Decode([.. parsed.PromptIds]), Shapes.Model.Tokenizer.Decode([.. plain.PromptIds]));
+        Assert.Equal(parsed.Raw, plain.Raw);
+    }
+
+    [Fact]
+    public void AQuestionWithoutATagGetsItInFront()
+    {
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        Assert.Equal(Shapes.Case("image-red-circle").PromptIds, session.Ask("Please segment the red circle.").PromptIds);
+    }
+
+    [Fact]
+    public void RegionsBelongToTheirQuestion()
+    {
+        PredictCase recorded = Shapes.Case("region-two");
+        Mask[] regions = Regions(recorded);
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("square-230.png"));
+        Answer plain = session.Ask("Please describe the image.");
+        Answer marked = session.Ask(recorded.Prompt, new AskOptions { Regions = regions });
+        Assert.Equal(recorded.PromptIds, marked.PromptIds);
+        Assert.Equal(recorded.Prediction, marked.Raw);
+        Assert.Equal(Shapes.Fingerprint(plain), Shapes.Fingerprint(session.Ask("Please describe the image.")));
+        // A region may vanish on the grid; its place in the prompt stays.
+        Answer none = session.Ask("What is in region1?", new AskOptions { Regions = [new Mask(230, 230, new byte[230 * 230])] });
+        Assert.Contains("region1<vp></vp>.", Shapes.Model.Tokenizer.Decode([.. none.PromptIds]), StringComparison.Ordinal);
+    }
+
+    internal static Mask[] Regions(PredictCase recorded)
+    {
+        (int width, int height, byte[] labels) = Media.ImageFile.LoadLabels(Fixtures.Path(recorded.Regions!.Split('/')));
+        return RegionMasks.FromLabels(labels, width, height);
+    }
+}
