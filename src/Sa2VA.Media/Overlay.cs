@@ -3,13 +3,13 @@ using Sa2VA.Engine;
 
 namespace Sa2VA.Media;
 
-/// <summary>Masks drawn over a picture: half picture, half colour inside, the full colour along the edge.</summary>
+/// <summary>Masks drawn over a picture: half picture, half colour inside, the full colour along the edge, a white line around it.</summary>
 public static class Overlay
 {
     private static readonly (byte R, byte G, byte B)[] Colours =
     [
-        (230, 25, 75), (60, 180, 75), (0, 130, 200), (255, 225, 25), (245, 130, 48), (145, 30, 180), (70, 240, 240), (240, 50, 230), (210, 245, 60),
-        (250, 190, 212), (0, 128, 128), (220, 190, 255), (170, 110, 40), (255, 250, 200), (128, 0, 0), (170, 255, 195), (128, 128, 0), (255, 215, 180),
+        (240, 50, 230), (70, 240, 240), (245, 130, 48), (210, 245, 60), (145, 30, 180), (0, 130, 200), (250, 190, 212), (60, 180, 75), (230, 25, 75),
+        (255, 225, 25), (0, 128, 128), (220, 190, 255), (170, 110, 40), (255, 250, 200), (128, 0, 0), (170, 255, 195), (128, 128, 0), (255, 215, 180),
         (0, 0, 128), (128, 128, 128), (255, 255, 255), (0, 0, 0),
     ];
 
@@ -37,7 +37,7 @@ public static class Overlay
         if (ids != null && ids.Count != masks.Count) throw new ArgumentException($"{masks.Count} masks have {ids.Count} ids.", nameof(ids));
         byte[] pixels = image.Pixels.ToArray();
         // A line that can be seen when a large picture is shown on a screen.
-        int line = 1 + Math.Max(image.Width, image.Height) / 1000;
+        int line = 1 + Math.Max(image.Width, image.Height) / 600;
         for (int i = 0; i < masks.Count; i++)
         {
             Mask mask = masks[i];
@@ -56,10 +56,15 @@ public static class Overlay
             int above = Math.Max(y - line, 0) * mask.Width, row = y * mask.Width, below = Math.Min(y + line, mask.Height - 1) * mask.Width;
             for (int x = 0; x < mask.Width; x++)
             {
-                if (inside[row + x] == 0) continue;
                 int left = Math.Max(x - line, 0), right = Math.Min(x + line, mask.Width - 1);
-                bool edge = (inside[row + left] & inside[row + right] & inside[above + x] & inside[below + x]) == 0;
                 Span<byte> pixel = pixels.Slice((row + x) * 3, 3);
+                if (inside[row + x] == 0)
+                {
+                    // An object may have its own colour's mask: the white line shows it all the same.
+                    if ((inside[row + left] | inside[row + right] | inside[above + x] | inside[below + x]) != 0) pixel.Fill(255);
+                    continue;
+                }
+                bool edge = (inside[row + left] & inside[row + right] & inside[above + x] & inside[below + x]) == 0;
                 pixel[0] = edge ? colour.R : (byte)((pixel[0] + colour.R + 1) / 2);
                 pixel[1] = edge ? colour.G : (byte)((pixel[1] + colour.G + 1) / 2);
                 pixel[2] = edge ? colour.B : (byte)((pixel[2] + colour.B + 1) / 2);

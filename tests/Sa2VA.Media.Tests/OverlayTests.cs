@@ -8,7 +8,7 @@ namespace Sa2VA.Tests;
 public sealed class OverlayTests
 {
     [Fact]
-    public void Inside_is_half_the_colour_the_edge_all_of_it_the_rest_untouched()
+    public void Inside_is_half_the_colour_the_edge_all_of_it_with_a_white_line_around()
     {
         RgbImage image = TestImages.Gradient(40, 30, 6);
         var pixels = new byte[40 * 30];
@@ -21,10 +21,11 @@ public sealed class OverlayTests
             for (int x = 0; x < 40; x++)
             {
                 bool inside = x is >= 8 and < 28 && y is >= 5 and < 20, edge = inside && (x is 8 or 27 || y is 5 or 19);
+                bool around = !inside && ((x is 7 or 28 && y is >= 5 and < 20) || (y is 4 or 20 && x is >= 8 and < 28));
                 for (int c = 0; c < 3; c++)
                 {
                     int old = image.Row(y)[3 * x + c], now = drawn.Row(y)[3 * x + c];
-                    Assert.Equal(edge ? colour[c] : inside ? (old + colour[c] + 1) / 2 : old, now);
+                    Assert.Equal(edge ? colour[c] : inside ? (old + colour[c] + 1) / 2 : around ? 255 : old, now);
                 }
             }
         }
