@@ -1,0 +1,153 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>Cancelled at every report of progress and after random times: an OperationCanceledException, and nothing is spoilt.</summary>
+public sealed class CancellationTests
+{
+    [Fact]
+    public void AQuestionAtEveryStage()
+    {
+        const string question = "Please segment the red circle and the blue star.";
+        using ImageSession reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        int reports = 0;
+        var stages = new HashSet<AskStage>();
+        string expected = Shapes.Fingerprint(reference.Ask(question, new AskOptions { OnProgress = _ => reports++ }));
+        for (int at = 0; at < reports - 1; at++)
+        {
+            using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+            using var stop = new CancellationTokenSource();
+            int seen = 0;
+            var options = new AskOptions
+            {
+                OnProgress = r =>
+                {
+                    if (seen++ != at) return;
+                    stages.Add(r.Stage);
+                    stop.Cancel();
+                },
+            };
+            Assert.Equal(stop.Token, Assert.Throws<OperationCanceledException>(() => session.Ask(question, options, stop.Token)).CancellationToken);
+            Assert.Throws<PromptException>(() => session.Ask("And?", new AskOptions { FollowUp = true }));
+            Assert.Equal(expected, Shapes.Fingerprint(session.Ask(question)));
+        }
+        Assert.Equal(Enum.GetValues<AskStage>(), stages.Order());
+    }
+
+    [Fact]
+    public void AQuestionAfterAnyTime()
+    {
+        const string question = "Please segment the red circle.";
+        using ImageSession reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        Answer recorded = reference.Ask(question, new AskOptions { Logits = true });
+        double whole = clock.Elapsed.TotalMilliseconds;
+        string expected = string.Concat(recorded.Objects.Select(o => Shapes.Fingerprint(o.Mask!)));
+        int cancelled = 0;
+        for (int i = 0; i < 12; i++)
+        {
+            using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+            using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(whole * i / 12));
+            try
+            {
+                session.Ask(question, new AskOptions { Logits = true }, stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                cancelled++;
+            }
+            Assert.Equal(expected, string.Concat(session.Ask(question, new AskOptions { Logits = true }).Objects.Select(o => Shapes.Fingerprint(o.Mask!))));
+        }
+        Assert.True(cancelled > 0);
+    }
+
+    [Fact]
+    public void AFollowUpLeavesTheConversationAsItWas()
+    {
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
+        session.Ask(Shapes.Case("follow-up-first").Prompt);
+        for (int at = 0; at < 8; at++)
+        {
+            using var stop = new CancellationTokenSource();
+            int seen = 0;
+            var options = new AskOptions { FollowUp = true, OnProgress = _ => { if (seen++ == at) stop.Cancel(); } };
+            try
+            {
+                session.Ask("Please describe the image.", options, stop.Token);
+                Assert.Fail("The question was not cancelled.");
+            }
+            catch (OperationCanceledException) { }
+        }
+        Assert.Equal(Shapes.Case("follow-up").Prediction, session.Ask(Shapes.Case("follow-up").Prompt, new AskOptions { FollowUp = true }).Raw);
+    }
+
+    [Fact]
+    public void AFrameInItsMiddleEndsTheStreamAndSaysSo()
+    {
+        int interrupted = 0;
+        for (int i = 0; i < 10; i++)
+        {
+            using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+            session.Ask("Please segment the red circle.");
+            for (int f = 0; f < 6; f++) session.Next(Shapes.Clip[f]);
+            using var stop = new CancellationTokenSource();
+            stop.CancelAfter(TimeSpan.FromMilliseconds(i + 1));
+            try
+            {
+                for (int f = 6; f < 48; f++) session.Next(Shapes.Clip[f], stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                try
+                {
+                    session.Next(Shapes.Clip[7]);
+                }
+                catch (MediaException e)
+                {
+                    Assert.Contains("interrupted", e.Message, StringComparison.Ordinal);
+                    Assert.Throws<MediaException>(() => session.Next(Shapes.Clip[8]));
+                    interrupted++;
+                }
+            }
+            // The conversation itself goes on.
+            Assert.Equal(Shapes.Case("video-48-ring").Prediction, session.Ask("Please segment the green ring.").Raw);
+        }
+        Assert.True(interrupted > 0);
+    }
+
+    [Fact]
+    public void BeforeTheStartNothingHappens()
+    {
+        var cancelled = new CancellationToken(true);
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        Assert.Throws<OperationCanceledException>(() => session.Ask("Please segment the red circle.", cancellation: cancelled));
+        session.Ask("Please segment the red circle.", new AskOptions { Logits = true });
+        Assert.Throws<OperationCanceledException>(() => session.Next(Shapes.Clip[0], cancelled));
+        Assert.Equal(0, session.EncoderRuns);
+        Assert.Single(session.Next(Shapes.Clip[0]).Objects);
+        Assert.Throws<OperationCanceledException>(() => Shapes.Load(cancellation: cancelled));
+    }
+
+    [Fact]
+    public void LoadingAtManyPoints()
+    {
+        int reports = 0;
+        using (Shapes.Load(progress: new Reports(_ => reports++))) { }
+        for (int at = 0; at < reports; at += Math.Max(1, reports / 24))
+        {
+            using var stop = new CancellationTokenSource();
+            int seen = 0;
+            var progress = new Reports(_ => { if (seen++ == at) stop.Cancel(); });
+            Assert.ThrowsAny<OperationCanceledException>(() => Shapes.Load(progress: progress, cancellation: stop.Token));
+        }
+        using Sa2VAModel model = Shapes.Load();
+        using TextSession text = model.OpenText();
+        Assert.Equal(Shapes.Case("text-hello").Prediction, text.Ask("Hello").Raw);
+    }
+
+    internal sealed class Reports(Action<LoadProgress> report) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) => report(value);
+    }
+}

@@ -1,0 +1,115 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
+
+namespace Sa2VA.Tests.Sessions;
+
+public sealed class LoadingTests
+{
+    [Fact]
+    public void ProgressNeverGoesBack()
+    {
+        var reports = new List<LoadProgress>();
+        using Sa2VAModel model = Shapes.Load(progress: new CancellationTests.Reports(reports.Add));
+        Assert.Equal(reports.Select(r => r.Bytes).Order(), reports.Select(r => r.Bytes));
+        Assert.All(reports, r => Assert.InRange(r.Bytes, 0, r.TotalBytes));
+        Assert.Equal(["vision tower", "language model", "segmentation", "ready"], reports.Select(r => r.Stage).Distinct());
+        Assert.True(reports[^1].Bytes > reports[^1].TotalBytes / 2);
+        int count = reports.Count;
+        // A longer conversation than any before needs plans of its own; that is no longer loading.
+        using TextSession text = model.OpenText();
+        text.Ask(string.Concat(Enumerable.Repeat("What can you do? ", 300)), new AskOptions { MaxNewTokens = 1 });
+        Assert.Equal(count, reports.Count);
+    }
+
+    [Fact]
+    public void DevicesFoldersAndOptionsThatAreNotThere()
+    {
+        Assert.Contains("'cuda:9'", Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Device = "cuda:9" })).Message, StringComparison.Ordinal);
+        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Device = "" }));
+        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Threads = -1 }));
+        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Threads = 100_000 }));
+        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { MemoryBudget = -1 }));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "nothing")));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "config.json")));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(""));
+        Assert.Throws<ArgumentNullException>(() => Sa2VAModel.Load(null!));
+    }
+
+    [Fact]
+    public void MemoryComesBackWhenSessionsClose()
+    {
+        using Sa2VAModel model = Shapes.Load();
+        Use(model);
+        long before = model.MemoryInfo.Total;
+        for (int i = 0; i < 3; i++) Use(model);
+        Assert.Equal(before, model.MemoryInfo.Total);
+        using (model.OpenImage(Shapes.Pattern(100, 100))) Assert.True(model.MemoryInfo.Total > before);
+        Assert.Equal(before, model.MemoryInfo.Total);
+
+        static void Use(Sa2VAModel model)
+        {
+            using TextSession text = model.OpenText();
+            text.Ask("Hello");
+            using ImageSession image = model.OpenImage(Shapes.Image("one-128.png"));
+            image.Ask("Please segment the red square.");
+            Assert.Throws<PromptException>(() => image.Ask("\ud800"));
+            using VideoSession video = model.OpenVideo(Shapes.Clip[..2]);
+            video.Ask("Please segment the red circle.");
+            for (int f = 0; f < 4; f++) video.Next(Shapes.Clip[f]);
+            video.Dispose();
+            video.Dispose();
+        }
+    }
+
+    [Fact]
+    public void ABudgetThatDoesNotSufficeIsToldWithSizes()
+    {
+        long needed;
+        using (Sa2VAModel model = Shapes.Load()) needed = model.MemoryInfo.Total;
+        for (int i = 0; i < 8; i++)
+        {
+            string message = Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
+            Assert.Contains(" MB", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void ASessionThatDoesNotFitLeavesNothingBehind()
+    {
+        long loaded;
+        using (Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = 1 })) loaded = model.MemoryInfo.Total;
+        int refused = 0, worked = 0;
+        for (long room = 1 << 12; room <= 1 << 25; room *= 2)
+        {
+            using Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = 1, MemoryBudget = loaded + room });
+            foreach (Func<ChatSession> open in new Func<ChatSession>[] { model.OpenText, () => model.OpenImage(Shapes.Pattern(64, 64)), () => model.OpenVideo(Shapes.Clip[..1]) })
+            {
+                try
+                {
+                    using ChatSession session = open();
+                    long opened = model.MemoryInfo.Buffers;
+                    try
+                    {
+                        session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 });
+                        if (session is VideoSession video) video.Next(Shapes.Clip[0]);
+                        worked++;
+                    }
+                    catch (DeviceException)
+                    {
+                        refused++;
+                        // A question that did not fit can be asked again, and does not fit again.
+                        Assert.Throws<DeviceException>(() => session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 }));
+                    }
+                    Assert.True(model.MemoryInfo.Total <= loaded + room);
+                }
+                catch (DeviceException e)
+                {
+                    refused++;
+                    Assert.Contains(" MB", e.Message, StringComparison.Ordinal);
+                }
+                Assert.Equal(0, model.MemoryInfo.Buffers);
+            }
+        }
+        Assert.True(refused > 3 && worked > 3, $"{refused} refused, {worked} worked.");
+    }
+}
