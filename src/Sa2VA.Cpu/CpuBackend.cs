@@ -23,7 +23,7 @@ public sealed unsafe class CpuBackend : IBackend
     private readonly WorkerPool _pool;
     private readonly WorkerScratch _scratch;
     private readonly long _budget;
-    private AlignedMemory _arena = new(0);
+    private readonly AlignedMemory _arena = new(0);
     private long _bufferBytes;
     private bool _disposed;
 
@@ -80,8 +80,7 @@ public sealed unsafe class CpuBackend : IBackend
             if (memory.ArenaBytes > _arena.Bytes)
             {
                 CheckBudget(memory.ArenaBytes - _arena.Bytes, $"the intermediates of {graph.Name}");
-                _arena.Dispose();
-                _arena = new AlignedMemory(memory.ArenaBytes);
+                _arena.Resize(memory.ArenaBytes);
             }
             var context = new KernelContext(this, graph, memory);
             var kernels = new Kernel[graph.Ops.Count];
@@ -125,6 +124,7 @@ public sealed unsafe class CpuBackend : IBackend
 
     internal WorkerScratch ReserveScratch(long bytesPerWorker)
     {
+        CheckBudget(_scratch.Growth(bytesPerWorker), "the workers' scratch memory");
         _scratch.Reserve(bytesPerWorker);
         return _scratch;
     }

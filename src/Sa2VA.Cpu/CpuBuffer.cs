@@ -42,7 +42,7 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
     {
         if (Unsafe.SizeOf<T>() != Type.Size())
             throw new ArgumentException($"Buffer '{Name}' holds {Type}, not elements of {Unsafe.SizeOf<T>()} bytes.");
-        if (offset < 0 || offset + count > Shape.Count)
+        if (offset < 0 || offset > Shape.Count - count)
             throw new ArgumentOutOfRangeException(nameof(offset), $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");
     }
 }

@@ -66,17 +66,19 @@ internal enum WeightLayout
 /// <summary>Per-worker memory for one kernel at a time: a part takes the slice of its own number, valid until the kernel ends.</summary>
 internal sealed unsafe class WorkerScratch(int slices) : IDisposable
 {
-    private AlignedMemory _memory = new(0);
+    private readonly AlignedMemory _memory = new(0);
     private long _sliceBytes;
 
     public long Bytes => _memory.Bytes;
 
+    /// <summary>Bytes by which <see cref="Reserve"/> would grow the memory.</summary>
+    public long Growth(long bytesPerSlice) => Math.Max(0, Rounded(bytesPerSlice) - _sliceBytes) * slices;
+
     public void Reserve(long bytesPerSlice)
     {
-        long rounded = (bytesPerSlice + 4095) & ~4095L;
+        long rounded = Rounded(bytesPerSlice);
         if (rounded <= _sliceBytes) return;
-        _memory.Dispose();
-        _memory = new AlignedMemory(rounded * slices);
+        _memory.Resize(rounded * slices);
         _sliceBytes = rounded;
     }
 
@@ -88,4 +90,7 @@ internal sealed unsafe class WorkerScratch(int slices) : IDisposable
     }
 
     public void Dispose() => _memory.Dispose();
+
+    // Slices begin on pages of their own, so that no two workers write into one cache line.
+    private static long Rounded(long bytes) => (bytes + 4095) & ~4095L;
 }

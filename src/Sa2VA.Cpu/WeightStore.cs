@@ -79,7 +79,7 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
         Key key = KeyOf(weight, layout);
         if (!_packed.TryGetValue(key, out PackedWeights? packed))
         {
-            backend.CheckBudget(weight.Shape.Count * weight.Info.Type.Size(), $"weight '{weight.Name}'");
+            backend.CheckBudget(PackedWeights.BytesOf(weight, layout), $"weight '{weight.Name}'");
             using WeightData data = weight.Source.Open(weight.Name);
             packed = WeightPacking.Pack(data, weight, layout);
             Bytes += packed.Bytes;

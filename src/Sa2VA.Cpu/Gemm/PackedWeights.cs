@@ -32,6 +32,14 @@ internal sealed unsafe class PackedWeights : IDisposable
 
     public long Bytes => _memory.Bytes;
 
+    /// <summary>Bytes that a weight takes when it is packed, the last panel's padding included.</summary>
+    public static long BytesOf(Weight weight, WeightLayout layout)
+    {
+        long outputs = layout == WeightLayout.Transposed2x2 ? 4L * weight.Shape[1] : weight.Shape[0];
+        long inputs = weight.Shape.Count / outputs;
+        return (outputs + PanelWidth - 1) / PanelWidth * PanelWidth * inputs * weight.Info.Type.Size();
+    }
+
     /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
     public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
 

@@ -1,0 +1,141 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Tests;
+
+public class RowTests
+{
+    [Fact]
+    public void GatherPicksRowsAndGivesZerosForNegativeIndices()
+    {
+        float[] table = OpRunner.Random(1, 11 * 1537);
+        int[] index = [10, 0, -1, 5, 5, int.MinValue, 3, 10, 1, 2, 4, 6, 7];
+        float[] expected = [.. index.SelectMany(i => i < 0 ? new float[1537] : table.AsSpan(i * 1537, 1537).ToArray())];
+        new GuardedOp().Floats(new Shape(11, 1537), table).Ints(index).Gives(expected, (g, t) => g.Gather(t[0], t[1]));
+    }
+
+    [Fact]
+    public void GatherTakesAsManyRowsAsTheRunHas()
+    {
+        float[] table = OpRunner.Random(1, 5 * 3);
+        new GuardedOp().Floats(new Shape(5, 3), table).Scalar("n", 2, 2).Gives<float>([.. table[6..9], .. table[3..6]],
+            (g, t, s) => g.Gather(t[0], Index(g, s[0])));
+
+        static Tensor Index(GraphBuilder g, RuntimeScalar n)
+        {
+            // A constant index with a run-time length: the third entry is never read.
+            Tensor constant = g.ArgMax(g.Constant("scores", new Shape(3, 5), [0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]));
+            return g.Reshape(constant, constant.Shape, n);
+        }
+    }
+
+    [Theory]
+    [InlineData(11)]
+    [InlineData(int.MaxValue)]
+    public void AnIndexBehindTheTableIsRefused(int index)
+    {
+        var op = new GuardedOp().Floats(new Shape(11, 4), new float[44]).Ints(index);
+        var e = Assert.Throws<GraphException>(() => op.Gives(new float[4], (g, t) => g.Gather(t[0], t[1])));
+        Assert.Contains("11 rows", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Gather", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.BF16)]
+    [InlineData(DType.F16)]
+    public void EmbeddingReadsTheTableOrTheOverridingRows(DType type)
+    {
+        var weights = new TestWeights();
+        float[] table = weights.Add("table", type, new Shape(9, 35), OpRunner.Random(1, 9 * 35)), rows = OpRunner.Random(2, 4 * 35);
+        int[] ids = [8, -1, 0, -4, 3, 3, -2];
+        float[] expected = [.. ids.SelectMany(id => (id < 0 ? rows.AsSpan((-1 - id) * 35, 35) : table.AsSpan(id * 35, 35)).ToArray())];
+        new GuardedOp(weights).Floats(new Shape(4, 35), rows).Ints(ids).Gives(expected, (g, t) => g.Embedding(g.Weight("table"), t[1], t[0]));
+    }
+
+    [Theory]
+    [InlineData(9, "vocabulary of 9")]
+    [InlineData(-2, "image row 1")]
+    public void EmbeddingRefusesIdsThatDoNotExist(int id, string says)
+    {
+        var weights = new TestWeights();
+        weights.Add("table", DType.BF16, new Shape(9, 4), new float[36]);
+        var op = new GuardedOp(weights).Floats(new Shape(1, 4), new float[4]).Ints(id);
+        var e = Assert.Throws<GraphException>(() => op.Gives(new float[4], (g, t) => g.Embedding(g.Weight("table"), t[1], t[0])));
+        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ConcatJoinsValidRowsOnly()
+    {
+        float[] a = OpRunner.Random(1, 301 * 61), b = OpRunner.Random(2, 7 * 61), c = OpRunner.Random(3, 61);
+        new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c)
+            .Gives<float>([.. a, .. b, .. c], (g, t) => g.Concat(t));
+        // Two rows of the first and none of the second part in this run.
+        new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c).Scalar("a", 301, 2).Scalar("b", 7, 0).Scalar("all", 309, 3)
+            .Gives<float>([.. a[..122], .. c], (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0]), g.Reshape(t[1], t[1].Shape, s[1]), t[2]], s[2]));
+    }
+
+    [Fact]
+    public void ConcatRefusesALengthThatIsNotTheSum()
+    {
+        float[] a = OpRunner.Random(1, 4 * 3);
+        var op = new GuardedOp().Floats(new Shape(4, 3), a).Scalar("a", 4, 2).Scalar("all", 8, 5);
+        var e = Assert.Throws<GraphException>(() => op.Gives(a, (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0])], s[1])));
+        Assert.Contains("2 rows", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(9)]
+    public void LastRowIsTheLastValidOne(int length)
+    {
+        float[] x = OpRunner.Random(1, 9 * 5);
+        new GuardedOp().Floats(new Shape(9, 5), x).Scalar("n", 9, length).Gives(x[((length - 1) * 5)..(length * 5)],
+            (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0])));
+    }
+
+    [Fact]
+    public void LastRowOfNothingIsRefused()
+    {
+        var op = new GuardedOp().Floats(new Shape(9, 5), new float[45]).Scalar("n", 9, 0);
+        Assert.Throws<GraphException>(() => op.Gives(new float[5], (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0]))));
+    }
+
+    [Theory]
+    [InlineData(new[] { 3f }, 0)]
+    [InlineData(new[] { 1f, 3f, 3f, 2f }, 1)]
+    [InlineData(new[] { 0f, -0f, 0f }, 0)]
+    [InlineData(new[] { -5f, -2f, -2f }, 1)]
+    [InlineData(new[] { float.NaN, -2f, float.NaN }, 1)]
+    [InlineData(new[] { float.NegativeInfinity, float.NegativeInfinity }, 0)]
+    [InlineData(new[] { float.NaN, float.NaN }, 0)]
+    [InlineData(new[] { 1f, float.PositiveInfinity, float.PositiveInfinity }, 1)]
+    public void ArgMaxIsTheLowestIndexOfTheLargest(float[] row, int expected) =>
+        new GuardedOp().Floats(new Shape(1, row.Length), row).Gives([expected], (g, t) => g.ArgMax(t[0]));
+
+    [Fact]
+    public void ArgMaxOfManyRowsMatchesAPlainSearch()
+    {
+        // Few different values: ties everywhere.
+        float[] x = [.. OpRunner.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];
+        int[] expected = [.. Enumerable.Range(0, 23).Select(r => Array.IndexOf(x[(r * 1009)..((r + 1) * 1009)], x[(r * 1009)..((r + 1) * 1009)].Max()))];
+        new GuardedOp().Floats(new Shape(23, 1009), x).Gives(expected, (g, t) => g.ArgMax(t[0]));
+    }
+
+    [Theory]
+    [InlineData(true, new[] { 0.9f, 0.1f, 0.3f, 0.2f }, 100, 100, 2)]
+    [InlineData(true, new[] { 0.9f, 0.3f, 0.3f, 0.3f }, 100, 100, 1)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 100, 100, 0)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 98, 100, 0)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 97, 100, 3)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 0, 0, 0)]
+    [InlineData(false, new[] { 0.9f, 0.1f, 0.3f, 0.2f }, 0, 1, 2)]
+    public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected)
+    {
+        // Of mask 0, some pixels lie surely inside, some near the border, the rest outside.
+        var masks = new float[4 * 131];
+        for (int i = 0; i < 131; i++) masks[i] = i < inside ? 1 : i < around ? 0.01f : -1;
+        new GuardedOp().Floats(new Shape(4, 131), masks).Floats(new Shape(4), ious).Gives([expected], (g, t) => g.MaskSelect(t[0], t[1], multimask));
+    }
+}
