@@ -21,8 +21,13 @@ internal sealed class CommandLine
         {
             // Every command of the program: one line each.
             DemoCommand.Create(terminal),
-            BenchCommand.Create(terminal),
             SegmentCommand.Create(terminal),
+            ChatCommand.Create(terminal),
+            DescribeCommand.Create(terminal),
+            InspectCommand.Create(terminal),
+            VerifyCommand.Create(terminal),
+            BenchCommand.Create(terminal),
+            SynthesizeCommand.Create(terminal),
         };
         _root.Options.Add(new Option<bool>(VerboseFlag) { Description = "Show the stack of an error.", Recursive = true });
         foreach (Option option in _root.Options)
@@ -47,7 +52,7 @@ internal sealed class CommandLine
             int code = parsed.InvokeAsync(new InvocationConfiguration
             {
                 Output = _terminal.Out, Error = _terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
-            }).GetAwaiter().GetResult();
+            }, _terminal.Cancellation).GetAwaiter().GetResult();
             _terminal.Progress.Clear();
             return code;
         }

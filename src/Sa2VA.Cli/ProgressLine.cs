@@ -51,7 +51,7 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
         {
             long now = Stopwatch.GetTimestamp();
             if (what != _what) (_what, _started, _first, _shown) = (what, now, done, 0);
-            if (_shown != 0 && Stopwatch.GetElapsedTime(_shown, now) < Interval && done < total) return;
+            if (_shown != 0 && Stopwatch.GetElapsedTime(_shown, now) < Interval && (total == 0 || done < total)) return;
             _shown = now;
             double seconds = Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
             // What was done before the first report took time that is not known.

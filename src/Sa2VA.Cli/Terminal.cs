@@ -17,8 +17,9 @@ internal sealed class Terminal
     /// <param name="inputIsTerminal">True if a person types.</param>
     /// <param name="outputIsTerminal">True if the output can show colours.</param>
     /// <param name="errorIsTerminal">True if progress can be shown.</param>
+    /// <param name="ansi">True for colours of 24 bits; null to find out what the terminal can.</param>
     public Terminal(TextReader input, TextWriter output, TextWriter error, CancellationToken cancellation,
-        bool inputIsTerminal = false, bool outputIsTerminal = false, bool errorIsTerminal = false)
+        bool inputIsTerminal = false, bool outputIsTerminal = false, bool errorIsTerminal = false, bool? ansi = null)
     {
         (In, Out, Error, Cancellation) = (input, output, error, cancellation);
         (InputIsTerminal, OutputIsTerminal) = (inputIsTerminal, outputIsTerminal);
@@ -28,8 +29,8 @@ internal sealed class Terminal
             IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
             {
                 Out = new AnsiConsoleOutput(output),
-                Ansi = outputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
-                ColorSystem = outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                Ansi = ansi == true ? AnsiSupport.Yes : outputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+                ColorSystem = ansi == true ? ColorSystemSupport.TrueColor : outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
                 Interactive = InteractionSupport.No,
             });
             if (!outputIsTerminal) console.Profile.Width = FileWidth;

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Globalization;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Models;
+using Spectre.Console;
+
+namespace Sa2VA.Cli.Commands;
+
+/// <summary><c>sa2va inspect</c>: what is in a checkpoint, what is missing, how much memory it needs.</summary>
+internal static class InspectCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        Option<string> model = CommonOptions.Model();
+        var tokens = new Option<int>("--tokens") { Description = "Tokens of the conversation to count memory for.", HelpName = "N", DefaultValueFactory = _ => 4096 };
+        var command = new CliCommand("inspect", "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
+            "sa2va inspect --model Sa2VA-1B")
+        {
+            model, tokens,
+        };
+        command.SetAction(parsed => Run(terminal, parsed.GetRequiredValue(model), parsed.GetValue(tokens)));
+        return command;
+    }
+
+    private static int Run(Terminal terminal, string folder, int tokens)
+    {
+        if (tokens < 1) throw new UsageException($"--tokens is {tokens}; it must be at least 1.");
+        if (!Directory.Exists(folder)) throw new UsageException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint with --model.");
+        Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        using Checkpoint checkpoint = Checkpoint.Open(folder);
+        PrintDimensions(terminal, folder, config);
+        PrintParts(terminal, checkpoint);
+        TensorReport report = TensorReport.Of(config, checkpoint);
+        PrintNames(terminal, "Missing", report.Missing);
+        PrintNames(terminal, "Of another shape", report.Misshapen);
+        PrintNames(terminal, "Extra (not used)", report.Extra);
+        if (!report.IsUsable)
+            throw new CheckpointException($"'{folder}' cannot be run: {report.Missing.Count} tensors are missing and {report.Misshapen.Count} have another shape than config.json implies. Download it again.");
+        PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
+        return ExitCode.Success;
+    }
+
+    private static void PrintDimensions(Terminal terminal, string folder, Sa2VAConfig config)
+    {
+        (VisionConfig v, LanguageConfig l, GroundingConfig g) = (config.Vision, config.Language, config.Grounding);
+        terminal.WriteLine($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))}: Sa2VA of the InternVL family, template {config.Template}");
+        Line($"  vision tower    width {v.HiddenSize}, {v.SelectedLayers} of {v.Layers} layers, {v.Heads} heads, tiles of {v.TileSize}×{v.TileSize} pixels as {v.TokensPerTile} tokens");
+        Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of {l.HeadDim}, vocabulary {l.VocabularySize}, at most {l.MaxPositions} tokens");
+        Line($"  segmentation    SAM 2 at {g.ImageSize}×{g.ImageSize}, Hiera width {g.EmbedDim}, {string.Join('+', g.Stages)} blocks, tokens of {g.DModel}, memories of {g.MemDim}, {g.MemoryAttentionLayers} memory layers");
+
+        void Line(FormattableString text) => terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static void PrintParts(Terminal terminal, Checkpoint checkpoint)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("part").AddColumn(new TableColumn("tensors").RightAligned())
+            .AddColumn(new TableColumn("weights").RightAligned()).AddColumn(new TableColumn("bytes").RightAligned()).AddColumn("types");
+        List<(string Part, WeightInfo? Info)> tensors = [.. checkpoint.Names.Select(n => (n.Split('.')[0], checkpoint.TryDescribe(n, out WeightInfo info) ? info : (WeightInfo?)null))];
+        foreach (var part in tensors.GroupBy(t => t.Part).OrderBy(p => p.Key, StringComparer.Ordinal)) Row(part.Key, [.. part.Select(p => p.Info)]);
+        Row("all", [.. tensors.Select(t => t.Info)]);
+        terminal.Styled.Write(table);
+        terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{checkpoint.Files.Count} weight file{(checkpoint.Files.Count == 1 ? "" : "s")}, {Size(checkpoint.Bytes)}"));
+
+        void Row(string part, List<WeightInfo?> infos)
+        {
+            List<WeightInfo> known = [.. infos.OfType<WeightInfo>()];
+            string types = string.Join(", ", known.GroupBy(i => i.Type).OrderByDescending(t => t.Count()).Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Count()} {t.Key}")));
+            if (known.Count < infos.Count) types += string.Create(CultureInfo.InvariantCulture, $", {infos.Count - known.Count} of a type that is not read");
+            table.AddRow(new Text(part), Number(infos.Count), Number(known.Sum(i => i.Shape.Count)), new Text(Size(known.Sum(i => i.Bytes))), new Text(types));
+        }
+    }
+
+    private static void PrintNames(Terminal terminal, string what, IReadOnlyList<string> names)
+    {
+        terminal.WriteLine(names.Count == 0 ? $"{what}: none" : string.Create(CultureInfo.InvariantCulture, $"{what}: {names.Count}"));
+        foreach (string name in names) terminal.WriteLine("  " + name);
+    }
+
+    private static void PrintMemory(Terminal terminal, IReadOnlyList<StageMemory> stages)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("memory by stage").AddColumn(new TableColumn("weights").RightAligned())
+            .AddColumn(new TableColumn("intermediates").RightAligned()).AddColumn(new TableColumn("buffers").RightAligned());
+        foreach (StageMemory s in stages) table.AddRow(new Text(s.Stage), new Text(Size(s.Weights)), new Text(Size(s.Arena)), new Text(Size(s.Buffers)));
+        long weights = stages.Sum(s => s.Weights), arena = stages.Max(s => s.Arena), buffers = stages.Sum(s => s.Buffers);
+        table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
+        terminal.Styled.Write(table);
+        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. Intermediates share one arena, so the largest counts.");
+    }
+
+    private static Text Number(long value) => new(value.ToString("N0", CultureInfo.InvariantCulture));
+
+    private static string Size(long bytes) => bytes switch
+    {
+        >= 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.00} GB"),
+        >= 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0.0} kB"),
+    };
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using Sa2VA.Verification;
+using Spectre.Console;
+
+namespace Sa2VA.Cli.Verifying;
+
+/// <summary>Where results go as they come.</summary>
+internal interface IVerifyOutput
+{
+    void Write(StageResult result);
+
+    void Write(PredictRun run);
+
+    void End(VerifySummary summary);
+}
+
+/// <summary>Results for people: a line per file, a line per tensor, tables at the end.</summary>
+internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
+{
+    public void Write(StageResult result)
+    {
+        terminal.WriteLine($"{Word(result.Status)}  {result.Path}  {result.Stage}{(result.SkipReason is { } reason ? ": " + reason : "")}");
+        foreach (TensorCheck c in result.Checks)
+            terminal.WriteLine("      " + (c.Problem ?? (c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c))) + (c.Passed ? "" : "  <- outside"));
+    }
+
+    public void Write(PredictRun run)
+    {
+        terminal.WriteLine($"{Word(run.Status)}  {run.Path}{(run.SkipReason is { } reason ? ": " + reason : "")}");
+        if (run.Result is not { } r) return;
+        if (r.Mismatch is { } mismatch) terminal.WriteLine("      " + mismatch);
+        terminal.WriteLine(r.Ious.Count == 0
+            ? "      text and tokens " + (r.TextEqual && r.IdsEqual ? "equal" : "differ")
+            : string.Create(CultureInfo.InvariantCulture, $"      {r.Ious.Count} objects, lowest IoU {r.LowestIou:0.00000}, lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}"));
+    }
+
+    public void End(VerifySummary summary)
+    {
+        Print(VerifyCells.StageHeadings, [.. summary.Stages.Select(VerifyCells.Of)]);
+        Print(VerifyCells.PredictHeadings, [.. summary.Predictions.Select(VerifyCells.Of)]);
+        terminal.WriteLine(VerifyCells.Counts(summary));
+        foreach ((string reason, int count) in summary.SkipReasons) terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {count} skipped: {reason}"));
+    }
+
+    private static string Errors(TensorCheck c) => $"{c.Name}: max {VerifyCells.Error(c.MaxError)} of {VerifyCells.Error(c.MaxAllowed)}, rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} ({VerifyCells.Share(StageRow.ShareOf(c))})";
+
+    private void Print(string[] headings, string[][] rows)
+    {
+        if (rows.Length == 0) return;
+        var table = new Table().Border(TableBorder.Simple);
+        for (int i = 0; i < headings.Length; i++)
+        {
+            var column = new TableColumn(new Text(headings[i]));
+            table.AddColumn(i == 0 ? column : column.RightAligned());
+        }
+        foreach (string[] row in rows) table.AddRow(row.Select(c => new Text(c)));
+        terminal.Styled.Write(table);
+    }
+
+    private static string Word(StageStatus status) => status switch
+    {
+        StageStatus.Passed => "ok  ",
+        StageStatus.Failed => "FAIL",
+        _ => "skip",
+    };
+}

@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Sa2VA.Cli.Tests;
+
+public class InspectTests
+{
+    [Fact]
+    public void Shows_family_dimensions_tensors_and_memory()
+    {
+        CliRun run = CliRun.Of("inspect", "--model", CliRun.Toy);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.All((string[])["InternVL", "qwen_chat", "tiles of 112×112", "Qwen2, width 144", "SAM 2 at 192×192", "grounding_encoder", "3,325,546", "Missing: none",
+            "Extra (not used): none", "segmentation, per object", "Needs about"], s => Assert.Contains(s, run.Out, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void More_tokens_need_more_memory()
+    {
+        string small = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "1024").Out, large = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "8192").Out;
+        Assert.Contains("language model, 1024 tokens", small, StringComparison.Ordinal);
+        Assert.True(Needs(large) > Needs(small));
+
+        static double Needs(string text) => double.Parse(text[(text.IndexOf("Needs about ", StringComparison.Ordinal) + 12)..].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
+    public void Lists_what_is_missing_misshapen_and_extra()
+    {
+        using var folder = new ScratchFolder();
+        foreach (string file in Directory.GetFiles(CliRun.Toy)) File.Copy(file, folder.At(Path.GetFileName(file)));
+        Break(folder.At("model.safetensors"));
+        CliRun run = CliRun.Of("inspect", "--model", folder.Path);
+        Assert.Equal(2, run.Code);
+        Assert.Contains("Missing: 1", run.Out, StringComparison.Ordinal);
+        Assert.Contains("  mlp1.0.bias", run.Out, StringComparison.Ordinal);
+        Assert.Contains("Extra (not used): 1", run.Out, StringComparison.Ordinal);
+        Assert.Contains("  mlp1.0.bios", run.Out, StringComparison.Ordinal);
+        Assert.Contains("Of another shape: 1", run.Out, StringComparison.Ordinal);
+        Assert.Contains("  mlp1.1.bias: stored BF16 [1, 144], needs [144]", run.Out, StringComparison.Ordinal);
+        string line = Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("1 tensors are missing", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_family_that_is_not_supported_is_named()
+    {
+        Assert.SkipUnless(Fixtures.Exists("models", "qwen3-vl"), "not among the fixtures of this clone");
+        CliRun.Of("inspect", "--model", Fixtures.Path("models", "qwen3-vl")).AssertRefused("Qwen3-VL", "not supported yet");
+    }
+
+    [Theory]
+    [InlineData("absent", "'absent'")]
+    public void What_is_not_there_is_refused(string model, string part) => CliRun.Of("inspect", "--model", model).AssertRefused(part, "--model");
+
+    /// <summary>Renames one tensor and gives another a different rank; data stay as they are.</summary>
+    private static void Break(string path)
+    {
+        byte[] file = File.ReadAllBytes(path);
+        int length = (int)MemoryMarshal.Read<long>(file);
+        JsonObject header = JsonNode.Parse(Encoding.UTF8.GetString(file, 8, length))!.AsObject();
+        JsonNode bias = header["mlp1.0.bias"]!.DeepClone();
+        header.Remove("mlp1.0.bias");
+        header["mlp1.0.bios"] = bias;
+        header["mlp1.1.bias"]!["shape"] = new JsonArray(1, 144);
+        byte[] text = Encoding.UTF8.GetBytes(header.ToJsonString());
+        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)text.Length), .. text, .. file[(8 + length)..]]);
+    }
+}
