@@ -14,7 +14,25 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
     private readonly Dictionary<Tensor, AlignedMemory> _constants = [];
     private readonly Dictionary<int, AlignedMemory> _zeros = [];
 
-    private readonly record struct Key(IWeightSource Source, string Name, WeightLayout Layout, int RowHash, int Rows);
+    private readonly record struct Key(IWeightSource Source, string Name, WeightLayout Layout, RowOrder Order);
+
+    /// <summary>Row orders are compared by content: every plan records its own array.</summary>
+    private readonly struct RowOrder(int[]? rows) : IEquatable<RowOrder>
+    {
+        private readonly int[]? _rows = rows;
+
+        public bool Equals(RowOrder other) =>
+            _rows is null || other._rows is null ? _rows == other._rows : _rows.AsSpan().SequenceEqual(other._rows);
+
+        public override bool Equals(object? obj) => obj is RowOrder other && Equals(other);
+
+        public override int GetHashCode()
+        {
+            var hash = new HashCode();
+            foreach (int row in _rows ?? []) hash.Add(row);
+            return hash.ToHashCode();
+        }
+    }
 
     /// <summary>Bytes of packed weights and constants; stored look-up tables stay mapped and are not counted.</summary>
     public long Bytes { get; private set; }
@@ -26,8 +44,8 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
         Key key = KeyOf(weight, WeightLayout.RowMajor);
         if (!_vectors.TryGetValue(key, out AlignedMemory? memory))
         {
-            memory = Account(weight.Shape.Count * 4);
             using WeightData data = weight.Source.Open(weight.Name);
+            memory = Account(weight.Shape.Count * 4);
             for (long i = 0; i < weight.Shape.Count; i++)
                 memory.Floats[i] = Element(data, weight.RowOrder is null ? i : weight.RowOrder[i]);
             _vectors.Add(key, memory);
@@ -51,8 +69,8 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
         Key key = KeyOf(weight, WeightLayout.TapMajor);
         if (!_vectors.TryGetValue(key, out AlignedMemory? memory))
         {
-            memory = Account(weight.Shape.Count * 4);
             using WeightData data = weight.Source.Open(weight.Name);
+            memory = Account(weight.Shape.Count * 4);
             int channels = weight.Shape[0], taps = weight.Shape[2] * weight.Shape[3];
             for (int c = 0; c < channels; c++)
                 for (int t = 0; t < taps; t++) memory.Floats[t * channels + c] = Element(data, (long)c * taps + t);
@@ -120,10 +138,5 @@ internal sealed unsafe class WeightStore(CpuBackend backend) : IDisposable
         return new AlignedMemory(bytes);
     }
 
-    private static Key KeyOf(Weight weight, WeightLayout layout)
-    {
-        var hash = new HashCode();
-        foreach (int row in weight.RowOrder ?? []) hash.Add(row);
-        return new Key(weight.Source, weight.Name, layout, weight.RowOrder is null ? 0 : hash.ToHashCode(), weight.Shape[0]);
-    }
+    private static Key KeyOf(Weight weight, WeightLayout layout) => new(weight.Source, weight.Name, layout, new RowOrder(weight.RowOrder));
 }
