@@ -7,8 +7,8 @@ namespace Sa2VA.Cli;
 
 /// <summary>
 /// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c> and, of a video,
-/// <c>overlay.webp</c>. Everything is written beside the folder as it comes and put in its place by <see cref="Commit"/>; without that nothing
-/// stays. Files of the same names are replaced, others are left alone.
+/// <c>overlay.webp</c>. Everything is written as it comes into a folder whose name ends in <c>.part</c>, and put in its place by
+/// <see cref="Commit"/>; without that nothing stays. Files of the same names are replaced, others are left alone.
 /// </summary>
 internal sealed class ResultFolder : IDisposable
 {
@@ -28,16 +28,17 @@ internal sealed class ResultFolder : IDisposable
     public ResultFolder(string path)
     {
         Path = path;
-        _path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        if (path.Length == 0) throw new UsageException("--out is empty; give a folder.");
+        _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
         if (File.Exists(_path)) throw new UsageException($"'{path}' is a file; give a folder with --out.");
-        // The nearest folder that exists: what fails leaves no new folders behind.
-        string? above = System.IO.Path.GetDirectoryName(_path);
-        while (above is not null && !Directory.Exists(above))
+        // The nearest folder that exists: what fails leaves no new folders behind, and a folder that is there shows at once whether it can be written.
+        string above = _path;
+        while (!Directory.Exists(above))
         {
             if (File.Exists(above)) throw new UsageException($"'{path}' cannot be created: '{above}' is a file; give another folder with --out.");
-            above = System.IO.Path.GetDirectoryName(above);
+            above = System.IO.Path.GetDirectoryName(above) ?? throw new UsageException($"'{path}' cannot be created: there is no '{above}'; give another folder with --out.");
         }
-        _staging = System.IO.Path.Combine(above ?? _path, $"{System.IO.Path.GetFileName(_path)}.{System.IO.Path.GetRandomFileName()}.part");
+        _staging = System.IO.Path.Combine(above, $"{System.IO.Path.GetFileName(_path)}.{System.IO.Path.GetRandomFileName()}.part");
         Attempt(() => Directory.CreateDirectory(_staging));
     }
 
@@ -148,11 +149,17 @@ internal sealed class ResultFolder : IDisposable
         Directory.Delete(from);
     }
 
-    private void Attempt(Action action)
+    private void Attempt(Action action) => Attempt(() =>
+    {
+        action();
+        return true;
+    });
+
+    private T Attempt<T>(Func<T> action)
     {
         try
         {
-            action();
+            return action();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {

@@ -19,6 +19,21 @@ public class CancellationTests
     }
 
     [Fact]
+    public void A_folder_that_was_there_stays_as_it_was()
+    {
+        using var folder = new ScratchFolder();
+        File.WriteAllText(folder.At("mine.txt"), "mine");
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (!line.Contains("\"frame\":1", StringComparison.Ordinal)) return;
+            Assert.Contains(folder.Entries, e => e.EndsWith("masks/object-0/frame-00001.png", StringComparison.Ordinal));
+            cancel.Cancel();
+        }, TextReader.Null, "segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.", "--json", "--out", folder.Path);
+        Assert.Equal(130, run.Code);
+        Assert.Equal(["mine.txt"], folder.Entries);
+    }
+
+    [Fact]
     public void Before_the_answer_it_leaves_nothing()
     {
         using var folder = new ScratchFolder();

@@ -36,6 +36,7 @@ internal static class VerifyCommand
 
     private static int Run(Terminal terminal, string[] paths, string? model, bool json, string? markdown, int threads)
     {
+        if (markdown is "") throw new UsageException("--markdown is empty; give a file.");
         (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(paths);
         int total = goldens.Count + cases.Count, done = 0;
         if (total == 0) throw new UsageException($"There is neither a golden file nor a predict case in {string.Join(", ", paths)}.");
