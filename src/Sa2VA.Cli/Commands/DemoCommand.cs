@@ -33,25 +33,28 @@ internal static class DemoCommand
         string samples = Samples.Find();
         using MediaInput image = MediaInput.Open(Path.Combine(samples, "media", "shapes.png"), null)!;
         using MediaInput video = MediaInput.Open(null, Path.Combine(samples, "media", "shapes"), null, maxFrames)!;
+        using MediaInput scene = MediaInput.Open(Path.Combine(samples, "media", "trio.png"), null)!;
         using var results = new ResultFolder(output);
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with. Its masks are rough and its");
         terminal.WriteLine("captions often wrong; released Sa2VA checkpoints run through the same code with `sa2va segment --model DIR`.");
         using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), threads: threads);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);
+        await RunAsync("caption", scene, [DescribeCommand.GroundedCaptionPrompt]).ConfigureAwait(false);
         await RunAsync("video", video, VideoPrompts).ConfigureAwait(false);
         results.Commit();
         if (results.AnimationProblem is { } problem) terminal.Note(problem);
         terminal.WriteLine();
         terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{results.Masks} masks and {results.Overlays} overlays in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s. Look at:"));
         terminal.WriteLine("  " + Path.Combine(output, "image", "overlays", "frame-00000.png"));
+        terminal.WriteLine("  " + Path.Combine(output, "caption", "overlays", "frame-00000.png"));
         terminal.WriteLine("  " + Path.Combine(output, "video", "overlay.webp") + " (animated; any browser shows it)");
         terminal.WriteLine("  " + Path.Combine(output, "video", "masks", "object-0") + " and its neighbours");
 
         async Task RunAsync(string name, MediaInput media, string[] prompts)
         {
             terminal.WriteLine();
-            terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The {name}: {media.Source}, {media.Width}×{media.Height}{(media.Frames > 1 ? $", {media.Frames} frames" : "")}"));
+            terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{char.ToUpperInvariant(name[0])}{name[1..]}: {media.Source}, {media.Width}×{media.Height}{(media.Frames > 1 ? $", {media.Frames} frames" : "")}"));
             var table = new ObjectTable();
             var run = new SegmentRun(terminal, model, media)
             {
@@ -59,7 +62,8 @@ internal static class DemoCommand
                 {
                     table.Add(prompts[i], answer);
                     terminal.WriteLine($"> {prompts[i]}");
-                    terminal.WriteLine($"  {answer.Text}");
+                    if (answer.Grounded.Phrases.Any(p => p is not null)) GroundedCaption.Print(terminal, answer);
+                    else terminal.WriteLine($"  {answer.Text}");
                 },
                 OnFrame = frame =>
                 {
