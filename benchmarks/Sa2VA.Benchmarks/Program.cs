@@ -16,6 +16,7 @@ IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(ConsoleLogger.
     .AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Params)
     .AddColumn(StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max, RateColumn.Compute, RateColumn.PeakShare, RateColumn.Traffic, RateColumn.BandwidthShare)
     .AddExporter(MarkdownExporter.GitHub, CsvExporter.Default)
+    .WithSummaryStyle(BenchmarkDotNet.Reports.SummaryStyle.Default.WithMaxParameterColumnWidth(60))
     .WithOptions(ConfigOptions.JoinSummary | ConfigOptions.DisableLogFile);
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config);
 Console.WriteLine(Ceilings.Report());

@@ -9,7 +9,7 @@ public static class BenchmarkText
 {
     /// <summary>Headings of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Headings { get; } =
-        ["Stage", "One run", "Time, median (min–max)", "GFLOP", "GFLOP/s", "of peak", "MB read", "GB/s", "of bandwidth", "Memory"];
+        ["Stage", "One run", "Time, median (min–max)", "GFLOP", "GFLOP/s", "of peak", "MB read", "GB/s", "of bandwidth", "Cores had", "Memory"];
 
     /// <summary>A stage's line of the table.</summary>
     public static string[] Cells(StageMeasurement stage, MachineCeilings ceilings) =>
@@ -23,6 +23,7 @@ public static class BenchmarkText
         Text($"{stage.Bytes / 1e6:F0}"),
         Text($"{stage.BytesPerSecond / 1e9:F1}"),
         Percent(stage.BandwidthShare(ceilings)),
+        Text($"{stage.Cores:F1}"),
         Text($"{stage.MemoryBytes / 1048576.0:F0} MiB"),
     ];
 
@@ -77,6 +78,7 @@ public static class BenchmarkText
                 w.WriteNumber("bytes", s.Bytes);
                 w.WriteNumber("gbs", s.BytesPerSecond / 1e9);
                 w.WriteNumber("bandwidth_share", s.BandwidthShare(c));
+                w.WriteNumber("cores", s.Cores);
                 w.WriteNumber("memory_bytes", s.MemoryBytes);
             });
         }

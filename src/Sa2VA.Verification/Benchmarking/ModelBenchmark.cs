@@ -85,14 +85,16 @@ public sealed class ModelBenchmark
         stage.Prepare(run);
         run.Execute();
         var seconds = new double[runs];
+        TimeSpan used = Environment.CpuUsage.TotalTime;
         for (int i = 0; i < runs; i++)
         {
             long began = Stopwatch.GetTimestamp();
             run.Execute();
             seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
         }
+        double cores = (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum();
         ReadOnlySpan<int> scalars = run.Bindings.Scalars;
-        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), backend.Memory.Total);
+        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
     }
 
     /// <summary>Numbers of ordinary size: zeros would leave some branches of the kernels untaken.</summary>

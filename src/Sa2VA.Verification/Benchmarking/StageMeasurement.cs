@@ -6,8 +6,12 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Seconds">Time of a run.</param>
 /// <param name="Flops">Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted.</param>
 /// <param name="Bytes">Bytes that a run must read at least once: stored weights and attended caches; intermediates are not counted.</param>
+/// <param name="Cores">
+/// Processors that the process had on average, computing or waiting for its own threads: below the number of threads, other work on the machine
+/// took the rest.
+/// </param>
 /// <param name="MemoryBytes">Native memory that the stage held alone: weights, intermediates, inputs and outputs.</param>
-public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, long MemoryBytes)
+public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, double Cores, long MemoryBytes)
 {
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;
