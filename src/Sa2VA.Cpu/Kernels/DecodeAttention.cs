@@ -2,11 +2,18 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>One query row per head over the KV cache: scores, softmax, weighted sum, each one pass over contiguous memory. Parts are heads.</summary>
+/// <summary>
+/// One query row per head over the KV cache: scores, softmax, weighted sum. Query heads that share a key/value head go through a block of
+/// keys together, so that the cache is read once for all of them. Parts are heads.
+/// </summary>
 internal sealed unsafe class DecodeAttentionKernel : Kernel
 {
+    /// <summary>Keys per block: 32 KB of them at head dim 128 stay in L1 or L2.</summary>
+    private const int Block = 64;
+
     private readonly Operand _qOperand, _kOperand, _vOperand, _outOperand;
     private readonly int _heads, _group, _headDim;
+    private readonly long _capacity;
     private readonly float _scale;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
@@ -20,7 +27,8 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
         _outOperand = context.Operand(op.Output);
         if (op.Inputs[1].Type != DType.F32) throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
         (_heads, _group, _headDim, _scale) = (op.Heads, op.Heads / op.KvHeads, op.Inputs[0].Shape.Last / op.Heads, op.Scale);
-        _scratch = context.Scratch(op.Inputs[1].Shape.Rows * sizeof(float));
+        _capacity = op.Inputs[1].Shape.Rows;
+        _scratch = context.Scratch(_group * (_capacity + 2L * _headDim) * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
@@ -33,65 +41,121 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     public override void Run(int part)
     {
         (long first, long end) = Share(_heads, part, _parts);
-        for (int head = (int)first; head < end; head++)
+        for (int head = (int)first; head < end;)
         {
+            int together = (int)Math.Min(end, (head / _group + 1) * _group) - head;
             switch (_simd)
             {
-                case SimdLevel.V512: Head<V512>(head, (float*)_scratch.Slice(part)); break;
-                case SimdLevel.V256: Head<V256>(head, (float*)_scratch.Slice(part)); break;
-                default: Head<V128>(head, (float*)_scratch.Slice(part)); break;
+                case SimdLevel.V512: Heads<V512>(head, together, (float*)_scratch.Slice(part)); break;
+                case SimdLevel.V256: Heads<V256>(head, together, (float*)_scratch.Slice(part)); break;
+                default: Heads<V128>(head, together, (float*)_scratch.Slice(part)); break;
             }
+            head += together;
         }
     }
 
-    private void Head<T>(int head, float* scores) where T : unmanaged, ISimd<T>
+    /// <summary>Heads [head, head + count), which share one key/value head. Scratch: scores [count, capacity], then sums of even and of odd keys [count, 2, d].</summary>
+    private void Heads<T>(int head, int count, float* scratch) where T : unmanaged, ISimd<T>
     {
         int length = (int)_k.Rows, column = head / _group * _headDim;
-        float* q = _q.Floats + head * _headDim, to = _out.Floats + head * _headDim;
-        for (int j = 0; j < length; j++) scores[j] = _scale * RowReduction.Dot<T>(q, _k.Row(j) + column, _headDim);
-        float max = RowReduction.Max<T>(scores, length);
-        T shift = T.Create(max);
+        float* sums = scratch + count * _capacity;
+        for (int j = 0; j < length; j += Block)
+        {
+            int keys = Math.Min(Block, length - j);
+            for (int h = 0; h < count; h++) Scores<T>(_q.Floats + (head + h) * _headDim, j, keys, column, scratch + h * _capacity + j);
+        }
+        for (int h = 0; h < count; h++) Softmax<T>(scratch + h * _capacity, length);
+
+        new Span<float>(sums, count * 2 * _headDim).Clear();
+        for (int j = 0; j < length; j += Block)
+        {
+            int keys = Math.Min(Block, length - j);
+            for (int h = 0; h < count; h++) AddValues<T>(scratch + h * _capacity + j, j, keys, column, sums + h * 2 * _headDim);
+        }
+        for (int h = 0; h < count; h++)
+        {
+            float* even = sums + h * 2 * _headDim, odd = even + _headDim, to = _out.Floats + (head + h) * _headDim;
+            for (int c = 0; c < _headDim; c++) to[c] = even[c] + odd[c];
+        }
+    }
+
+    /// <summary>scores[i] = scale·q·k[first + i].</summary>
+    private void Scores<T>(float* q, int first, int keys, int column, float* scores) where T : unmanaged, ISimd<T>
+    {
+        if (_headDim % LaneSum<T>.Width != 0)
+        {
+            for (int i = 0; i < keys; i++) scores[i] = _scale * RowReduction.Dot<T>(q, _k.Row(first + i) + column, _headDim);
+            return;
+        }
+        for (int i = 0; i < keys; i++)
+        {
+            // The lanes of LaneSum, in registers.
+            float* k = _k.Row(first + i) + column;
+            T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
+            for (int c = 0; c < _headDim; c += LaneSum<T>.Width)
+            {
+                s0 = T.MultiplyAdd(T.Load(q + c), T.Load(k + c), s0);
+                if (T.Count <= 8) s1 = T.MultiplyAdd(T.Load(q + c + T.Count), T.Load(k + c + T.Count), s1);
+                if (T.Count <= 4) s2 = T.MultiplyAdd(T.Load(q + c + 2 * T.Count), T.Load(k + c + 2 * T.Count), s2);
+                if (T.Count <= 4) s3 = T.MultiplyAdd(T.Load(q + c + 3 * T.Count), T.Load(k + c + 3 * T.Count), s3);
+            }
+            scores[i] = _scale * LaneSum<T>.Total(s0, s1, s2, s3);
+        }
+    }
+
+    private static void Softmax<T>(float* scores, int length) where T : unmanaged, ISimd<T>
+    {
+        T shift = T.Create(RowReduction.Max<T>(scores, length));
         int i = 0;
         for (; i <= length - T.Count; i += T.Count) T.Store(VectorMath.Exp(T.Load(scores + i) - shift), scores + i);
         if (i < length) VectorMath.StorePartial(VectorMath.Exp(VectorMath.LoadPartial<T>(scores + i, length - i) - shift), scores + i, length - i);
-        float inverse = length == 0 ? 0 : 1 / RowReduction.Sum<T>(scores, length);
+        T inverse = T.Create(length == 0 ? 0 : 1 / RowReduction.Sum<T>(scores, length));
+        for (i = 0; i <= length - T.Count; i += T.Count) T.Store(T.Load(scores + i) * inverse, scores + i);
+        if (i < length) VectorMath.StorePartial(VectorMath.LoadPartial<T>(scores + i, length - i) * inverse, scores + i, length - i);
+    }
 
+    /// <summary>Adds p·v over a block: even keys to the first half of the sums, odd ones to the second, each chain in key order at every width.</summary>
+    private void AddValues<T>(float* p, int first, int keys, int column, float* sums) where T : unmanaged, ISimd<T>
+    {
         int c = 0;
         for (; c <= _headDim - 2 * T.Count; c += 2 * T.Count)
         {
-            T even0 = T.Zero, even1 = T.Zero, odd0 = T.Zero, odd1 = T.Zero;
-            int j = 0;
-            for (; j + 1 < length; j += 2)
+            float* even = sums + c, odd = even + _headDim;
+            T e0 = T.Load(even), e1 = T.Load(even + T.Count), o0 = T.Load(odd), o1 = T.Load(odd + T.Count);
+            int i = 0;
+            for (; i + 1 < keys; i += 2)
             {
-                float* v = _v.Row(j) + column + c, w = _v.Row(j + 1) + column + c;
-                T p = T.Create(scores[j]), r = T.Create(scores[j + 1]);
-                even0 = T.MultiplyAdd(p, T.Load(v), even0);
-                even1 = T.MultiplyAdd(p, T.Load(v + T.Count), even1);
-                odd0 = T.MultiplyAdd(r, T.Load(w), odd0);
-                odd1 = T.MultiplyAdd(r, T.Load(w + T.Count), odd1);
+                float* v = _v.Row(first + i) + column + c, w = _v.Row(first + i + 1) + column + c;
+                T a = T.Create(p[i]), b = T.Create(p[i + 1]);
+                e0 = T.MultiplyAdd(a, T.Load(v), e0);
+                e1 = T.MultiplyAdd(a, T.Load(v + T.Count), e1);
+                o0 = T.MultiplyAdd(b, T.Load(w), o0);
+                o1 = T.MultiplyAdd(b, T.Load(w + T.Count), o1);
             }
-            if (j < length)
+            if (i < keys)
             {
-                float* v = _v.Row(j) + column + c;
-                even0 = T.MultiplyAdd(T.Create(scores[j]), T.Load(v), even0);
-                even1 = T.MultiplyAdd(T.Create(scores[j]), T.Load(v + T.Count), even1);
+                float* v = _v.Row(first + i) + column + c;
+                e0 = T.MultiplyAdd(T.Create(p[i]), T.Load(v), e0);
+                e1 = T.MultiplyAdd(T.Create(p[i]), T.Load(v + T.Count), e1);
             }
-            T.Store((even0 + odd0) * T.Create(inverse), to + c);
-            T.Store((even1 + odd1) * T.Create(inverse), to + c + T.Count);
+            T.Store(e0, even);
+            T.Store(e1, even + T.Count);
+            T.Store(o0, odd);
+            T.Store(o1, odd + T.Count);
         }
-        // The same two chains (even and odd keys) for what is left, so that the bits do not depend on the vector width.
         for (; c < _headDim; c += T.Count)
         {
             int lanes = Math.Min(T.Count, _headDim - c);
-            T even = T.Zero, odd = T.Zero;
-            for (int j = 0; j < length; j++)
+            T even = VectorMath.LoadPartial<T>(sums + c, lanes), odd = VectorMath.LoadPartial<T>(sums + _headDim + c, lanes);
+            for (int i = 0; i < keys; i++)
             {
-                float* v = _v.Row(j) + column + c;
+                float* v = _v.Row(first + i) + column + c;
                 T value = lanes == T.Count ? T.Load(v) : VectorMath.LoadPartial<T>(v, lanes);
-                if (j % 2 == 0) even = T.MultiplyAdd(T.Create(scores[j]), value, even);
-                else odd = T.MultiplyAdd(T.Create(scores[j]), value, odd);
+                if (i % 2 == 0) even = T.MultiplyAdd(T.Create(p[i]), value, even);
+                else odd = T.MultiplyAdd(T.Create(p[i]), value, odd);
             }
-            VectorMath.StorePartial((even + odd) * T.Create(inverse), to + c, lanes);
+            VectorMath.StorePartial(even, sums + c, lanes);
+            VectorMath.StorePartial(odd, sums + _headDim + c, lanes);
         }
     }
 }

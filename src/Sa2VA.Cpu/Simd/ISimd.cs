@@ -1,8 +1,10 @@
+using System.Runtime.Intrinsics;
+
 namespace Sa2VA.Cpu;
 
 /// <summary>
 /// A vector of floats whose width is a type parameter: kernels are written once over it and the JIT makes one version per width. Lanes never
-/// meet in these operations, so a loop's result does not depend on the width.
+/// meet in these operations, so a loop's result does not depend on the width; in <see cref="Fold16"/> they do, in one fixed order.
 /// </summary>
 internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
 {
@@ -47,4 +49,9 @@ internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
 
     /// <summary>|a| with the sign of b.</summary>
     static abstract T CopySign(T a, T b);
+
+    /// <summary>
+    /// Folds 16 lanes, held in the first one, two or four vectors by width, to four: lane i + lane i + 8, then + lane i + 4 of that.
+    /// </summary>
+    static abstract Vector128<float> Fold16(T s0, T s1, T s2, T s3);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Sa2VA.Cpu;
 
@@ -48,8 +49,21 @@ internal unsafe struct LaneSum<T> where T : unmanaged, ISimd<T>
         if (T.Count <= 4) _s3 = T.MultiplyAdd(T.Load(x + 3 * T.Count), T.Load(y + 3 * T.Count), _s3);
     }
 
-    /// <summary>The lanes added pairwise, plus the elements behind the last whole step.</summary>
-    public readonly float Total(ReadOnlySpan<float> rest)
+    /// <summary>The lanes added pairwise.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Total() => Total(_s0, _s1, _s2, _s3);
+
+    /// <summary>16 lanes, held in the first one, two or four vectors by width, added pairwise.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Total(T s0, T s1, T s2, T s3)
+    {
+        Vector128<float> four = T.Fold16(s0, s1, s2, s3);
+        Vector128<float> two = four + Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1));
+        return two[0] + two[1];
+    }
+
+    /// <summary>With the elements behind the last whole step added to their lanes.</summary>
+    public LaneSum<T> With(ReadOnlySpan<float> rest)
     {
         float* lanes = stackalloc float[Width];
         T.Store(_s0, lanes);
@@ -57,9 +71,9 @@ internal unsafe struct LaneSum<T> where T : unmanaged, ISimd<T>
         if (T.Count <= 4) T.Store(_s2, lanes + 2 * T.Count);
         if (T.Count <= 4) T.Store(_s3, lanes + 3 * T.Count);
         for (int i = 0; i < rest.Length; i++) lanes[i] += rest[i];
-        for (int half = Width / 2; half > 0; half /= 2)
-            for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-        return lanes[0];
+        var sum = new LaneSum<T>();
+        sum.Add(lanes);
+        return sum;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,7 +92,8 @@ internal static unsafe class RowReduction
         var sum = new LaneSum<T>();
         int i = 0;
         for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.Add(x + i);
-        return sum.Total(new ReadOnlySpan<float>(x + i, count - i));
+        if (i < count) sum = sum.With(new ReadOnlySpan<float>(x + i, count - i));
+        return sum.Total();
     }
 
     /// <summary>Σ (x − shift)².</summary>
@@ -88,9 +103,10 @@ internal static unsafe class RowReduction
         T s = T.Create(shift);
         int i = 0;
         for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.AddSquares(x + i, s);
+        if (i == count) return sum.Total();
         Span<float> rest = stackalloc float[LaneSum<T>.Width];
         for (int j = i; j < count; j++) rest[j - i] = (x[j] - shift) * (x[j] - shift);
-        return sum.Total(rest[..(count - i)]);
+        return sum.With(rest[..(count - i)]).Total();
     }
 
     /// <summary>Σ x·y.</summary>
@@ -99,9 +115,10 @@ internal static unsafe class RowReduction
         var sum = new LaneSum<T>();
         int i = 0;
         for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.AddProducts(x + i, y + i);
+        if (i == count) return sum.Total();
         Span<float> rest = stackalloc float[LaneSum<T>.Width];
         for (int j = i; j < count; j++) rest[j - i] = x[j] * y[j];
-        return sum.Total(rest[..(count - i)]);
+        return sum.With(rest[..(count - i)]).Total();
     }
 
     public static float Max<T>(float* x, int count) where T : unmanaged, ISimd<T>

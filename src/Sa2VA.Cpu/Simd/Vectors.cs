@@ -78,6 +78,9 @@ internal readonly unsafe struct V128(Vector128<float> v) : ISimd<V128>
         new(Vector128.ConditionalSelect(Vector128.Create(0x80000000u).AsSingle(), b._v, a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Fold16(V128 s0, V128 s1, V128 s2, V128 s3) => (s0._v + s2._v) + (s1._v + s3._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> Widen16(ushort* from) => Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)from).AsUInt16());
 }
 
@@ -156,6 +159,13 @@ internal readonly unsafe struct V256(Vector256<float> v) : ISimd<V256>
         new(Vector256.ConditionalSelect(Vector256.Create(0x80000000u).AsSingle(), b._v, a._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Fold16(V256 s0, V256 s1, V256 s2, V256 s3)
+    {
+        Vector256<float> eight = s0._v + s1._v;
+        return eight.GetLower() + eight.GetUpper();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Widen16(ushort* from) => Vector256.WidenLower(Vector128.Load(from).ToVector256());
 }
 
@@ -232,6 +242,13 @@ internal readonly unsafe struct V512(Vector512<float> v) : ISimd<V512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 CopySign(V512 a, V512 b) =>
         new(Vector512.ConditionalSelect(Vector512.Create(0x80000000u).AsSingle(), b._v, a._v));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Fold16(V512 s0, V512 s1, V512 s2, V512 s3)
+    {
+        Vector256<float> eight = s0._v.GetLower() + s0._v.GetUpper();
+        return eight.GetLower() + eight.GetUpper();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<uint> Widen16(ushort* from) => Vector512.WidenLower(Vector256.Load(from).ToVector512());
