@@ -18,8 +18,8 @@ internal static class BenchmarkStages
     /// <summary>Tokens that a measured decode step finds in the cache.</summary>
     private const int DecodeContext = 1024;
 
-    /// <summary>One conditioning frame and six tracked ones: the full bank of an object that was prompted once.</summary>
-    private const int ConditioningFrames = 1;
+    /// <summary>The full bank of a video whose first five frames were prompted: five conditioned and six tracked memories.</summary>
+    private const int ConditioningFrames = SegmentationModel.DefaultConditioningFrames;
 
     /// <summary>Names in the order of use.</summary>
     public static readonly IReadOnlyDictionary<string, Func<IWeightSource, Sa2VAConfig, BenchmarkStage>> All =
@@ -75,7 +75,8 @@ internal static class BenchmarkStages
         int memories = selection.MemoryCount.Max, pointers = selection.PointerCount.Max;
         return new($"one object, {memories} memories and {pointers} pointers", g.Build(), run =>
         {
-            run.Write(selection.MemoryIndex, [.. Enumerable.Range(0, memories)]).Write(selection.TimeIndex, [.. Enumerable.Range(0, memories)])
+            run.Write(selection.MemoryIndex, [.. Enumerable.Range(0, memories)])
+                .Write(selection.TimeIndex, [.. Enumerable.Range(0, memories).Select(m => m % MemoryBank.TimeCodes)])
                 .Write(selection.PointerIndex, [.. Enumerable.Range(0, pointers)]).Set(bank.MemorySlot, 0).Set(bank.PointerSlot, 0);
             selection.Set(run.Bindings, memories, pointers);
         });
