@@ -49,10 +49,10 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     }
 
     /// <summary>A tensor that the caller binds and the plan only reads.</summary>
-    public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? rows = null) => Bound(name, type, shape, TensorKind.Input, rows);
+    public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? length = null) => Bound(name, type, shape, TensorKind.Input, length);
 
     /// <summary>A tensor that the caller binds and ops write in place.</summary>
-    public Tensor State(string name, DType type, Shape shape, RuntimeScalar? rows = null) => Bound(name, type, shape, TensorKind.State, rows);
+    public Tensor State(string name, DType type, Shape shape, RuntimeScalar? length = null) => Bound(name, type, shape, TensorKind.State, length);
 
     /// <summary>A constant from computed values.</summary>
     public Tensor Constant(string name, Shape shape, float[] values)
@@ -77,7 +77,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         bool ownsStorage = tensor.Root.Kind == TensorKind.Intermediate && tensor.Offset == 0 && tensor.IsContiguous
             && tensor.Shape.Count == tensor.Root.Shape.Count && !_outputs.Exists(o => o.Root == tensor.Root);
         Tensor output = ownsStorage ? tensor : this.Copy(tensor);
-        Tensor named = output.View(name, output.Shape, output.Rows, 0, output.RowStride);
+        Tensor named = output.View(name, output.Shape, output.Length, 0, output.RowStride);
         _outputs.Add(named);
         return named;
     }
@@ -93,10 +93,10 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     }
 
     /// <summary>Appends an op whose result is a new tensor.</summary>
-    internal Tensor Record(Op op, DType type, Shape shape, RuntimeScalar? rows, string? name = null)
+    internal Tensor Record(Op op, DType type, Shape shape, RuntimeScalar? length, string? name = null)
     {
         op.Name = name ?? NextName(op);
-        op.Output = new Tensor(op.Name, type, shape, TensorKind.Intermediate, rows);
+        op.Output = new Tensor(op.Name, type, shape, TensorKind.Intermediate, length);
         _ops.Add(op);
         return op.Output;
     }
@@ -113,12 +113,12 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
 
     private string NextName(Op op) => $"{op.GetType().Name}#{_ops.Count}";
 
-    private Tensor Bound(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? rows)
+    private Tensor Bound(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? length)
     {
         if (_inputs.Exists(i => i.Name == name)) throw new GraphException($"{Name} has two inputs named '{name}'.");
-        if (rows is not null && rows.Max > shape[0])
-            throw new GraphException($"{Name}: input '{name}' {shape} is too small for {rows}.");
-        var tensor = new Tensor(name, type, shape, kind, rows);
+        if (length is not null && length.Max > shape[0])
+            throw new GraphException($"{Name}: input '{name}' {shape} is too small for {length}.");
+        var tensor = new Tensor(name, type, shape, kind, length);
         _inputs.Add(tensor);
         return tensor;
     }

@@ -21,7 +21,7 @@ public abstract class Op
 
     /// <summary>Rows of the flattened [rows, last] form in a run with these scalars.</summary>
     protected static long RowCount(Tensor tensor, ReadOnlySpan<int> scalars) =>
-        tensor.Rows is null ? tensor.Shape.Rows : scalars[tensor.Rows.Index] * tensor.RowsPerStep;
+        tensor.Length is null ? tensor.Shape.Rows : scalars[tensor.Length.Index] * tensor.RowsPerStep;
 }
 
 /// <summary>Functions that an op can apply to its result before storing it.</summary>

@@ -40,16 +40,16 @@ public sealed class RuntimeScalar
 /// </summary>
 public sealed class Tensor
 {
-    internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? rows)
+    internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? length)
     {
-        (Name, Type, Shape, Kind, Rows) = (name, type, shape, kind, rows);
+        (Name, Type, Shape, Kind, Length) = (name, type, shape, kind, length);
         Root = this;
         RowStride = shape.Last;
     }
 
-    private Tensor(Tensor root, string name, Shape shape, RuntimeScalar? rows, long offset, int rowStride)
+    private Tensor(Tensor root, string name, Shape shape, RuntimeScalar? length, long offset, int rowStride)
     {
-        (Name, Type, Shape, Kind, Rows) = (name, root.Type, shape, root.Kind, rows);
+        (Name, Type, Shape, Kind, Length) = (name, root.Type, shape, root.Kind, length);
         (Root, Offset, RowStride) = (root, offset, rowStride);
     }
 
@@ -59,14 +59,14 @@ public sealed class Tensor
     /// <summary>Element type.</summary>
     public DType Type { get; }
 
-    /// <summary>Extents; the first one is a capacity when <see cref="Rows"/> is set.</summary>
+    /// <summary>Extents; the first one is a capacity when <see cref="Length"/> is set.</summary>
     public Shape Shape { get; }
 
     /// <summary>Where the elements live.</summary>
     public TensorKind Kind { get; }
 
     /// <summary>The run-time extent of axis 0, or null when it is always <c>Shape[0]</c>.</summary>
-    public RuntimeScalar? Rows { get; }
+    public RuntimeScalar? Length { get; }
 
     /// <summary>The tensor that owns the storage; itself when this is no view.</summary>
     public Tensor Root { get; }
@@ -86,8 +86,8 @@ public sealed class Tensor
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
     public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];
 
-    internal Tensor View(string name, Shape shape, RuntimeScalar? rows, long offset, int rowStride) =>
-        new(Root, name, shape, rows, Offset + offset, rowStride);
+    internal Tensor View(string name, Shape shape, RuntimeScalar? length, long offset, int rowStride) =>
+        new(Root, name, shape, length, Offset + offset, rowStride);
 
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {Type} {Shape}";

@@ -31,7 +31,7 @@ internal static class KernelFactory
         Gather o => new GatherKernel(o, context),
         Embedding o => new EmbeddingKernel(o, context),
         Concat o => new ConcatKernel(o, context),
-        KvAppend o => new KvAppendKernel(o, context),
+        WriteRows o => new WriteRowsKernel(o, context),
         LastRow o => new LastRowKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),

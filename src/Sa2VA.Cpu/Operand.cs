@@ -45,7 +45,7 @@ internal readonly unsafe struct Operand
         _constant = constant;
         (_type, _rows, _columns, _rowStride) = (tensor.Type, tensor.Shape.Rows, tensor.Shape.Last, tensor.RowStride);
         // A tensor of rank 1 is one row; its run-time length is then the number of columns.
-        _rowsScalar = tensor.Rows?.Index ?? -1;
+        _rowsScalar = tensor.Length?.Index ?? -1;
         _rowsPerStep = tensor.Shape.Rank == 1 ? 0 : tensor.RowsPerStep;
     }
 

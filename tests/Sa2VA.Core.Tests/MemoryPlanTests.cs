@@ -34,7 +34,7 @@ public class MemoryPlanTests
         RuntimeScalar at = g.Scalar("at", 3);
         Tensor x = g.Input("x", DType.F32, new Shape(1, 8)), state = g.State("s", DType.F32, new Shape(4, 8));
         Tensor c = g.Constant("c", new Shape(1, 8), new float[8]);
-        g.KvAppend(state, g.Add(x, c), at);
+        g.WriteRows(state, g.Add(x, c), at);
         Tensor y = g.Output("y", g.Map(x, Activation.Relu));
         MemoryPlan plan = MemoryPlan.Create(g.Build());
         Assert.Single(plan.Offsets);

@@ -14,7 +14,7 @@ public class PlanBindingsTests
         _length = g.Scalar("length", 6);
         _x = g.Input("x", DType.F32, new Shape(6, 4), _length);
         _state = g.State("cache", DType.BF16, new Shape(6, 4));
-        g.KvAppend(_state, _x, _length);
+        g.WriteRows(_state, _x, _length);
         _y = g.Output("y", g.Map(_x, Activation.Relu));
         _graph = g.Build();
     }

@@ -220,8 +220,8 @@ public class PlanTests
             Tensor x = g.Add(g.Embedding(g.Weight("table"), ids), g.SliceRows(shuffled, 0, 16));
             Tensor cos = g.Constant("cos", new Shape(64, 6), OpRunner.Random(7, 384)), sin = g.Constant("sin", new Shape(64, 6), OpRunner.Random(8, 384));
             Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half, start);
-            Tensor k = g.KvAppend(keys, q, start, length), v = g.KvAppend(values, x, start, length);
-            g.KvAppend(rounded, x, start);
+            Tensor k = g.WriteRows(keys, q, start, length), v = g.WriteRows(values, x, start, length);
+            g.WriteRows(rounded, x, start);
             x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
             Tensor last = g.LastRow(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu));
             last = g.Add(last, g.DecodeAttention(last, k, v, 2, 2, 0.3f));

@@ -120,7 +120,7 @@ public static class AttentionExtensions
         CheckHeads(g, nameof(FlashAttention), q, k, v, heads, kvHeads);
         if (start is not null && !causal) throw g.Error(nameof(FlashAttention), "a start position is for causal attention only.");
         return g.Record(new FlashAttention(q, k, v, heads, kvHeads, scale, causal, start), DType.F32,
-            new Shape((int)q.Shape.Rows, v.Shape.Last / kvHeads * heads), q.Rows);
+            new Shape((int)q.Shape.Rows, v.Shape.Last / kvHeads * heads), q.Length);
     }
 
     /// <summary>Records windowed self-attention of qkv [H, W, 3C], channels [q | k | v] each [heads][d] → [H, W, C], or half of H and W when pooled.</summary>
@@ -146,7 +146,7 @@ public static class AttentionExtensions
     private static void CheckHeads(GraphBuilder g, string op, Tensor q, Tensor k, Tensor v, int heads, int kvHeads)
     {
         bool fit = heads >= 1 && kvHeads >= 1 && heads % kvHeads == 0 && q.Shape.Last % heads == 0 && k.Shape.Last % kvHeads == 0
-            && v.Shape.Last % kvHeads == 0 && q.Shape.Last / heads == k.Shape.Last / kvHeads && k.Shape.Rows == v.Shape.Rows && k.Rows == v.Rows
+            && v.Shape.Last % kvHeads == 0 && q.Shape.Last / heads == k.Shape.Last / kvHeads && k.Shape.Rows == v.Shape.Rows && k.Length == v.Length
             && q.Type == DType.F32 && k.Type.IsFloat() && v.Type == k.Type;
         if (!fit) throw g.Error(op, $"q {q}, k {k}, v {v} do not fit {heads} query and {kvHeads} key/value heads.");
     }

@@ -132,7 +132,7 @@ public static class ConvolutionExtensions
 
     private static void CheckMap(GraphBuilder g, string op, Tensor x)
     {
-        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Rows is not null)
+        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Length is not null)
             throw g.Error(op, $"input {x} is no contiguous F32 map [height, width, channels].");
     }
 }

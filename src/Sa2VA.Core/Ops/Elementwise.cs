@@ -71,7 +71,7 @@ public static class ElementwiseExtensions
     public static Tensor Map(this GraphBuilder g, Tensor x, Activation function, float scale = 1, float shift = 0)
     {
         if (x.Type != DType.F32) throw g.Error(nameof(Map), $"input {x} is not F32.");
-        return g.Record(new Map(x, function, scale, shift), DType.F32, x.Shape, x.Rows);
+        return g.Record(new Map(x, function, scale, shift), DType.F32, x.Shape, x.Length);
     }
 
     /// <summary>Records a + b; b may have fewer rows, which repeat.</summary>
@@ -96,7 +96,7 @@ public static class ElementwiseExtensions
     {
         DType to = type ?? x.Type;
         if (to != x.Type && !(to.IsFloat() && x.Type.IsFloat())) throw g.Error(nameof(Copy), $"input {x} cannot become {to}.");
-        return g.Record(new Copy(x), to, x.Shape, x.Rows);
+        return g.Record(new Copy(x), to, x.Shape, x.Length);
     }
 
     /// <summary>Records the table look-up; table is [3, 256] by channel and level.</summary>
@@ -104,15 +104,15 @@ public static class ElementwiseExtensions
     {
         if (image.Type != DType.U8 || image.Shape.Last != 3 || table.Shape != new Shape(3, 256))
             throw g.Error(nameof(Normalize), $"inputs {image} and {table} are no 8-bit RGB image and [3, 256] table.");
-        return g.Record(new Normalize(image, table), DType.F32, image.Shape, image.Rows);
+        return g.Record(new Normalize(image, table), DType.F32, image.Shape, image.Length);
     }
 
     private static Tensor Combine(this GraphBuilder g, Tensor a, Tensor b, Combination function)
     {
-        bool sameRows = a.Rows == b.Rows && a.Shape.Rows == b.Shape.Rows;
-        bool repeated = b.Rows is null && a.Shape.Rows % b.Shape.Rows == 0;
+        bool sameRows = a.Length == b.Length && a.Shape.Rows == b.Shape.Rows;
+        bool repeated = b.Length is null && a.Shape.Rows % b.Shape.Rows == 0;
         if (a.Type != DType.F32 || b.Type != DType.F32 || a.Shape.Last != b.Shape.Last || !(sameRows || repeated))
             throw g.Error(function.ToString(), $"inputs {a} and {b} do not fit.");
-        return g.Record(new Combine(a, b, function), DType.F32, a.Shape, a.Rows);
+        return g.Record(new Combine(a, b, function), DType.F32, a.Shape, a.Length);
     }
 }

@@ -50,9 +50,9 @@ public static class LinearExtensions
         if (bias is not null && bias.Shape.Count != op.OutFeatures) throw g.Error(nameof(Linear), $"bias {bias} does not fit weight {weight}.");
         if (scale is not null && scale.Shape.Count != op.OutFeatures) throw g.Error(nameof(Linear), $"scale {scale} does not fit weight {weight}.");
         Shape shape = x.Shape.WithLast(op.OutFeatures);
-        if (residual is not null && (residual.Shape.Last != shape.Last || residual.Shape.Rows != shape.Rows || residual.Rows != x.Rows))
+        if (residual is not null && (residual.Shape.Last != shape.Last || residual.Shape.Rows != shape.Rows || residual.Length != x.Length))
             throw g.Error(nameof(Linear), $"residual {residual} does not fit the result {shape} of weight {weight}.");
-        return g.Record(op, DType.F32, shape, x.Rows, weight.Name);
+        return g.Record(op, DType.F32, shape, x.Length, weight.Name);
     }
 
     /// <summary>Records the linear layer stored as <c>scope.weight</c> with <c>scope.bias</c> if that is stored.</summary>

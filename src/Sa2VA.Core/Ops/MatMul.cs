@@ -15,8 +15,8 @@ public static class MatMulExtensions
     /// <summary>Records a·bᵀ; b's leading axes are flattened to n.</summary>
     public static Tensor MatMul(this GraphBuilder g, Tensor a, Tensor b)
     {
-        if (a.Type != DType.F32 || b.Type != DType.F32 || a.Shape.Last != b.Shape.Last || b.Rows is not null)
+        if (a.Type != DType.F32 || b.Type != DType.F32 || a.Shape.Last != b.Shape.Last || b.Length is not null)
             throw g.Error(nameof(MatMul), $"inputs {a} and {b} do not fit.");
-        return g.Record(new MatMul(a, b), DType.F32, new Shape((int)a.Shape.Rows, (int)b.Shape.Rows), a.Rows);
+        return g.Record(new MatMul(a, b), DType.F32, new Shape((int)a.Shape.Rows, (int)b.Shape.Rows), a.Length);
     }
 }

@@ -58,20 +58,20 @@ public static class NormExtensions
     {
         if (x.Type != DType.F32) throw g.Error(nameof(LayerNorm), $"input {x} is not F32.");
         return g.Record(new LayerNorm(x, scope.Get("weight", x.Shape.Last), scope.Get("bias", x.Shape.Last), epsilon, activation),
-            DType.F32, x.Shape, x.Rows);
+            DType.F32, x.Shape, x.Length);
     }
 
     /// <summary>Records an RMS norm with <c>scope.weight</c>; x may be a view with a row stride.</summary>
     public static Tensor RmsNorm(this GraphBuilder g, Tensor x, WeightScope scope, float epsilon)
     {
         if (x.Type != DType.F32) throw g.Error(nameof(RmsNorm), $"input {x} is not F32.");
-        return g.Record(new RmsNorm(x, scope.Get("weight", x.Shape.Last), epsilon), DType.F32, x.Shape, x.Rows);
+        return g.Record(new RmsNorm(x, scope.Get("weight", x.Shape.Last), epsilon), DType.F32, x.Shape, x.Length);
     }
 
     /// <summary>Records a softmax over the last axis.</summary>
     public static Tensor Softmax(this GraphBuilder g, Tensor x)
     {
         if (x.Type != DType.F32) throw g.Error(nameof(Softmax), $"input {x} is not F32.");
-        return g.Record(new Softmax(x), DType.F32, x.Shape, x.Rows);
+        return g.Record(new Softmax(x), DType.F32, x.Shape, x.Length);
     }
 }

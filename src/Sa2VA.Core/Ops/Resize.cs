@@ -45,7 +45,7 @@ public static class ResizeExtensions
     /// <summary>Records resampling of x [H, W, C] to [height, width, C].</summary>
     public static Tensor Resize(this GraphBuilder g, Tensor x, int height, int width, ResizeMode mode)
     {
-        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Rows is not null || height < 1 || width < 1)
+        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Length is not null || height < 1 || width < 1)
             throw g.Error(nameof(Resize), $"input {x} cannot be resized to {height}×{width}.");
         return g.Record(new Resize(x, mode), DType.F32, new Shape(height, width, x.Shape.Last), null);
     }

@@ -44,6 +44,6 @@ public static class RotaryEmbeddingExtensions
         if (x.Type != DType.F32 || heads < 1 || x.Shape.Last % (2 * heads) != 0 || cos.Shape != sin.Shape || cos.Shape.Rank != 2
             || cos.Shape.Last != x.Shape.Last / heads / 2)
             throw g.Error(nameof(RotaryEmbedding), $"input {x} with {heads} heads does not fit the table {cos}.");
-        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start, rotated), DType.F32, x.Shape, x.Rows);
+        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start, rotated), DType.F32, x.Shape, x.Length);
     }
 }

@@ -32,9 +32,9 @@ public sealed class Concat : Op
 }
 
 /// <summary>Writes x's rows into a state from row <see cref="Start"/> on, converting to the state's float type: a KV cache, a memory bank.</summary>
-public sealed class KvAppend : Op
+public sealed class WriteRows : Op
 {
-    internal KvAppend(Tensor state, Tensor x, RuntimeScalar start)
+    internal WriteRows(Tensor state, Tensor x, RuntimeScalar start)
     {
         Inputs = [x, state];
         Start = start;
@@ -79,7 +79,7 @@ public static class RowExtensions
     public static Tensor Gather(this GraphBuilder g, Tensor table, Tensor index)
     {
         if (index.Type != DType.I32 || index.Shape.Rank != 1 || table.Shape.Rank != 2) throw g.Error(nameof(Gather), $"table {table} and index {index} do not fit.");
-        return g.Record(new Gather(table, index), table.Type, new Shape(index.Shape[0], table.Shape.Last), index.Rows);
+        return g.Record(new Gather(table, index), table.Type, new Shape(index.Shape[0], table.Shape.Last), index.Length);
     }
 
     /// <summary>Records the look-up of ids I32 [n] in a stored table [vocabulary, C] with optional overriding rows [k, C].</summary>
@@ -88,11 +88,11 @@ public static class RowExtensions
         if (table.Shape.Rank != 2 || ids.Type != DType.I32 || ids.Shape.Rank != 1
             || (overrides is not null && (overrides.Type != DType.F32 || overrides.Shape.Last != table.Shape.Last)))
             throw g.Error(nameof(Embedding), $"table {table}, ids {ids} and rows {overrides} do not fit.");
-        return g.Record(new Embedding(table, ids, overrides), DType.F32, new Shape(ids.Shape[0], table.Shape.Last), ids.Rows, table.Name);
+        return g.Record(new Embedding(table, ids, overrides), DType.F32, new Shape(ids.Shape[0], table.Shape.Last), ids.Length, table.Name);
     }
 
-    /// <summary>Records the parts one under the other; <paramref name="rows"/> is their run-time sum when any part's length is one.</summary>
-    public static Tensor Concat(this GraphBuilder g, ReadOnlySpan<Tensor> parts, RuntimeScalar? rows = null)
+    /// <summary>Records the parts one under the other; <paramref name="length"/> is their run-time sum when any part's length is one.</summary>
+    public static Tensor Concat(this GraphBuilder g, ReadOnlySpan<Tensor> parts, RuntimeScalar? length = null)
     {
         if (parts.Length == 0) throw g.Error(nameof(Concat), "no parts.");
         long count = 0;
@@ -101,18 +101,18 @@ public static class RowExtensions
         {
             if (p.Shape.Last != parts[0].Shape.Last || p.Type != parts[0].Type) throw g.Error(nameof(Concat), $"parts {parts[0]} and {p} do not fit.");
             count += p.Shape.Rows;
-            grows |= p.Rows is not null;
+            grows |= p.Length is not null;
         }
-        if (grows != rows is not null) throw g.Error(nameof(Concat), "a run-time length is needed exactly when a part has one.");
-        return g.Record(new Concat(parts.ToArray()), parts[0].Type, new Shape(checked((int)count), parts[0].Shape.Last), rows);
+        if (grows != length is not null) throw g.Error(nameof(Concat), "a run-time length is needed exactly when a part has one.");
+        return g.Record(new Concat(parts.ToArray()), parts[0].Type, new Shape(checked((int)count), parts[0].Shape.Last), length);
     }
 
     /// <summary>Records state[start…] = x and returns the state as [capacity, C] whose first <paramref name="length"/> rows are valid afterwards.</summary>
-    public static Tensor KvAppend(this GraphBuilder g, Tensor state, Tensor x, RuntimeScalar start, RuntimeScalar? length = null)
+    public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, RuntimeScalar start, RuntimeScalar? length = null)
     {
         if (state.Kind != TensorKind.State || !state.Type.IsFloat() || x.Type != DType.F32 || x.Shape.Last != state.Shape.Last)
-            throw g.Error(nameof(KvAppend), $"rows {x} do not fit state {state}.");
-        g.RecordInPlace(new KvAppend(state, x, start), state);
+            throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
+        g.RecordInPlace(new WriteRows(state, x, start), state);
         return length is null ? state : state.View(state.Name, state.Shape, length, 0, state.RowStride);
     }
 
@@ -127,7 +127,7 @@ public static class RowExtensions
     public static Tensor ArgMax(this GraphBuilder g, Tensor x)
     {
         if (x.Type != DType.F32) throw g.Error(nameof(ArgMax), $"input {x} is not F32.");
-        return g.Record(new ArgMax(x), DType.I32, new Shape((int)x.Shape.Rows), x.Rows);
+        return g.Record(new ArgMax(x), DType.I32, new Shape((int)x.Shape.Rows), x.Length);
     }
 
     /// <summary>Records the choice among masks [4, pixels] with predicted IoUs [4] or [1, 4] → I32 [1].</summary>
@@ -139,24 +139,24 @@ public static class RowExtensions
     }
 
     /// <summary>The same elements under another shape; no op. A run-time length of the result is given anew.</summary>
-    public static Tensor Reshape(this GraphBuilder g, Tensor x, Shape shape, RuntimeScalar? rows = null)
+    public static Tensor Reshape(this GraphBuilder g, Tensor x, Shape shape, RuntimeScalar? length = null)
     {
         bool keepsRows = shape.Last == x.Shape.Last;
         if (shape.Count != x.Shape.Count || !(x.IsContiguous || keepsRows)) throw g.Error(nameof(Reshape), $"input {x} cannot be seen as {shape}.");
-        if (rows is null && x.Rows is not null)
+        if (length is null && x.Length is not null)
         {
             if (shape[0] != x.Shape[0]) throw g.Error(nameof(Reshape), $"input {x} has a run-time length; give the length of {shape}.");
-            rows = x.Rows;
+            length = x.Length;
         }
-        if (rows is not null && rows.Max > shape[0]) throw g.Error(nameof(Reshape), $"{rows} exceeds {shape}.");
-        return x.View(x.Name, shape, rows, 0, keepsRows ? x.RowStride : shape.Last);
+        if (length is not null && length.Max > shape[0]) throw g.Error(nameof(Reshape), $"{length} exceeds {shape}.");
+        return x.View(x.Name, shape, length, 0, keepsRows ? x.RowStride : shape.Last);
     }
 
     /// <summary>Channels [start, start+length) of the last axis, a view; no op.</summary>
     public static Tensor SliceChannels(this GraphBuilder g, Tensor x, int start, int length)
     {
         if (start < 0 || length < 1 || start + length > x.Shape.Last) throw g.Error(nameof(SliceChannels), $"input {x} has no channels {start}…{start + length - 1}.");
-        return x.View($"{x.Name}[.., {start}..{start + length}]", x.Shape.WithLast(length), x.Rows, start, x.RowStride);
+        return x.View($"{x.Name}[.., {start}..{start + length}]", x.Shape.WithLast(length), x.Length, start, x.RowStride);
     }
 
     /// <summary>

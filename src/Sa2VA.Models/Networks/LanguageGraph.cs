@@ -32,7 +32,7 @@ internal sealed class LanguageGraph
         for (int i = 0; i < caches.Length; i++)
         {
             caches[i] = Cache(g, config, capacity, i);
-            x = Decoder.Layer(g, x, w.At("model.layers").At(i), caches[i], at, config);
+            x = LanguageLayer.Record(g, x, w.At("model.layers").At(i), caches[i], at, config);
         }
         Caches = caches;
 

@@ -20,7 +20,7 @@ internal sealed class VisionTowerGraph
         FirstRow = g.Scalar("first_row", capacity);
         Tensor pixels = table is null ? Image : g.Normalize(Image, g.Constant("normalization", new Shape(3, 256), table));
         Tensor x = InternVit.Record(g, pixels, g.At("vision_model"), config);
-        g.KvAppend(Tokens, Projector.Record(g, x, g.At("mlp1"), config, hidden), FirstRow);
+        g.WriteRows(Tokens, Projector.Record(g, x, g.At("mlp1"), config, hidden), FirstRow);
         Patches = patches ? g.Output("patches", x) : null;
         Graph = g.Build();
     }

@@ -39,7 +39,7 @@ internal sealed class TokenizerSettings
         var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
         var names = new Dictionary<int, string>();
         AddAll("tokenizer.json", tokenizerJson ?? []);
-        if (files.Has(ConfigFile)) AddAll(ConfigFile, files.ReadJson(ConfigFile, root => Decoder(files, root)));
+        if (files.Has(ConfigFile)) AddAll(ConfigFile, files.ReadJson(ConfigFile, root => AddedTokensDecoder(files, root)));
         if (files.Has(AddedFile))
             AddAll(AddedFile, files.ReadJson(AddedFile, root => root.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, files.Id(AddedFile, p.Name, p.Value))).ToList()));
         AddAll(AddedFile, additional);
@@ -96,7 +96,7 @@ internal sealed class TokenizerSettings
         }
     }
 
-    private static List<KeyValuePair<string, int>> Decoder(TokenizerFolder files, JsonElement root)
+    private static List<KeyValuePair<string, int>> AddedTokensDecoder(TokenizerFolder files, JsonElement root)
     {
         var list = new List<KeyValuePair<string, int>>();
         if (TokenizerFolder.Member(root, "added_tokens_decoder") is not { } decoder) return list;

@@ -30,7 +30,7 @@ internal static class BenchmarkStages
             ["decode"] = Decode,
             ["image-encoder"] = Encoder,
             ["memory-attention"] = Attention,
-            ["mask-decoder"] = Decoder,
+            ["mask-decoder"] = MaskDecoderStage,
             ["memory-encoder"] = Encode,
         };
 
@@ -82,7 +82,7 @@ internal static class BenchmarkStages
         });
     }
 
-    private static BenchmarkStage Decoder(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage MaskDecoderStage(IWeightSource weights, Sa2VAConfig config)
     {
         GroundingConfig c = config.Grounding;
         var g = new GraphBuilder("mask decoder", weights);

@@ -27,5 +27,5 @@ internal static class GraphTraffic
     }
 
     private static long Rows(Tensor tensor, ReadOnlySpan<int> scalars) =>
-        tensor.Rows is null ? tensor.Shape.Rows : scalars[tensor.Rows.Index] * tensor.RowsPerStep;
+        tensor.Length is null ? tensor.Shape.Rows : scalars[tensor.Length.Index] * tensor.RowsPerStep;
 }

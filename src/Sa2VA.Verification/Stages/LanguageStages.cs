@@ -60,7 +60,7 @@ internal static class LanguageStages
         Tensor x = g.Input("x", DType.F32, input.Shape);
         Models.SequencePosition at = LanguageGraph.Position(g, config, past + rows);
         LayerCache cache = LanguageGraph.Cache(g, config, past + rows, 0);
-        Tensor y = g.Output("y", Decoder.Layer(g, x, c.Scope(g), cache, at, config));
+        Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), cache, at, config));
         using var run = new GraphRun(c, g.Build());
         run.Write(x, input.Floats).Set(at.Start, past).Set(at.Length, past + rows);
         if (past > 0)

@@ -10,7 +10,7 @@ internal static class SamNetworkStages
     public static void Register(Dictionary<string, Func<StageContext, StageOutputs>> stages)
     {
         stages.Add("net.image_encoder", Encoder);
-        stages.Add("net.mask_decoder", Decoder);
+        stages.Add("net.mask_decoder", MaskDecoderOutputs);
         stages.Add("net.mask_as_output", MaskAsOutput);
         stages.Add("net.memory_encoder", EncodeMemory);
     }
@@ -38,7 +38,7 @@ internal static class SamNetworkStages
             outputs.Add(name, ChannelsFirst.FromEngine(run.Floats(map), map.Shape.Last), map.Shape.Last, map.Shape[0], map.Shape[1]);
     }
 
-    private static StageOutputs Decoder(StageContext c)
+    private static StageOutputs MaskDecoderOutputs(StageContext c)
     {
         GroundingConfig config = c.Config.Grounding;
         CheckImageSize(c);

@@ -32,8 +32,8 @@ internal sealed class MemoryBankTensors
     /// <summary>Records the storing of a frame's memory [G, G, Dm], rounded to BF16, and pointer [1, D].</summary>
     public void Store(GraphBuilder g, Tensor memory, Tensor pointer)
     {
-        g.KvAppend(Memories, g.Reshape(memory, new Shape(1, _memorySize)), MemorySlot);
-        g.KvAppend(Pointers, pointer, PointerSlot);
+        g.WriteRows(Memories, g.Reshape(memory, new Shape(1, _memorySize)), MemorySlot);
+        g.WriteRows(Pointers, pointer, PointerSlot);
     }
 
     /// <summary>Records the gathering of the chosen memories and pointers as rows of width Dm.</summary>

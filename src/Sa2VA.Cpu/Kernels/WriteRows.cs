@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>Writes rows into a state in place, converting to its float type.</summary>
-internal sealed class KvAppendKernel(KvAppend op, KernelContext context) : Kernel(op)
+internal sealed class WriteRowsKernel(WriteRows op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _stateOperand = context.Operand(op.Inputs[1].Root);

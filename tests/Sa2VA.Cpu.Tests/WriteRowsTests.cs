@@ -3,7 +3,7 @@ using Sa2VA.Cpu;
 
 namespace Sa2VA.Tests;
 
-public class KvAppendTests
+public class WriteRowsTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -18,7 +18,7 @@ public class KvAppendTests
         float[] x = OpRunner.Random(1, 3 * Width);
         using var backend = new CpuBackend(new CpuOptions { Threads = 2 });
         (GraphBuilder g, RuntimeScalar at, RuntimeScalar count, Tensor input, Tensor state) = Declare(type, Capacity, Width);
-        g.KvAppend(state, input, at);
+        g.WriteRows(state, input, at);
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
         using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape), cache = backend.Allocate("cache", type, state.Shape);
         source.Write<float>(x);
@@ -45,7 +45,7 @@ public class KvAppendTests
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         (GraphBuilder g, RuntimeScalar at, RuntimeScalar count, Tensor input, Tensor state) = Declare(DType.F32, 8, 4);
-        g.KvAppend(state, input, at);
+        g.WriteRows(state, input, at);
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
         using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape), cache = backend.Allocate("cache", DType.F32, state.Shape);
         PlanBindings bindings = new PlanBindings(plan.Graph).Bind(input, source).Bind(state, cache).Set(at, 6).Set(count, 3);

@@ -13,10 +13,10 @@ internal readonly record struct LayerCache(Tensor Keys, Tensor Values);
 internal readonly record struct SequencePosition(RuntimeScalar Start, RuntimeScalar Length, Tensor Cos, Tensor Sin);
 
 /// <summary>The language model's layers (mllm.md §4): pre-norm, rotary positions, grouped-query attention over a cache, SwiGLU.</summary>
-internal static class Decoder
+internal static class LanguageLayer
 {
     /// <summary>Records one layer on rows [n, H].</summary>
-    public static Tensor Layer(GraphBuilder g, Tensor x, WeightScope w, LayerCache cache, SequencePosition at, LanguageConfig config)
+    public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, LayerCache cache, SequencePosition at, LanguageConfig config)
     {
         bool fused = config.Kind == LanguageKind.InternLm2;
         Tensor n = g.RmsNorm(x, w.At(fused ? "attention_norm" : "input_layernorm"), config.Epsilon);
@@ -24,7 +24,7 @@ internal static class Decoder
 
         q = g.RotaryEmbedding(q, at.Cos, at.Sin, config.Heads, RotaryPairing.Half, at.Start);
         k = g.RotaryEmbedding(k, at.Cos, at.Sin, config.KvHeads, RotaryPairing.Half, at.Start);
-        Tensor keys = g.KvAppend(cache.Keys, k, at.Start, at.Length), values = g.KvAppend(cache.Values, v, at.Start, at.Length);
+        Tensor keys = g.WriteRows(cache.Keys, k, at.Start, at.Length), values = g.WriteRows(cache.Values, v, at.Start, at.Length);
         float scale = 1 / MathF.Sqrt(config.HeadDim);
         Tensor attended = x.Shape[0] == 1
             ? g.DecodeAttention(q, keys, values, config.Heads, config.KvHeads, scale)
