@@ -1,3 +1,4 @@
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
@@ -8,7 +9,7 @@ internal static class SegmentImage
     /// <summary>Asks about an image, saves each object's mask, and asks on.</summary>
     public static void Run(string modelFolder, string imageFile, string outFolder, CancellationToken cancellation)
     {
-        using Sa2VAModel model = Sa2VAModel.Load(modelFolder);
+        using Sa2VAModel model = Sa2VAModel.Load(modelFolder, new CpuDevice());
         using ImageSession image = model.OpenImage(ImageFile.Load(imageFile));
 
         Answer answer = image.Ask("Please segment the red circle.", new AskOptions { OnText = Console.Write }, cancellation);

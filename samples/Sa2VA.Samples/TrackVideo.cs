@@ -1,3 +1,4 @@
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
@@ -8,7 +9,7 @@ internal static class TrackVideo
     /// <summary>Names two objects and follows them through a video, a frame at a time.</summary>
     public static async Task RunAsync(string modelFolder, string videoPath, CancellationToken cancellation)
     {
-        using Sa2VAModel model = Sa2VAModel.Load(modelFolder);
+        using Sa2VAModel model = Sa2VAModel.Load(modelFolder, new CpuDevice());
         using VideoSource video = VideoSource.Open(videoPath);
         RgbImage[] shown = [.. FrameSelection.First.Indices(video.FrameCount).Select(i => video.Read(i))];
 

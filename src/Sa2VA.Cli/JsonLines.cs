@@ -21,7 +21,7 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("width", media.Width);
         json.WriteNumber("height", media.Height);
         json.WriteNumber("frames", media.Frames);
-        json.WriteString("device", model.Device);
+        json.WriteString("device", model.DeviceName);
         json.WriteString("dtype", "f32");
         json.WriteString("protocol", "upstream");
         json.WriteString("frame_selection", media.Selection.Name);

@@ -1,5 +1,4 @@
 using Sa2VA.Core;
-using Sa2VA.Cpu;
 using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
@@ -63,7 +62,7 @@ public sealed class Sa2VAModel : IDisposable
     public Tokenizer Tokenizer { get; }
 
     /// <summary>Short name of the device: <c>cpu</c>.</summary>
-    public string Device => _backend.Name;
+    public string DeviceName => _backend.Name;
 
     /// <summary>The device, for people.</summary>
     public string DeviceDescription => _backend.Description;
@@ -89,26 +88,28 @@ public sealed class Sa2VAModel : IDisposable
 
     /// <summary>Reads a checkpoint's folder as it is published, and prepares everything that a first question needs.</summary>
     /// <param name="folder">Folder with config.json, tokenizer files and safetensors.</param>
+    /// <param name="device">Where to compute, from a backend package: <c>new CpuDevice()</c>.</param>
     /// <param name="options">Choices; null for the defaults.</param>
     /// <param name="progress">Told what is being prepared and how many bytes of weights have been read.</param>
     /// <param name="cancellation">Stops between two weights.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, broken, or of a kind that is not supported.</exception>
     /// <exception cref="DeviceException">The device is not there, or the memory budget does not suffice.</exception>
-    public static Sa2VAModel Load(string folder, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default)
+    public static Sa2VAModel Load(string folder, Device device, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(device);
         options ??= new ModelOptions();
-        if (options.Device is not ("auto" or "cpu")) throw new DeviceException($"There is no device '{options.Device}'; auto and cpu are supported.");
         if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint.");
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         Checkpoint checkpoint = Checkpoint.Open(folder);
-        CpuBackend? backend = null;
+        IBackend? backend = null;
         try
         {
             TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
             cancellation.ThrowIfCancellationRequested();
             Tokenizer tokenizer = Tokenizer.Load(folder);
-            backend = new CpuBackend(new CpuOptions { Threads = options.Threads, Simd = options.Simd, MemoryBudget = options.MemoryBudget });
+            backend = device.Open(options.MemoryBudget);
             string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
             return new Sa2VAModel(name, config, tokenizer, checkpoint, checkpoint.Bytes, checkpoint, backend, progress, cancellation);
         }

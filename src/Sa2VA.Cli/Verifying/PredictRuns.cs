@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sa2VA.Core;
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Models;
 using Sa2VA.Verification;
@@ -64,7 +65,7 @@ internal sealed class PredictRuns(string? modelFolder, int threads, Cancellation
             _skip = "not supported yet: " + (e.Message.Contains("Qwen3", StringComparison.Ordinal) ? "Qwen3-VL family" : "Qwen2.5-VL family");
             return;
         }
-        _model = Sa2VAModel.Load(folder, new ModelOptions { Threads = threads }, cancellation: cancellation);
+        _model = Sa2VAModel.Load(folder, new CpuDevice { Threads = threads }, cancellation: cancellation);
     }
 
     private static string Locate(PredictCase predict)

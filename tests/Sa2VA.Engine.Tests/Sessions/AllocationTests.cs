@@ -1,3 +1,4 @@
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
 using Sa2VA.Verification;
@@ -13,7 +14,7 @@ public sealed class AllocationTests
     [Theory, InlineData(1), InlineData(2)]
     public void DecodedToken(int threads)
     {
-        using Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = threads });
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using var conversation = new Conversation(model.LanguageModel, null);
         PredictCase text = Shapes.Case("text-what");
         int next = conversation.Prefill([.. text.PromptIds], 3 * Steps, null, CancellationToken.None);
@@ -24,7 +25,7 @@ public sealed class AllocationTests
     [Theory, InlineData(1), InlineData(2)]
     public void TrackedFrame(int threads)
     {
-        using Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = threads });
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using VideoSession session = model.OpenVideo(Shapes.Clip[..5]);
         Answer answer = session.Ask("Please segment the red circle, the blue star and the yellow triangle.", new AskOptions { Logits = true });
         Assert.Equal(3, answer.Objects.Count);

@@ -15,7 +15,7 @@ public sealed class DeterminismTests
     [Theory, InlineData(1), InlineData(2), InlineData(3), InlineData(7)]
     public void AnyNumberOfThreadsGivesTheSameBits(int threads)
     {
-        using Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = threads });
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         Assert.Equal(Reference.Value, Run(model));
     }
 
@@ -24,7 +24,7 @@ public sealed class DeterminismTests
     [Theory, MemberData(nameof(Levels))]
     public void AnyVectorWidthGivesTheSameBits(SimdLevel level)
     {
-        using Sa2VAModel model = Shapes.Load(new ModelOptions { Simd = level, Threads = 2 });
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Simd = level, Threads = 2 });
         Assert.Equal(Reference.Value, Run(model));
     }
 
@@ -32,7 +32,7 @@ public sealed class DeterminismTests
     public void AVectorWidthThatTheMachineLacksIsRefused()
     {
         foreach (SimdLevel level in Enum.GetValues<SimdLevel>().Except(CpuFeatures.Available))
-            Assert.NotEmpty(Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Simd = level })).Message);
+            Assert.NotEmpty(Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Simd = level })).Message);
     }
 
     /// <summary>Every network: tiles and thumbnail, prompts with and without image rows, decoding, masks, a stream past its conditioning frames.</summary>

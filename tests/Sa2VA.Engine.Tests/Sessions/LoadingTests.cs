@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 
 namespace Sa2VA.Tests.Sessions;
@@ -24,15 +25,14 @@ public sealed class LoadingTests
     [Fact]
     public void DevicesFoldersAndOptionsThatAreNotThere()
     {
-        Assert.Contains("'cuda:9'", Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Device = "cuda:9" })).Message, StringComparison.Ordinal);
-        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Device = "" }));
-        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Threads = -1 }));
-        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { Threads = 100_000 }));
-        Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { MemoryBudget = -1 }));
-        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "nothing")));
-        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "config.json")));
-        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(""));
-        Assert.Throws<ArgumentNullException>(() => Sa2VAModel.Load(null!));
+        Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Threads = -1 }));
+        Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Threads = 100_000 }));
+        Assert.Throws<DeviceException>(() => Shapes.Load(options: new ModelOptions { MemoryBudget = -1 }));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "nothing"), new CpuDevice()));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Shapes.Folder, "config.json"), new CpuDevice()));
+        Assert.Throws<CheckpointException>(() => Sa2VAModel.Load("", new CpuDevice()));
+        Assert.Throws<ArgumentNullException>(() => Sa2VAModel.Load(null!, new CpuDevice()));
+        Assert.Throws<ArgumentNullException>(() => Sa2VAModel.Load(Shapes.Folder, null!));
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class LoadingTests
         using (Sa2VAModel model = Shapes.Load()) needed = model.MemoryInfo.Total;
         for (int i = 0; i < 8; i++)
         {
-            string message = Assert.Throws<DeviceException>(() => Shapes.Load(new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
+            string message = Assert.Throws<DeviceException>(() => Shapes.Load(options: new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
             Assert.Contains(" MB", message, StringComparison.Ordinal);
         }
     }
@@ -77,11 +77,11 @@ public sealed class LoadingTests
     public void ASessionThatDoesNotFitLeavesNothingBehind()
     {
         long loaded;
-        using (Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = 1 })) loaded = model.MemoryInfo.Total;
+        using (Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 1 })) loaded = model.MemoryInfo.Total;
         int refused = 0, worked = 0;
         for (long room = 1 << 12; room <= 1 << 25; room *= 2)
         {
-            using Sa2VAModel model = Shapes.Load(new ModelOptions { Threads = 1, MemoryBudget = loaded + room });
+            using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 1 }, new ModelOptions { MemoryBudget = loaded + room });
             foreach (Func<ChatSession> open in new Func<ChatSession>[] { model.OpenText, () => model.OpenImage(Shapes.Pattern(64, 64)), () => model.OpenVideo(Shapes.Clip[..1]) })
             {
                 try

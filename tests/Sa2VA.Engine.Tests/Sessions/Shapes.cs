@@ -1,3 +1,5 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 using Sa2VA.Verification;
@@ -19,8 +21,8 @@ internal static class Shapes
 
     public static string Folder => Fixtures.Model("sa2va-tiny-shapes");
 
-    public static Sa2VAModel Load(ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default) =>
-        Sa2VAModel.Load(Folder, options, progress, cancellation);
+    public static Sa2VAModel Load(Device? device = null, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellation = default) => Sa2VAModel.Load(Folder, device ?? new CpuDevice(), options, progress, cancellation);
 
     public static RgbImage Image(string name) => ImageFile.Load(Fixtures.Path("media", name));
 
