@@ -7,7 +7,9 @@ using Sa2VA.Media;
 
 namespace Sa2VA.Cli;
 
-/// <summary>The lines of <c>--json</c> (goldens.md §5): one object each, written at once, so that a reader can follow a long video.</summary>
+/// <summary>
+/// The lines of <c>--json</c> (docs/json-lines.md): one object each, written at once, so that a reader can follow a long video.
+/// </summary>
 internal sealed class JsonLines(TextWriter output)
 {
     private readonly ArrayBufferWriter<byte> _line = new();

@@ -3,7 +3,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Engine;
 
-/// <summary>Which frames of a video the language model sees (tasks.md §2, mllm.md §5.2).</summary>
+/// <summary>Which frames of a video the language model sees (docs/model/prompt.md#which-frames).</summary>
 public sealed class FrameSelection
 {
     /// <summary>Frames that the language model sees unless they are listed.</summary>

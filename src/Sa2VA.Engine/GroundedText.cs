@@ -8,8 +8,8 @@ namespace Sa2VA.Engine;
 public readonly record struct GroundedSpan(string Text, int? Object);
 
 /// <summary>
-/// An answer that names what it shows (mllm.md §9): prose with <c>&lt;p&gt; phrase &lt;/p&gt; [SEG]</c> in between. Phrases without a [SEG]
-/// and [SEG]s without a phrase are tolerated: nothing in the model enforces pairs.
+/// An answer that names what it shows (docs/model/generation.md#grounded-captions): prose with <c>&lt;p&gt; phrase &lt;/p&gt; [SEG]</c> in
+/// between. Phrases without a [SEG] and [SEG]s without a phrase are tolerated: nothing in the model enforces pairs.
 /// </summary>
 public sealed class GroundedText
 {

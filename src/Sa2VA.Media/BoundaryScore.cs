@@ -1,6 +1,8 @@
 namespace Sa2VA.Media;
 
-/// <summary>The counts behind the boundary measure of one pair of masks, and the measure (tasks.md §4, DAVIS 2017).</summary>
+/// <summary>
+/// The counts behind the boundary measure of one pair of masks, and the measure (DAVIS 2017; docs/model/verification.md#mask-measures).
+/// </summary>
 /// <param name="Radius">How far apart two boundaries may be, in pixels.</param>
 /// <param name="PredictionPixels">Boundary pixels of the prediction.</param>
 /// <param name="TruthPixels">Boundary pixels of the ground truth.</param>

@@ -3,7 +3,9 @@ using Sa2VA.Engine;
 
 namespace Sa2VA.Media;
 
-/// <summary>How good predicted masks are, as the evaluation code of the reference defines it (tasks.md §4).</summary>
+/// <summary>
+/// How good predicted masks are, as the evaluation code of the reference defines it (docs/model/verification.md#mask-measures).
+/// </summary>
 public static class SegmentationMetrics
 {
     /// <summary>Pixels inside both and inside either mask.</summary>

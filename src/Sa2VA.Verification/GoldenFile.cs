@@ -5,8 +5,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Verification;
 
 /// <summary>
-/// A recorded computation (goldens.md §1): a safetensors file with inputs <c>in.*</c>, perhaps weights <c>w.*</c>, and expected outputs
-/// <c>out.*</c>. Opening reads the header; tensors are read when asked for.
+/// A recorded computation (docs/model/verification.md#golden-files): a safetensors file with inputs <c>in.*</c>, perhaps weights
+/// <c>w.*</c>, and expected outputs <c>out.*</c>. Opening reads the header; tensors are read when asked for.
 /// </summary>
 public sealed class GoldenFile : IDisposable
 {
@@ -84,7 +84,7 @@ public sealed class GoldenFile : IDisposable
     /// <summary>True if the file gives an input, stored or by formula.</summary>
     public bool HasInput(string name) => _file.Contains(InPrefix + name) || Formula(name) is not null;
 
-    /// <summary>An input, stored or computed by its formula (synthetic.md).</summary>
+    /// <summary>An input, stored or computed by its formula (docs/model/synthetic.md#inputs-by-formula).</summary>
     /// <exception cref="CheckpointException">Missing, or malformed.</exception>
     public GoldenTensor Input(string name)
     {

@@ -4,8 +4,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Verification;
 
 /// <summary>
-/// Which elements of an output a golden file stores (goldens.md §1.2, "strided outputs"): all, every k-th of the flattened tensor, or every
-/// k-th along each dimension.
+/// Which elements of an output a golden file stores (docs/model/verification.md#sampled-outputs): all, every k-th of the flattened tensor,
+/// or every k-th along each dimension.
 /// </summary>
 internal sealed class OutputSampling
 {

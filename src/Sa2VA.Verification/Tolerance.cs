@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Verification;
 
 /// <summary>
-/// How far an output may be from the recorded one (goldens.md §1.1): rms(y−g) ≤ r·rms(g) + a and max|y−g| ≤ m·max|g| + a. It bounds a
-/// correct implementation with another order of summation.
+/// How far an output may be from the recorded one (docs/model/verification.md#tolerances): rms(y−g) ≤ r·rms(g) + a and max|y−g| ≤ m·max|g|
+/// + a. It bounds a correct implementation with another order of summation.
 /// </summary>
 /// <param name="Rms">r.</param>
 /// <param name="Max">m.</param>

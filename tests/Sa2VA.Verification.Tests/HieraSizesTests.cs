@@ -4,7 +4,10 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>The image encoder of every published size (sam2.md §3.1), with its real weights' shapes, on a smaller frame: its windows then need padding.</summary>
+/// <summary>
+/// The image encoder of every published size (docs/model/image-encoder.md#sizes), with its real weights' shapes, on a smaller frame: its
+/// windows then need padding.
+/// </summary>
 public class HieraSizesTests
 {
     private const string Prefix = "grounding_encoder.sam2_model";

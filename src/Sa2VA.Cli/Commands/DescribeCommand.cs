@@ -7,7 +7,9 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va describe</c>: a caption whose phrases have masks.</summary>
 internal static class DescribeCommand
 {
-    /// <summary>What the evaluation asks for grounded captions (tasks.md §3), without the spaces of its line break.</summary>
+    /// <summary>
+    /// What the evaluation asks for grounded captions (docs/model/generation.md#grounded-captions), without the spaces of its line break.
+    /// </summary>
     public const string GroundedCaptionPrompt =
         "Could you please give me a brief description of the image? Please respond with interleaved segmentation masks for the corresponding parts of the answer.";
 

@@ -48,9 +48,9 @@ public sealed class FlashAttention : Op
 }
 
 /// <summary>
-/// Self-attention inside square windows of a channels-last map (Hiera, sam2.md §3.5). Where the map ends inside a window, the missing tokens
-/// take part as keys and values equal to the projection's bias, and as queries that are dropped. With <see cref="Pool"/> the queries of a
-/// window are max-pooled 2×2 first, so the result has half the height and width.
+/// Self-attention inside square windows of a channels-last map (Hiera, docs/model/image-encoder.md#block). Where the map ends inside a
+/// window, the missing tokens take part as keys and values equal to the projection's bias, and as queries that are dropped. With
+/// <see cref="Pool"/> the queries of a window are max-pooled 2×2 first, so the result has half the height and width.
 /// </summary>
 public sealed class WindowAttention : Op
 {

@@ -5,11 +5,11 @@ public enum ResizeMode
 {
     /// <summary>Nearest source sample, source index ⌊i·in/out⌋.</summary>
     Nearest,
-    /// <summary>Two taps per axis, clamped source coordinate, no antialias (sam2.md §9).</summary>
+    /// <summary>Two taps per axis, clamped source coordinate, no antialias (docs/model/tracking.md#bilinear-rule).</summary>
     Bilinear,
     /// <summary>Triangle filter of radius max(scale, 1), normalised, horizontal pass first.</summary>
     BilinearAntialias,
-    /// <summary>Four taps per axis, A = −0.75, no antialias (sam2.md §3.3).</summary>
+    /// <summary>Four taps per axis, A = −0.75, no antialias (docs/model/image-encoder.md#position-embedding).</summary>
     Bicubic,
 }
 
@@ -26,7 +26,7 @@ public sealed class Resize : Op
     public ResizeMode Mode { get; }
 }
 
-/// <summary>Four neighbouring patches side by side in the channels: [n, n, C] → [n²/4, 4C] (mllm.md §3).</summary>
+/// <summary>Four neighbouring patches side by side in the channels: [n, n, C] → [n²/4, 4C] (docs/model/vision.md#pixel-shuffle).</summary>
 public sealed class PixelShuffle : Op
 {
     internal PixelShuffle(Tensor x, bool transposed)

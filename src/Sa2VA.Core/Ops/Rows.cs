@@ -7,8 +7,8 @@ public sealed class Gather : Op
 }
 
 /// <summary>
-/// Token embeddings: out[i] = table[id] for id ≥ 0, row −1−id of the overriding rows for id &lt; 0 (image tokens: scattered as mllm.md §5.2
-/// says, without a second pass). The table stays in its stored type.
+/// Token embeddings: out[i] = table[id] for id ≥ 0, row −1−id of the overriding rows for id &lt; 0 (image tokens: scattered as
+/// docs/model/prompt.md#image-and-video-expansion says, without a second pass). The table stays in its stored type.
 /// </summary>
 public sealed class Embedding : Op
 {
@@ -57,8 +57,8 @@ public sealed class ArgMax : Op
 }
 
 /// <summary>
-/// SAM 2's choice among four mask candidates (sam2.md §6.5) → I32 [1]. With several masks on: the best of 1…3 by predicted IoU. Off: mask 0
-/// unless its stability #(m &gt; 0.05)/#(m &gt; −0.05) is below 0.98, then the best of 1…3.
+/// SAM 2's choice among four mask candidates (docs/model/mask-decoder.md#choice-of-a-mask) → I32 [1]. With several masks on: the best of
+/// 1…3 by predicted IoU. Off: mask 0 unless its stability #(m &gt; 0.05)/#(m &gt; −0.05) is below 0.98, then the best of 1…3.
 /// </summary>
 public sealed class MaskSelect : Op
 {

@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>SAM 2's choice among four mask candidates (sam2.md §6.5).</summary>
+/// <summary>SAM 2's choice among four mask candidates (docs/model/mask-decoder.md#choice-of-a-mask).</summary>
 internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext context) : Kernel(op)
 {
     private const float StabilityDelta = 0.05f;

@@ -4,7 +4,7 @@ namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>
 /// The source samples and weights of every output position along one axis, in float32 as PyTorch computes them: another formulation of the
-/// same rule moves results by more than rounding (sam2.md §11.2, trap 20).
+/// same rule moves results by more than rounding (docs/model/tracking.md#bilinear-rule).
 /// </summary>
 internal sealed class ResizeTaps
 {

@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>RMS norm over the last axis: normalise first, then the gain (mllm.md §11).</summary>
+/// <summary>RMS norm over the last axis: normalise first, then the gain (docs/model/language.md#norms).</summary>
 internal sealed unsafe class RmsNormKernel(RmsNorm op, KernelContext context) : RowKernel(op, context)
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);

@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Engine.Language;
 
-/// <summary>How a turn is written (mllm.md §5.1): no system prompt, the user's text between markers, the words that end an answer.</summary>
+/// <summary>
+/// How a turn is written (docs/model/prompt.md#chat-templates): no system prompt, the user's text between markers, the words that end an
+/// answer.
+/// </summary>
 internal sealed record ChatTemplate(string BeforeText, string AfterText, string Suffix, string Separator, string[] StopWords)
 {
     /// <summary>The template of a name in config.json.</summary>

@@ -8,7 +8,9 @@ namespace Sa2VA.Engine.Language;
 /// <param name="Truncated">True if the limit on new tokens ended it.</param>
 internal sealed record Generated(List<int> Ids, List<float[]> SegStates, bool Truncated);
 
-/// <summary>The greedy loop (mllm.md §7): prefill, then one token at a time until a stop rule holds.</summary>
+/// <summary>
+/// The greedy loop (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds.
+/// </summary>
 internal static class Generation
 {
     public static Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, Tokenizer tokenizer, StopRule stop, int segId, int hidden,

@@ -10,7 +10,7 @@ namespace Sa2VA.Engine.Language;
 /// <param name="Regions">Cells of each region [n, n], n² = tokens per tile.</param>
 internal sealed record PromptMedia(int Tiles, bool IsVideo, IReadOnlyList<Mask> Regions);
 
-/// <summary>From a user's text to the token ids that the language model is given (mllm.md §5).</summary>
+/// <summary>From a user's text to the token ids that the language model is given (docs/model/prompt.md).</summary>
 internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tokensPerTile)
 {
     public const string ImageTag = "<image>", ContextToken = "<IMG_CONTEXT>";

@@ -3,8 +3,8 @@ using Sa2VA.Models.Tokenizers;
 namespace Sa2VA.Engine.Language;
 
 /// <summary>
-/// When an answer is over (mllm.md §7.2): the end id, or decoded text that ends with a stop word once line breaks are removed. Stop words that
-/// are one added token are compared as ids.
+/// When an answer is over (docs/model/generation.md#stop-rules): the end id, or decoded text that ends with a stop word once line breaks
+/// are removed. Stop words that are one added token are compared as ids.
 /// </summary>
 internal sealed class StopRule
 {

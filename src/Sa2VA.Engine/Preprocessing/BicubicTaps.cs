@@ -2,7 +2,7 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// Which source samples make a target sample along one axis, and with what weight: Pillow's bicubic (a = −0.5), antialiased when shrinking,
-/// weights as fixed point with 22 fraction bits (mllm.md §6).
+/// weights as fixed point with 22 fraction bits (docs/model/preprocessing.md#bicubic-resize).
 /// </summary>
 internal sealed class BicubicTaps
 {

@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// How the InternVL kinds cut an image: into the grid of at most 12 square tiles whose aspect ratio is nearest, plus a thumbnail of the whole
-/// (mllm.md §5.3).
+/// How the InternVL kinds cut an image: into the grid of at most 12 square tiles whose aspect ratio is nearest, plus a thumbnail of the
+/// whole (docs/model/preprocessing.md#dynamic-tiling).
 /// </summary>
 public static class DynamicTiling
 {

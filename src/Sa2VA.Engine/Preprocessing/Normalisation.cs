@@ -4,7 +4,7 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// What a network is given for each 8-bit level: tables [3, 256] (channel, level), computed with exactly the roundings of the reference
-/// (mllm.md §6, sam2.md §2). The bf16 tables hold bfloat16 values widened to float. Do not change the arrays.
+/// (docs/model/preprocessing.md#normalisation). The bf16 tables hold bfloat16 values widened to float. Do not change the arrays.
 /// </summary>
 public static class Normalisation
 {

@@ -7,8 +7,8 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// Resizes 8-bit RGB exactly as Pillow before version 13 does with BICUBIC: horizontally first, rounded to bytes, then vertically; a pass
-/// whose size stays the same is skipped (mllm.md §6). Keeps the weights of sizes seen before, so equal-sized frames allocate nothing.
-/// Not for use by two threads at a time.
+/// whose size stays the same is skipped (docs/model/preprocessing.md#bicubic-resize). Keeps the weights of sizes seen before, so
+/// equal-sized frames allocate nothing. Not for use by two threads at a time.
 /// </summary>
 public sealed class PillowBicubic
 {

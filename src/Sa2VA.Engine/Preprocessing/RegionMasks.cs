@@ -3,8 +3,9 @@ using Sa2VA.Core;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// Regions that a prompt speaks of, brought to the cells of the token grid: a nearest resize whose ratio is a float32 (mllm.md §5.4).
-/// A result is a mask of n×n cells; its area is the region's token count, 0 for a region that vanished.
+/// Regions that a prompt speaks of, brought to the cells of the token grid: a nearest resize whose ratio is a float32
+/// (docs/model/preprocessing.md#region-cells). A result is a mask of n×n cells; its area is the region's token count, 0 for a region that
+/// vanished.
 /// </summary>
 public static class RegionMasks
 {

@@ -33,7 +33,10 @@ public sealed record AskOptions
     /// <summary>True to continue the conversation; false to ask about the same picture anew, as if nothing had been said.</summary>
     public bool FollowUp { get; init; }
 
-    /// <summary>Regions of the image that the text calls <c>region1</c>, <c>region2</c>, … (mllm.md §5.4); first turn of an image session only.</summary>
+    /// <summary>
+    /// Regions of the image that the text calls <c>region1</c>, <c>region2</c>, … (docs/model/prompt.md#regions); first turn of an image
+    /// session only.
+    /// </summary>
     public IReadOnlyList<Mask> Regions { get; init; } = [];
 
     /// <summary>How text that spells a special token, such as <c>[SEG]</c>, is read.</summary>

@@ -5,8 +5,9 @@ using Sa2VA.Core;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// Low-resolution logits → the image's own size (sam2.md §9): two chained bilinear resizes, 4G → S → H×W, without antialias, then
-/// sigmoid &gt; 0.5. Only two rows of the S×S map exist at a time. Tables are kept while the size stays the same: a warm call allocates nothing.
+/// Low-resolution logits → the image's own size (docs/model/tracking.md#mask-at-the-pictures-size): two chained bilinear resizes, 4G → S →
+/// H×W, without antialias, then sigmoid &gt; 0.5. Only two rows of the S×S map exist at a time. Tables are kept while the size stays the
+/// same: a warm call allocates nothing.
 /// </summary>
 internal sealed class MaskResampler
 {

@@ -4,8 +4,9 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// One object through a stream (sam2.md §8): its bank of memories and pointers, and its mask on the latest frame. Its first frames are
-/// conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step allocates nothing.
+/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame.
+/// Its first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
+/// allocates nothing.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable
 {

@@ -3,9 +3,9 @@ using Sa2VA.Core;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// The video loop (sam2.md §8) as a stream: a frame at a time goes in, every object's mask comes out. Each frame is encoded once for all
-/// objects; objects do not influence each other, so each gets the bits it would get alone. An object may join at any frame: its own first
-/// frames are then its conditioning frames.
+/// The video loop (docs/model/tracking.md#video-loop) as a stream: a frame at a time goes in, every object's mask comes out. Each frame is
+/// encoded once for all objects; objects do not influence each other, so each gets the bits it would get alone. An object may join at any
+/// frame: its own first frames are then its conditioning frames.
 /// </summary>
 internal sealed class VideoSegmentation : IDisposable
 {

@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>Name and shape of every tensor of an InternVL-type checkpoint (mllm.md §10.3, sam2.md §10), as its config.json implies them.</summary>
+/// <summary>
+/// Name and shape of every tensor of an InternVL-type checkpoint (docs/model/checkpoint.md#tensors), as its config.json implies them.
+/// </summary>
 public static class ExpectedTensors
 {
     /// <summary>Lists them: language model, projectors, vision tower, SAM 2.</summary>

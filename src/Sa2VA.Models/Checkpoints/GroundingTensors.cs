@@ -1,6 +1,6 @@
 namespace Sa2VA.Models;
 
-/// <summary>The SAM 2 module's part of <see cref="ExpectedTensors"/> (sam2.md §10).</summary>
+/// <summary>The SAM 2 module's part of <see cref="ExpectedTensors"/> (docs/model/checkpoint.md#tensors).</summary>
 internal static class GroundingTensors
 {
     public static void Add(TensorList list, string prefix, GroundingConfig g)

@@ -46,7 +46,7 @@ public sealed class TensorReport
             + Listed("Missing", Missing) + Listed("Of another shape", Misshapen) + "`sa2va inspect` lists everything.");
     }
 
-    // The stored embedding decides the vocabulary: config.json may be out of date (mllm.md §10.2).
+    // The stored embedding decides the vocabulary: config.json may be out of date (docs/model/checkpoint.md#configuration).
     private static bool Fits(Shape stored, Shape needed, string name) =>
         stored == needed || (IsVocabulary(name) && stored.Rank == 2 && stored.Last == needed.Last);
 

@@ -1,6 +1,6 @@
 namespace Sa2VA.Models;
 
-/// <summary>Decoder architectures, which differ in names, biases and norms (mllm.md §4).</summary>
+/// <summary>Decoder architectures, which differ in names, biases and norms (docs/model/language.md#layer).</summary>
 public enum LanguageKind
 {
     /// <summary>Separate q, k, v with bias.</summary>
@@ -11,7 +11,7 @@ public enum LanguageKind
     Qwen3,
 }
 
-/// <summary>Sizes of the language model (mllm.md §1.2, §10.2).</summary>
+/// <summary>Sizes of the language model (docs/model/checkpoint.md#configuration).</summary>
 public sealed record LanguageConfig
 {
     /// <summary>Architecture.</summary>

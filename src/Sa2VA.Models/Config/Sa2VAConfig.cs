@@ -3,7 +3,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>config.json of an InternVL-type checkpoint (mllm.md §10.2) with its grounding part (goldens.md §3).</summary>
+/// <summary>
+/// config.json of an InternVL-type checkpoint (docs/model/checkpoint.md#configuration) with its grounding part
+/// (docs/model/checkpoint.md#grounding-config).
+/// </summary>
 public sealed record Sa2VAConfig
 {
     /// <summary>Vision tower and projector.</summary>

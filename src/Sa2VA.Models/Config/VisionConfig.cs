@@ -1,6 +1,6 @@
 namespace Sa2VA.Models;
 
-/// <summary>Sizes of InternViT and of the projector behind it (mllm.md §2, §3, §10.2).</summary>
+/// <summary>Sizes of InternViT and of the projector behind it (docs/model/vision.md).</summary>
 public sealed record VisionConfig
 {
     // Keeps the position table, and what follows from it, within the extents that a tensor may have.
@@ -42,7 +42,7 @@ public sealed record VisionConfig
     /// <summary>Layers that run: the tower's output is the residual stream after this many.</summary>
     public int SelectedLayers { get; init; } = 48;
 
-    /// <summary>True for pixel shuffle v1, whose tokens are transposed (mllm.md §3).</summary>
+    /// <summary>True for pixel shuffle v1, whose tokens are transposed (docs/model/vision.md#pixel-shuffle).</summary>
     public bool TransposedShuffle { get; init; } = true;
 
     /// <summary>Patches along a tile's side.</summary>

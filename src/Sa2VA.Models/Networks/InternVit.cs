@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The vision tower (Chen et al. 2024, mllm.md §2): a plain pre-norm transformer over patches with layer scale and no final norm.</summary>
+/// <summary>
+/// The vision tower (Chen et al. 2024, docs/model/vision.md#internvit): a plain pre-norm transformer over patches with layer scale and no
+/// final norm.
+/// </summary>
 internal static class InternVit
 {
     /// <summary>Records pixels [t, t, 3] → patch vectors [t/14 · t/14, C], the class token dropped.</summary>
@@ -64,7 +67,9 @@ internal static class InternVit
     }
 }
 
-/// <summary>Between the tower and the language model (mllm.md §3): four patches become one token, then an MLP.</summary>
+/// <summary>
+/// Between the tower and the language model (docs/model/vision.md#projector): four patches become one token, then an MLP.
+/// </summary>
 internal static class Projector
 {
     private const float Epsilon = 1e-5f;

@@ -12,7 +12,9 @@ internal readonly record struct LayerCache(Tensor Keys, Tensor Values);
 /// <param name="Sin">Sines [positions, d/2].</param>
 internal readonly record struct SequencePosition(RuntimeScalar Start, RuntimeScalar Length, Tensor Cos, Tensor Sin);
 
-/// <summary>The language model's layers (mllm.md §4): pre-norm, rotary positions, grouped-query attention over a cache, SwiGLU.</summary>
+/// <summary>
+/// The language model's layers (docs/model/language.md#layer): pre-norm, rotary positions, grouped-query attention over a cache, SwiGLU.
+/// </summary>
 internal static class LanguageLayer
 {
     /// <summary>Records one layer on rows [n, H].</summary>

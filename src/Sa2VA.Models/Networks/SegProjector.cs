@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>From a [SEG] token's state to the vector that prompts SAM 2 (<c>text_hidden_fcs</c>, mllm.md §7.4).</summary>
+/// <summary>
+/// From a [SEG] token's state to the vector that prompts SAM 2 (<c>text_hidden_fcs</c>, docs/model/generation.md#seg-vector).
+/// </summary>
 internal sealed class SegProjector
 {
     /// <param name="weights">Checkpoint.</param>

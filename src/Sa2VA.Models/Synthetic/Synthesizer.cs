@@ -11,8 +11,8 @@ namespace Sa2VA.Models;
 public readonly record struct SynthesisProgress(long Done, long Total);
 
 /// <summary>
-/// Writes synthetic checkpoints (synthetic.md) as folders that any loader of the released models opens: config.json, weights, and tokenizer files
-/// where a base tokenizer is given.
+/// Writes synthetic checkpoints (docs/model/synthetic.md) as folders that any loader of the released models opens: config.json, weights,
+/// and tokenizer files where a base tokenizer is given.
 /// </summary>
 public static class Synthesizer
 {

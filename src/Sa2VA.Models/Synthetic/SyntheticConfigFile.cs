@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Sa2VA.Models;
 
-/// <summary>config.json of a configuration (mllm.md §10.2, goldens.md §3): reading it gives the configuration back.</summary>
+/// <summary>config.json of a configuration (docs/model/checkpoint.md#configuration): reading it gives the configuration back.</summary>
 internal static class SyntheticConfigFile
 {
     /// <summary>Writes the file's object.</summary>

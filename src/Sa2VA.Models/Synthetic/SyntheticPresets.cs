@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>Configurations of the released InternVL-type models (mllm.md §1.2, §1.3), for synthetic checkpoints.</summary>
+/// <summary>
+/// Configurations of the released InternVL-type models (docs/model/checkpoint.md#released-sizes), for synthetic checkpoints.
+/// </summary>
 public static class SyntheticPresets
 {
     private const int QwenVocabulary = 151679, InternLmVocabulary = 92558;

@@ -6,7 +6,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The number stream of a name (synthetic.md): SplitMix64 seeded with FNV-1a, so that any element can be computed alone.</summary>
+/// <summary>
+/// The number stream of a name (docs/model/synthetic.md#values): SplitMix64 seeded with FNV-1a, so that any element can be computed alone.
+/// </summary>
 public readonly struct SyntheticStream
 {
     private const ulong Golden = 0x9E3779B97F4A7C15;

@@ -7,7 +7,7 @@ namespace Sa2VA.Models;
 
 /// <summary>
 /// Tokenizer files of a checkpoint from those of its base language model: the fourteen tokens that InternVL and Sa2VA add come behind the
-/// vocabulary (mllm.md §8.1, §8.2), in every file that lists added tokens.
+/// vocabulary (docs/model/tokenizers.md#special-tokens), in every file that lists added tokens.
 /// </summary>
 internal sealed class SyntheticTokenizerFiles
 {

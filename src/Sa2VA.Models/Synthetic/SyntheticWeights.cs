@@ -4,8 +4,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Weights of the real names and shapes whose values follow from the names (synthetic.md): BF16, computed when a tensor is opened, nothing
-/// on disk.
+/// Weights of the real names and shapes whose values follow from the names (docs/model/synthetic.md#values): BF16, computed when a tensor
+/// is opened, nothing on disk.
 /// </summary>
 public sealed class SyntheticWeights : IWeightSource
 {

@@ -5,7 +5,7 @@ using Sa2VA.Media;
 
 namespace Sa2VA.Verification;
 
-/// <summary>A recorded whole answer of upstream (goldens.md §2).</summary>
+/// <summary>A recorded whole answer of upstream (docs/model/verification.md#recorded-answers).</summary>
 public sealed class PredictCase
 {
     private const string Format = "sa2va-predict/1";

@@ -3,7 +3,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Stages;
 
-/// <summary>The language half: vision tower, projectors, and layers and runs of the language model (mllm.md §2–§4, §7.4).</summary>
+/// <summary>
+/// The language half: vision tower, projectors, and layers and runs of the language model (docs/model/verification.md#golden-files).
+/// </summary>
 internal static class LanguageStages
 {
     /// <summary>Most rows of a sequence that a golden file may ask for.</summary>

@@ -3,7 +3,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Stages;
 
-/// <summary>Blocks of the SAM 2 half (sam2.md §3–§7), with weights of a checkpoint.</summary>
+/// <summary>Blocks of the SAM 2 half (docs/model/verification.md#golden-files), with weights of a checkpoint.</summary>
 internal static class SamBlockStages
 {
     public static void Register(Dictionary<string, Func<StageContext, StageOutputs>> stages)

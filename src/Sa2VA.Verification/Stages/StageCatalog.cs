@@ -1,6 +1,6 @@
 namespace Sa2VA.Verification.Stages;
 
-/// <summary>Which function computes which stage (goldens.md §1.2).</summary>
+/// <summary>Which function computes which stage (docs/model/verification.md#golden-files).</summary>
 internal static class StageCatalog
 {
     private static readonly Dictionary<string, Func<StageContext, StageOutputs>> Stages = Create();

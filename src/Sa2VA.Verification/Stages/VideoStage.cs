@@ -4,7 +4,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Stages;
 
-/// <summary>The video loop (sam2.md §8) from pixels to masks, with one object that a language vector names.</summary>
+/// <summary>
+/// The video loop (docs/model/tracking.md#video-loop) from pixels to masks, with one object that a language vector names.
+/// </summary>
 internal static class VideoStage
 {
     public static void Register(Dictionary<string, Func<StageContext, StageOutputs>> stages) => stages.Add("net.video", Video);

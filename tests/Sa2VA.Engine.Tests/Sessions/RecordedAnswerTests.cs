@@ -3,7 +3,7 @@ using Sa2VA.Verification;
 
 namespace Sa2VA.Tests.Sessions;
 
-/// <summary>The answers that upstream's own code gave for the trained checkpoint (goldens.md §2).</summary>
+/// <summary>The answers that upstream's own code gave for the trained checkpoint (docs/model/verification.md#recorded-answers).</summary>
 public sealed class RecordedAnswerTests
 {
     public static TheoryData<string> Names => [.. Shapes.CaseNames];

@@ -10,7 +10,7 @@ public class ConfigFieldTests
 {
     private static readonly string Real = File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json"));
 
-    // Read by no part of the engine (mllm.md §10.2), so anything may stand there.
+    // Read by no part of the engine (docs/model/checkpoint.md#configuration), so anything may stand there.
     private static readonly HashSet<string> Unread =
     [
         "min_dynamic_patch", "max_dynamic_patch", "hidden_size", "vision_config.num_channels", "vision_config.attention_dropout", "vision_config.dropout",

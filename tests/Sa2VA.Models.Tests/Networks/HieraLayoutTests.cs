@@ -3,7 +3,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Networks;
 
-/// <summary>The trunk's block list for every released size (sam2.md §3.1, §3.4).</summary>
+/// <summary>The trunk's block list for every released size (docs/model/image-encoder.md#sizes).</summary>
 public sealed class HieraLayoutTests
 {
     [Theory]

@@ -2,7 +2,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Networks;
 
-/// <summary>The bank against sam2.md §7.2 written down frame by frame, with real frame numbers kept in the slots.</summary>
+/// <summary>The bank against docs/model/memory.md#bank written down frame by frame, with real frame numbers kept in the slots.</summary>
 public sealed class MemoryBankTests
 {
     [Theory]

@@ -3,7 +3,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Networks;
 
-/// <summary>The position tables against the check values of sam2.md §3.3, §4 and §7.3.</summary>
+/// <summary>The position tables against the check values of docs/model/image-encoder.md and docs/model/memory.md.</summary>
 public sealed class PositionTests
 {
     private const float Tolerance = 1e-6f;

@@ -1,6 +1,9 @@
 namespace Sa2VA.Models;
 
-/// <summary>Angles of the axial rotary code (sam2.md §7.3): the first half of a token's channel pairs turns with its column, the second with its row.</summary>
+/// <summary>
+/// Angles of the axial rotary code (docs/model/memory.md#axial-rotary-code): the first half of a token's channel pairs turns with its
+/// column, the second with its row.
+/// </summary>
 internal static class AxialRope
 {
     private const float Theta = 10000;

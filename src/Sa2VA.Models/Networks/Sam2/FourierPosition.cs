@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>Random Fourier code of image positions (Tancik et al. 2020, sam2.md §5.1): all sines first, then all cosines.</summary>
+/// <summary>
+/// Random Fourier code of image positions (Tancik et al. 2020, docs/model/mask-decoder.md#fourier-code): all sines first, then all cosines.
+/// </summary>
 internal sealed class FourierPosition
 {
     private const float TwoPi = 2 * MathF.PI;

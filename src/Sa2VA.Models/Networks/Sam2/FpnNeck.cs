@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The pyramid neck (sam2.md §4): 1×1 convolutions, numbered from the coarsest level, and one top-down step.</summary>
+/// <summary>
+/// The pyramid neck (docs/model/image-encoder.md#neck): 1×1 convolutions, numbered from the coarsest level, and one top-down step.
+/// </summary>
 internal static class FpnNeck
 {
     /// <summary>Records levels 0…3 [.., .., D] from the trunk's stages, finest first. Only level 2 takes part of the level above it.</summary>

@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The image encoder's trunk (Ryali et al. 2023, sam2.md §3): four stages of windowed attention on a shrinking channels-last grid.</summary>
+/// <summary>
+/// The image encoder's trunk (Ryali et al. 2023, docs/model/image-encoder.md): four stages of windowed attention on a shrinking
+/// channels-last grid.
+/// </summary>
 internal static class Hiera
 {
     private const float Epsilon = 1e-6f;
@@ -27,7 +30,7 @@ internal static class Hiera
     public static Tensor PatchEmbed(GraphBuilder g, Tensor image, WeightScope w, int embedDim) =>
         g.Conv2d(image, w.At("patch_embed.proj"), embedDim, kernel: 7, stride: 4, padding: 3);
 
-    /// <summary>Records one block on a grid of any size (sam2.md §3.5).</summary>
+    /// <summary>Records one block on a grid of any size (docs/model/image-encoder.md#block).</summary>
     public static Tensor Block(GraphBuilder g, Tensor x, WeightScope w, HieraBlock block)
     {
         Tensor n = g.LayerNorm(x, w.At("norm1"), Epsilon);

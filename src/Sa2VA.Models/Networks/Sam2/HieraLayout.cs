@@ -10,7 +10,7 @@ namespace Sa2VA.Models;
 /// <param name="Pool">True where a stage begins: queries and shortcut are max-pooled 2×2.</param>
 internal readonly record struct HieraBlock(int InDim, int OutDim, int Heads, int Window, bool Pool);
 
-/// <summary>The trunk's blocks as the configuration lays them out (sam2.md §3.4).</summary>
+/// <summary>The trunk's blocks as the configuration lays them out (docs/model/image-encoder.md#blocks).</summary>
 internal sealed class HieraLayout
 {
     public HieraLayout(GroundingConfig config)

@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The trunk's position embedding (sam2.md §3.3): a coarse learned grid resampled bicubically plus a learned window tiled over the map. It
-/// depends on weights alone, so it is computed once, when the graph is recorded.
+/// The trunk's position embedding (docs/model/image-encoder.md#position-embedding): a coarse learned grid resampled bicubically plus a
+/// learned window tiled over the map. It depends on weights alone, so it is computed once, when the graph is recorded.
 /// </summary>
 internal static class HieraPosition
 {

@@ -13,7 +13,7 @@ internal readonly record struct HighResolution(Tensor S0, Tensor S1);
 /// <param name="High">Finer features for the mask decoder.</param>
 internal readonly record struct EncodedImage(Tensor[] Stages, Tensor F, HighResolution High);
 
-/// <summary>Trunk, neck and the decoder's two convolutions that belong to the frame alone (sam2.md §3, §4).</summary>
+/// <summary>Trunk, neck and the decoder's two convolutions that belong to the frame alone (docs/model/image-encoder.md).</summary>
 internal static class ImageEncoder
 {
     /// <summary>Records a normalised image [S, S, 3].</summary>

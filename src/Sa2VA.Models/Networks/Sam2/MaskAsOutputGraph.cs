@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// A frame whose mask is given as the truth (sam2.md §5.3): the mask itself is the result, and the decoder runs only for the object's
-/// pointer, on features that stand without memory.
+/// A frame whose mask is given as the truth (docs/model/mask-decoder.md#given-masks): the mask itself is the result, and the decoder runs
+/// only for the object's pointer, on features that stand without memory.
 /// </summary>
 internal sealed class MaskAsOutputGraph
 {

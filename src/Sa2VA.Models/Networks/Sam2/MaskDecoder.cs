@@ -11,7 +11,7 @@ namespace Sa2VA.Models;
 /// <param name="Pointer">The object's pointer [1, D], replaced by a learned vector when it is absent.</param>
 internal readonly record struct DecodedMask(Tensor Masks, Tensor Ious, Tensor Selected, Tensor Low, Tensor ObjectLogit, Tensor Pointer);
 
-/// <summary>The mask decoder (sam2.md §6): prompt tokens meet the frame's features and come back as masks.</summary>
+/// <summary>The mask decoder (docs/model/mask-decoder.md): prompt tokens meet the frame's features and come back as masks.</summary>
 internal static class MaskDecoder
 {
     private const int MaskTokens = 4, FirstMaskRow = 2;

@@ -8,7 +8,9 @@ namespace Sa2VA.Models;
 /// <param name="Rotated">Leading rows that are memories: they take part in the rotary code, pointers do not.</param>
 internal readonly record struct MemoryRows(Tensor Values, Tensor Keys, RuntimeScalar Rotated);
 
-/// <summary>The frame's tokens look at themselves and at the object's past (sam2.md §7.3); one head as wide as the model.</summary>
+/// <summary>
+/// The frame's tokens look at themselves and at the object's past (docs/model/memory.md#memory-attention); one head as wide as the model.
+/// </summary>
 internal static class MemoryAttention
 {
     private const float Epsilon = 1e-5f, PositionWeight = 0.1f;

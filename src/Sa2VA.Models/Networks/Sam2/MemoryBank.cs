@@ -1,8 +1,8 @@
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Bookkeeping of one object's past (sam2.md §7.2): which slots of the bank a frame attends to, in what order, and which slots it then
-/// overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory.
+/// Bookkeeping of one object's past (docs/model/memory.md#bank): which slots of the bank a frame attends to, in what order, and which slots
+/// it then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory.
 /// </summary>
 internal sealed class MemoryBank
 {

@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>A frame's features and the object's mask on it become the memory that later frames attend to (sam2.md §7.1).</summary>
+/// <summary>
+/// A frame's features and the object's mask on it become the memory that later frames attend to (docs/model/memory.md#memory-encoder).
+/// </summary>
 internal static class MemoryEncoder
 {
     private const float Epsilon = 1e-6f, SigmoidScale = 20, SigmoidShift = -10;

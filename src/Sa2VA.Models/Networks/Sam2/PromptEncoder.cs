@@ -21,8 +21,8 @@ internal enum PointLabel
 internal readonly record struct PointPrompt(float X, float Y, PointLabel Label);
 
 /// <summary>
-/// The prompt encoder (sam2.md §5). Points become a few sparse rows, computed here: they differ from prompt to prompt and cost nothing.
-/// A mask prompt becomes a dense map, which is a graph.
+/// The prompt encoder (docs/model/mask-decoder.md#prompt-encoder). Points become a few sparse rows, computed here: they differ from prompt
+/// to prompt and cost nothing. A mask prompt becomes a dense map, which is a graph.
 /// </summary>
 internal sealed class PromptEncoder
 {

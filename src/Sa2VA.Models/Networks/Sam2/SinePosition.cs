@@ -1,6 +1,8 @@
 namespace Sa2VA.Models;
 
-/// <summary>The fixed sine code of a map's rows and columns (sam2.md §4), y in the first half of the channels, x in the second.</summary>
+/// <summary>
+/// The fixed sine code of a map's rows and columns (docs/model/memory.md#sine-code), y in the first half of the channels, x in the second.
+/// </summary>
 internal static class SinePosition
 {
     private const float Temperature = 10000, TwoPi = 2 * MathF.PI, Epsilon = 1e-6f;

@@ -3,8 +3,9 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The mask decoder's transformer (Kirillov et al. 2023, sam2.md §6.3): a handful of query tokens and the image's key tokens attend to each
-/// other in turn. The original tokens are the queries' position code throughout; values never carry a code.
+/// The mask decoder's transformer (Kirillov et al. 2023, docs/model/mask-decoder.md#two-way-transformer): a handful of query tokens and the
+/// image's key tokens attend to each other in turn. The original tokens are the queries' position code throughout; values never carry a
+/// code.
 /// </summary>
 internal static class TwoWayTransformer
 {
@@ -42,7 +43,7 @@ internal static class TwoWayTransformer
         return (queries, g.LayerNorm(keys, w.At("norm4"), Epsilon));
     }
 
-    /// <summary>Records attention with projections of its own width (sam2.md §6.2).</summary>
+    /// <summary>Records attention with projections of its own width (docs/model/mask-decoder.md#attention).</summary>
     public static Tensor Attention(GraphBuilder g, Tensor q, Tensor k, Tensor v, WeightScope w, int innerWidth, Tensor? residual = null)
     {
         Tensor attended = g.FlashAttention(g.Linear(q, w.At("q_proj"), innerWidth), g.Linear(k, w.At("k_proj"), innerWidth),
