@@ -7,7 +7,7 @@ public class RowTests
     [Fact]
     public void GatherPicksRowsAndGivesZerosForNegativeIndices()
     {
-        float[] table = OpRunner.Random(1, 11 * 1537);
+        float[] table = TestValues.Random(1, 11 * 1537);
         int[] index = [10, 0, -1, 5, 5, int.MinValue, 3, 10, 1, 2, 4, 6, 7];
         float[] expected = [.. index.SelectMany(i => i < 0 ? new float[1537] : table.AsSpan(i * 1537, 1537).ToArray())];
         new GuardedOp().Floats(new Shape(11, 1537), table).Ints(index).Gives(expected, (g, t) => g.Gather(t[0], t[1]));
@@ -16,7 +16,7 @@ public class RowTests
     [Fact]
     public void GatherTakesAsManyRowsAsTheRunHas()
     {
-        float[] table = OpRunner.Random(1, 5 * 3);
+        float[] table = TestValues.Random(1, 5 * 3);
         new GuardedOp().Floats(new Shape(5, 3), table).Scalar("n", 2, 2).Gives<float>([.. table[6..9], .. table[3..6]],
             (g, t, s) => g.Gather(t[0], Index(g, s[0])));
 
@@ -46,7 +46,7 @@ public class RowTests
     public void EmbeddingReadsTheTableOrTheOverridingRows(DType type)
     {
         var weights = new TestWeights();
-        float[] table = weights.Add("table", type, new Shape(9, 35), OpRunner.Random(1, 9 * 35)), rows = OpRunner.Random(2, 4 * 35);
+        float[] table = weights.Add("table", type, new Shape(9, 35), TestValues.Random(1, 9 * 35)), rows = TestValues.Random(2, 4 * 35);
         int[] ids = [8, -1, 0, -4, 3, 3, -2];
         float[] expected = [.. ids.SelectMany(id => (id < 0 ? rows.AsSpan((-1 - id) * 35, 35) : table.AsSpan(id * 35, 35)).ToArray())];
         new GuardedOp(weights).Floats(new Shape(4, 35), rows).Ints(ids).Gives(expected, (g, t) => g.Embedding(g.Weight("table"), t[1], t[0]));
@@ -67,7 +67,7 @@ public class RowTests
     [Fact]
     public void ConcatJoinsValidRowsOnly()
     {
-        float[] a = OpRunner.Random(1, 301 * 61), b = OpRunner.Random(2, 7 * 61), c = OpRunner.Random(3, 61);
+        float[] a = TestValues.Random(1, 301 * 61), b = TestValues.Random(2, 7 * 61), c = TestValues.Random(3, 61);
         new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c)
             .Gives<float>([.. a, .. b, .. c], (g, t) => g.Concat(t));
         // Two rows of the first and none of the second part in this run.
@@ -78,7 +78,7 @@ public class RowTests
     [Fact]
     public void ConcatRefusesALengthThatIsNotTheSum()
     {
-        float[] a = OpRunner.Random(1, 4 * 3);
+        float[] a = TestValues.Random(1, 4 * 3);
         var op = new GuardedOp().Floats(new Shape(4, 3), a).Scalar("a", 4, 2).Scalar("all", 8, 5);
         var e = Assert.Throws<GraphException>(() => op.Gives(a, (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0])], s[1])));
         Assert.Contains("2 rows", e.Message, StringComparison.Ordinal);
@@ -90,7 +90,7 @@ public class RowTests
     [InlineData(9)]
     public void LastRowIsTheLastValidOne(int length)
     {
-        float[] x = OpRunner.Random(1, 9 * 5);
+        float[] x = TestValues.Random(1, 9 * 5);
         new GuardedOp().Floats(new Shape(9, 5), x).Scalar("n", 9, length).Gives(x[((length - 1) * 5)..(length * 5)],
             (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0])));
     }
@@ -118,7 +118,7 @@ public class RowTests
     public void ArgMaxOfManyRowsMatchesAPlainSearch()
     {
         // Few different values: ties everywhere.
-        float[] x = [.. OpRunner.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];
+        float[] x = [.. TestValues.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];
         int[] expected = [.. Enumerable.Range(0, 23).Select(r => Array.IndexOf(x[(r * 1009)..((r + 1) * 1009)], x[(r * 1009)..((r + 1) * 1009)].Max()))];
         new GuardedOp().Floats(new Shape(23, 1009), x).Gives(expected, (g, t) => g.ArgMax(t[0]));
     }

@@ -15,7 +15,7 @@ public class RotaryEmbeddingTests
     public void Rotates(int rows, int heads, int pairs, RotaryPairing pairing, int start, int rotated)
     {
         int width = heads * pairs * 2, table = start == 0 ? 13 : start + rows;
-        float[] x = OpRunner.Random(1, rows * width), angles = OpRunner.Random(2, table * pairs, 7);
+        float[] x = TestValues.Random(1, rows * width), angles = TestValues.Random(2, table * pairs, 7);
         float[] cos = [.. angles.Select(MathF.Cos)], sin = [.. angles.Select(MathF.Sin)];
         var reference = new double[x.Length];
         var naive = new float[x.Length];

@@ -12,9 +12,9 @@ public class NormTests
     public void LayerNorm(int rows, int width)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("n.weight", DType.BF16, new Shape(width), OpRunner.Random(1, width));
-        float[] b = weights.Add("n.bias", DType.F32, new Shape(width), OpRunner.Random(2, width));
-        float[] x = [.. OpRunner.Random(3, (long)rows * width, 3).Select(v => v + 0.7f)];
+        float[] w = weights.Add("n.weight", DType.BF16, new Shape(width), TestValues.Random(1, width));
+        float[] b = weights.Add("n.bias", DType.F32, new Shape(width), TestValues.Random(2, width));
+        float[] x = [.. TestValues.Random(3, (long)rows * width, 3).Select(v => v + 0.7f)];
         foreach (Activation activation in (Activation[])[Activation.None, Activation.Gelu])
         {
             var reference = new double[x.Length];
@@ -49,8 +49,8 @@ public class NormTests
     public void RmsNorm(int rows, int width)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("n.weight", DType.F16, new Shape(width), OpRunner.Random(1, width));
-        float[] x = OpRunner.Random(3, (long)rows * width, 5);
+        float[] w = weights.Add("n.weight", DType.F16, new Shape(width), TestValues.Random(1, width));
+        float[] x = TestValues.Random(3, (long)rows * width, 5);
         var reference = new double[x.Length];
         var naive = new float[x.Length];
         for (int r = 0; r < rows; r++)
@@ -69,7 +69,7 @@ public class NormTests
     [MemberData(nameof(Shapes))]
     public void Softmax(int rows, int width)
     {
-        float[] x = OpRunner.Random(3, (long)rows * width, 8);
+        float[] x = TestValues.Random(3, (long)rows * width, 8);
         // One row far from zero, where exp would overflow without the shift.
         for (int c = 0; c < width; c++) x[c] += 500;
         var reference = new double[x.Length];
@@ -93,8 +93,8 @@ public class NormTests
     public void EqualElementsNormaliseExactly()
     {
         var weights = new TestWeights();
-        weights.Add("n.weight", DType.F32, new Shape(32), OpRunner.Random(1, 32));
-        float[] bias = weights.Add("n.bias", DType.F32, new Shape(32), OpRunner.Random(2, 32));
+        weights.Add("n.weight", DType.F32, new Shape(32), TestValues.Random(1, 32));
+        float[] bias = weights.Add("n.bias", DType.F32, new Shape(32), TestValues.Random(2, 32));
         float[] threes = new float[64];
         Array.Fill(threes, 3);
         // No variance: the bias alone is left. A softmax of 32 equal numbers: 1/32 each.
@@ -107,7 +107,7 @@ public class NormTests
     [Fact]
     public void ViewsWithGapsAndRunTimeLengthsAreHonoured()
     {
-        float[] x = OpRunner.Random(1, 5 * 48, 2);
+        float[] x = TestValues.Random(1, 5 * 48, 2);
         float[] middle = [.. Enumerable.Range(0, 5 * 17).Select(i => x[i / 17 * 48 + 13 + i % 17])];
         var reference = new double[3 * 17];
         var naive = new float[3 * 17];

@@ -17,7 +17,7 @@ public class ResizeTests
     [MemberData(nameof(Sizes))]
     public void Nearest(int height, int width, int toHeight, int toWidth, int channels)
     {
-        float[] x = OpRunner.Random(1, height * width * channels);
+        float[] x = TestValues.Random(1, height * width * channels);
         float[] expected = [.. Enumerable.Range(0, toHeight * toWidth * channels).Select(i =>
         {
             int c = i % channels, y = i / channels / toWidth * height / toHeight, z = i / channels % toWidth * width / toWidth;
@@ -47,7 +47,7 @@ public class ResizeTests
     [InlineData(32, 32, 120)]
     public void PixelShuffle(int height, int width, int channels)
     {
-        float[] x = OpRunner.Random(1, height * width * channels);
+        float[] x = TestValues.Random(1, height * width * channels);
         int rows = height / 2, columns = width / 2;
         foreach (bool transposed in (bool[])[false, true])
         {
@@ -68,7 +68,7 @@ public class ResizeTests
     private static void Check(ResizeMode mode, int height, int width, int toHeight, int toWidth, int channels, Func<double, int, double, double> weight,
         Func<float, int, float, float> weightF)
     {
-        float[] x = OpRunner.Random(1, height * width * channels);
+        float[] x = TestValues.Random(1, height * width * channels);
         (double[,] v, float[,] vF) = Matrix(height, toHeight);
         (double[,] h, float[,] hF) = Matrix(width, toWidth);
         var reference = new double[toHeight * toWidth * channels];

@@ -10,7 +10,7 @@ public class ElementwiseTests
     [MemberData(nameof(Shapes))]
     public void Map(int rows, int width)
     {
-        float[] x = OpRunner.Random(1, (long)rows * width, 9);
+        float[] x = TestValues.Random(1, (long)rows * width, 9);
         foreach (Activation f in Enum.GetValues<Activation>())
         {
             double[] reference = [.. x.Select(v => Reference.Activate((double)v, f) * 20 - 10)];
@@ -34,7 +34,7 @@ public class ElementwiseTests
     [MemberData(nameof(Shapes))]
     public void Combine(int rows, int width)
     {
-        float[] a = OpRunner.Random(1, (long)rows * width, 4), b = OpRunner.Random(2, (long)rows * width, 4);
+        float[] a = TestValues.Random(1, (long)rows * width, 4), b = TestValues.Random(2, (long)rows * width, 4);
         var shape = new Shape(rows, width);
         new GuardedOp().Floats(shape, a).Floats(shape, b).Gives<float>([.. a.Zip(b, (x, y) => x + y)], (g, t) => g.Add(t[0], t[1]));
         new GuardedOp().Floats(shape, a).Floats(shape, b).Gives<float>([.. a.Zip(b, (x, y) => x * y)], (g, t) => g.Multiply(t[0], t[1]));
@@ -45,7 +45,7 @@ public class ElementwiseTests
     [Fact]
     public void RowsOfTheSecondOperandRepeat()
     {
-        float[] a = OpRunner.Random(1, 6 * 19), b = OpRunner.Random(2, 2 * 19);
+        float[] a = TestValues.Random(1, 6 * 19), b = TestValues.Random(2, 2 * 19);
         new GuardedOp().Floats(new Shape(6, 19), a).Floats(new Shape(2, 19), b)
             .Gives<float>([.. a.Select((v, i) => v + b[i % 38])], (g, t) => g.Add(t[0], t[1]));
         new GuardedOp().Floats(new Shape(3, 2, 19), a).Floats(new Shape(19), b[..19])
@@ -59,7 +59,7 @@ public class ElementwiseTests
     [InlineData(float.NaN, false)]
     public void WhereTakesTheFirstAlternativeAboveZero(float condition, bool first)
     {
-        float[] a = OpRunner.Random(1, 37), b = OpRunner.Random(2, 37);
+        float[] a = TestValues.Random(1, 37), b = TestValues.Random(2, 37);
         new GuardedOp().Floats(new Shape(1), [condition]).Floats(new Shape(1, 37), a).Floats(new Shape(1, 37), b)
             .Gives(first ? a : b, (g, t) => g.Where(t[0], t[1], t[2]));
     }
@@ -67,7 +67,7 @@ public class ElementwiseTests
     [Fact]
     public void CopyConvertsBetweenFloatTypes()
     {
-        float[] x = [.. OpRunner.Random(1, 16 * 33), .. (float[])[0, -0f, 1e-8f, 6e-8f, 65504, 65520, 1e9f, -1e9f, 3.3895314e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 1e-40f, 1, 2, 3]];
+        float[] x = [.. TestValues.Random(1, 16 * 33), .. (float[])[0, -0f, 1e-8f, 6e-8f, 65504, 65520, 1e9f, -1e9f, 3.3895314e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 1e-40f, 1, 2, 3]];
         var shape = new Shape(16 * 33 + 16, 1);
         new GuardedOp().Floats(shape, x).Gives<ushort>([.. x.Select(v => BFloat16.FromSingle(v).Bits)], (g, t) => g.Copy(t[0], DType.BF16));
         new GuardedOp().Floats(shape, x).Gives<ushort>([.. x.Select(v => BitConverter.HalfToUInt16Bits((Half)v))], (g, t) => g.Copy(t[0], DType.F16));
@@ -81,7 +81,7 @@ public class ElementwiseTests
     [Fact]
     public void CopyMakesAViewContiguous()
     {
-        float[] x = OpRunner.Random(1, 50 * 700);
+        float[] x = TestValues.Random(1, 50 * 700);
         float[] expected = [.. Enumerable.Range(0, 40 * 600).Select(i => x[(i / 600 + 7) * 700 + 51 + i % 600])];
         new GuardedOp().Floats(new Shape(50, 700), x).Gives(expected, (g, t) => g.Copy(g.SliceChannels(g.SliceRows(t[0], 7, 40), 51, 600)));
     }
@@ -90,7 +90,7 @@ public class ElementwiseTests
     public void NormalizeLooksEveryLevelUp()
     {
         byte[] image = [.. Enumerable.Range(0, 7 * 111 * 3).Select(i => (byte)(i * 37 + i / 256))];
-        float[] table = OpRunner.Random(1, 768);
+        float[] table = TestValues.Random(1, 768);
         new GuardedOp().Bytes(new Shape(7, 111, 3), image).Gives<float>([.. image.Select((level, i) => table[i % 3 * 256 + level])],
             (g, t) => g.Normalize(t[0], g.Constant("table", new Shape(3, 256), table)));
     }
@@ -103,7 +103,7 @@ public class ElementwiseTests
     [InlineData(13, 2, 15)]
     public void MatMul(int m, int n, int k)
     {
-        float[] a = OpRunner.Random(1, m * k), b = OpRunner.Random(2, n * k);
+        float[] a = TestValues.Random(1, m * k), b = TestValues.Random(2, n * k);
         var reference = new double[m * n];
         var naive = new float[m * n];
         for (int i = 0; i < m * n; i++)

@@ -17,9 +17,9 @@ public class ConvolutionTests
     public void Conv2d(int height, int width, int inputs, int outputs, int kernel, int stride, int padding, DType type, bool hasBias)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("c.weight", type, new Shape(outputs, inputs, kernel, kernel), OpRunner.Random(1, outputs * inputs * kernel * kernel));
-        float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), OpRunner.Random(2, outputs)) : new float[outputs];
-        float[] x = OpRunner.Random(3, height * width * inputs);
+        float[] w = weights.Add("c.weight", type, new Shape(outputs, inputs, kernel, kernel), TestValues.Random(1, outputs * inputs * kernel * kernel));
+        float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs)) : new float[outputs];
+        float[] x = TestValues.Random(3, height * width * inputs);
         int h = (height + 2 * padding - kernel) / stride + 1, v = (width + 2 * padding - kernel) / stride + 1;
         var reference = new double[h * v * outputs];
         var naive = new float[reference.Length];
@@ -53,9 +53,9 @@ public class ConvolutionTests
     public void DepthwiseConv2d(int height, int width, int channels, int kernel)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("c.weight", DType.BF16, new Shape(channels, 1, kernel, kernel), OpRunner.Random(1, channels * kernel * kernel));
-        float[] b = weights.Add("c.bias", DType.F32, new Shape(channels), OpRunner.Random(2, channels));
-        float[] x = OpRunner.Random(3, height * width * channels);
+        float[] w = weights.Add("c.weight", DType.BF16, new Shape(channels, 1, kernel, kernel), TestValues.Random(1, channels * kernel * kernel));
+        float[] b = weights.Add("c.bias", DType.F32, new Shape(channels), TestValues.Random(2, channels));
+        float[] x = TestValues.Random(3, height * width * channels);
         var reference = new double[x.Length];
         var naive = new float[x.Length];
         for (int i = 0; i < x.Length; i++)
@@ -84,9 +84,9 @@ public class ConvolutionTests
     public void ConvTranspose2d(int height, int width, int inputs, int outputs, bool hasBias, bool hasResidual)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("c.weight", DType.BF16, new Shape(inputs, outputs, 2, 2), OpRunner.Random(1, outputs * inputs * 4));
-        float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), OpRunner.Random(2, outputs)) : new float[outputs];
-        float[] x = OpRunner.Random(3, height * width * inputs), r = hasResidual ? OpRunner.Random(4, 4 * height * width * outputs) : new float[4 * height * width * outputs];
+        float[] w = weights.Add("c.weight", DType.BF16, new Shape(inputs, outputs, 2, 2), TestValues.Random(1, outputs * inputs * 4));
+        float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs)) : new float[outputs];
+        float[] x = TestValues.Random(3, height * width * inputs), r = hasResidual ? TestValues.Random(4, 4 * height * width * outputs) : new float[4 * height * width * outputs];
         var reference = new double[r.Length];
         var naive = new float[r.Length];
         for (int i = 0; i < r.Length; i++)
@@ -113,7 +113,7 @@ public class ConvolutionTests
     [InlineData(32, 32, 144)]
     public void MaxPool2d(int height, int width, int channels)
     {
-        float[] x = OpRunner.Random(1, height * width * channels);
+        float[] x = TestValues.Random(1, height * width * channels);
         int v = width / 2;
         float[] expected = [.. Enumerable.Range(0, height / 2 * v * channels).Select(i =>
         {

@@ -1,5 +1,4 @@
 using Sa2VA.Core;
-using Sa2VA.Cpu;
 
 namespace Sa2VA.Tests;
 
@@ -14,9 +13,14 @@ public class WriteRowsTests
     [InlineData(DType.F32, 5, 0)]
     public void WritesTheValidRowsAndNothingElse(DType type, int start, int rows)
     {
+        foreach (TestBackend backend in TestBackend.All) Write(backend, type, start, rows);
+    }
+
+    private static void Write(TestBackend configuration, DType type, int start, int rows)
+    {
         const int Capacity = 8, Width = 21;
-        float[] x = OpRunner.Random(1, 3 * Width);
-        using var backend = new CpuBackend(new CpuOptions { Threads = 2 });
+        float[] x = TestValues.Random(1, 3 * Width);
+        using IBackend backend = configuration.Open();
         (GraphBuilder g, RuntimeScalar at, RuntimeScalar count, Tensor input, Tensor state) = Declare(type, Capacity, Width);
         g.WriteRows(state, input, at);
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
@@ -40,16 +44,21 @@ public class WriteRowsTests
         Assert.Equal(before[((start + rows) * row)..], after[((start + rows) * row)..]);
     }
 
-    [Fact]
-    public void RowsBeyondTheCapacityAreRefused()
+    public static TheoryData<string> Backends => TestBackend.Names;
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void RowsBeyondTheCapacityAreRefused(string name)
     {
-        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        using IBackend backend = TestBackend.OpenNamed(name);
         (GraphBuilder g, RuntimeScalar at, RuntimeScalar count, Tensor input, Tensor state) = Declare(DType.F32, 8, 4);
         g.WriteRows(state, input, at);
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
-        using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape), cache = backend.Allocate("cache", DType.F32, state.Shape);
+        using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape);
+        using DeviceBuffer cache = backend.Allocate("cache", DType.F32, state.Shape);
         PlanBindings bindings = new PlanBindings(plan.Graph).Bind(input, source).Bind(state, cache).Set(at, 6).Set(count, 3);
-        Assert.Contains("capacity of 8", Assert.Throws<GraphException>(() => plan.Run(bindings, Cancellation)).Message, StringComparison.Ordinal);
+        var e = Assert.Throws<GraphException>(() => plan.Run(bindings, Cancellation));
+        Assert.Contains("capacity of 8", e.Message, StringComparison.Ordinal);
         plan.Run(bindings.Set(count, 2), Cancellation);
     }
 

@@ -1,0 +1,86 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+
+namespace Sa2VA.Tests;
+
+/// <summary>What is the CPU backend's own: options, vector widths, the memory budget.</summary>
+public class CpuBackendTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void TheBudgetIsCheckedBeforeAnAllocation()
+    {
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = 1 << 20 });
+        using (DeviceBuffer half = backend.Allocate("half", DType.F32, new Shape(1 << 17)))
+        {
+            var e = Assert.Throws<DeviceException>(() => backend.Allocate("too much", DType.F32, new Shape(1 << 18)));
+            Assert.Contains("'too much'", e.Message, StringComparison.Ordinal);
+            // Far more than any machine has: an attempt to allocate would fail otherwise.
+            Assert.Throws<DeviceException>(() => backend.Allocate("absurd", DType.I64, new Shape(1 << 20, 1 << 20)));
+            Assert.Equal(half.Bytes, backend.Memory.Buffers);
+        }
+        Assert.Equal(0, backend.Memory.Buffers);
+        backend.Allocate("all of it", DType.U8, new Shape(1 << 20)).Dispose();
+    }
+
+    [Fact]
+    public void ACompilationStaysInsideTheBudget()
+    {
+        long needed;
+        using (var free = new CpuBackend(new CpuOptions { Threads = 2 }))
+        {
+            free.Compile(Large(), Cancellation).Dispose();
+            needed = free.Memory.Total;
+        }
+        using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed })) enough.Compile(Large(), Cancellation).Dispose();
+        // Whatever part runs out first, what is held never exceeds the budget.
+        for (long budget = 1; budget < needed; budget += needed / 23)
+        {
+            using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = budget });
+            Assert.Throws<DeviceException>(() => backend.Compile(Large(), Cancellation));
+            Assert.InRange(backend.Memory.Total, 0, budget);
+        }
+
+        static Graph Large()
+        {
+            var weights = new TestWeights();
+            weights.Add("w", DType.BF16, new Shape(33, 300), TestValues.Random(1, 9900));
+            weights.Add("b", DType.F32, new Shape(33), TestValues.Random(2, 33));
+            var g = new GraphBuilder("large", weights);
+            Tensor x = g.Input("x", DType.F32, new Shape(500, 300));
+            g.Output("y", g.Map(g.Linear(g.Add(x, g.Constant("c", new Shape(1, 300), new float[300])), g.Weight("w"), g.Weight("b")), Activation.Relu));
+            return g.Build();
+        }
+    }
+
+    [Fact]
+    public void AFailedCompilationLeavesEarlierPlansWhole()
+    {
+        using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = 64 << 20 });
+        using var net = new EveryOp(backend);
+        float[] before = [.. net.Run()];
+        var g = new GraphBuilder("huge", new TestWeights());
+        g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(1 << 14, 1 << 14)))));
+        Assert.Contains("huge", Assert.Throws<DeviceException>(() => backend.Compile(g.Build(), Cancellation)).Message, StringComparison.Ordinal);
+        Assert.Equal(before, net.Run());
+    }
+
+    [Fact]
+    public void OptionsOutOfRangeAndMissingVectorsAreRefused()
+    {
+        Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Threads = -1 }));
+        Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Threads = 257 }));
+        Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { MemoryBudget = -1 }));
+        foreach (int bits in (int[])[64, 128, 256, 512, 1024])
+        {
+            if (CpuFeatures.Available.Contains((SimdLevel)bits))
+            {
+                using var backend = new CpuBackend(new CpuOptions { Simd = (SimdLevel)bits, Threads = 1 });
+                Assert.Equal(bits, (int)backend.Simd);
+            }
+            else
+                Assert.Contains($"{bits}-bit", Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Simd = (SimdLevel)bits })).Message, StringComparison.Ordinal);
+        }
+    }
+}

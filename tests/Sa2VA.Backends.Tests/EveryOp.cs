@@ -1,0 +1,95 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Tests;
+
+/// <summary>A graph with every op, so that what holds for its plan holds for all kernels.</summary>
+internal sealed class EveryOp : IDisposable
+{
+    private static readonly TestWeights Weights = Make();
+    private readonly List<DeviceBuffer> _buffers = [];
+    private readonly float[] _result;
+
+    public EveryOp(IBackend backend)
+    {
+        var g = new GraphBuilder("everything", Weights);
+        RuntimeScalar start = g.Scalar("start", 40), length = g.Scalar("length", 64);
+        Tensor image = g.Input("image", DType.U8, new Shape(32, 32, 3)), ids = g.Input("ids", DType.I32, new Shape(16));
+        Tensor keys = g.State("keys", DType.F32, new Shape(64, 24)), values = g.State("values", DType.F32, new Shape(64, 24));
+        Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24));
+        Tensor map = g.Conv2d(g.Normalize(image, g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768))), g.At("conv"), 24, 3, 2, 1);
+        map = g.DepthwiseConv2d(map, g.At("depth"), 3);
+        map = g.Add(map, g.WindowAttention(g.Linear(map, g.Weight("qkv")), null, 2, 4, false, 0.3f));
+        map = g.Resize(g.MaxPool2d(map), 16, 16, ResizeMode.Bilinear);
+        map = g.ConvTranspose2d(g.MaxPool2d(map), g.At("up"), 24, map);
+        Tensor shuffled = g.Linear(g.PixelShuffle(map, false), g.Weight("shuffle"));
+        Tensor x = g.Add(g.Embedding(g.Weight("table"), ids), g.SliceRows(shuffled, 0, 16));
+        Tensor cos = g.Constant("cos", new Shape(64, 6), TestValues.Random(7, 384)), sin = g.Constant("sin", new Shape(64, 6), TestValues.Random(8, 384));
+        Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half, start);
+        Tensor k = g.WriteRows(keys, q, start, length), v = g.WriteRows(values, x, start, length);
+        g.WriteRows(rounded, x, start);
+        x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
+        Tensor last = g.LastRow(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu));
+        last = g.Add(last, g.DecodeAttention(last, k, v, 2, 2, 0.3f));
+        Tensor four = g.Concat([last, g.SwiGlu(last, last), g.Multiply(last, last), g.Where(g.SliceChannels(last, 0, 1), last, last)]);
+        Tensor scores = g.Softmax(g.MatMul(four, x));
+        Tensor chosen = g.Gather(scores, g.MaskSelect(scores, g.SliceChannels(last, 0, 4), false));
+        Tensor y = g.Output("y", g.Map(g.Copy(g.Copy(chosen, DType.F16), DType.F32), Activation.Sigmoid));
+        Tensor best = g.Output("best", g.ArgMax(four));
+        Plan = backend.Compile(g.Build());
+        Bindings = new PlanBindings(Plan.Graph).Set(start, 5).Set(length, 21);
+        var random = new Random(3);
+        foreach (Tensor t in Plan.Graph.Inputs)
+        {
+            DeviceBuffer b = Allocate(backend, t);
+            if (t.Type == DType.U8) b.Write<byte>([.. Enumerable.Range(0, 32 * 32 * 3).Select(_ => (byte)random.Next(256))]);
+            if (t.Type == DType.I32) b.Write<int>([.. Enumerable.Range(0, 16).Select(_ => random.Next(10))]);
+        }
+        Output = Allocate(backend, y);
+        Allocate(backend, best);
+        _result = new float[y.Shape.Count];
+    }
+
+    public ExecutionPlan Plan { get; }
+
+    public PlanBindings Bindings { get; }
+
+    public DeviceBuffer Output { get; }
+
+    public float[] Run()
+    {
+        Plan.Run(Bindings);
+        Output.Read<float>(_result);
+        return _result;
+    }
+
+    public void Dispose()
+    {
+        foreach (DeviceBuffer b in _buffers) b.Dispose();
+        Plan.Dispose();
+    }
+
+    private DeviceBuffer Allocate(IBackend backend, Tensor tensor)
+    {
+        DeviceBuffer b = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
+        _buffers.Add(b);
+        Bindings.Bind(tensor, b);
+        return b;
+    }
+
+    private static TestWeights Make()
+    {
+        var weights = new TestWeights();
+        int seed = 0;
+        void Add(string name, params int[] dims) => weights.Add(name, DType.BF16, new Shape(dims), TestValues.Random(++seed, new Shape(dims).Count, 0.2f));
+        Add("conv.weight", 24, 3, 3, 3);
+        Add("conv.bias", 24);
+        Add("depth.weight", 24, 1, 3, 3);
+        Add("qkv", 72, 24);
+        Add("up.weight", 24, 24, 2, 2);
+        Add("shuffle", 24, 96);
+        Add("table", 10, 24);
+        Add("norm.weight", 24);
+        Add("norm.bias", 24);
+        return weights;
+    }
+}

@@ -1,0 +1,133 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Tests;
+
+/// <summary>What holds for every plan of every backend: no garbage, lifetimes, cancellation, threads.</summary>
+[Collection(nameof(Alone))]
+public class PlanTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> Backends => TestBackend.Names;
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void AWarmRunAllocatesNothingOnAnyThread(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using var net = new EveryOp(backend);
+        for (int i = 0; i < 50; i++) net.Run();
+        long mine = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 200; i++) net.Run();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - mine);
+
+        // Other threads of the test host may allocate at any time, workers may not: the quietest of several tries shows what the runs did.
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 20 && least > 0; attempt++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int i = 0; i < 50; i++) net.Run();
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+        Assert.Equal(0, least);
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void TwoRunsAndTwoPlansGiveTheSameBits(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using var first = new EveryOp(backend);
+        using var second = new EveryOp(backend);
+        float[] a = [.. first.Run()], b = [.. second.Run()];
+        Assert.Equal(a, first.Run());
+        Assert.Equal(a, b);
+        Assert.All(a, v => Assert.True(float.IsFinite(v)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void NothingIsUsableAfterItsEnd(string name)
+    {
+        IBackend backend = TestBackend.OpenNamed(name);
+        var net = new EveryOp(backend);
+        DeviceBuffer buffer = backend.Allocate("b", DType.F32, new Shape(4));
+        buffer.Dispose();
+        buffer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => buffer.Read<float>(new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => buffer.Write<float>(new float[4]));
+        net.Output.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => net.Plan.Run(net.Bindings, Cancellation));
+        net.Plan.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => net.Plan.Run(net.Bindings, Cancellation));
+
+        using var other = new EveryOp(backend);
+        backend.Dispose();
+        backend.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => other.Plan.Run(other.Bindings, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => backend.Allocate("b", DType.F32, new Shape(4)));
+        Assert.Throws<ObjectDisposedException>(() => backend.Compile(other.Plan.Graph, Cancellation));
+        net.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void BuffersCheckTypesAndRanges(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using DeviceBuffer b = backend.Allocate("b", DType.F32, new Shape(2, 3));
+        var zeros = new float[6];
+        b.Read<float>(zeros);
+        Assert.All(zeros, v => Assert.Equal(0, v));
+        b.Write<float>([7, 8], 4);
+        b.Read(zeros.AsSpan(0, 1), 5);
+        Assert.Equal(8, zeros[0]);
+        Assert.Throws<ArgumentException>(() => b.Write<short>([1]));
+        foreach (long offset in (long[])[-1, 5, 6, long.MaxValue, long.MinValue, long.MaxValue - 1])
+        {
+            Assert.Throws<ArgumentOutOfRangeException>(() => b.Write<float>([1, 2], offset));
+            Assert.Throws<ArgumentOutOfRangeException>(() => b.Read<float>(new float[2], offset));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void ARunIsCancelledBetweenOpsAndCanBeRepeated(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using var net = new EveryOp(backend);
+        float[] before = [.. net.Run()];
+        Assert.ThrowsAny<OperationCanceledException>(() => net.Plan.Run(net.Bindings, new CancellationToken(true)));
+        Assert.ThrowsAny<OperationCanceledException>(() => backend.Compile(net.Plan.Graph, new CancellationToken(true)));
+        Assert.Equal(before, net.Run());
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void BindingsOfAnotherGraphAndIncompleteOnesAreRefused(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using var a = new EveryOp(backend);
+        using var b = new EveryOp(backend);
+        Assert.Throws<GraphException>(() => a.Plan.Run(b.Bindings, Cancellation));
+        Assert.Contains("not bound", Assert.Throws<GraphException>(() => a.Plan.Run(new PlanBindings(a.Plan.Graph), Cancellation)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void ManyThreadsMayRunPlansOfOneBackend(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        EveryOp[] nets = [.. Enumerable.Range(0, 4).Select(_ => new EveryOp(backend))];
+        float[] expected = [.. nets[0].Run()];
+        Parallel.ForEach(nets, net =>
+        {
+            for (int i = 0; i < 20; i++) Assert.Equal(expected, net.Run());
+        });
+        foreach (EveryOp net in nets) net.Dispose();
+    }
+}
+
+/// <summary>Tests that measure the whole process run while no others do.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
