@@ -1,20 +1,29 @@
+using System.Globalization;
 using Sa2VA.Engine;
 using SkiaSharp;
 
 namespace Sa2VA.Media;
 
 /// <summary>An animated GIF or WebP as a video. A still one has one frame.</summary>
-internal sealed class Animation(EncodedImage file) : VideoSource(file.Name)
+internal sealed class Animation : VideoSource
 {
-    private readonly SKCodecFrameInfo[] _frames = file.Frames();
-    private readonly byte[] _canvas = file.NewCanvas();
+    private readonly EncodedImage _file;
+    private readonly SKCodecFrameInfo[] _frames;
+    private readonly byte[] _canvas;
 
     /// <summary>What the canvas holds: the result of this frame, or −1.</summary>
     private int _held = -1;
 
-    public override int Width => file.Width;
+    /// <summary>Takes over the file.</summary>
+    public Animation(EncodedImage file, MediaOptions options) : base(file.Name, options)
+    {
+        (_file, _frames, _canvas, Width, Height) = (file, file.Frames(), file.NewCanvas(), file.Width, file.Height);
+        if (file.OrientationNote is { } note) Note(note);
+    }
 
-    public override int Height => file.Height;
+    public override int Width { get; }
+
+    public override int Height { get; }
 
     public override int FrameCount => _frames.Length;
 
@@ -24,8 +33,9 @@ internal sealed class Animation(EncodedImage file) : VideoSource(file.Name)
     /// Frames change what an earlier one left. The chain back to one that stands alone, or to what the canvas holds, is walked here rather than by
     /// the codec, which would call itself once per frame.
     /// </summary>
-    private protected override RgbImage Decode(int index)
+    private protected override RgbImage Decode(int index, out string? note)
     {
+        note = null;
         if (_held != index)
         {
             var chain = new Stack<int>();
@@ -40,19 +50,17 @@ internal sealed class Animation(EncodedImage file) : VideoSource(file.Name)
             while (chain.TryPop(out int frame))
             {
                 if (prior < 0) Array.Clear(_canvas);
-                file.Decode(_canvas, frame, prior);
+                _file.Decode(_canvas, frame, prior);
                 prior = frame;
             }
             _held = index;
         }
-        return file.ToRgb(_canvas);
+        return _file.ToRgb(_canvas);
     }
 
-    public override void Dispose()
-    {
-        file.Dispose();
-        base.Dispose();
-    }
+    private protected override string NameOf(int index) => string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(Name)}#{index}");
+
+    private protected override void Close() => _file.Dispose();
 
     /// <summary>The codec accepts any frame from the required one on, unless that frame is to be undone afterwards.</summary>
     private bool CanStartFrom(int held, int frame) => held >= 0 && held < frame && _frames[frame].RequiredFrame >= 0

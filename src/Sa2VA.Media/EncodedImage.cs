@@ -14,20 +14,26 @@ internal sealed class EncodedImage : IDisposable
     private readonly SKData _data;
     private readonly SKCodec _codec;
     private readonly SKImageInfo _info;
+    private readonly bool _upright;
 
-    private EncodedImage(SKData data, SKCodec codec, string name)
+    private EncodedImage(SKData data, SKCodec codec, string name, bool upright)
     {
-        (_data, _codec, Name) = (data, codec, name);
+        (_data, _codec, Name, _upright) = (data, codec, name, upright);
         _info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
     }
 
     public string Name { get; }
 
-    public int Width => _info.Width;
+    /// <summary>Columns of what is delivered.</summary>
+    public int Width => Turns ? _info.Height : _info.Width;
 
-    public int Height => _info.Height;
+    /// <summary>Rows of what is delivered.</summary>
+    public int Height => Turns ? _info.Width : _info.Height;
 
-    public SKEncodedOrigin Orientation => _codec.EncodedOrigin;
+    /// <summary>What a user should know about the picture's orientation; null if it is stored as it is seen.</summary>
+    public string? OrientationNote => Orientation.IsStoredUpright(_codec.EncodedOrigin) ? null
+        : _upright ? $"{Name} was turned upright as its EXIF orientation says."
+        : $"{Name} was read as it is stored, though its EXIF orientation says to turn it.";
 
     public SKEncodedImageFormat Format => _codec.EncodedFormat;
 
@@ -49,9 +55,13 @@ internal sealed class EncodedImage : IDisposable
         }
     }
 
-    public static EncodedImage Open(string path) => Open(ReadFile(path), path);
+    public static EncodedImage Open(string path, bool upright) => Open(ReadFile(path), path, upright);
 
-    public static EncodedImage Open(ReadOnlySpan<byte> bytes, string name)
+    /// <summary>Reads the header.</summary>
+    /// <param name="bytes">The whole file; it is copied.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="upright">Deliver pictures turned as their EXIF orientation says.</param>
+    public static EncodedImage Open(ReadOnlySpan<byte> bytes, string name, bool upright)
     {
         SKData data = SKData.CreateCopy(bytes);
         SKCodec? codec = null;
@@ -66,7 +76,7 @@ internal sealed class EncodedImage : IDisposable
             // The codec takes an animation that breaks off between two frames for a shorter one; the container knows better.
             if (codec.EncodedFormat == SKEncodedImageFormat.Webp && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) > bytes.Length - 8)
                 throw new MediaException($"{name} breaks off before its end; the file is cut short.");
-            return new EncodedImage(data, codec, name);
+            return new EncodedImage(data, codec, name, upright);
         }
         catch
         {
@@ -84,10 +94,10 @@ internal sealed class EncodedImage : IDisposable
     }
 
     /// <summary>A buffer for one frame.</summary>
-    public byte[] NewCanvas() => new byte[(long)Width * Height * 4];
+    public byte[] NewCanvas() => new byte[(long)_info.Width * _info.Height * 4];
 
     /// <summary>Decodes one frame over what the canvas holds.</summary>
-    /// <param name="canvas">[Height, Width, 4], RGBA not premultiplied.</param>
+    /// <param name="canvas">RGBA not premultiplied.</param>
     /// <param name="frame">Index of the frame.</param>
     /// <param name="prior">Index of the frame that the canvas holds, −1 for none.</param>
     /// <exception cref="MediaException">The data is damaged or breaks off.</exception>
@@ -102,10 +112,10 @@ internal sealed class EncodedImage : IDisposable
             : $"{where} cannot be decoded ({result}); the file is damaged.");
     }
 
-    /// <summary>The canvas without alpha, as a picture of its own. Colours under alpha stay as they are.</summary>
+    /// <summary>The canvas without alpha, as a picture of its own, turned if that is wanted. Colours under alpha stay as they are.</summary>
     public RgbImage ToRgb(byte[] canvas)
     {
-        var rgb = new byte[Width * Height * 3];
+        var rgb = new byte[_info.Width * _info.Height * 3];
         ReadOnlySpan<uint> from = MemoryMarshal.Cast<byte, uint>(canvas);
         for (int i = 0, to = 0; i < from.Length; i++, to += 3)
         {
@@ -114,8 +124,19 @@ internal sealed class EncodedImage : IDisposable
             rgb[to + 1] = (byte)(pixel >> 8);
             rgb[to + 2] = (byte)(pixel >> 16);
         }
-        return new RgbImage(Width, Height, rgb);
+        var image = new RgbImage(_info.Width, _info.Height, rgb);
+        return _upright ? Orientation.Apply(image, _codec.EncodedOrigin) : image;
     }
+
+    /// <summary>The picture, or the first frame.</summary>
+    public RgbImage Picture()
+    {
+        byte[] canvas = NewCanvas();
+        Decode(canvas, 0, -1);
+        return ToRgb(canvas);
+    }
+
+    private bool Turns => _upright && Orientation.Turns(_codec.EncodedOrigin);
 
     public void Dispose()
     {

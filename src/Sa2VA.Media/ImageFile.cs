@@ -12,29 +12,31 @@ public static class ImageFile
     /// without blending, colour profiles ignored.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="applyOrientation">Turn the picture as its EXIF entry says. The reference does not, so the default is false.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults, which turn the picture upright.</param>
     /// <exception cref="MediaException">The file cannot be read, is none of these formats, too large, damaged, or cut short.</exception>
-    public static RgbImage Load(string path, bool applyOrientation = false) => Load(EncodedImage.ReadFile(path), path, applyOrientation);
+    public static RgbImage Load(string path, MediaOptions? options = null) => Load(EncodedImage.ReadFile(path), path, options);
 
-    /// <summary>Reads a picture from memory, as <see cref="Load(string, bool)"/> does from a file.</summary>
+    /// <summary>Reads a picture from memory, as <see cref="Load(string, MediaOptions)"/> does from a file.</summary>
     /// <param name="content">The whole file.</param>
     /// <param name="name">What messages call it.</param>
-    /// <param name="applyOrientation">Turn the picture as its EXIF entry says.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults.</param>
     /// <exception cref="MediaException">The content is none of the formats, too large, damaged, or cut short.</exception>
-    public static RgbImage Load(ReadOnlySpan<byte> content, string name, bool applyOrientation = false)
+    public static RgbImage Load(ReadOnlySpan<byte> content, string name, MediaOptions? options = null)
     {
-        using EncodedImage file = EncodedImage.Open(content, name);
-        byte[] canvas = file.NewCanvas();
-        file.Decode(canvas, 0, -1);
-        RgbImage image = file.ToRgb(canvas);
-        return applyOrientation ? Orientation.Apply(image, file.Orientation) : image;
+        options ??= MediaOptions.Default;
+        using EncodedImage file = EncodedImage.Open(content, name, options.Upright);
+        RgbImage image = file.Picture();
+        if (file.OrientationNote is { } note) options.OnNote?.Invoke(note);
+        return image;
     }
 
-    /// <summary>Reads only the size of a picture (or of an animation's canvas).</summary>
-    /// <exception cref="MediaException">As for <see cref="Load(string, bool)"/>.</exception>
-    public static (int Width, int Height) Size(string path)
+    /// <summary>Reads only the size that a picture (or an animation's canvas) has when it is loaded.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">Those of loading; nobody is told anything here.</param>
+    /// <exception cref="MediaException">As for <see cref="Load(string, MediaOptions)"/>.</exception>
+    public static (int Width, int Height) Size(string path, MediaOptions? options = null)
     {
-        using EncodedImage file = EncodedImage.Open(path);
+        using EncodedImage file = EncodedImage.Open(path, (options ?? MediaOptions.Default).Upright);
         return (file.Width, file.Height);
     }
 

@@ -6,12 +6,17 @@ namespace Sa2VA.Media;
 /// <summary>Turns and mirrors a picture as the EXIF orientation says.</summary>
 internal static class Orientation
 {
+    public static bool IsStoredUpright(SKEncodedOrigin origin) => origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default;
+
+    /// <summary>Whether rows become columns.</summary>
+    public static bool Turns(SKEncodedOrigin origin) =>
+        origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+
     public static RgbImage Apply(RgbImage image, SKEncodedOrigin origin)
     {
-        if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default) return image;
+        if (IsStoredUpright(origin)) return image;
         (int w, int h) = (image.Width, image.Height);
-        bool turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
-        (int width, int height) = turned ? (h, w) : (w, h);
+        (int width, int height) = Turns(origin) ? (h, w) : (w, h);
         ReadOnlySpan<byte> from = image.Pixels;
         var to = new byte[from.Length];
         for (int y = 0; y < height; y++)

@@ -12,8 +12,10 @@ namespace Sa2VA.Media;
 public abstract class VideoSource : IDisposable
 {
     private readonly Lock _decoder = new();
+    private readonly Action<string>? _onNote;
+    private bool _closed;
 
-    private protected VideoSource(string name) => Name = name;
+    private protected VideoSource(string name, MediaOptions options) => (Name, _onNote) = (name, options.OnNote);
 
     /// <summary>The path that it was opened from.</summary>
     public string Name { get; }
@@ -31,14 +33,33 @@ public abstract class VideoSource : IDisposable
     /// <param name="index">From 0.</param>
     public abstract TimeSpan? Duration(int index);
 
-    /// <summary>Opens a folder (its PNG, JPEG, WebP, BMP and GIF files by name, in the order of their characters) or an animation.</summary>
+    /// <summary>The file that a frame comes from, without its folder: <c>0012.png</c>; of an animation with the frame: <c>clip.gif#12</c>.</summary>
+    /// <param name="index">From 0.</param>
+    public string FrameName(int index)
+    {
+        CheckIndex(index);
+        return NameOf(index);
+    }
+
+    /// <summary>Opens a folder (its PNG, JPEG, WebP, BMP and GIF files) or an animation.</summary>
+    /// <param name="path">The folder or file.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults: natural order, pictures turned upright.</param>
     /// <exception cref="MediaException">It does not exist, holds no frame, or is of another kind.</exception>
-    public static VideoSource Open(string path)
+    public static VideoSource Open(string path, MediaOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (Directory.Exists(path)) return new FrameFolder(path);
-        EncodedImage file = EncodedImage.Open(path);
-        if (file.Format is SKEncodedImageFormat.Gif or SKEncodedImageFormat.Webp) return new Animation(file);
+        options ??= MediaOptions.Default;
+        if (Directory.Exists(path)) return new FrameFolder(path, options);
+        EncodedImage file = EncodedImage.Open(path, options.Upright);
+        try
+        {
+            if (file.Format is SKEncodedImageFormat.Gif or SKEncodedImageFormat.Webp) return new Animation(file, options);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
         file.Dispose();
         throw new MediaException($"{path} is neither a folder of frames nor an animated GIF or WebP; load it as a picture.");
     }
@@ -46,16 +67,27 @@ public abstract class VideoSource : IDisposable
     /// <summary>Decodes one frame. In an animation, going back means decoding again from the last frame that stands alone.</summary>
     /// <param name="index">From 0.</param>
     /// <exception cref="MediaException">The frame is damaged or of another size; the message names it.</exception>
+    /// <exception cref="ObjectDisposedException">The video is disposed of.</exception>
     public RgbImage Read(int index)
     {
-        if ((uint)index >= (uint)FrameCount) throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has {FrameCount} frames.");
-        lock (_decoder) return Decode(index);
+        CheckIndex(index);
+        RgbImage image;
+        string? note;
+        lock (_decoder)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            image = Decode(index, out note);
+        }
+        // Outside the lock: what is called may well dispose of this.
+        if (note is not null) Note(note);
+        return image;
     }
 
     /// <summary>All frames in order. The next one is decoded while the caller works on the last.</summary>
     /// <param name="maxFrames">Stop after so many; null for all.</param>
     /// <param name="cancellation">Stops between two frames.</param>
     /// <exception cref="MediaException">As for <see cref="Read"/>, when that frame's turn comes.</exception>
+    /// <exception cref="ObjectDisposedException">The video is disposed of.</exception>
     public async IAsyncEnumerable<RgbImage> Frames(int? maxFrames = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         int count = Math.Min(maxFrames ?? int.MaxValue, FrameCount);
@@ -66,6 +98,7 @@ public abstract class VideoSource : IDisposable
             {
                 cancellation.ThrowIfCancellationRequested();
                 RgbImage frame = await (next ?? Start(i)).ConfigureAwait(false);
+                ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed), this);
                 next = i + 1 < count ? Start(i + 1) : null;
                 yield return frame;
             }
@@ -79,8 +112,32 @@ public abstract class VideoSource : IDisposable
         Task<RgbImage> Start(int index) => Task.Run(() => Read(index), CancellationToken.None);
     }
 
-    /// <inheritdoc/>
-    public virtual void Dispose() => GC.SuppressFinalize(this);
+    /// <summary>Waits for a frame that is being decoded, then closes the file. Reading ends with an error from then on; the properties remain.</summary>
+    public void Dispose()
+    {
+        lock (_decoder)
+        {
+            if (_closed) return;
+            Volatile.Write(ref _closed, true);
+            Close();
+        }
+    }
 
-    private protected abstract RgbImage Decode(int index);
+    /// <summary>Tells who wants to know.</summary>
+    private protected void Note(string note) => _onNote?.Invoke(note);
+
+    /// <summary>Decodes a frame; no two at a time, none after <see cref="Close"/>.</summary>
+    /// <param name="index">From 0; checked.</param>
+    /// <param name="note">What the user should know about it, or null.</param>
+    private protected abstract RgbImage Decode(int index, out string? note);
+
+    private protected abstract string NameOf(int index);
+
+    /// <summary>Frees what is not managed; called once.</summary>
+    private protected abstract void Close();
+
+    private void CheckIndex(int index)
+    {
+        if ((uint)index >= (uint)FrameCount) throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has {FrameCount} frames.");
+    }
 }

@@ -197,22 +197,30 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void Orientation_is_ignored_unless_asked_for()
+    public void Pictures_are_turned_upright_with_a_note_unless_asked_not_to()
     {
         RgbImage image = TestImages.Gradient(48, 32);
         byte[] jpeg = TestImages.Encode(image, SKEncodedImageFormat.Jpeg, 95);
         for (byte orientation = 1; orientation <= 8; orientation++)
         {
-            byte[] exif = [0xff, 0xe1, 0, 34, .. "Exif\0\0MM\0*\0\0\0\b\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001"u8, 0, orientation, 0, 0, 0, 0, 0, 0];
-            byte[] file = [.. jpeg[..2], .. exif, .. jpeg[2..]];
-            RgbImage stored = ImageFile.Load(file, "exif"), turned = ImageFile.Load(file, "exif", applyOrientation: true);
+            byte[] file = TestImages.WithOrientation(jpeg, orientation);
+            List<string> left = [], right = [];
+            RgbImage stored = ImageFile.Load(file, "exif", new MediaOptions { Upright = false, OnNote = left.Add });
+            RgbImage turned = ImageFile.Load(file, "exif", new MediaOptions { OnNote = right.Add });
+            Assert.Equal(turned.Pixels.ToArray(), ImageFile.Load(file, "exif").Pixels.ToArray());
+            if (orientation == 1) Assert.Empty(left.Concat(right));
+            else
+            {
+                Assert.Contains("exif was read as it is stored", Assert.Single(left), StringComparison.Ordinal);
+                Assert.Contains("exif was turned upright", Assert.Single(right), StringComparison.Ordinal);
+            }
             Assert.Equal(ImageFile.Load(jpeg, "plain").Pixels.ToArray(), stored.Pixels.ToArray());
             Assert.Equal(orientation >= 5 ? (32, 48) : (48, 32), (turned.Width, turned.Height));
             // The stored top left corner is dark in red and green; where it is seen is what the number says.
-            bool right = orientation is 2 or 3 or 6 or 7, bottom = orientation is 3 or 4 or 7 or 8;
-            ReadOnlySpan<byte> corner = turned.Row(bottom ? turned.Height - 1 : 0).Slice(right ? 3 * (turned.Width - 1) : 0, 3);
+            bool atRight = orientation is 2 or 3 or 6 or 7, bottom = orientation is 3 or 4 or 7 or 8;
+            ReadOnlySpan<byte> corner = turned.Row(bottom ? turned.Height - 1 : 0).Slice(atRight ? 3 * (turned.Width - 1) : 0, 3);
             Assert.True(corner[0] < 30 && corner[1] < 30, $"Orientation {orientation}: the corner is {corner[0]}, {corner[1]}.");
-            ReadOnlySpan<byte> along = turned.Row(bottom ? turned.Height - 1 : 0).Slice(right ? 0 : 3 * (turned.Width - 1), 3);
+            ReadOnlySpan<byte> along = turned.Row(bottom ? turned.Height - 1 : 0).Slice(atRight ? 0 : 3 * (turned.Width - 1), 3);
             Assert.True(orientation >= 5 ? along[1] > 200 : along[0] > 200, $"Orientation {orientation}: the other corner is {along[0]}, {along[1]}.");
         }
     }

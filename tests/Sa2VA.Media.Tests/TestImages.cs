@@ -103,6 +103,12 @@ internal static class TestImages
         return file.ToArray();
     }
 
+    /// <summary>The same JPEG with an EXIF segment.</summary>
+    public static byte[] WithOrientation(byte[] jpeg, byte orientation) => [.. jpeg[..2], 0xff, 0xe1, 0, 34, .. "Exif\0\0"u8, .. Exif(orientation), .. jpeg[2..]];
+
+    /// <summary>A TIFF header with the orientation as its only entry.</summary>
+    public static byte[] Exif(byte orientation) => [.. "MM\0*\0\0\0\b\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001"u8, 0, orientation, 0, 0, 0, 0, 0, 0];
+
     public static (byte R, byte G, byte B) GifColour(int index) => ((byte)(2 * index), (byte)(255 - 2 * index), (byte)index);
 
     private static byte[] Chunk(string type, byte[] data)

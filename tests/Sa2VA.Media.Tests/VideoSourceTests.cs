@@ -31,7 +31,7 @@ public sealed class VideoSourceTests
     }
 
     [Fact]
-    public async Task Names_are_sorted_by_their_characters_and_other_files_left_out()
+    public async Task Names_are_sorted_by_their_characters_on_request_and_other_files_left_out()
     {
         using var folder = new TestFolder();
         foreach ((string name, int phase) in new[] { ("b.png", 2), ("10.PNG", 1), ("a10.jpeg", 0), ("Z.png", 0), ("9.png", 0) })
@@ -39,11 +39,151 @@ public sealed class VideoSourceTests
         File.WriteAllText(folder["notes.txt"], "no frame");
         File.WriteAllText(folder[".b.png"], "no frame");
         Directory.CreateDirectory(folder["sub.png"]);
-        using VideoSource video = VideoSource.Open(folder.Folder);
+        using VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { Order = FrameOrder.Name });
         Assert.Equal(5, video.FrameCount);
+        Assert.Equal(["10.PNG", "9.png", "Z.png", "a10.jpeg", "b.png"], Enumerable.Range(0, 5).Select(video.FrameName));
         Assert.Equal(40, video.Read(0).Pixels[2]);
         Assert.Equal(80, video.Read(4).Pixels[2]);
         Assert.Equal(5, await video.Frames(cancellation: Cancellation).CountAsync(Cancellation));
+        Assert.Throws<ArgumentOutOfRangeException>(() => video.FrameName(5));
+    }
+
+    [Fact]
+    public void Numbers_count_by_default_with_a_note_where_the_reference_sorts_otherwise()
+    {
+        using var folder = new TestFolder();
+        for (int i = 12; i > 0; i--) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(20, 10, i % 6));
+        List<string> notes = [];
+        using VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add });
+        for (int i = 0; i < 12; i++)
+        {
+            Assert.Equal($"{i + 1}.png", video.FrameName(i));
+            Assert.Equal((i + 1) % 6 * 40, video.Read(i).Pixels[2]);
+        }
+        string note = Assert.Single(notes);
+        Assert.Contains("1.png, 2.png, 3.png", note, StringComparison.Ordinal);
+        Assert.Contains("1.png, 10.png, 11.png", note, StringComparison.Ordinal);
+        notes.Clear();
+        using VideoSource byName = VideoSource.Open(folder.Folder, new MediaOptions { Order = FrameOrder.Name, OnNote = notes.Add });
+        Assert.Equal("10.png", byName.FrameName(1));
+        Assert.Empty(notes);
+        foreach (int i in new[] { 10, 11, 12 }) File.Delete(folder[$"{i}.png"]);
+        using VideoSource alike = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add });
+        Assert.Empty(notes);
+    }
+
+    [Fact]
+    public void Natural_order_compares_digits_by_value_and_all_else_by_characters()
+    {
+        string[] sorted =
+        [
+            "", "-1", "0.5", "0.10", "1", "01", "1a", "2", "10", "0100000000000000000000000000002", "100000000000000000000000000000003", "B9", "a", "a1", "a01b", "a1c", "a10b2",
+            "a10b11", "b",
+        ];
+        Assert.Equal(sorted.Order(StringComparer.Ordinal).Order(NaturalOrder.Instance), sorted.Reverse().Order(NaturalOrder.Instance));
+        string[] natural = [.. sorted.Reverse().Order(NaturalOrder.Instance)];
+        foreach ((string before, string after) in new[] { ("2", "10"), ("0.5", "0.10"), ("a1c", "a10b2"), ("a10b2", "a10b11"), ("01", "1"), ("10", "B9"), ("a", "a1"),
+            ("0100000000000000000000000000002", "100000000000000000000000000000003") })
+            Assert.True(Array.IndexOf(natural, before) < Array.IndexOf(natural, after), $"{before} before {after}: {string.Join(' ', natural)}");
+    }
+
+    [Theory]
+    [InlineData(6, true)]
+    [InlineData(3, true)]
+    [InlineData(8, false)]
+    public async Task Frames_of_a_folder_are_turned_with_one_note(byte orientation, bool upright)
+    {
+        using var folder = new TestFolder();
+        for (int i = 0; i < 4; i++)
+        {
+            byte[] jpeg = TestImages.Encode(TestImages.Gradient(i > 0 || !upright || orientation < 5 ? 48 : 32, i > 0 || !upright || orientation < 5 ? 32 : 48), SKEncodedImageFormat.Jpeg, 95);
+            File.WriteAllBytes(folder[$"{i}.jpg"], i > 0 ? TestImages.WithOrientation(jpeg, orientation) : jpeg);
+        }
+        List<string> notes = [];
+        var options = new MediaOptions { Upright = upright, OnNote = notes.Add };
+        using VideoSource video = VideoSource.Open(folder.Folder, options);
+        Assert.Equal(upright && orientation >= 5 ? (32, 48) : (48, 32), (video.Width, video.Height));
+        Assert.Empty(notes);
+        int seen = 0;
+        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
+            Assert.Equal(ImageFile.Load(folder[$"{seen++}.jpg"], options with { OnNote = null }).Pixels.ToArray(), frame.Pixels.ToArray());
+        Assert.Equal(4, seen);
+        Assert.Contains("1.jpg", Assert.Single(notes), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gif")]
+    [InlineData("webp")]
+    [InlineData("folder")]
+    public async Task Nothing_is_read_after_dispose(string kind)
+    {
+        using var folder = new TestFolder();
+        VideoSource video = Video(folder, kind);
+        RgbImage third = video.Read(3);
+        video.Dispose();
+        video.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => video.Read(3));
+        Assert.Throws<ObjectDisposedException>(() => video.Read(2));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await video.Frames(cancellation: Cancellation).CountAsync(Cancellation));
+
+        int seen = 0;
+        VideoSource other = Video(folder, kind);
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () =>
+        {
+            await foreach (RgbImage frame in other.Frames(cancellation: Cancellation))
+            {
+                if (++seen == 2) other.Dispose();
+            }
+        });
+        Assert.Equal(2, seen);
+    }
+
+    [Theory]
+    [InlineData("gif")]
+    [InlineData("webp")]
+    [InlineData("folder")]
+    public async Task Dispose_on_another_thread_waits_for_the_frame_in_work(string kind)
+    {
+        using var folder = new TestFolder();
+        for (int round = 0; round < 20; round++)
+        {
+            VideoSource video = Video(folder, kind);
+            byte[] expected = video.Read(3).Pixels.ToArray();
+            using var started = new CountdownEvent(3);
+            Task[] readers = [.. Enumerable.Range(0, 3).Select(r => Task.Run(() =>
+            {
+                started.Signal();
+                for (int i = 0; ; i++)
+                {
+                    RgbImage frame = video.Read(i % 2 == 0 ? 3 : r);
+                    if (i % 2 == 0) Assert.Equal(expected, frame.Pixels.ToArray());
+                }
+            }, Cancellation))];
+            started.Wait(Cancellation);
+            await Task.Delay(round % 5, Cancellation);
+            video.Dispose();
+            foreach (Task reader in readers) await Assert.ThrowsAsync<ObjectDisposedException>(() => reader);
+        }
+    }
+
+    private static VideoSource Video(TestFolder folder, string kind)
+    {
+        if (kind == "gif")
+        {
+            File.WriteAllBytes(folder["a.gif"], TestImages.Gif(64, 64, [.. Enumerable.Range(0, 6).Select(i => (i, 0, 48, 48, 10 + i, 1, 5))]));
+            return VideoSource.Open(folder["a.gif"]);
+        }
+        if (kind == "webp")
+        {
+            using (var animation = new AnimatedWebP(folder["a.webp"], 64, 64, TimeSpan.FromMilliseconds(40)))
+            {
+                for (int i = 0; i < 6; i++) animation.Add(TestImages.Gradient(64, 64, i));
+                animation.Finish();
+            }
+            return VideoSource.Open(folder["a.webp"]);
+        }
+        for (int i = 0; i < 6; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(64, 64, i));
+        return VideoSource.Open(folder.Folder);
     }
 
     [Fact]

@@ -14,6 +14,9 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
 {
     private const double MinIou = 0.995, MinMedianIou = 0.999;
 
+    /// <summary>Answers were recorded from pictures as they are stored.</summary>
+    private static readonly MediaOptions AsStored = new() { Upright = false };
+
     /// <summary>Lowest IoU of all masks; 1 without masks.</summary>
     public double LowestIou => Ious.SelectMany(f => f).DefaultIfEmpty(1).Min();
 
@@ -31,19 +34,19 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
         var options = new AskOptions { MaxNewTokens = predict.MaxNewTokens, PastText = predict.PastText, Regions = Regions(predict) };
         if (predict.Image is { } image)
         {
-            using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image)));
+            using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image), AsStored));
             Answer answer = session.Ask(predict.Prompt, options, cancellation);
             return Compare(predict, answer, [.. answer.Objects.Select(o => (IReadOnlyList<Mask>)[o.Mask!.ToMask()])]);
         }
         if (predict.Video is { } video)
         {
-            RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count).Select(i => ImageFile.Load(Resolve(predict, video[i])))];
+            RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count).Select(i => ImageFile.Load(Resolve(predict, video[i]), AsStored))];
             using VideoSession session = model.OpenVideo(shown);
             Answer answer = session.Ask(predict.Prompt, options, cancellation);
             List<Mask>[] masks = [.. answer.Objects.Select(_ => new List<Mask>())];
             for (int f = 0; f < video.Count && masks.Length > 0; f++)
             {
-                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f])), cancellation);
+                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f]), AsStored), cancellation);
                 for (int i = 0; i < masks.Length; i++) masks[i].Add(frame.Objects[i].ToMask());
             }
             return Compare(predict, answer, masks);

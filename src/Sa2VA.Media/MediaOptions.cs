@@ -1,0 +1,34 @@
+namespace Sa2VA.Media;
+
+/// <summary>How the files of a folder follow one another.</summary>
+public enum FrameOrder
+{
+    /// <summary>Digits compare as numbers: 2.png comes before 10.png. Everything else compares by its characters.</summary>
+    Natural,
+
+    /// <summary>Names compare by their characters alone, as the reference sorts them: 10.png comes before 2.png.</summary>
+    Name,
+}
+
+/// <summary>How pictures and videos are read where a file leaves a choice.</summary>
+public sealed record MediaOptions
+{
+    /// <summary>
+    /// Turn pictures as their EXIF orientation says, so that they are seen as any viewer shows them. The reference reads them as they are
+    /// stored; false does so too.
+    /// </summary>
+    public bool Upright { get; init; } = true;
+
+    /// <summary>The order of a folder's frames.</summary>
+    public FrameOrder Order { get; init; } = FrameOrder.Natural;
+
+    /// <summary>
+    /// Is told, in a sentence for the user, what was done with the input that might not be expected: pictures turned or left on their side,
+    /// an order other than the reference's, files of a folder left out. Called while opening or reading, on the thread that reads; what it
+    /// throws ends that call.
+    /// </summary>
+    public Action<string>? OnNote { get; init; }
+
+    /// <summary>The defaults.</summary>
+    internal static MediaOptions Default { get; } = new();
+}
