@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
 namespace Sa2VA.Core;
 
 /// <summary>
@@ -54,12 +57,34 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     /// <summary>A tensor that the caller binds and ops write in place.</summary>
     public Tensor State(string name, DType type, Shape shape, RuntimeScalar? length = null) => Bound(name, type, shape, TensorKind.State, length);
 
-    /// <summary>A constant from computed values.</summary>
+    /// <summary>
+    /// A constant that is computed: nothing is computed while recording. A backend calls <paramref name="fill"/> when it compiles the first
+    /// plan that uses a constant of this key, weights and shape, and gives the same memory to all others.
+    /// </summary>
+    /// <param name="key">
+    /// What the values are: the function and every parameter that they depend on. Different values must never have one key.
+    /// </param>
+    /// <param name="shape">Extents, at most 2^31 − 1 elements.</param>
+    /// <param name="fill">Writes all values; the same ones whenever it is called.</param>
+    /// <param name="from">Stored weights that the values depend on.</param>
+    public Tensor Constant(string key, Shape shape, ConstantFill fill, params ReadOnlySpan<Weight> from)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        ArgumentNullException.ThrowIfNull(fill);
+        if (shape.Count > Array.MaxLength) throw new GraphException($"{Name}: constant '{key}' {shape} is too large.");
+        foreach (Weight weight in from) key += $" of '{weight.Name}'";
+        var data = new ConstantData(key, from.Length == 0 ? null : from[0].Source, fill);
+        return new Tensor(key, DType.F32, shape, TensorKind.Constant, null) { Data = data };
+    }
+
+    /// <summary>A constant of values at hand, which the graph refers to and which must not change: known by what they are, not by the name.</summary>
     public Tensor Constant(string name, Shape shape, float[] values)
     {
         if (values.LongLength != shape.Count)
             throw new GraphException($"{Name}: constant '{name}' {shape} got {values.LongLength} values.");
-        return new Tensor(name, DType.F32, shape, TensorKind.Constant, null) { Data = new ConstantData(values) };
+        string key = $"values {Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes<float>(values)))}";
+        var data = new ConstantData(key, null, to => values.CopyTo(to));
+        return new Tensor(name, DType.F32, shape, TensorKind.Constant, null) { Data = data };
     }
 
     /// <summary>A constant that is a stored weight, widened to F32, seen as <paramref name="shape"/> (the stored shape if absent).</summary>

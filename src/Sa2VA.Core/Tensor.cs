@@ -80,7 +80,7 @@ public sealed class Tensor
     /// <summary>True when rows follow each other without gaps.</summary>
     public bool IsContiguous => RowStride == Shape.Last || Shape.Rows == 1;
 
-    /// <summary>Values of a constant, row-major; null for other kinds.</summary>
+    /// <summary>What a constant's values are; null for other kinds.</summary>
     public ConstantData? Data { get; internal init; }
 
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
@@ -91,19 +91,6 @@ public sealed class Tensor
 
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {Type} {Shape}";
-}
-
-/// <summary>The values of a constant tensor: computed ones, or a stored weight widened to F32.</summary>
-public sealed class ConstantData
-{
-    internal ConstantData(float[] values) => Values = values;
-    internal ConstantData(Weight weight) => Weight = weight;
-
-    /// <summary>Computed values, or null.</summary>
-    public float[]? Values { get; }
-
-    /// <summary>The stored weight, or null.</summary>
-    public Weight? Weight { get; }
 }
 
 /// <summary>A stored weight as an op refers to it; the backend packs it in its own layout, once however many plans use it.</summary>

@@ -39,7 +39,6 @@ public sealed unsafe class CpuBackend : IBackend
         _budget = options.MemoryBudget;
         _pool = new WorkerPool(Workers);
         _scratch = new WorkerScratch(Workers);
-        Weights = new WeightStore(this);
     }
 
     /// <inheritdoc/>
@@ -58,7 +57,7 @@ public sealed unsafe class CpuBackend : IBackend
     /// <summary>Vector width in use.</summary>
     public SimdLevel Simd { get; }
 
-    internal WeightStore Weights { get; }
+    internal WeightStore Weights { get; } = new();
 
     /// <inheritdoc/>
     public DeviceBuffer Allocate(string name, DType type, Shape shape)
@@ -82,14 +81,23 @@ public sealed unsafe class CpuBackend : IBackend
                 CheckBudget(memory.ArenaBytes - _arena.Bytes, $"the intermediates of {graph.Name}");
                 _arena.Resize(memory.ArenaBytes);
             }
-            var context = new KernelContext(this, graph, memory);
-            var kernels = new Kernel[graph.Ops.Count];
-            for (int i = 0; i < kernels.Length; i++)
+            var weights = new PlanWeights(this);
+            try
             {
-                cancellation.ThrowIfCancellationRequested();
-                kernels[i] = KernelFactory.Create(graph.Ops[i], context);
+                var context = new KernelContext(this, graph, memory, weights);
+                var kernels = new Kernel[graph.Ops.Count];
+                for (int i = 0; i < kernels.Length; i++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    kernels[i] = KernelFactory.Create(graph.Ops[i], context);
+                }
+                return new CpuPlan(this, graph, kernels, weights, memory.ArenaBytes);
             }
-            return new CpuPlan(this, graph, kernels, memory.ArenaBytes);
+            catch
+            {
+                weights.Dispose();
+                throw;
+            }
         }
     }
 
@@ -107,19 +115,26 @@ public sealed unsafe class CpuBackend : IBackend
         }
     }
 
-    internal void Run(Kernel[] kernels, PlanBindings bindings, CancellationToken cancellation)
+    internal void Run(CpuPlan plan, PlanBindings bindings, CancellationToken cancellation)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(plan.IsDisposed, plan);
             var run = new RunContext(_arena.Pointer, bindings);
-            foreach (Kernel kernel in kernels)
+            foreach (Kernel kernel in plan.Kernels)
             {
                 cancellation.ThrowIfCancellationRequested();
                 int parts = kernel.Prepare(run);
                 if (parts > 0) _pool.Run(kernel, parts);
             }
         }
+    }
+
+    /// <summary>Ends a plan, after the run that is in progress: its kernels hold pointers into weights.</summary>
+    internal void Release(PlanWeights weights)
+    {
+        lock (_lock) weights.Dispose();
     }
 
     internal WorkerScratch ReserveScratch(long bytesPerWorker)
@@ -137,23 +152,4 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     internal void Release(long bytes) => Interlocked.Add(ref _bufferBytes, -bytes);
-}
-
-/// <summary>A compiled graph on the CPU.</summary>
-internal sealed class CpuPlan(CpuBackend backend, Graph graph, Kernel[] kernels, long arenaBytes) : ExecutionPlan(graph)
-{
-    private bool _disposed;
-
-    public override long ArenaBytes => arenaBytes;
-
-    public override void Run(PlanBindings bindings, CancellationToken cancellation = default)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (bindings.Graph != Graph) throw new GraphException($"These bindings are for {bindings.Graph.Name}, not for {Graph.Name}.");
-        bindings.CheckComplete();
-        backend.Run(kernels, bindings, cancellation);
-    }
-
-    // Weights belong to the backend, which other plans share; a plan itself holds nothing native.
-    public override void Dispose() => _disposed = true;
 }

@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>What kernels are built from when a graph is compiled: operands, weights and the number of workers.</summary>
-internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, MemoryPlan memory)
+internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, MemoryPlan memory, PlanWeights weights)
 {
     private readonly Dictionary<Tensor, int> _slots = SlotsOf(graph);
 
@@ -16,26 +16,26 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>Where a tensor will be found.</summary>
     public Operand Operand(Tensor tensor)
     {
-        if (tensor.Kind == TensorKind.Constant) return Cpu.Operand.InConstant(tensor, backend.Weights.Constant(tensor.Root));
+        if (tensor.Kind == TensorKind.Constant) return Cpu.Operand.InConstant(tensor, (byte*)weights.Constant(tensor.Root));
         return _slots.TryGetValue(tensor.Root, out int slot)
             ? Cpu.Operand.InBuffer(tensor, slot)
             : Cpu.Operand.InArena(tensor, memory.OffsetOf(tensor.Root));
     }
 
     /// <summary>A small weight as F32: a bias, a norm's gain, a depthwise filter. Null gives null.</summary>
-    public float* Vector(Weight? weight) => weight is null ? null : backend.Weights.Vector(weight);
+    public float* Vector(Weight? weight) => weight is null ? null : weights.Vector(weight);
 
     /// <summary>At least <paramref name="count"/> zeros, shared by all who need them.</summary>
-    public float* Zeros(int count) => backend.Weights.Zeros(count);
+    public float* Zeros(int count) => weights.Zeros(count);
 
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
-    public float* TapMajor(Weight weight) => backend.Weights.TapMajor(weight);
+    public float* TapMajor(Weight weight) => weights.TapMajor(weight);
 
     /// <summary>A matrix weight packed for the GEMM, in its stored type.</summary>
-    public PackedWeights Packed(Weight weight, WeightLayout layout = WeightLayout.RowMajor) => backend.Weights.Packed(weight, layout);
+    public PackedWeights Packed(Weight weight, WeightLayout layout = WeightLayout.RowMajor) => weights.Packed(weight, layout);
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
-    public WeightData Stored(Weight weight) => backend.Weights.Stored(weight);
+    public WeightData Stored(Weight weight) => weights.Stored(weight);
 
     /// <summary>Scratch that all plans share, one slice of at least <paramref name="bytes"/> per worker slot; grown now, never while running.</summary>
     public WorkerScratch Scratch(long bytes) => backend.ReserveScratch(bytes);
@@ -48,19 +48,6 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
         foreach (Tensor t in graph.Outputs) slots.Add(t.Root, slot++);
         return slots;
     }
-}
-
-/// <summary>How a stored matrix is to be read when it is packed as [out, in].</summary>
-internal enum WeightLayout
-{
-    /// <summary>Rows are outputs, the rest is flattened in stored order.</summary>
-    RowMajor,
-    /// <summary>A convolution's [Co, Ci, k, k], read as [Co, k·k·Ci]: channels innermost, as the map has them.</summary>
-    ChannelsLast,
-    /// <summary>A depthwise filter's [C, 1, k, k], read as [k·k, C].</summary>
-    TapMajor,
-    /// <summary>A transposed convolution's [Ci, Co, 2, 2], read as [4·Co, Ci] in the order (a, b, o).</summary>
-    Transposed2x2,
 }
 
 /// <summary>Per-worker memory for one kernel at a time: a part takes the slice of its own number, valid until the kernel ends.</summary>

@@ -15,7 +15,7 @@ internal static class InternVit
         Tensor x = g.Conv2d(pixels, w.At("embeddings.patch_embedding"), c, config.PatchSize, stride: config.PatchSize, padding: 0);
         Tensor cls = g.Constant(w.Get("embeddings.class_embedding", 1, 1, c), new Shape(1, c));
         x = g.Concat([cls, g.Reshape(x, new Shape(patches, c))]);
-        x = g.Add(x, g.Constant("position", x.Shape, Position(w, grid, config)));
+        x = g.Add(x, Position(g, x.Shape, w, grid, config));
         for (int i = 0; i < config.SelectedLayers; i++) x = Layer(g, x, w.At("encoder.layers").At(i), config);
         return g.SliceRows(x, 1, patches);
     }
@@ -46,14 +46,19 @@ internal static class InternVit
         config.RmsNorm ? g.RmsNorm(x, w, config.Epsilon) : g.LayerNorm(x, w, config.Epsilon);
 
     /// <summary>The learned table [n² + 1, C], its grid part resampled when the image has another grid than the table.</summary>
-    private static float[] Position(WeightScope w, int grid, VisionConfig config)
+    private static Tensor Position(GraphBuilder g, Shape shape, WeightScope w, int grid, VisionConfig config)
     {
         int c = config.HiddenSize, stored = config.ImageSize / config.PatchSize;
-        float[] table = w.Get("embeddings.position_embedding", 1, stored * stored + 1, c).ReadValues();
-        if (stored == grid) return table;
+        Weight weight = w.Get("embeddings.position_embedding", 1, stored * stored + 1, c);
+        return stored == grid
+            ? g.Constant(weight, shape)
+            : g.Constant(FormattableString.Invariant($"bicubic patch positions, grid {stored} to {grid}, channels {c}"), shape,
+                to => Resample(weight.ReadValues(), stored, to, grid, c), weight);
+    }
 
+    private static void Resample(float[] table, int stored, Span<float> resampled, int grid, int c)
+    {
         CubicTaps[] taps = CubicTaps.Axis(stored, grid);
-        var resampled = new float[(grid * grid + 1) * c];
         table.AsSpan(0, c).CopyTo(resampled);
         var widened = new float[stored * grid];
         for (int channel = 0; channel < c; channel++)
@@ -63,7 +68,6 @@ internal static class InternVit
             for (int y = 0; y < grid; y++)
                 for (int x = 0; x < grid; x++) resampled[c + (y * grid + x) * c + channel] = taps[y].Apply(widened, x, grid);
         }
-        return resampled;
     }
 }
 

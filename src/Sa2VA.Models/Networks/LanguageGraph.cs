@@ -83,21 +83,21 @@ internal sealed class LanguageGraph
     internal static SequencePosition Position(GraphBuilder g, LanguageConfig config, int capacity)
     {
         RuntimeScalar start = g.Scalar("start", capacity), length = g.Scalar("length", capacity);
-        int pairs = config.HeadDim / 2;
-        var cos = new float[capacity * pairs];
-        var sin = new float[cos.Length];
-        for (int i = 0; i < pairs; i++)
+        int dim = config.HeadDim, pairs = dim / 2;
+        double theta = config.RopeTheta;
+        var shape = new Shape(capacity, pairs);
+        string key = FormattableString.Invariant($"positions 0…{capacity - 1}, theta {theta:R}, head dim {dim}");
+        return new SequencePosition(start, length, g.Constant($"rotary cos, {key}", shape, to => Fill(to, MathF.Cos)),
+            g.Constant($"rotary sin, {key}", shape, to => Fill(to, MathF.Sin)));
+
+        void Fill(Span<float> table, Func<float, float> function)
         {
-            float frequency = 1 / (float)Math.Pow(config.RopeTheta, (float)(2 * i) / config.HeadDim);
-            for (int p = 0; p < capacity; p++)
+            for (int i = 0; i < pairs; i++)
             {
-                float angle = p * frequency;
-                cos[p * pairs + i] = MathF.Cos(angle);
-                sin[p * pairs + i] = MathF.Sin(angle);
+                float frequency = 1 / (float)Math.Pow(theta, (float)(2 * i) / dim);
+                for (int p = 0; p < capacity; p++) table[p * pairs + i] = function(p * frequency);
             }
         }
-        var shape = new Shape(capacity, pairs);
-        return new SequencePosition(start, length, g.Constant("rotary_cos", shape, cos), g.Constant("rotary_sin", shape, sin));
     }
 
     internal static LayerCache Cache(GraphBuilder g, LanguageConfig config, int capacity, int layer)

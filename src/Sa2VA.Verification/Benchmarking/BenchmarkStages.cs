@@ -89,7 +89,7 @@ internal static class BenchmarkStages
         WeightScope w = g.At(SegmentationModel.Prefix);
         var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), c);
         FrameInputs frame = FrameInputs.Declare(g, c);
-        Tensor sparse = g.Constant("no_points", new Shape(2, c.DModel), prompts.EmptySparse());
+        Tensor sparse = prompts.EmptySparse(g);
         MaskOutputs.Declare(g, MaskDecoder.Record(g, frame.F, sparse, null, frame.High, prompts, w, c, multimask: true));
         return new("one object", g.Build(), _ => { });
     }

@@ -98,7 +98,8 @@ internal static class MapOpStages
         int channels = c.Size("channels"), height = c.Size("height"), width = c.Size("width");
         c.CheckCount(channels, height, width);
         if (channels % 2 != 0) throw c.Golden.Bad($"asks for a sine code of {channels} channels, which is odd");
-        return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(SinePosition.Table(height, width, channels), channels), channels, height, width);
+        float[] code = Computed.Values(height * width * channels, to => SinePosition.Fill(to, height, width, channels));
+        return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(code, channels), channels, height, width);
     }
 
     private static StageOutputs Fourier(StageContext c)
@@ -114,7 +115,8 @@ internal static class MapOpStages
         var codes = new float[count * channels];
         for (int i = 0; i < count; i++)
             position.Encode((points.Floats[2 * i] + 0.5f) / side, (points.Floats[2 * i + 1] + 0.5f) / side, codes.AsSpan(i * channels, channels));
-        return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(position.Grid(height, width), channels), channels, height, width)
+        float[] grid = Computed.Values(height * width * channels, to => position.Fill(to, height, width));
+        return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(grid, channels), channels, height, width)
             .Add("points", codes, count, channels);
     }
 

@@ -25,7 +25,7 @@ internal static class SamBlockStages
         GroundingConfig config = c.Config.Grounding;
         int grid = c.Golden.Params.Int("grid", 1, 1024);
         var s = new StageGraph(c);
-        float[] position = HieraPosition.Table(s.Weights, grid, config);
+        float[] position = Computed.Values(HieraPosition.Record(s.Builder, s.Weights, grid, config));
         return s.Out("y", Hiera.PatchEmbed(s.Builder, s.Map("x"), s.Weights, config.EmbedDim)).Run().Add("pos_embed", position, grid, grid, config.EmbedDim);
     }
 
@@ -61,7 +61,7 @@ internal static class SamBlockStages
         Tensor mask = s.Input("mask_logits", new Shape(4 * grid, 4 * grid, 1), logits.Floats);
         return s.OutMap("dense", PromptEncoder.Dense(s.Builder, mask, s.Weights, width)).Run()
             .Add("sparse", sparse, rows, width)
-            .Add("image_pe", ChannelsFirst.FromEngine(prompts.ImagePosition(grid), width), width, grid, grid);
+            .Add("image_pe", ChannelsFirst.FromEngine(Computed.Values(prompts.ImagePosition(s.Builder, grid)), width), width, grid, grid);
     }
 
     private static StageOutputs TwoWay(StageContext c)

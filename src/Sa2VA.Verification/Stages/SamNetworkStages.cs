@@ -32,7 +32,7 @@ internal static class SamNetworkStages
         AddMap("s1", graph.High.S1);
         float[] f = run.Floats(graph.F);
         return outputs.Add("f", f, grid * grid, width).Add("l2", ChannelsFirst.FromEngine(f, width), width, grid, grid)
-            .Add("pos", SinePosition.Table(grid, grid, width), grid * grid, width);
+            .Add("pos", Computed.Values(grid * grid * width, to => SinePosition.Fill(to, grid, grid, width)), grid * grid, width);
 
         void AddMap(string name, Tensor map) =>
             outputs.Add(name, ChannelsFirst.FromEngine(run.Floats(map), map.Shape.Last), map.Shape.Last, map.Shape[0], map.Shape[1]);
@@ -98,7 +98,8 @@ internal static class SamNetworkStages
         using var run = new GraphRun(c, graph.Graph);
         run.Write(graph.F, c.In("f").Expect(tokens, config.DModel).Floats).Write(graph.Low, c.In("low").Expect(4 * grid, 4 * grid).Floats)
             .Set(graph.Bank.MemorySlot, 0).Set(graph.Bank.PointerSlot, 0).Execute();
-        return new StageOutputs().Add("mem", run.Floats(graph.Memory), tokens, memDim).Add("mem_pos", SinePosition.Table(grid, grid, memDim), tokens, memDim);
+        float[] position = Computed.Values(tokens * memDim, to => SinePosition.Fill(to, grid, grid, memDim));
+        return new StageOutputs().Add("mem", run.Floats(graph.Memory), tokens, memDim).Add("mem_pos", position, tokens, memDim);
     }
 
     private static PromptEncoder PromptsOf(StageContext c) => new(c.Scope(c.Graph()).At("sam_prompt_encoder"), c.Config.Grounding);

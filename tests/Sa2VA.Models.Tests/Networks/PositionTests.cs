@@ -11,7 +11,8 @@ public sealed class PositionTests
     [Fact]
     public void Sine_code_has_rows_first()
     {
-        float[] table = SinePosition.Table(64, 64, 256);
+        var table = new float[64 * 64 * 256];
+        SinePosition.Fill(table, 64, 64, 256);
         Assert.Equal(0.09801714f, At(0, 0, 17), Tolerance);
         Assert.Equal(0.99518472f, At(1, 0, 5), Tolerance);
         Assert.Equal(0.33354688f, At(2, 3, 0), Tolerance);
@@ -23,7 +24,9 @@ public sealed class PositionTests
     [Fact]
     public void Rotary_code_turns_the_first_half_by_columns_and_the_second_by_rows()
     {
-        (float[] cos, float[] sin) = AxialRope.Tables(64, 256);
+        float[] cos = new float[64 * 64 * 128], sin = new float[cos.Length];
+        AxialRope.Fill(cos, 64, 256, MathF.Cos);
+        AxialRope.Fill(sin, 64, 256, MathF.Sin);
         Assert.Equal(0.54030228f, cos[1 * 128 + 0], Tolerance);
         Assert.Equal(0.54030228f, cos[64 * 128 + 64], Tolerance);
         Assert.Equal(0.95363444f, sin[200 * 128 + 70], Tolerance);
@@ -46,7 +49,9 @@ public sealed class PositionTests
         weights.Add("pos_embed", type, new Shape(1, 2, 7, 7), coarse);
         weights.Add("pos_embed_window", type, new Shape(1, 2, 8, 8), window);
 
-        float[] table = HieraPosition.Table(new GraphBuilder("test", weights).At(""), 256, config);
+        var g = new GraphBuilder("test", weights);
+        var table = new float[256 * 256 * 2];
+        HieraPosition.Record(g, g.At(""), 256, config).Data!.Fill!(table);
 
         Assert.Equal(3.020230f, table[(40 * 256 + 128) * 2], 2e-6f);
         Assert.Equal(-0.096241f, table[0], Tolerance);

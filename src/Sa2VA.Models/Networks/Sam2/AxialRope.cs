@@ -8,27 +8,18 @@ internal static class AxialRope
 {
     private const float Theta = 10000;
 
-    /// <summary>cos and sin of [grid·grid, width/2].</summary>
-    public static (float[] Cos, float[] Sin) Tables(int grid, int width)
+    /// <summary>Writes <paramref name="function"/> (cos or sin) of the angles [grid·grid, width/2].</summary>
+    public static void Fill(Span<float> table, int grid, int width, Func<float, float> function)
     {
         int pairs = width / 2, perAxis = pairs / 2;
-        var cos = new float[grid * grid * pairs];
-        var sin = new float[cos.Length];
         for (int m = 0; m < perAxis; m++)
         {
             float frequency = 1 / MathF.Pow(Theta, 4 * m / (float)width);
             for (int p = 0; p < grid * grid; p++)
             {
-                Set(p, m, p % grid * frequency);
-                Set(p, perAxis + m, p / grid * frequency);
+                table[p * pairs + m] = function(p % grid * frequency);
+                table[p * pairs + perAxis + m] = function(p / grid * frequency);
             }
-        }
-        return (cos, sin);
-
-        void Set(int token, int pair, float angle)
-        {
-            cos[token * pairs + pair] = MathF.Cos(angle);
-            sin[token * pairs + pair] = MathF.Sin(angle);
         }
     }
 }

@@ -8,13 +8,15 @@ namespace Sa2VA.Models;
 internal sealed class FourierPosition
 {
     private const float TwoPi = 2 * MathF.PI;
+    private readonly Weight _matrix;
     private readonly float[] _gaussian;
     private readonly int _half;
 
     public FourierPosition(WeightScope w, int width)
     {
         _half = width / 2;
-        _gaussian = w.Get("positional_encoding_gaussian_matrix", 2, _half).ReadValues();
+        _matrix = w.Get("positional_encoding_gaussian_matrix", 2, _half);
+        _gaussian = _matrix.ReadValues();
     }
 
     /// <summary>Code of the point (x, y), each 0…1 across the image.</summary>
@@ -29,13 +31,16 @@ internal sealed class FourierPosition
         }
     }
 
-    /// <summary>Codes of the cell centres of a height×width grid: [height, width, channels].</summary>
-    public float[] Grid(int height, int width)
+    /// <summary>Codes of the cell centres of a square grid: a constant [side², channels].</summary>
+    public Tensor Grid(GraphBuilder g, int side) => g.Constant(
+        FormattableString.Invariant($"fourier positions, grid {side}, channels {2 * _half}"), new Shape(side * side, 2 * _half),
+        to => Fill(to, side, side), _matrix);
+
+    /// <summary>Writes the codes of the cell centres of a height×width grid: [height, width, channels].</summary>
+    public void Fill(Span<float> table, int height, int width)
     {
-        var table = new float[height * width * 2 * _half];
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++)
-                Encode((x + 0.5f) / width, (y + 0.5f) / height, table.AsSpan((y * width + x) * 2 * _half, 2 * _half));
-        return table;
+                Encode((x + 0.5f) / width, (y + 0.5f) / height, table.Slice((y * width + x) * 2 * _half, 2 * _half));
     }
 }

@@ -15,7 +15,7 @@ internal static class Hiera
     {
         var layout = new HieraLayout(config);
         Tensor x = PatchEmbed(g, image, w, config.EmbedDim);
-        x = g.Add(x, g.Constant("position", x.Shape, HieraPosition.Table(w, x.Shape[0], config)));
+        x = g.Add(x, HieraPosition.Record(g, w, x.Shape[0], config));
 
         var stages = new List<Tensor>();
         for (int i = 0; i < layout.Blocks.Count; i++)

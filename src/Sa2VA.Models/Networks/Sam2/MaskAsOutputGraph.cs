@@ -29,7 +29,7 @@ internal sealed class MaskAsOutputGraph
         Tensor shrunk = g.Conv2d(Mask, w.At("mask_downsample"), 1, kernel: 4, stride: 4, padding: 0);
         Tensor dense = PromptEncoder.Dense(g, shrunk, w.At("sam_prompt_encoder"), width);
         Tensor src = g.Add(Frame.F, g.Reshape(dense, Frame.F.Shape));
-        Tensor sparse = g.Constant("no_points", new Shape(2, width), prompts.EmptySparse());
+        Tensor sparse = prompts.EmptySparse(g);
         DecodedMask decoded = MaskDecoder.Record(g, src, sparse, null, Frame.High, prompts, w, config, multimask: false);
 
         // The decoder has its say about the object's presence, then the given mask has.

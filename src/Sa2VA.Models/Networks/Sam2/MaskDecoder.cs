@@ -32,7 +32,7 @@ internal static class MaskDecoder
     {
         int width = config.DModel, grid = config.ImageSize / 16;
         WeightScope decoder = w.At("sam_mask_decoder");
-        Tensor pe = g.Constant("image_pe", new Shape(grid * grid, width), prompts.ImagePosition(grid));
+        Tensor pe = prompts.ImagePosition(g, grid);
         Tensor t0 = g.Concat(
         [
             g.Constant(decoder.Get("obj_score_token.weight", 1, width)),

@@ -24,10 +24,12 @@ internal static class MemoryAttention
     public static Tensor Record(GraphBuilder g, Tensor f, MemoryRows memory, WeightScope w, GroundingConfig config)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
-        float[] position = SinePosition.Table(grid, grid, width);
-        for (int i = 0; i < position.Length; i++) position[i] *= PositionWeight;
-
-        Tensor x = g.Add(f, g.Constant("position", f.Shape, position));
+        Tensor position = g.Constant(FormattableString.Invariant($"sine positions × {PositionWeight}, grid {grid}, channels {width}"), f.Shape, to =>
+        {
+            SinePosition.Fill(to, grid, grid, width);
+            foreach (ref float value in to) value *= PositionWeight;
+        });
+        Tensor x = g.Add(f, position);
         AxialCode code = AxialCode.Create(g, grid, width);
         for (int i = 0; i < config.MemoryAttentionLayers; i++)
             x = Layer(g, x, memory, code, w.At("layers").At(i), config.MemoryAttentionFfn);
@@ -75,9 +77,10 @@ internal readonly record struct AxialCode(Tensor Cos, Tensor Sin)
 {
     public static AxialCode Create(GraphBuilder g, int grid, int width)
     {
-        (float[] cos, float[] sin) = AxialRope.Tables(grid, width);
         var shape = new Shape(grid * grid, width / 2);
-        return new AxialCode(g.Constant("rope_cos", shape, cos), g.Constant("rope_sin", shape, sin));
+        string key = FormattableString.Invariant($"grid {grid}, channels {width}");
+        return new AxialCode(g.Constant($"axial rotary cos, {key}", shape, to => AxialRope.Fill(to, grid, width, MathF.Cos)),
+            g.Constant($"axial rotary sin, {key}", shape, to => AxialRope.Fill(to, grid, width, MathF.Sin)));
     }
 
     /// <summary>Records the rotation; rows repeat the grid, and rows from <paramref name="rotated"/> on stay as they are.</summary>

@@ -43,7 +43,7 @@ internal sealed class MemoryBankTensors
     /// <param name="grid">G.</param>
     public MemoryRows Gather(GraphBuilder g, BankSelection selection, WeightScope w, int grid)
     {
-        Tensor positions = g.Constant("memory_position", new Shape(MemoryBank.TimeCodes, _memorySize), PositionTable(w, grid));
+        Tensor positions = Positions(g, w, grid);
         Tensor values = Rows(g, g.Copy(g.Gather(Memories, selection.MemoryIndex), DType.F32), selection.MemoryRows);
         Tensor codes = Rows(g, g.Gather(positions, selection.TimeIndex), selection.MemoryRows);
         Tensor pointers = Rows(g, g.Gather(Pointers, selection.PointerIndex), selection.PointerRows);
@@ -55,15 +55,19 @@ internal sealed class MemoryBankTensors
         g.Reshape(x, new Shape((int)(x.Shape.Count / _memDim), _memDim), rows);
 
     /// <summary>Sine code of the grid plus each time code: [7, G²·Dm].</summary>
-    private float[] PositionTable(WeightScope w, int grid)
+    private Tensor Positions(GraphBuilder g, WeightScope w, int grid)
     {
-        float[] sine = SinePosition.Table(grid, grid, _memDim);
-        float[] time = w.Get("maskmem_tpos_enc", MemoryBank.TimeCodes, 1, 1, _memDim).ReadValues();
-        var table = new float[MemoryBank.TimeCodes * _memorySize];
-        for (int t = 0; t < MemoryBank.TimeCodes; t++)
-            for (int i = 0; i < _memorySize; i++)
-                table[t * _memorySize + i] = sine[i] + time[t * _memDim + i % _memDim];
-        return table;
+        (int size, int dim) = (_memorySize, _memDim);
+        Weight codes = w.Get("maskmem_tpos_enc", MemoryBank.TimeCodes, 1, 1, dim);
+        return g.Constant(FormattableString.Invariant($"memory positions, grid {grid}, channels {dim}"), new Shape(MemoryBank.TimeCodes, size), to =>
+        {
+            float[] time = codes.ReadValues();
+            // The sine code is written over the first memory's place, which is finished last.
+            Span<float> sine = to[..size];
+            SinePosition.Fill(sine, grid, grid, dim);
+            for (int t = MemoryBank.TimeCodes - 1; t >= 0; t--)
+                for (int i = 0; i < size; i++) to[t * size + i] = sine[i] + time[t * dim + i % dim];
+        }, codes);
     }
 }
 

@@ -28,6 +28,7 @@ internal sealed class PromptEncoder
 {
     private const float Epsilon = 1e-6f;
     private readonly FourierPosition _position;
+    private readonly Weight _padding;
     private readonly float[] _notAPoint;
     private readonly float[][] _labels;
     private readonly int _imageSize, _width;
@@ -38,7 +39,8 @@ internal sealed class PromptEncoder
     {
         (_imageSize, _width) = (config.ImageSize, config.DModel);
         _position = new FourierPosition(w.At("pe_layer"), _width);
-        _notAPoint = w.Get("not_a_point_embed.weight", 1, _width).ReadValues();
+        _padding = w.Get("not_a_point_embed.weight", 1, _width);
+        _notAPoint = _padding.ReadValues();
         _labels = new float[4][];
         for (int i = 0; i < _labels.Length; i++) _labels[i] = w.At("point_embeddings").At(i).Get("weight", 1, _width).ReadValues();
     }
@@ -71,11 +73,15 @@ internal sealed class PromptEncoder
         seg.CopyTo(rows[_width..]);
     }
 
-    /// <summary>The position code of the G×G feature map: [G², D].</summary>
-    public float[] ImagePosition(int grid) => _position.Grid(grid, grid);
+    /// <summary>The position code of the G×G feature map: a constant [G², D].</summary>
+    public Tensor ImagePosition(GraphBuilder g, int grid) => _position.Grid(g, grid);
 
-    /// <summary>The sparse prompt without points and language, as tracked frames have it: [2, D].</summary>
-    public float[] EmptySparse() => [.. _notAPoint, .. _notAPoint];
+    /// <summary>The sparse prompt without points and language, as tracked frames have it: a constant [2, D].</summary>
+    public Tensor EmptySparse(GraphBuilder g) => g.Constant("two padding points", new Shape(2, _width), to =>
+    {
+        _notAPoint.CopyTo(to);
+        _notAPoint.CopyTo(to[_width..]);
+    }, _padding);
 
     /// <summary>Records mask logits [4G, 4G, 1] → dense prompt [G, G, D].</summary>
     public static Tensor Dense(GraphBuilder g, Tensor mask, WeightScope w, int width)

@@ -7,22 +7,20 @@ internal static class SinePosition
 {
     private const float Temperature = 10000, TwoPi = 2 * MathF.PI, Epsilon = 1e-6f;
 
-    /// <summary>Values of [height, width, channels].</summary>
-    public static float[] Table(int height, int width, int channels)
+    /// <summary>Writes the code of [height, width, channels].</summary>
+    public static void Fill(Span<float> table, int height, int width, int channels)
     {
         int half = channels / 2;
         var period = new float[half];
         for (int k = 0; k < half; k++) period[k] = MathF.Pow(Temperature, 2 * (k / 2) / (float)half);
 
-        var table = new float[height * width * channels];
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++)
             {
-                Span<float> row = table.AsSpan((y * width + x) * channels, channels);
+                Span<float> row = table.Slice((y * width + x) * channels, channels);
                 Encode((y + 1) / (height + Epsilon) * TwoPi, period, row[..half]);
                 Encode((x + 1) / (width + Epsilon) * TwoPi, period, row[half..]);
             }
-        return table;
     }
 
     private static void Encode(float angle, float[] period, Span<float> code)

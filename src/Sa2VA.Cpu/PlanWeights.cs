@@ -1,0 +1,92 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu;
+
+/// <summary>The weights and constants that one plan holds, in the layouts that its kernels want.</summary>
+internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
+{
+    private readonly HashSet<WeightKey> _held = [];
+
+    /// <summary>A small weight as F32.</summary>
+    public float* Vector(Weight weight)
+    {
+        if (weight.RowOrder is not null && weight.Shape.Rank != 1)
+            throw new DeviceException($"Weight {weight} is reordered; only vectors and packed matrices can be.");
+        return Floats(new WeightKey(WeightLayout.Vector, weight), to =>
+        {
+            using WeightData data = weight.Source.Open(weight.Name);
+            for (int i = 0; i < to.Length; i++) to[i] = Element(data, weight.RowOrder is null ? i : weight.RowOrder[i]);
+        });
+    }
+
+    /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C].</summary>
+    public float* TapMajor(Weight weight) => Floats(new WeightKey(WeightLayout.TapMajor, weight), to =>
+    {
+        using WeightData data = weight.Source.Open(weight.Name);
+        int channels = weight.Shape[0], taps = weight.Shape[2] * weight.Shape[3];
+        for (int c = 0; c < channels; c++)
+            for (int t = 0; t < taps; t++) to[t * channels + c] = Element(data, (long)c * taps + t);
+    });
+
+    /// <summary>That many zeros.</summary>
+    public float* Zeros(int count) => Floats(ComputedKey("zeros", null, new Shape(count)), to => to.Clear());
+
+    /// <summary>A constant tensor's values.</summary>
+    public float* Constant(Tensor root) => root.Data is { Weight: { } weight }
+        ? Vector(weight)
+        : Floats(ComputedKey(root.Data!.Key!, root.Data.Source, root.Shape), root.Data.Fill!);
+
+    /// <summary>A matrix packed for the GEMM, in its stored type.</summary>
+    public PackedWeights Packed(Weight weight, WeightLayout layout) => Take(new WeightKey(layout, weight), () =>
+    {
+        backend.CheckBudget(PackedWeights.BytesOf(weight, layout), $"weight '{weight.Name}'");
+        using WeightData data = weight.Source.Open(weight.Name);
+        return WeightPacking.Pack(data, weight, layout);
+    });
+
+    /// <summary>A weight kept as stored, for look-ups by row.</summary>
+    public WeightData Stored(Weight weight) => Take(new WeightKey(WeightLayout.Stored, weight), () => weight.Source.Open(weight.Name));
+
+    public void Dispose()
+    {
+        foreach (WeightKey key in _held) backend.Weights.Release(key);
+        _held.Clear();
+    }
+
+    private static WeightKey ComputedKey(string name, IWeightSource? source, Shape shape) => new(WeightLayout.Computed, source, name, shape, default);
+
+    private float* Floats(WeightKey key, ConstantFill fill) => Take(key, () =>
+    {
+        long bytes = key.Shape.Count * sizeof(float);
+        if (key.Shape.Count > Array.MaxLength) throw new DeviceException($"'{key.Name}' {key.Shape} is too large for a vector or a constant.");
+        backend.CheckBudget(bytes, $"'{key.Name}'");
+        var memory = new AlignedMemory(bytes);
+        try
+        {
+            fill(new Span<float>(memory.Floats, (int)key.Shape.Count));
+            return memory;
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }).Floats;
+
+    private T Take<T>(WeightKey key, Func<T> make) where T : class, IDisposable
+    {
+        if (_held.Contains(key)) return backend.Weights.Get<T>(key);
+        T content = backend.Weights.Take(key, make);
+        _held.Add(key);
+        return content;
+    }
+
+    /// <summary>Element <paramref name="i"/> of stored data, widened.</summary>
+    private static float Element(WeightData data, long i) => data.Info.Type switch
+    {
+        DType.F32 => ((float*)data.Pointer)[i],
+        DType.BF16 => new BFloat16(((ushort*)data.Pointer)[i]).ToSingle(),
+        DType.F16 => (float)((Half*)data.Pointer)[i],
+        _ => throw new DeviceException($"Weight '{data.Info.Name}' is stored as {data.Info.Type}, which no kernel reads."),
+    };
+}

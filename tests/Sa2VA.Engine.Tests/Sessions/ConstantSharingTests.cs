@@ -1,0 +1,41 @@
+using Sa2VA.Cpu;
+using Sa2VA.Engine;
+using Sa2VA.Engine.Language;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>The plans of one network hold its position tables once.</summary>
+public sealed class ConstantSharingTests
+{
+    [Fact]
+    public void AnotherCacheSizeCostsItsRotaryTablesAndNoMore()
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
+        LanguageConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Language;
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        using var model = new LanguageModel(backend, checkpoint, config, imageRows: 64);
+        long before = backend.Memory.Weights;
+        LanguagePlans plans = model.Plans(1025);
+        Assert.Equal(2048, plans.Capacity);
+        Assert.Equal(2L * plans.Capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
+        model.Dispose();
+        Assert.Equal(0, backend.Memory.Weights);
+    }
+
+    [Fact]
+    public void AllSegmentationGraphsShareThePositionsOfTheMap()
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
+        GroundingConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Grounding;
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        using var model = new SegmentationModel(backend, checkpoint, config, Normalisation.GroundingF32);
+        long before = backend.Memory.Weights;
+        model.PromptedFrame(multimask: false, dense: true);
+        // A dense prompt stands in the place of the "no mask" row, so the variant needs nothing that is not there.
+        Assert.Equal(before, backend.Memory.Weights);
+        model.Dispose();
+        Assert.Equal(0, backend.Memory.Weights);
+    }
+}
