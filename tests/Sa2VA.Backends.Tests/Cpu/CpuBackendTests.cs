@@ -30,7 +30,7 @@ public class CpuBackendTests
         long needed;
         using (var free = new CpuBackend(new CpuOptions { Threads = 2 }))
         {
-            free.Compile(Large(), Cancellation).Dispose();
+            using ExecutionPlan plan = free.Compile(Large(), Cancellation);
             needed = free.Memory.Total;
         }
         using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed })) enough.Compile(Large(), Cancellation).Dispose();
