@@ -1,6 +1,5 @@
-using System.CommandLine;
-using System.CommandLine.Help;
-using System.CommandLine.Invocation;
+using System.Reflection;
+using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Commands;
 using Sa2VA.Core;
 
@@ -9,16 +8,15 @@ namespace Sa2VA.Cli;
 /// <summary>Reads the arguments, runs one command, and turns what went wrong into one line and an exit code.</summary>
 internal sealed class CommandLine
 {
-    private const string VerboseFlag = "--verbose", JsonFlag = "--json";
+    private const string Description = "Runs Sa2VA checkpoints: answers about images and videos, with masks of what the answer names.";
     private readonly Terminal _terminal;
-    private readonly RootCommand _root;
 
     /// <param name="terminal">Streams and cancellation.</param>
     public CommandLine(Terminal terminal)
     {
         _terminal = terminal;
-        _root = new RootCommand("Runs Sa2VA checkpoints: answers about images and videos, with masks of what the answer names.")
-        {
+        Commands =
+        [
             // Every command of the program: one line each.
             DemoCommand.Create(terminal),
             SegmentCommand.Create(terminal),
@@ -28,83 +26,95 @@ internal sealed class CommandLine
             VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
             SynthesizeCommand.Create(terminal),
-        };
-        _root.Options.Add(new Option<bool>(VerboseFlag) { Description = "Show the stack of an error.", Recursive = true });
-        foreach (Option option in _root.Options)
-            if (option is HelpOption help) help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        ];
     }
 
-    /// <summary>The commands, for tests of their help.</summary>
-    internal IEnumerable<Command> Commands => _root.Subcommands;
+    /// <summary>The commands, in the order of help.</summary>
+    internal IReadOnlyList<Command> Commands { get; }
 
-    /// <summary>Parses a line without running it, for tests of the examples.</summary>
-    internal ParseResult Parse(string line) => _root.Parse(line);
+    /// <summary>Reads a command line without running it.</summary>
+    internal ParsedLine Parse(IReadOnlyList<string> args) => new CommandLineParser(Commands).Parse(args);
 
     /// <summary>Runs one command.</summary>
     /// <param name="args">Arguments, without the program's name.</param>
     public int Run(string[] args)
     {
-        ParseResult parsed = _root.Parse(args);
-        bool json = args.Contains(JsonFlag);
+        ParsedLine line = Parse(args);
+        int code = Run(line);
         try
         {
-            if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples) throw new UsageException(Describe(parsed));
-            int code = parsed.InvokeAsync(new InvocationConfiguration
-            {
-                Output = _terminal.Out, Error = _terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
-            }, _terminal.Cancellation).GetAwaiter().GetResult();
+            // What was not written completely is no success.
+            _terminal.Out.Flush();
+            _terminal.Error.Flush();
+        }
+        catch (StreamException e)
+        {
+            return Fail(e, ExitCode.BadInput, line);
+        }
+        return code == ExitCode.Success && (_terminal.Out.Failed || _terminal.Error.Failed) ? ExitCode.BadInput : code;
+    }
+
+    private int Run(ParsedLine line)
+    {
+        try
+        {
+            if (Print(line)) return ExitCode.Success;
+            if (line.Error is { } error) throw new UsageException($"{error.Message} See `{Name(line)} --help`.");
+            int code = line.Command!.Run(line.Values).GetAwaiter().GetResult();
             _terminal.Progress.Clear();
             return code;
         }
-        catch (OperationCanceledException) when (_terminal.Cancellation.IsCancellationRequested)
+        catch (OperationCanceledException e) when (_terminal.Cancellation.IsCancellationRequested)
         {
-            return Fail("Cancelled.", ExitCode.Cancelled, json);
+            return Fail(new UsageException("Cancelled.", e), ExitCode.Cancelled, line);
         }
         catch (Sa2VAException e) when (e is not GraphException)
         {
-            int code = Fail(e.Message, ExitCode.BadInput, json);
-            if (args.Contains(VerboseFlag)) _terminal.Error.WriteLine(e);
-            return code;
+            return Fail(e, ExitCode.BadInput, line);
+        }
+        catch (OutOfMemoryException e)
+        {
+            return Fail(new DeviceException("The memory of this machine does not suffice; `sa2va inspect` shows what a checkpoint needs.", e), ExitCode.BadInput, line);
         }
         catch (Exception e)
         {
-            int code = Fail($"This is a bug in sa2va: {e.Message}", ExitCode.Bug, json);
-            _terminal.Error.WriteLine(e);
-            return code;
+            return Fail(e, ExitCode.Bug, line);
         }
     }
 
-    private int Fail(string message, int code, bool json)
+    private static string Name(ParsedLine line) => line.Command is { } command ? $"sa2va {command.Name}" : "sa2va";
+
+    private bool Print(ParsedLine line)
     {
-        string line = string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
-        _terminal.Note($"sa2va: {line}");
-        if (json) new JsonLines(_terminal.Out).Error(line, code);
+        string? text = line.Help ? (line.Command is { } command ? HelpText.Of(command) : HelpText.Of(Description, Commands)) : line.Version ? Version + "\n" : null;
+        if (text is not null) _terminal.Out.Write(text);
+        return text is not null;
+    }
+
+    private static string Version =>
+        typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+
+    // Nothing of this may throw: a stream that fails while an error is told leaves the other one and the exit code.
+    private int Fail(Exception error, int code, ParsedLine line)
+    {
+        string message = Quoted.Line(code == ExitCode.Bug ? $"This is a bug in sa2va: {error.Message}" : error.Message);
+        // A reader that has seen enough wants no comment.
+        bool quiet = error is StreamException { ReaderHasGone: true };
+        if (!quiet) Attempt(() => _terminal.Note($"sa2va: {message}"));
+        if (line.Json) Attempt(() => new JsonLines(_terminal.Out).Error(message, code));
+        if (code == ExitCode.Bug || (line.Verbose && code != ExitCode.Cancelled)) Attempt(() => _terminal.Error.WriteLine(error.ToString()));
         return code;
     }
 
-    private static string Describe(ParseResult parsed)
+    private static void Attempt(Action action)
     {
-        string names = string.Join(' ', parsed.CommandResult.Command is RootCommand ? ["sa2va"] : ["sa2va", parsed.CommandResult.Command.Name]);
-        List<string> messages = [.. parsed.Errors.Select(e => e.Message.Trim()).Distinct()];
-        // A mistyped command is reported twice: as unknown and as missing.
-        if (messages.Count > 1 && parsed.UnmatchedTokens.Count > 0) messages.RemoveAll(m => m.StartsWith("Required command", StringComparison.Ordinal));
-        return $"{string.Join(' ', messages)} See `{names} --help`.";
-    }
-
-    /// <summary>The usual help, with the command's examples below.</summary>
-    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
-    {
-        public override bool ClearsParseErrors => true;
-
-        public override int Invoke(ParseResult parseResult)
+        try
         {
-            int code = help.Invoke(parseResult);
-            if (parseResult.CommandResult.Command is not CliCommand command) return code;
-            TextWriter output = parseResult.InvocationConfiguration.Output;
-            output.WriteLine(command.Examples.Count > 1 ? "Examples:" : "Example:");
-            foreach (string example in command.Examples) output.WriteLine("  " + example);
-            output.WriteLine();
-            return code;
+            action();
+        }
+        catch (StreamException)
+        {
+            // The writer remembers it.
         }
     }
 }

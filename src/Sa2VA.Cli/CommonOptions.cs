@@ -1,29 +1,20 @@
-using System.CommandLine;
+using Sa2VA.Cli.Arguments;
 
 namespace Sa2VA.Cli;
 
 /// <summary>Options that several commands have; each command makes its own.</summary>
 internal static class CommonOptions
 {
-    public static Option<string> Model() => new("--model") { Description = "Folder of a checkpoint: config.json, tokenizer files, safetensors.", HelpName = "DIR", Required = true };
+    private const int MostThreads = 256;
 
-    public static Option<string?> Image() => new("--image") { Description = "Image: PNG, JPEG, WebP, BMP or GIF (first frame).", HelpName = "FILE" };
+    public static TextOption Model() => new("--model", "DIR", "Folder of a checkpoint: config.json, tokenizer files, safetensors.") { Required = true };
 
-    public static Option<string?> Video() => new("--video") { Description = "Video: a folder of frames, an animated GIF or WebP.", HelpName = "DIR|FILE" };
+    public static ChoiceOption Device() => new("--device", "Where to compute.", "auto", "cpu");
 
-    public static Option<string?> Frames() => new("--frames") { Description = "Frames that the language model sees: first (five), uniform (five), or numbers from 0 such as 0,10,20.", HelpName = "first|uniform|LIST" };
+    public static NumberOption Threads() => new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
 
-    public static Option<int?> MaxFrames() => new("--max-frames") { Description = "Only the first N frames.", HelpName = "N" };
+    public static TextOption Out(string description) => new("--out", "DIR", description);
 
-    public static Option<string> Device()
-    {
-        var option = new Option<string>("--device") { Description = "Where to compute.", DefaultValueFactory = _ => "auto" };
-        option.AcceptOnlyFromAmong("auto", "cpu");
-        return option;
-    }
-
-    public static Option<int> Threads() => new("--threads") { Description = "Threads; 0 is one per processor.", HelpName = "N", DefaultValueFactory = _ => 0 };
-
-    /// <summary>Media or the error that none was given.</summary>
-    public static MediaInput Required(MediaInput? media) => media ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE.");
+    public static ChoiceOption Names() =>
+        new("--names", "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
 }

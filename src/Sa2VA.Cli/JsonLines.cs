@@ -14,6 +14,9 @@ internal sealed class JsonLines(TextWriter output)
 {
     private readonly ArrayBufferWriter<byte> _line = new();
 
+    /// <summary>Leaves letters of all languages as they are; lone halves of surrogate pairs become U+FFFD.</summary>
+    public static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
     /// <summary>What is about to be computed.</summary>
     public void Start(Sa2VAModel model, MediaInput media) => Write("start", json =>
     {
@@ -50,6 +53,7 @@ internal sealed class JsonLines(TextWriter output)
     public void Frame(SegmentedFrame frame) => Write("frame", json =>
     {
         json.WriteNumber("frame", frame.Index);
+        json.WriteString("source", frame.Source);
         json.WriteStartArray("objects");
         foreach (SegmentedObject o in frame.Objects)
         {
@@ -66,8 +70,8 @@ internal sealed class JsonLines(TextWriter output)
                 json.WriteEndArray();
             }
             else json.WriteNull("bbox");
-            json.WriteNumber("score", o.Score);
-            json.WriteNumber("present", o.Present);
+            Number(json, "score", o.Score);
+            Number(json, "present", o.Present);
             json.WriteStartObject("rle");
             json.WriteStartArray("size");
             json.WriteNumberValue(o.Mask.Height);
@@ -101,13 +105,20 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("exit", exit);
     });
 
+    /// <summary>Writes a number; JSON has none that are not finite, so those are null.</summary>
+    public static void Number(Utf8JsonWriter json, string name, double value)
+    {
+        if (double.IsFinite(value)) json.WriteNumber(name, value);
+        else json.WriteNull(name);
+    }
+
     /// <summary>Writes one line.</summary>
     /// <param name="type">Its kind.</param>
     /// <param name="fields">Writes the other fields.</param>
     public void Write(string type, Action<Utf8JsonWriter> fields)
     {
         _line.Clear();
-        using (var json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = Encoder }))
         {
             json.WriteStartObject();
             json.WriteString("type", type);

@@ -6,23 +6,24 @@ namespace Sa2VA.Cli;
 /// <summary>The image or video of a command, opened and checked before a model is loaded.</summary>
 internal sealed class MediaInput : IDisposable
 {
-    private MediaInput(string source, RgbImage? image, VideoSource? video, int frames, FrameSelection selection) =>
-        (Source, Image, Video, Frames, Selection) = (source, image, video, frames, selection);
+    private readonly MediaNotes _notes;
+
+    private MediaInput(string source, MediaNotes notes) => (Source, _notes) = (source, notes);
 
     /// <summary>The path as given.</summary>
     public string Source { get; }
 
     /// <summary>The image, or null.</summary>
-    public RgbImage? Image { get; }
+    public RgbImage? Image { get; private init; }
 
     /// <summary>The video, or null.</summary>
-    public VideoSource? Video { get; }
+    public VideoSource? Video { get; private init; }
 
     /// <summary>Frames to process; 1 for an image.</summary>
-    public int Frames { get; }
+    public int Frames { get; private init; } = 1;
 
     /// <summary>Which frames of a video the language model sees.</summary>
-    public FrameSelection Selection { get; }
+    public FrameSelection Selection { get; private init; } = FrameSelection.First;
 
     /// <summary>Columns.</summary>
     public int Width => Image?.Width ?? Video!.Width;
@@ -30,33 +31,40 @@ internal sealed class MediaInput : IDisposable
     /// <summary>Rows.</summary>
     public int Height => Image?.Height ?? Video!.Height;
 
-    /// <summary>Opens an image or a video.</summary>
-    /// <param name="image">Image file, or null.</param>
-    /// <param name="video">Folder or animation, or null.</param>
-    /// <param name="frames">Choice of frames for the language model, or null.</param>
-    /// <param name="maxFrames">Only so many first frames; null for all.</param>
-    /// <returns>Null when neither is given.</returns>
-    public static MediaInput? Open(string? image, string? video, string? frames = null, int? maxFrames = null)
+    /// <summary>Name of the file that a frame came from, without its folder.</summary>
+    /// <param name="index">From 0.</param>
+    public string FrameName(int index) => Video?.FrameName(index) ?? (Source == "-" ? "stdin" : Path.GetFileName(Source));
+
+    /// <summary>Opens an image; a pipe will do.</summary>
+    /// <param name="terminal">Its signals end waiting for a pipe.</param>
+    /// <param name="path">File, or - for standard input.</param>
+    /// <param name="options">How it is read.</param>
+    public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options)
     {
-        if (image is not null && video is not null) throw new UsageException("Give either --image or --video, not both.");
-        if (video is null && (frames is not null || maxFrames is not null)) throw new UsageException("--frames and --max-frames belong to --video.");
-        if (maxFrames < 1) throw new UsageException($"--max-frames is {maxFrames}; it must be at least 1.");
-        if (image is not null)
-        {
-            if (Directory.Exists(image)) throw new UsageException($"'{image}' is a folder; give a folder of frames with --video.");
-            if (!File.Exists(image)) throw new UsageException($"There is no image '{image}'; check the path given with --image.");
-            return new MediaInput(image, ImageFile.Load(image), null, 1, FrameSelection.First);
-        }
-        if (video is null) return null;
-        if (!Directory.Exists(video) && !File.Exists(video))
-            throw new UsageException($"There is no video '{video}'; --video takes a folder of frames or an animated GIF or WebP.");
-        FrameSelection selection = frames is null ? FrameSelection.First : FrameSelection.Parse(frames);
-        VideoSource source = VideoSource.Open(video);
+        if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with --video.");
+        string file = path == "-" && !OperatingSystem.IsWindows() ? "/dev/stdin" : path;
+        if (!File.Exists(file)) throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
+        var notes = new MediaNotes(terminal);
+        return new MediaInput(path, notes) { Image = Interruptible(terminal, () => ImageFile.Load(file, options with { OnNote = notes.Add })) };
+    }
+
+    /// <summary>Opens a video.</summary>
+    /// <param name="terminal">Its signals end waiting for a pipe.</param>
+    /// <param name="path">Folder or animation.</param>
+    /// <param name="selection">Frames for the language model.</param>
+    /// <param name="maxFrames">Only so many first frames; null for all.</param>
+    /// <param name="options">How it is read.</param>
+    public static MediaInput OpenVideo(Terminal terminal, string path, FrameSelection selection, int? maxFrames, MediaOptions options)
+    {
+        if (!Directory.Exists(path) && !File.Exists(path))
+            throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames or an animated GIF or WebP.");
+        var notes = new MediaNotes(terminal);
+        VideoSource source = Interruptible(terminal, () => VideoSource.Open(path, options with { OnNote = notes.Add }));
         try
         {
             int count = Math.Min(maxFrames ?? int.MaxValue, source.FrameCount);
             selection.Indices(count);
-            return new MediaInput(video, null, source, count, selection);
+            return new MediaInput(path, notes) { Video = source, Frames = count, Selection = selection };
         }
         catch
         {
@@ -70,6 +78,12 @@ internal sealed class MediaInput : IDisposable
         ? model.OpenImage(Image)
         : model.OpenVideo([.. Selection.Indices(Frames).Select(Video!.Read)]);
 
+    /// <summary>Tells what was done with the input that might not be expected; from now on at once.</summary>
+    public void TellNotes() => _notes.Tell();
+
     /// <inheritdoc/>
     public void Dispose() => Video?.Dispose();
+
+    // Reading a pipe that nobody writes to cannot be cancelled, waiting for it can.
+    private static T Interruptible<T>(Terminal terminal, Func<T> read) => Task.Run(read).WaitAsync(terminal.Cancellation).GetAwaiter().GetResult();
 }

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
-
 namespace Sa2VA.Cli;
 
 /// <summary>The <c>sa2va</c> command.</summary>
@@ -9,21 +6,9 @@ internal static class Program
     /// <summary>Runs the command in this process's console.</summary>
     public static int Main(string[] args)
     {
-        using var cancel = new CancellationTokenSource();
-        // The first Ctrl+C stops in an orderly way; a second one ends the process, should that take too long.
-        Console.CancelKeyPress += (_, e) =>
-        {
-            e.Cancel = !cancel.IsCancellationRequested;
-            cancel.Cancel();
-        };
-        using PosixSignalRegistration? terminate = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
-        {
-            signal.Cancel = !cancel.IsCancellationRequested;
-            cancel.Cancel();
-        });
-        // JSON lines are UTF-8 whatever the machine's code page.
-        Console.OutputEncoding = new UTF8Encoding(false);
-        return Run(args, Terminal.OfProcess(cancel.Token));
+        using var signals = new Signals();
+        StandardStreams.UseUtf8();
+        return Run(args, Terminal.OfProcess(signals.Cancellation));
     }
 
     /// <summary>Runs the command with the given streams.</summary>

@@ -13,9 +13,10 @@ internal readonly record struct SegmentedObject(int Id, Mask Mask, float Score, 
 
 /// <summary>A frame with its masks.</summary>
 /// <param name="Index">From 0; 0 for an image.</param>
+/// <param name="Source">Name of the file that it came from.</param>
 /// <param name="Image">The picture; null if nothing was looked for in it.</param>
 /// <param name="Objects">Objects by number.</param>
-internal sealed record SegmentedFrame(int Index, RgbImage? Image, IReadOnlyList<SegmentedObject> Objects);
+internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image, IReadOnlyList<SegmentedObject> Objects);
 
 /// <summary>What a run did.</summary>
 /// <param name="Frames">Frames.</param>
@@ -48,15 +49,16 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             objects.AddRange(answer.Objects);
             if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
+            media.TellNotes();
             OnAnswer?.Invoke(i, answer);
         }
         double prompted = Seconds();
 
         if (media.Image is not null)
-            OnFrame(new SegmentedFrame(0, media.Image, [.. objects.Select(o => Copy(o.Mask!))]));
+            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, [.. objects.Select(o => Copy(o.Mask!))]));
         else if (objects.Count == 0)
             // Nothing to look for: the frames need not be read.
-            for (int i = 0; i < media.Frames; i++) OnFrame(new SegmentedFrame(i, null, []));
+            for (int i = 0; i < media.Frames; i++) OnFrame(new SegmentedFrame(i, media.FrameName(i), null, []));
         else
         {
             int index = 0;
@@ -64,7 +66,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             {
                 FrameMasks masks = Next((VideoSession)session, image, index);
                 firstMask ??= Seconds();
-                OnFrame(new SegmentedFrame(index++, image, [.. masks.Objects.Select(Copy)]));
+                OnFrame(new SegmentedFrame(index, media.FrameName(index), image, [.. masks.Objects.Select(Copy)]));
+                index++;
                 terminal.Progress.Count("Segmenting", "frames", index, media.Frames);
             }
             terminal.Progress.Clear();

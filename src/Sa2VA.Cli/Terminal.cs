@@ -21,14 +21,14 @@ internal sealed class Terminal
     public Terminal(TextReader input, TextWriter output, TextWriter error, CancellationToken cancellation,
         bool inputIsTerminal = false, bool outputIsTerminal = false, bool errorIsTerminal = false, bool? ansi = null)
     {
-        (In, Out, Error, Cancellation) = (input, output, error, cancellation);
+        (In, Out, Error, Cancellation) = (input, new CheckedWriter(output, "output"), new CheckedWriter(error, "error"), cancellation);
         (InputIsTerminal, OutputIsTerminal) = (inputIsTerminal, outputIsTerminal);
-        Progress = new ProgressLine(error, errorIsTerminal);
+        Progress = new ProgressLine(Error, errorIsTerminal);
         _styled = new(() =>
         {
             IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
             {
-                Out = new AnsiConsoleOutput(output),
+                Out = new AnsiConsoleOutput(Out),
                 Ansi = ansi == true ? AnsiSupport.Yes : outputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
                 ColorSystem = ansi == true ? ColorSystemSupport.TrueColor : outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
                 Interactive = InteractionSupport.No,
@@ -39,17 +39,17 @@ internal sealed class Terminal
     }
 
     /// <summary>This process's console.</summary>
-    public static Terminal OfProcess(CancellationToken cancellation) => new(Console.In, Console.Out, Console.Error, cancellation,
+    public static Terminal OfProcess(CancellationToken cancellation) => new(StandardStreams.Input, StandardStreams.Output, StandardStreams.Error, cancellation,
         !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
 
     /// <summary>Standard input.</summary>
     public TextReader In { get; }
 
     /// <summary>Standard output; text that shares the screen with a progress line goes through <see cref="WriteLine"/>.</summary>
-    public TextWriter Out { get; }
+    public CheckedWriter Out { get; }
 
     /// <summary>Standard error.</summary>
-    public TextWriter Error { get; }
+    public CheckedWriter Error { get; }
 
     /// <summary>Ctrl+C.</summary>
     public CancellationToken Cancellation { get; }

@@ -33,7 +33,7 @@ public class BadInputTests
         { ["segment", "--model", "TOY", "--image", "", "--prompt", "x", "--out", "OUT"], ["--image"] },
         { ["segment", "--model", "", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["checkpoint"] },
         { ["chat", "--model", "TOY", "--prompt", ""], ["--prompt is empty"] },
-        { ["chat", "--model", "TOY", "--prompt", "x", "--max-tokens", "0"], ["0 tokens"] },
+        { ["chat", "--model", "TOY", "--prompt", "x", "--max-tokens", "0"], ["--max-tokens takes a whole number from 1 to"] },
         { ["describe", "--model", "TOY"], ["--image", "--video"] },
         { ["describe", "--model", "TOY", "--image", "SHAPES", "--out", "JUNK"], ["JUNK", "is a file"] },
         { ["demo", "--out", "JUNK"], ["JUNK", "is a file"] },

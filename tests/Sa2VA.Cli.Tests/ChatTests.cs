@@ -111,11 +111,11 @@ public class ChatTests
     {
         private readonly ManualResetEventSlim _closed = new();
 
-        public override string? ReadLine()
+        public override int Read(char[] buffer, int index, int count)
         {
             cancel.Cancel();
             _closed.Wait(TestContext.Current.CancellationToken);
-            return null;
+            return 0;
         }
 
         protected override void Dispose(bool disposing) => _closed.Set();

@@ -40,7 +40,7 @@ public class InspectTests
         Assert.Contains("Of another shape: 1", run.Out, StringComparison.Ordinal);
         Assert.Contains("  mlp1.1.bias: stored BF16 [1, 144], needs [144]", run.Out, StringComparison.Ordinal);
         string line = Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.Contains("1 tensors are missing", line, StringComparison.Ordinal);
+        Assert.Contains("1 is missing and 1 has another shape", line, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -106,8 +106,9 @@ public class SegmentTests
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Contains("Sure, [SEG].", run.Out, StringComparison.Ordinal);
         Assert.Contains("1 of 1", run.Out, StringComparison.Ordinal);
-        Assert.Contains($"1 masks and 1 overlays in {folder.At("out")}", run.Out, StringComparison.Ordinal);
-        Assert.Equal(["out", "out/masks", "out/masks/object-0", "out/masks/object-0/frame-00000.png", "out/overlays", "out/overlays/frame-00000.png"], folder.Entries);
+        Assert.Contains($"1 mask and 1 overlay in {folder.At("out")}", run.Out, StringComparison.Ordinal);
+        Assert.Equal(["out", "out/masks", "out/masks/object-0", "out/masks/object-0/frame-00000.png", "out/overlays", "out/overlays/frame-00000.png", "out/sa2va-run.json"],
+            folder.Entries);
     }
 
     private static void CheckObject(JsonElement json, int id, int frame, Mask recorded, ScratchFolder folder)

@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Globalization;
+using Sa2VA.Cli.Arguments;
 using Sa2VA.Cpu;
 using Sa2VA.Verification.Benchmarking;
 using Spectre.Console;
@@ -11,43 +11,46 @@ internal static class BenchCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var model = new Option<string?>("--model") { Description = "Folder of a checkpoint.", HelpName = "DIR" };
-        var preset = new Option<string?>("--preset") { Description = "Sizes of a released model with computed weights, such as sa2va-1b.", HelpName = "NAME" };
-        var stages = new Option<string?>("--stages") { Description = $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.", HelpName = "LIST" };
-        var runs = new Option<int>("--runs") { Description = "Timed runs of each stage, 1 to 1000.", HelpName = "N", DefaultValueFactory = _ => 5 };
-        Option<int> threads = CommonOptions.Threads();
-        var simd = new Option<string>("--simd") { Description = "Width of the vectors in bits.", DefaultValueFactory = _ => "auto" };
-        simd.AcceptOnlyFromAmong("auto", "128", "256", "512");
-        var json = new Option<bool>("--json") { Description = "One JSON object per line: the machine, then each stage." };
-        var markdown = new Option<string?>("--markdown") { Description = "Also write the table to this file.", HelpName = "FILE" };
-        var command = new CliCommand("bench", "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
+        var model = new TextOption("--model", "DIR", "Folder of a checkpoint.");
+        var preset = new TextOption("--preset", "NAME", "Sizes of a released model with computed weights, such as sa2va-1b.");
+        var stages = new TextOption("--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
+        var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
+        NumberOption threads = CommonOptions.Threads();
+        var simd = new ChoiceOption("--simd", "Width of the vectors in bits.", "auto", "128", "256", "512");
+        var json = new Flag("--json", "One JSON object per line: the machine, then each stage.");
+        var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
+        return new Command("bench", "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            model, preset, stages, runs, threads, simd, json, markdown,
-        };
-        command.SetAction(parsed =>
-        {
-            string? folder = parsed.GetValue(model), name = parsed.GetValue(preset), width = parsed.GetValue(simd), file = parsed.GetValue(markdown);
-            if (folder is null == name is null) throw new UsageException("Give either --model DIR or --preset NAME.");
-            var options = new BenchmarkOptions
+            Options = [model, preset, stages, runs, threads, simd, json, markdown],
+            Run = values =>
             {
-                Threads = parsed.GetValue(threads), Runs = parsed.GetValue(runs), Stages = StageList(parsed.GetValue(stages)),
-                Simd = int.TryParse(width, NumberStyles.None, CultureInfo.InvariantCulture, out int bits) ? (SimdLevel)bits : null,
-            };
-            if (options.Runs is < 1 or > 1000) throw new UsageException($"--runs takes 1 to 1000, not {options.Runs}.");
-            int done = 0;
-            var progress = new Reports<string>(stage => terminal.Progress.Count($"Measuring {stage}", "stages", done++, 1 + (options.Stages ?? ModelBenchmark.StageNames).Count));
-            BenchmarkReport report = folder is not null
-                ? ModelBenchmark.RunFolder(folder, options, progress, terminal.Cancellation)
-                : ModelBenchmark.RunPreset(name!, options, progress, terminal.Cancellation);
-            if (parsed.GetValue(json))
-                foreach (string line in BenchmarkText.JsonLines(report)) terminal.WriteLine(line);
-            else
-                Print(terminal, report);
-            if (file is not null) Write(file, BenchmarkText.Markdown(report));
-            return ExitCode.Success;
-        });
-        return command;
+                if (values.Has(model) == values.Has(preset)) throw new UsageException("Give either --model DIR or --preset NAME.");
+                var options = new BenchmarkOptions
+                {
+                    Threads = values.Number(threads), Runs = values.Number(runs), Stages = StageList(values.Get(stages)),
+                    Simd = values.Get(simd) is "auto" ? null : (SimdLevel)int.Parse(values.Get(simd), CultureInfo.InvariantCulture),
+                };
+                // A place that cannot be written to is found out before minutes of measuring.
+                using SummaryFile? file = values.Get(markdown) is { } path ? new SummaryFile(path) : null;
+                BenchmarkReport report = Measure(terminal, values.Get(model), values.Get(preset), options);
+                if (values.Get(json))
+                    foreach (string line in BenchmarkText.JsonLines(report)) terminal.WriteLine(line);
+                else
+                    Print(terminal, report);
+                file?.Write(BenchmarkText.Markdown(report));
+                return Task.FromResult(ExitCode.Success);
+            },
+        };
+    }
+
+    private static BenchmarkReport Measure(Terminal terminal, string? folder, string? preset, BenchmarkOptions options)
+    {
+        int done = 0, total = 1 + (options.Stages ?? ModelBenchmark.StageNames).Count;
+        var progress = new Reports<string>(stage => terminal.Progress.Count($"Measuring {stage}", "stages", done++, total));
+        return folder is not null
+            ? ModelBenchmark.RunFolder(folder, options, progress, terminal.Cancellation)
+            : ModelBenchmark.RunPreset(preset!, options, progress, terminal.Cancellation);
     }
 
     private static string[]? StageList(string? list)
@@ -55,7 +58,8 @@ internal static class BenchCommand
         if (list is null) return null;
         string[] names = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         foreach (string name in names)
-            if (!ModelBenchmark.StageNames.Contains(name)) throw new UsageException($"There is no stage '{name}'; there are {string.Join(", ", ModelBenchmark.StageNames)}.");
+            if (!ModelBenchmark.StageNames.Contains(name))
+                throw new UsageException($"There is no stage {Quoted.Of(name)}; there are {string.Join(", ", ModelBenchmark.StageNames)}.");
         return names.Length > 0 ? names : throw new UsageException("--stages names no stage.");
     }
 
@@ -68,19 +72,8 @@ internal static class BenchCommand
             var column = new TableColumn(new Text(BenchmarkText.Headings[i]));
             table.AddColumn(i < 2 ? column : column.RightAligned());
         }
-        foreach (StageMeasurement stage in report.Stages) table.AddRow(BenchmarkText.Cells(stage, report.Ceilings).Select(c => new Text(c)));
+        foreach (StageMeasurement stage in report.Stages)
+            table.AddRow(BenchmarkText.Cells(stage, report.Ceilings).Select(c => new Text(c)));
         terminal.Styled.Write(table);
-    }
-
-    private static void Write(string file, string text)
-    {
-        try
-        {
-            File.WriteAllText(file, text);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new UsageException($"The table cannot be written to '{file}': {e.Message}", e);
-        }
     }
 }

@@ -1,4 +1,4 @@
-using System.CommandLine;
+using Sa2VA.Cli.Arguments;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 
@@ -8,103 +8,108 @@ namespace Sa2VA.Cli.Commands;
 internal static class ChatCommand
 {
     private const string New = "/new", Quit = "/quit";
+    private const int MostTokens = 1_000_000;
 
     public static Command Create(Terminal terminal)
     {
-        Option<string> model = CommonOptions.Model(), device = CommonOptions.Device();
-        Option<string?> image = CommonOptions.Image(), video = CommonOptions.Video(), frames = CommonOptions.Frames();
-        Option<int?> maxFrames = CommonOptions.MaxFrames();
-        Option<int> threads = CommonOptions.Threads();
-        var prompt = new Option<string[]>("--prompt")
+        TextOption model = CommonOptions.Model();
+        var media = new MediaFlags();
+        var prompt = new TextListOption("--prompt", "TEXT",
+            "Question; further ones follow up on the answer. Without it, questions are read line by line.") { IsText = true };
+        var maxTokens = new NumberOption("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
+        ChoiceOption device = CommonOptions.Device();
+        NumberOption threads = CommonOptions.Threads();
+        return new Command("chat", "Answers questions, as text; masks are what segment and describe are for.",
+            "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
+            "sa2va chat --model Sa2VA-1B --video frames")
         {
-            Description = "Question; further ones follow up on the answer. Without it, questions are read line by line.", HelpName = "TEXT", DefaultValueFactory = _ => [],
+            Options = [model, .. media.All, prompt, maxTokens, device, threads],
+            Run = async values =>
+            {
+                IReadOnlyList<string> prompts = values.Get(prompt);
+                using MediaInput? input = media.TryOpen(terminal, values);
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.Text(model), values.Get(device), values.Number(threads));
+                using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
+                var chat = new Chat(terminal, session, values.Number(maxTokens)) { OnFirstText = () => input?.TellNotes() };
+                if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
+                for (int i = 0; i < prompts.Count; i++) chat.Answer(prompts[i], followUp: i > 0);
+                return ExitCode.Success;
+            },
         };
-        var maxTokens = new Option<int>("--max-tokens") { Description = "Most tokens of an answer.", HelpName = "N", DefaultValueFactory = _ => AskOptions.DefaultMaxNewTokens };
-        var command = new CliCommand("chat", "Answers questions, as text; masks are what segment and describe are for.",
-            "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"", "sa2va chat --model Sa2VA-1B --video frames")
-        {
-            model, image, video, prompt, frames, maxFrames, maxTokens, device, threads,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            string[] prompts = parsed.GetRequiredValue(prompt);
-            foreach (string text in prompts)
-                if (string.IsNullOrWhiteSpace(text)) throw new UsageException("A --prompt is empty; ask something.");
-            using MediaInput? media = MediaInput.Open(parsed.GetValue(image), parsed.GetValue(video), parsed.GetValue(frames), parsed.GetValue(maxFrames));
-            using Sa2VAModel loaded = ModelLoader.Load(terminal, parsed.GetRequiredValue(model), parsed.GetRequiredValue(device), parsed.GetValue(threads));
-            using ChatSession session = media?.OpenSession(loaded) ?? loaded.OpenText();
-            int limit = parsed.GetValue(maxTokens);
-            if (prompts.Length == 0) await ReadAndAnswerAsync(terminal, session, limit).ConfigureAwait(false);
-            for (int i = 0; i < prompts.Length; i++) Answer(terminal, session, prompts[i], limit, followUp: i > 0);
-            return ExitCode.Success;
-        });
-        return command;
     }
 
-    private static async Task ReadAndAnswerAsync(Terminal terminal, ChatSession session, int limit)
+    private sealed class Chat(Terminal terminal, ChatSession session, int limit)
     {
-        bool followUp = false;
-        if (terminal.InputIsTerminal) terminal.Note($"Ask, one question a line; {New} begins a new conversation, {Quit} or Ctrl+D ends.");
-        while (true)
+        /// <summary>Called before an answer begins to be shown.</summary>
+        public Action? OnFirstText { get; init; }
+
+        public async Task ReadAndAnswerAsync()
         {
-            if (terminal.InputIsTerminal) await terminal.Error.WriteAsync("> ").ConfigureAwait(false);
-            // Reading a console cannot be cancelled, waiting for it can.
-            string? line = await Task.Run(terminal.In.ReadLine).WaitAsync(terminal.Cancellation).ConfigureAwait(false);
-            if (line is null || line.Trim() == Quit) return;
-            if (line.Trim() == New) followUp = false;
-            if (string.IsNullOrWhiteSpace(line) || line.Trim() == New) continue;
+            bool followUp = false;
+            var questions = new QuestionReader(terminal);
+            if (terminal.InputIsTerminal) terminal.Note($"Ask, one question a line; {New} begins a new conversation, {Quit} or Ctrl+D ends.");
+            while (true)
+            {
+                if (terminal.InputIsTerminal) terminal.Error.Write("> ");
+                // Reading a console cannot be cancelled, waiting for it can.
+                string? line = await Task.Run(questions.Read).WaitAsync(terminal.Cancellation).ConfigureAwait(false);
+                if (line is null || line.Trim() == Quit) return;
+                if (line.Trim() == New) followUp = false;
+                if (string.IsNullOrWhiteSpace(line) || line.Trim() == New) continue;
+                try
+                {
+                    Answer(line, followUp);
+                    followUp = true;
+                }
+                catch (PromptException e) when (terminal.InputIsTerminal)
+                {
+                    terminal.Note(Quoted.Line(e.Message));
+                }
+            }
+        }
+
+        public void Answer(string text, bool followUp)
+        {
+            var stream = new AnswerStream();
+            bool begun = false;
             try
             {
-                Answer(terminal, session, line, limit, followUp);
-                followUp = true;
-            }
-            catch (PromptException e) when (terminal.InputIsTerminal)
-            {
-                terminal.Note(e.Message);
-            }
-        }
-    }
-
-    private static void Answer(Terminal terminal, ChatSession session, string text, int limit, bool followUp)
-    {
-        var stream = new AnswerStream();
-        bool begun = false;
-        try
-        {
-            Answer answer = session.Ask(text, new AskOptions
-            {
-                FollowUp = followUp,
-                MaxNewTokens = limit,
-                OnText = piece => Write(stream.Push(piece)),
-                // From the first token on, the answer itself shows how far it is.
-                OnProgress = p =>
+                Answer answer = session.Ask(text, new AskOptions
                 {
-                    if (p.Stage is AskStage.Vision or AskStage.Prefill) terminal.Show(p);
-                },
-            }, terminal.Cancellation);
-            Write(stream.End());
-            EndLine();
-            if (answer.Truncated) terminal.Note($"The answer was cut off after {answer.TokenIds.Count} tokens; --max-tokens allows more.");
-        }
-        catch when (begun)
-        {
-            EndLine();
-            throw;
-        }
+                    FollowUp = followUp,
+                    MaxNewTokens = limit,
+                    OnText = piece => Write(stream.Push(piece)),
+                    // From the first token on, the answer itself shows how far it is.
+                    OnProgress = p =>
+                    {
+                        if (p.Stage is AskStage.Vision or AskStage.Prefill) terminal.Show(p);
+                    },
+                }, terminal.Cancellation);
+                Write(stream.End());
+                EndLine();
+                if (answer.Truncated) terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; --max-tokens allows more.");
+            }
+            catch when (begun)
+            {
+                EndLine();
+                throw;
+            }
 
-        void Write(string piece)
-        {
-            if (piece.Length == 0) return;
-            terminal.Progress.Clear();
-            terminal.Out.Write(piece);
-            terminal.Out.Flush();
-            begun = true;
-        }
+            void Write(string piece)
+            {
+                if (piece.Length == 0) return;
+                if (!begun) OnFirstText?.Invoke();
+                terminal.Progress.Clear();
+                terminal.Out.Write(piece);
+                terminal.Out.Flush();
+                begun = true;
+            }
 
-        void EndLine()
-        {
-            terminal.WriteLine();
-            begun = false;
+            void EndLine()
+            {
+                terminal.WriteLine();
+                begun = false;
+            }
         }
     }
 }

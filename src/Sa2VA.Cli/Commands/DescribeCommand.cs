@@ -1,5 +1,6 @@
-using System.CommandLine;
-using System.Globalization;
+using System.Diagnostics;
+using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Results;
 using Sa2VA.Engine;
 
 namespace Sa2VA.Cli.Commands;
@@ -11,57 +12,63 @@ internal static class DescribeCommand
     /// What the evaluation asks for grounded captions (docs/model/generation.md#grounded-captions), without the spaces of its line break.
     /// </summary>
     public const string GroundedCaptionPrompt =
-        "Could you please give me a brief description of the image? Please respond with interleaved segmentation masks for the corresponding parts of the answer.";
+        "Could you please give me a brief description of the image? "
+        + "Please respond with interleaved segmentation masks for the corresponding parts of the answer.";
 
     public static Command Create(Terminal terminal)
     {
-        Option<string> model = CommonOptions.Model(), device = CommonOptions.Device();
-        Option<string?> image = CommonOptions.Image(), video = CommonOptions.Video(), frames = CommonOptions.Frames();
-        Option<int?> maxFrames = CommonOptions.MaxFrames();
-        Option<int> threads = CommonOptions.Threads();
-        var prompt = new Option<string>("--prompt") { Description = "Another wording of the request.", HelpName = "TEXT", DefaultValueFactory = _ => GroundedCaptionPrompt };
-        var output = new Option<string?>("--out") { Description = "Folder for masks and overlays.", HelpName = "DIR" };
-        var json = new Option<bool>("--json") { Description = "Write JSON lines with run-length masks, as segment does." };
-        var command = new CliCommand("describe", "Captions a picture; each phrase has the colour of its mask.", "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
+        TextOption model = CommonOptions.Model();
+        var media = new MediaFlags();
+        var prompt = new TextOption("--prompt", "TEXT", "Another wording of the request.") { Default = GroundedCaptionPrompt, IsText = true };
+        TextOption output = CommonOptions.Out("Folder for masks and overlays.");
+        ChoiceOption names = CommonOptions.Names();
+        var json = new Flag("--json", "Write JSON lines with run-length masks, as segment does.");
+        ChoiceOption device = CommonOptions.Device();
+        NumberOption threads = CommonOptions.Threads();
+        return new Command("describe", "Captions a picture; each phrase has the colour of its mask.",
+            "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
         {
-            model, image, video, prompt, output, json, frames, maxFrames, device, threads,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            var clock = System.Diagnostics.Stopwatch.StartNew();
-            string text = parsed.GetRequiredValue(prompt);
-            if (string.IsNullOrWhiteSpace(text)) throw new UsageException("--prompt is empty; leave it out for the usual one.");
-            using MediaInput media = CommonOptions.Required(MediaInput.Open(parsed.GetValue(image), parsed.GetValue(video), parsed.GetValue(frames), parsed.GetValue(maxFrames)));
-            using ResultFolder? results = parsed.GetValue(output) is { } folder ? new ResultFolder(folder) : null;
-            using Sa2VAModel loaded = ModelLoader.Load(terminal, parsed.GetRequiredValue(model), parsed.GetRequiredValue(device), parsed.GetValue(threads));
-            double load = clock.Elapsed.TotalSeconds;
-            JsonLines? lines = parsed.GetValue(json) ? new JsonLines(terminal.Out) : null;
-            lines?.Start(loaded, media);
-            var table = new ObjectTable();
-            var run = new SegmentRun(terminal, loaded, media)
+            Options = [model, .. media.All, prompt, output, names, json, device, threads],
+            Run = async values =>
             {
-                OnAnswer = (i, answer) =>
+                var clock = Stopwatch.StartNew();
+                using MediaInput input = media.Open(terminal, values);
+                using ResultFolder? results = values.Get(output) is not { } folder ? null : new ResultFolder(folder, new RunDescription
                 {
-                    lines?.Answer(i, answer);
-                    table.Add("(no phrase)", answer);
-                    if (lines is null) GroundedCaption.Print(terminal, answer);
-                },
-                OnFrame = frame =>
+                    Command = "describe", Model = values.Text(model), Source = input.Source, Prompts = [values.Text(prompt)],
+                })
                 {
-                    results?.Add(frame, media.Video);
-                    lines?.Frame(frame);
-                    table.Add(frame);
-                },
-            };
-            SegmentSummary summary = await run.RunAsync([text], []).ConfigureAwait(false);
-            results?.Commit();
-            lines?.End(summary, load, clock.Elapsed.TotalSeconds);
-            if (results?.AnimationProblem is { } problem) terminal.Note(problem);
-            if (lines is not null) return ExitCode.Success;
-            table.Print(terminal);
-            if (results is { Masks: > 0 }) terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{results.Masks} masks and {results.Overlays} overlays in {results.Path}"));
-            return ExitCode.Success;
-        });
-        return command;
+                    Names = values.Get(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
+                };
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.Text(model), values.Get(device), values.Number(threads));
+                double load = clock.Elapsed.TotalSeconds;
+                JsonLines? lines = values.Get(json) ? new JsonLines(terminal.Out) : null;
+                lines?.Start(loaded, input);
+                var table = new ObjectTable();
+                var run = new SegmentRun(terminal, loaded, input)
+                {
+                    OnAnswer = (i, answer) =>
+                    {
+                        lines?.Answer(i, answer);
+                        table.Add("(no phrase)", answer);
+                        if (lines is null) GroundedCaption.Print(terminal, answer);
+                    },
+                    OnFrame = frame =>
+                    {
+                        results?.Add(frame, input.Video);
+                        lines?.Frame(frame);
+                        table.Add(frame);
+                    },
+                };
+                SegmentSummary summary = await run.RunAsync([values.Text(prompt)], []).ConfigureAwait(false);
+                results?.Commit();
+                lines?.End(summary, load, clock.Elapsed.TotalSeconds);
+                if (results?.AnimationProblem is { } problem) terminal.Note(problem);
+                if (lines is not null) return ExitCode.Success;
+                table.Print(terminal);
+                if (results is { Masks: > 0 }) terminal.WriteLine($"{results.Written} in {results.Path}");
+                return ExitCode.Success;
+            },
+        };
     }
 }

@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Globalization;
+using Sa2VA.Cli.Arguments;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Models;
@@ -10,23 +10,24 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va inspect</c>: what is in a checkpoint, what is missing, how much memory it needs.</summary>
 internal static class InspectCommand
 {
+    private const int MostTokens = 1 << 24;
+
     public static Command Create(Terminal terminal)
     {
-        Option<string> model = CommonOptions.Model();
-        var tokens = new Option<int>("--tokens") { Description = "Tokens of the conversation to count memory for.", HelpName = "N", DefaultValueFactory = _ => 4096 };
-        var command = new CliCommand("inspect", "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
+        TextOption model = CommonOptions.Model();
+        var tokens = new NumberOption("--tokens", "Tokens of the conversation to count memory for.", 1, MostTokens, 4096);
+        return new Command("inspect", "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
             "sa2va inspect --model Sa2VA-1B")
         {
-            model, tokens,
+            Options = [model, tokens],
+            Run = values => Task.FromResult(Run(terminal, values.Text(model), values.Number(tokens))),
         };
-        command.SetAction(parsed => Run(terminal, parsed.GetRequiredValue(model), parsed.GetValue(tokens)));
-        return command;
     }
 
     private static int Run(Terminal terminal, string folder, int tokens)
     {
-        if (tokens < 1) throw new UsageException($"--tokens is {tokens}; it must be at least 1.");
-        if (!Directory.Exists(folder)) throw new UsageException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint with --model.");
+        if (!Directory.Exists(folder))
+            throw new UsageException($"There is no folder {Quoted.Of(folder)}; give the folder of a downloaded checkpoint with --model.");
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         PrintDimensions(terminal, folder, config);
@@ -36,7 +37,8 @@ internal static class InspectCommand
         PrintNames(terminal, "Of another shape", report.Misshapen);
         PrintNames(terminal, "Extra (not used)", report.Extra);
         if (!report.IsUsable)
-            throw new CheckpointException($"'{folder}' cannot be run: {report.Missing.Count} tensors are missing and {report.Misshapen.Count} have another shape than config.json implies. Download it again.");
+            throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors {Plural.Of(report.Missing.Count, "is", "are")} missing and "
+                + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
         PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
         return ExitCode.Success;
     }

@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
+using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Results;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
@@ -11,63 +11,66 @@ internal static class SegmentCommand
 {
     public static Command Create(Terminal terminal)
     {
-        Option<string> model = CommonOptions.Model(), device = CommonOptions.Device();
-        Option<string?> image = CommonOptions.Image(), video = CommonOptions.Video(), frames = CommonOptions.Frames();
-        var prompt = new Option<string[]>("--prompt")
-        {
-            Description = "What to segment, such as \"Please segment the red circle.\"; may be given several times.", HelpName = "TEXT", Required = true,
-        };
-        var regions = new Option<string?>("--regions") { Description = "Grey or palette PNG: pixels of value k are region k, which a prompt calls region1, region2, …", HelpName = "PNG" };
-        var output = new Option<string?>("--out") { Description = "Folder for masks and overlays; may be left out with --json.", HelpName = "DIR" };
-        var json = new Option<bool>("--json") { Description = "Write JSON lines with run-length masks to standard output." };
-        Option<int?> maxFrames = CommonOptions.MaxFrames();
-        Option<int> threads = CommonOptions.Threads();
-        var command = new CliCommand("segment", "Writes one PNG mask per object and frame, and overlays.",
+        TextOption model = CommonOptions.Model();
+        var media = new MediaFlags();
+        var prompt = new TextListOption("--prompt", "TEXT",
+            "What to segment, such as \"Please segment the red circle.\"; may be given several times.") { Required = true, IsText = true };
+        var regions = new TextOption("--regions", "PNG",
+            "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
+        TextOption output = CommonOptions.Out("Folder for masks and overlays; may be left out with --json.");
+        ChoiceOption names = CommonOptions.Names();
+        var json = new Flag("--json", "Write JSON lines with run-length masks to standard output.");
+        ChoiceOption device = CommonOptions.Device();
+        NumberOption threads = CommonOptions.Threads();
+        return new Command("segment", "Writes one PNG mask per object and frame, and overlays.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
-            "sa2va segment --model Sa2VA-1B --video frames --prompt \"Please segment the dog.\" --prompt \"Please segment the ball.\" --out result --json")
+            "sa2va segment --model Sa2VA-1B --video frames --prompt \"Please segment the dog.\" --prompt \"Please segment the ball.\" --out result --json",
+            "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source")
         {
-            model, image, video, prompt, regions, output, json, frames, maxFrames, device, threads,
-        };
-        command.SetAction(async (parsed, _) =>
-        {
-            await RunAsync(terminal, new Request
+            Options = [model, .. media.All, prompt, regions, output, names, json, device, threads],
+            Run = async values =>
             {
-                Model = parsed.GetRequiredValue(model), Image = parsed.GetValue(image), Video = parsed.GetValue(video), Prompts = parsed.GetRequiredValue(prompt),
-                Regions = parsed.GetValue(regions), Out = parsed.GetValue(output), Json = parsed.GetValue(json), Frames = parsed.GetValue(frames),
-                MaxFrames = parsed.GetValue(maxFrames), Device = parsed.GetRequiredValue(device), Threads = parsed.GetValue(threads),
-            }).ConfigureAwait(false);
-            return ExitCode.Success;
-        });
-        return command;
+                if (!values.Has(output) && !values.Get(json)) throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
+                long start = Stopwatch.GetTimestamp();
+                using MediaInput input = media.Open(terminal, values);
+                await RunAsync(terminal, new Request
+                {
+                    Start = start, Media = input, Model = values.Text(model), Prompts = values.Get(prompt), Regions = values.Get(regions),
+                    Out = values.Get(output), Names = values.Get(names), Json = values.Get(json), Device = values.Get(device), Threads = values.Number(threads),
+                }).ConfigureAwait(false);
+                return ExitCode.Success;
+            },
+        };
     }
 
     private sealed record Request
     {
+        public required long Start { get; init; }
+        public required MediaInput Media { get; init; }
         public required string Model { get; init; }
-        public string? Image { get; init; }
-        public string? Video { get; init; }
-        public required string[] Prompts { get; init; }
+        public required IReadOnlyList<string> Prompts { get; init; }
         public string? Regions { get; init; }
         public string? Out { get; init; }
+        public required string Names { get; init; }
         public bool Json { get; init; }
-        public string? Frames { get; init; }
-        public int? MaxFrames { get; init; }
         public required string Device { get; init; }
         public int Threads { get; init; }
     }
 
     private static async Task RunAsync(Terminal terminal, Request request)
     {
-        long start = Stopwatch.GetTimestamp();
-        if (request.Out is null && !request.Json) throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
-        foreach (string prompt in request.Prompts)
-            if (string.IsNullOrWhiteSpace(prompt)) throw new UsageException("A --prompt is empty; say what to segment.");
-        using MediaInput media = CommonOptions.Required(MediaInput.Open(request.Image, request.Video, request.Frames, request.MaxFrames));
+        MediaInput media = request.Media;
         Mask[] regions = request.Regions is null ? [] : ReadRegions(request.Regions, media);
-        using ResultFolder? results = request.Out is null ? null : new ResultFolder(request.Out);
+        using ResultFolder? results = request.Out is null ? null : new ResultFolder(request.Out, new RunDescription
+        {
+            Command = "segment", Model = request.Model, Source = media.Source, Prompts = request.Prompts,
+        })
+        {
+            Names = request.Names is "source" ? FrameNames.BySource(media) : FrameNames.ByIndex,
+        };
 
         using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device, request.Threads);
-        double load = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double load = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;
         JsonLines? json = request.Json ? new JsonLines(terminal.Out) : null;
         json?.Start(model, media);
         var table = new ObjectTable();
@@ -90,21 +93,25 @@ internal static class SegmentCommand
         };
         SegmentSummary summary = await run.RunAsync(request.Prompts, regions).ConfigureAwait(false);
         results?.Commit();
-        double total = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double total = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;
         json?.End(summary, load, total);
         if (json is null) table.Print(terminal);
-        if (summary.Objects == 0) terminal.Note("No answer names an object, so there are no masks. Ask for it, such as: --prompt \"Please segment the red circle.\"");
+        if (summary.Objects == 0)
+            terminal.Note("No answer names an object, so there are no masks. Ask for it, such as: --prompt \"Please segment the red circle.\"");
         if (results?.AnimationProblem is { } problem) terminal.Note(problem);
         if (json is null && results is { Masks: > 0 })
-            terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{results.Masks} masks and {results.Overlays} overlays in {results.Path} ({total:0.0} s, {load:0.0} s of it loading)"));
+            terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {results.Path} ({total:0.0} s, {load:0.0} s of it loading)"));
     }
 
     private static Mask[] ReadRegions(string path, MediaInput media)
     {
         if (media.Image is null) throw new UsageException("--regions belongs to --image.");
-        if (!File.Exists(path)) throw new UsageException($"There is no file '{path}'; --regions takes a grey or palette PNG.");
+        if (!File.Exists(path)) throw new UsageException($"There is no file {Quoted.Of(path)}; --regions takes a grey or palette PNG.");
         (int width, int height, byte[] labels) = ImageFile.LoadLabels(path);
+        if ((width, height) != (media.Width, media.Height))
+            throw new UsageException(FormattableString.Invariant(
+                $"{Quoted.Of(path)} is {width}×{height}, the picture is {media.Width}×{media.Height}; --regions takes a PNG of the picture's size."));
         Mask[] regions = RegionMasks.FromLabels(labels, width, height);
-        return regions.Length > 0 ? regions : throw new UsageException($"'{path}' marks no region: every pixel is 0. Pixels of value 1 are region1.");
+        return regions.Length > 0 ? regions : throw new UsageException($"{Quoted.Of(path)} marks no region: every pixel is 0. Pixels of value 1 are region1.");
     }
 }

@@ -1,8 +1,7 @@
-using System.CommandLine;
+using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Verifying;
 using Sa2VA.Core;
 using Sa2VA.Cpu;
-using Sa2VA.Media;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Cli.Commands;
@@ -12,40 +11,52 @@ internal static class VerifyCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var goldens = new Option<string[]>("--goldens")
+        var goldens = new TextListOption("--goldens", "FILE|DIR", "Golden files (.safetensors), predict cases (.json), or folders of them.", severalAtOnce: true)
         {
-            Description = "Golden files (.safetensors), predict cases (.json), or folders of them.", HelpName = "FILE|DIR", Required = true, AllowMultipleArgumentsPerToken = true,
+            Required = true,
         };
-        var model = new Option<string?>("--model") { Description = "Run all files against this checkpoint; without it each file's own is looked up (models/NAME above the file).", HelpName = "DIR" };
-        var json = new Option<bool>("--json") { Description = "One JSON object per file instead of text." };
-        var markdown = new Option<string?>("--markdown") { Description = "Also write the summary tables to this file.", HelpName = "FILE" };
-        Option<string> device = CommonOptions.Device();
-        Option<int> threads = CommonOptions.Threads();
-        var command = new CliCommand("verify", "Computes again what the reference implementation recorded, and compares: exit 0 if at least one file ran and none failed, 1 otherwise.",
+        var model = new TextOption("--model", "DIR",
+            "Run all files against this checkpoint; without it each file's own is looked up (models/NAME above the file).");
+        var json = new Flag("--json", "One JSON object per file instead of text.");
+        var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");
+        ChoiceOption device = CommonOptions.Device();
+        NumberOption threads = CommonOptions.Threads();
+        return new Command("verify",
+            "Computes again what the reference implementation recorded, and compares: exit 0 if at least one file ran and none failed, 1 otherwise.",
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
-            goldens, model, json, markdown, device, threads,
+            Options = [goldens, model, json, markdown, device, threads],
+            Run = values => Task.FromResult(Run(terminal, new Request
+            {
+                Goldens = values.Get(goldens), Model = values.Get(model), Json = values.Get(json), Markdown = values.Get(markdown), Threads = values.Number(threads),
+            })),
         };
-        command.SetAction(parsed =>
-        {
-            if (parsed.GetValue(model) is { } folder && !Directory.Exists(folder)) throw new UsageException($"There is no folder '{folder}'; give the folder of a checkpoint with --model.");
-            return Run(terminal, parsed.GetRequiredValue(goldens), parsed.GetValue(model), parsed.GetValue(json), parsed.GetValue(markdown), parsed.GetValue(threads));
-        });
-        return command;
     }
 
-    private static int Run(Terminal terminal, string[] paths, string? model, bool json, string? markdown, int threads)
+    private sealed record Request
     {
-        if (markdown is "") throw new UsageException("--markdown is empty; give a file.");
-        (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(paths);
+        public required IReadOnlyList<string> Goldens { get; init; }
+        public string? Model { get; init; }
+        public bool Json { get; init; }
+        public string? Markdown { get; init; }
+        public int Threads { get; init; }
+    }
+
+    private static int Run(Terminal terminal, Request request)
+    {
+        (string? model, string? markdown, int threads) = (request.Model, request.Markdown, request.Threads);
+        if (model is not null && !Directory.Exists(model))
+            throw new UsageException($"There is no folder {Quoted.Of(model)}; give the folder of a checkpoint with --model.");
+        (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(request.Goldens);
         int total = goldens.Count + cases.Count, done = 0;
-        if (total == 0) throw new UsageException($"There is neither a golden file nor a predict case in {string.Join(", ", paths)}.");
+        if (total == 0) throw new UsageException($"There is neither a golden file nor a predict case in {string.Join(", ", request.Goldens.Select(Quoted.Of))}.");
         // A place that cannot be written to is found out before hours of computing.
-        using AtomicFile? file = markdown is null ? null : new AtomicFile(markdown);
-        IVerifyOutput output = json ? new VerifyJson(terminal) : new VerifyText(terminal);
+        using SummaryFile? file = markdown is null ? null : new SummaryFile(markdown);
+        IVerifyOutput output = request.Json ? new VerifyJson(terminal) : new VerifyText(terminal);
         var summary = new VerifySummary();
 
-        using (var verifier = new Verifier(new VerifierOptions { ModelFolder = model, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }) }))
+        var options = new VerifierOptions { ModelFolder = model, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }) };
+        using (var verifier = new Verifier(options))
             foreach (string path in goldens)
             {
                 Show();
@@ -64,18 +75,14 @@ internal static class VerifyCommand
                 done++;
             }
         output.End(summary);
-        if (file is not null)
-        {
-            file.Stream.Write(System.Text.Encoding.UTF8.GetBytes(VerifyMarkdown.Of(summary)));
-            file.Commit();
-        }
+        file?.Write(VerifyMarkdown.Of(summary));
         if (summary.Passed == 0 && summary.Failed == 0) terminal.Note("Nothing was verified: every file was skipped.");
         return summary.Failed == 0 && summary.Passed > 0 ? ExitCode.Success : ExitCode.Failed;
 
         void Show() => terminal.Progress.Count("Verifying", "files", done, total);
     }
 
-    private static (IReadOnlyList<string> Goldens, IReadOnlyList<string> Cases) Expand(string[] paths)
+    private static (IReadOnlyList<string> Goldens, IReadOnlyList<string> Cases) Expand(IReadOnlyList<string> paths)
     {
         List<string> goldens = [], cases = [];
         foreach (string path in paths)
@@ -85,9 +92,10 @@ internal static class VerifyCommand
             else if (Directory.Exists(path))
             {
                 goldens.AddRange(Verifier.Expand([path]));
-                cases.AddRange(Directory.EnumerateFiles(path, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where(PredictCase.IsCase));
+                cases.AddRange(Directory.EnumerateFiles(path, "*.json", SearchOption.AllDirectories)
+                    .Order(StringComparer.Ordinal).Where(PredictCase.IsCase));
             }
-            else throw new UsageException($"There is no file or folder '{path}'; give golden files, predict cases, or folders of them with --goldens.");
+            else throw new UsageException($"There is no file or folder {Quoted.Of(path)}; give golden files, predict cases, or folders of them with --goldens.");
         }
         return (goldens, cases);
     }

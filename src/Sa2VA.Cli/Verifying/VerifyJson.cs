@@ -26,12 +26,12 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
                 json.WriteString("name", c.Name);
                 json.WriteBoolean("passed", c.Passed);
                 json.WriteNumber("count", c.Count);
-                Number(json, "max_error", c.MaxError);
-                Number(json, "max_allowed", c.MaxAllowed);
-                Number(json, "rms_error", c.RmsError);
-                Number(json, "rms_allowed", c.RmsAllowed);
-                Number(json, "max_value", c.MaxValue);
-                Number(json, "rms_value", c.RmsValue);
+                JsonLines.Number(json, "max_error", c.MaxError);
+                JsonLines.Number(json, "max_allowed", c.MaxAllowed);
+                JsonLines.Number(json, "rms_error", c.RmsError);
+                JsonLines.Number(json, "rms_allowed", c.RmsAllowed);
+                JsonLines.Number(json, "max_value", c.MaxValue);
+                JsonLines.Number(json, "rms_value", c.RmsValue);
                 if (c.Problem is { } problem) json.WriteString("problem", problem);
                 json.WriteEndObject();
             }
@@ -54,9 +54,9 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
             json.WriteBoolean("text_equal", r.TextEqual);
             json.WriteBoolean("ids_equal", r.IdsEqual);
             json.WriteNumber("objects", r.Ious.Count);
-            Number(json, "lowest_iou", r.LowestIou);
-            Number(json, "lowest_median_iou", r.LowestMedian);
-            Number(json, "seg_error", r.SegError);
+            JsonLines.Number(json, "lowest_iou", r.LowestIou);
+            JsonLines.Number(json, "lowest_median_iou", r.LowestMedian);
+            JsonLines.Number(json, "seg_error", r.SegError);
             if (r.Mismatch is { } mismatch) json.WriteString("mismatch", mismatch);
         });
     }
@@ -77,19 +77,13 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
                 json.WriteNumber("files", r.Files);
                 json.WriteNumber("failed", r.Failed);
                 json.WriteNumber("tensors", r.Tensors);
-                Number(json, "rms", r.Rms);
-                Number(json, "max", r.Max);
-                Number(json, "share", r.Share);
+                JsonLines.Number(json, "rms", r.Rms);
+                JsonLines.Number(json, "max", r.Max);
+                JsonLines.Number(json, "share", r.Share);
                 json.WriteEndObject();
             }
             json.WriteEndArray();
         });
-    }
-
-    private static void Number(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value)) json.WriteNumber(name, value);
-        else json.WriteNull(name);
     }
 
     private static string Word(StageStatus status) => status switch

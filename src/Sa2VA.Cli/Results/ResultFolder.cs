@@ -3,12 +3,12 @@ using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
-namespace Sa2VA.Cli;
+namespace Sa2VA.Cli.Results;
 
 /// <summary>
-/// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c> and, of a video,
-/// <c>overlay.webp</c>. Everything is written as it comes into a folder whose name ends in <c>.part</c>, and put in its place by
-/// <see cref="Commit"/>; without that nothing stays. Files of the same names are replaced, others are left alone.
+/// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c>, of a video <c>overlay.webp</c>, and the list
+/// of them, <c>sa2va-run.json</c>. It holds one run: everything is written as it comes into a folder whose name ends in <c>.part</c>, and takes the place
+/// of the former run's files by <see cref="Commit"/>; without that the former run stays as it is. Other files are left alone.
 /// </summary>
 internal sealed class ResultFolder : IDisposable
 {
@@ -19,25 +19,28 @@ internal sealed class ResultFolder : IDisposable
     private static readonly TimeSpan ShortestDuration = TimeSpan.FromMilliseconds(20);
 
     private readonly string _path, _staging;
+    private readonly RunDescription _run;
+    private readonly HashSet<string> _former = [], _folders = [];
     private AnimatedWebP? _animation;
     private bool _committed;
 
     /// <summary>Prepares the folder; nothing can be seen in its place yet.</summary>
     /// <param name="path">The folder; it and those above it are created when needed.</param>
-    /// <exception cref="UsageException">It cannot be written.</exception>
-    public ResultFolder(string path)
+    /// <param name="run">What the run is asked.</param>
+    /// <exception cref="UsageException">It cannot be written, or it holds a list that is no run's.</exception>
+    public ResultFolder(string path, RunDescription run)
     {
-        Path = path;
-        if (path.Length == 0) throw new UsageException("--out is empty; give a folder.");
+        (Path, _run) = (path, run);
         _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
-        if (File.Exists(_path)) throw new UsageException($"'{path}' is a file; give a folder with --out.");
+        if (File.Exists(_path)) throw new UsageException($"{Quoted.Of(path)} is a file; give a folder with --out.");
         // The nearest folder that exists: what fails leaves no new folders behind, and a folder that is there shows at once whether it can be written.
         string above = _path;
         while (!Directory.Exists(above))
         {
-            if (File.Exists(above)) throw new UsageException($"'{path}' cannot be created: '{above}' is a file; give another folder with --out.");
-            above = System.IO.Path.GetDirectoryName(above) ?? throw new UsageException($"'{path}' cannot be created: there is no '{above}'; give another folder with --out.");
+            if (File.Exists(above)) throw CannotCreate($"{Quoted.Of(above)} is a file");
+            above = System.IO.Path.GetDirectoryName(above) ?? throw CannotCreate($"there is no {Quoted.Of(above)}");
         }
+        if (above == _path) _former = RunManifest.FilesOf(_path);
         _staging = System.IO.Path.Combine(above, $"{System.IO.Path.GetFileName(_path)}.{System.IO.Path.GetRandomFileName()}.part");
         Attempt(() => Directory.CreateDirectory(_staging));
     }
@@ -45,11 +48,17 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>The folder as given.</summary>
     public string Path { get; }
 
+    /// <summary>How files are named.</summary>
+    public FrameNames Names { get; init; } = FrameNames.ByIndex;
+
     /// <summary>Masks written so far.</summary>
     public int Masks { get; private set; }
 
     /// <summary>Overlays written so far.</summary>
     public int Overlays { get; private set; }
+
+    /// <summary>What was written, in words.</summary>
+    public string Written => $"{Plural.Of(Masks, "mask")} and {Plural.Of(Overlays, "overlay")}";
 
     /// <summary>Why there is no animation of a video, or null.</summary>
     public string? AnimationProblem { get; private set; }
@@ -61,7 +70,7 @@ internal sealed class ResultFolder : IDisposable
     public void Add(SegmentedFrame frame, VideoSource? video, string folder = "")
     {
         if (frame.Image is not { } image || frame.Objects.Count == 0) return;
-        string name = string.Create(CultureInfo.InvariantCulture, $"frame-{frame.Index:D5}.png");
+        string name = Names[frame.Index] + ".png";
         foreach (SegmentedObject o in frame.Objects)
         {
             MaskFile.Save(Place(folder, "masks", string.Create(CultureInfo.InvariantCulture, $"object-{o.Id}"), name), o.Mask);
@@ -82,18 +91,14 @@ internal sealed class ResultFolder : IDisposable
     }
 
     /// <summary>Puts everything in its place.</summary>
-    /// <exception cref="UsageException">That failed.</exception>
+    /// <exception cref="UsageException">That failed; the former run is as it was.</exception>
     public void Commit()
     {
         FinishAnimation();
         Attempt(() =>
         {
-            if (Directory.Exists(_path)) Merge(_staging, _path);
-            else
-            {
-                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(_path)!);
-                Directory.Move(_staging, _path);
-            }
+            if (!Directory.Exists(_path)) Directory.CreateDirectory(System.IO.Path.GetDirectoryName(_path)!);
+            if (!MoveWhole()) RunReplacement.Do(_staging, _path, _run);
         });
         _committed = true;
     }
@@ -110,6 +115,23 @@ internal sealed class ResultFolder : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Nothing more can be done from here; the name ends in .part.
+        }
+    }
+
+    // A new folder appears at once. Another run may have made it meanwhile.
+    private bool MoveWhole()
+    {
+        if (Directory.Exists(_path)) return false;
+        RunManifest.Write(_staging, _run, [.. ResultFiles.In(_staging)], complete: true);
+        try
+        {
+            Directory.Move(_staging, _path);
+            return true;
+        }
+        catch (IOException) when (Directory.Exists(_path))
+        {
+            File.Delete(System.IO.Path.Combine(_staging, RunManifest.FileName));
+            return false;
         }
     }
 
@@ -136,18 +158,20 @@ internal sealed class ResultFolder : IDisposable
 
     private string Place(params string[] parts)
     {
-        string file = System.IO.Path.Combine([_staging, .. parts]);
-        Attempt(() => Directory.CreateDirectory(System.IO.Path.GetDirectoryName(file)!));
-        return file;
+        string name = string.Join('/', parts.Where(p => p.Length > 0)), folder = System.IO.Path.Combine([.. parts[..^1]]);
+        // Found out at the first frame, not after the last one.
+        string place = System.IO.Path.Combine([_path, .. parts]);
+        if (!_former.Contains(name) && System.IO.Path.Exists(place)) throw RunReplacement.InTheWay(place);
+        if (_folders.Add(folder))
+        {
+            for (string at = System.IO.Path.Combine(_path, folder); at.Length > _path.Length; at = System.IO.Path.GetDirectoryName(at)!)
+                if (File.Exists(at)) throw RunReplacement.InTheWay(at);
+            Attempt(() => Directory.CreateDirectory(System.IO.Path.Combine(_staging, folder)));
+        }
+        return System.IO.Path.Combine([_staging, .. parts]);
     }
 
-    private static void Merge(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string folder in Directory.EnumerateDirectories(from)) Merge(folder, System.IO.Path.Combine(to, System.IO.Path.GetFileName(folder)));
-        foreach (string file in Directory.EnumerateFiles(from)) File.Move(file, System.IO.Path.Combine(to, System.IO.Path.GetFileName(file)), overwrite: true);
-        Directory.Delete(from);
-    }
+    private UsageException CannotCreate(string why) => new($"{Quoted.Of(Path)} cannot be created: {why}; give another folder with --out.");
 
     private void Attempt(Action action) => Attempt(() =>
     {
@@ -163,7 +187,7 @@ internal sealed class ResultFolder : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new UsageException($"'{Path}' cannot be written: {e.Message} Give another folder with --out.", e);
+            throw new UsageException($"{Quoted.Of(Path)} cannot be written: {e.Message} Give another folder with --out.", e);
         }
     }
 }

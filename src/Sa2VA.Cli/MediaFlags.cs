@@ -1,0 +1,58 @@
+using Sa2VA.Cli.Arguments;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+
+namespace Sa2VA.Cli;
+
+/// <summary>The options that choose an image or a video; a command makes its own.</summary>
+internal sealed class MediaFlags
+{
+    /// <summary>The image.</summary>
+    public TextOption Image { get; } = new("--image", "FILE", "Image: PNG, JPEG, WebP, BMP or GIF (first frame); - is standard input.");
+
+    /// <summary>The video.</summary>
+    public TextOption Video { get; } = new("--video", "DIR|FILE", "Video: a folder of frames, an animated GIF or WebP.");
+
+    /// <summary>What the language model sees of a video.</summary>
+    public TextOption Frames { get; } = new("--frames", "first|uniform|LIST",
+        "Frames that the language model sees: first (five), uniform (five), or numbers from 0 such as 0,10,20.");
+
+    /// <summary>How much of a video.</summary>
+    public NumberOption MaxFrames { get; } = MaxFramesOption();
+
+    /// <summary>The order of a folder's frames.</summary>
+    public ChoiceOption Order { get; } = new("--order",
+        "Frames of a folder by their numbers (2.png before 10.png), or by their names as the reference sorts them.", "natural", "name");
+
+    /// <summary>How photos are turned.</summary>
+    public ChoiceOption Orientation { get; } = new("--orientation",
+        "Photos upright as their EXIF entry says, or as they are stored, which is what the reference reads.", "upright", "stored");
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> All => [Image, Video, Frames, MaxFrames, Order, Orientation];
+
+    /// <summary>How much of a video, for a command that chooses the video itself.</summary>
+    public static NumberOption MaxFramesOption() => new("--max-frames", "Only the first N frames.", 1, int.MaxValue);
+
+    /// <summary>Opens what was chosen, or says that nothing was.</summary>
+    public MediaInput Open(Terminal terminal, Values values) =>
+        TryOpen(terminal, values) ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE.");
+
+    /// <summary>Opens what was chosen; null if nothing was.</summary>
+    public MediaInput? TryOpen(Terminal terminal, Values values)
+    {
+        string? image = values.Get(Image), video = values.Get(Video), frames = values.Get(Frames);
+        int? maxFrames = values.Get(MaxFrames);
+        if (image is not null && video is not null) throw new UsageException("Give either --image or --video, not both.");
+        if (video is null && (frames is not null || maxFrames is not null)) throw new UsageException("--frames and --max-frames belong to --video.");
+        if (video is null && values.Has(Order)) throw new UsageException("--order belongs to --video.");
+        var options = new MediaOptions
+        {
+            Upright = values.Get(Orientation) is "upright", Order = values.Get(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
+        };
+        if (image is not null) return MediaInput.OpenImage(terminal, image, options);
+        if (video is null) return null;
+        FrameSelection selection = frames is null ? FrameSelection.First : FrameSelection.Parse(frames);
+        return MediaInput.OpenVideo(terminal, video, selection, maxFrames, options);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace Sa2VA.Cli;
+
+/// <summary>Questions from standard input, one a line. A line that never ends is refused, not collected.</summary>
+internal sealed class QuestionReader(Terminal terminal)
+{
+    /// <summary>Longest line, in UTF-16 units; no model's context holds as much.</summary>
+    internal const int Longest = 1 << 22;
+
+    private readonly char[] _buffer = new char[1 << 12];
+    private int _at, _length;
+
+    /// <summary>The next line; null at the end.</summary>
+    /// <exception cref="UsageException">The line is too long.</exception>
+    /// <exception cref="StreamException">Standard input cannot be read.</exception>
+    public string? Read()
+    {
+        // A person's line is edited by the console's reader.
+        if (terminal.InputIsTerminal) return Attempt(terminal.In.ReadLine);
+        StringBuilder? line = null;
+        while (true)
+        {
+            if (_at == _length && !Fill()) return line?.ToString().TrimEnd('\r');
+            line ??= new StringBuilder();
+            ReadOnlySpan<char> rest = _buffer.AsSpan(_at, _length - _at);
+            int end = rest.IndexOf('\n');
+            ReadOnlySpan<char> part = end < 0 ? rest : rest[..end];
+            if (line.Length + part.Length > Longest)
+                throw new UsageException($"A question on standard input has more than {Longest} characters; ask a shorter one.");
+            line.Append(part);
+            _at += end < 0 ? rest.Length : end + 1;
+            if (end >= 0) return line.ToString().TrimEnd('\r');
+        }
+    }
+
+    private bool Fill()
+    {
+        _length = Attempt(() => terminal.In.Read(_buffer, 0, _buffer.Length));
+        _at = 0;
+        return _length > 0;
+    }
+
+    private static T Attempt<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (StreamException.IsFailure(e))
+        {
+            throw new StreamException($"Standard input cannot be read: {e.Message.TrimEnd('.')}. Ask with --prompt TEXT.", e);
+        }
+    }
+}

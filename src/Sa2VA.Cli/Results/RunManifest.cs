@@ -1,0 +1,120 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sa2VA.Media;
+
+namespace Sa2VA.Cli.Results;
+
+/// <summary>What a run was asked.</summary>
+internal sealed record RunDescription
+{
+    /// <summary>The command.</summary>
+    public required string Command { get; init; }
+
+    /// <summary>The checkpoint's folder as given.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The image or video as given.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The questions, in order.</summary>
+    public required IReadOnlyList<string> Prompts { get; init; }
+}
+
+/// <summary>
+/// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. The next run into the folder replaces these files
+/// and no others. A folder of an earlier version has none; there the names tell.
+/// </summary>
+internal static partial class RunManifest
+{
+    /// <summary>Its name in the result folder.</summary>
+    public const string FileName = "sa2va-run.json";
+
+    private const long MaxBytes = 1 << 28;
+
+    /// <summary>Names are compared as the file system compares them.</summary>
+    public static StringComparer Names { get; } = OperatingSystem.IsLinux() ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase;
+
+    /// <summary>The files of the run that a folder holds, relative, with / between folders; empty if there is none.</summary>
+    /// <exception cref="UsageException">The list cannot be read, or it names files that no run writes.</exception>
+    public static HashSet<string> FilesOf(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path)) return new HashSet<string>(FilesWithoutList(folder), Names);
+        try
+        {
+            if (new FileInfo(path).Length > MaxBytes) throw new JsonException("It is too large.");
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            var files = new HashSet<string>(Names);
+            foreach (JsonElement file in document.RootElement.GetProperty("files").EnumerateArray())
+            {
+                string name = file.GetString() ?? "";
+                // Whoever edits the list must not make a run delete other things.
+                if (!Written().IsMatch(name) || name.Split('/').Contains("..")) throw new JsonException($"It lists {Quoted.Of(name)}.");
+                files.Add(name);
+            }
+            return files;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{Quoted.Of(path)} is no list that a run of sa2va has written ({e.Message.TrimEnd('.')}); "
+                + "move it away, or give another folder with --out.", e);
+        }
+    }
+
+    /// <summary>Writes the list.</summary>
+    /// <param name="folder">Result folder.</param>
+    /// <param name="run">What was asked.</param>
+    /// <param name="files">The files, relative.</param>
+    /// <param name="complete">False while a run takes the place of another one.</param>
+    public static void Write(string folder, RunDescription run, IEnumerable<string> files, bool complete)
+    {
+        using var file = new AtomicFile(Path.Combine(folder, FileName));
+        using (var json = new Utf8JsonWriter(file.Stream, new JsonWriterOptions { Indented = true, Encoder = JsonLines.Encoder }))
+        {
+            json.WriteStartObject();
+            json.WriteString("command", run.Command);
+            json.WriteString("model", run.Model);
+            json.WriteString("source", run.Source);
+            json.WriteStartArray("prompts");
+            foreach (string prompt in run.Prompts) json.WriteStringValue(prompt);
+            json.WriteEndArray();
+            json.WriteBoolean("complete", complete);
+            json.WriteStartArray("files");
+            foreach (string name in files.Order(StringComparer.Ordinal)) json.WriteStringValue(name);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        file.Commit();
+    }
+
+    // The folder itself, and the three parts of a demo; a part that has a list of its own is a run of its own.
+    private static IEnumerable<string> FilesWithoutList(string folder)
+    {
+        foreach (string part in (string[])["", "image", "caption", "video"])
+        {
+            string at = Path.Combine(folder, part);
+            if (!Directory.Exists(Path.Combine(at, "masks")) || File.Exists(Path.Combine(at, FileName))) continue;
+            List<string> files = [.. ResultFiles.In(at).Where(f => WrittenWithoutList().IsMatch(f))];
+            if (!files.Exists(f => f.StartsWith("masks/", StringComparison.Ordinal))) continue;
+            foreach (string file in files) yield return part.Length == 0 ? file : $"{part}/{file}";
+        }
+    }
+
+    [GeneratedRegex(@"^((image|caption|video)/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)$", RegexOptions.Singleline)]
+    private static partial Regex Written();
+
+    [GeneratedRegex(@"^(masks/object-[0-9]+/frame-[0-9]{5,}\.png|overlays/frame-[0-9]{5,}\.png|overlay\.webp)$")]
+    private static partial Regex WrittenWithoutList();
+}
+
+/// <summary>Files below a folder.</summary>
+internal static class ResultFiles
+{
+    /// <summary>All of them, relative, with / between folders; links to folders are not followed.</summary>
+    public static IEnumerable<string> In(string folder)
+    {
+        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        foreach (string file in Directory.EnumerateFiles(folder, "*", options))
+            yield return Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/');
+    }
+}
