@@ -32,6 +32,7 @@ public class Conv2dBenchmarks : OpBenchmark
     {
         AddWeight(g, weights, "c.weight", DType.BF16, Case.Outputs, Case.Inputs, Case.Kernel, Case.Kernel);
         AddWeight(g, weights, "c.bias", DType.BF16, Case.Outputs);
-        g.Output("y", g.Conv2d(g.Input("x", DType.F32, new Shape(Case.Side, Case.Side, Case.Inputs)), g.At("c"), Case.Outputs, Case.Kernel, Case.Stride, Case.Padding));
+        g.Output("y", g.Conv2d(g.Input("x", DType.F32, new Shape(Case.Side, Case.Side, Case.Inputs)), g.At("c"), Case.Outputs, Case.Kernel,
+            Case.Stride, Case.Padding));
     }
 }

@@ -29,6 +29,8 @@ public class FlashAttentionBenchmarks : OpBenchmark
     public void Run() => RunPlan();
 
     private protected override void Record(GraphBuilder g, TestWeights weights) => g.Output("y", g.FlashAttention(
-        g.Input("q", DType.F32, new Shape(Case.Queries, Case.Heads * Case.Dim)), g.Input("keys", DType.F32, new Shape(Case.Keys, Case.KvHeads * Case.Dim)),
-        g.Input("values", DType.F32, new Shape(Case.Keys, Case.KvHeads * Case.ValueDim)), Case.Heads, Case.KvHeads, 1 / MathF.Sqrt(Case.Dim), Case.Causal));
+        g.Input("q", DType.F32, new Shape(Case.Queries, Case.Heads * Case.Dim)),
+        g.Input("keys", DType.F32, new Shape(Case.Keys, Case.KvHeads * Case.Dim)),
+        g.Input("values", DType.F32, new Shape(Case.Keys, Case.KvHeads * Case.ValueDim)), Case.Heads, Case.KvHeads,
+        1 / MathF.Sqrt(Case.Dim), Case.Causal));
 }

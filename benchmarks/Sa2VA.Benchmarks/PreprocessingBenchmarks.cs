@@ -30,7 +30,8 @@ public class PillowBicubicBenchmarks
 /// <summary>Text to token ids with the bundled model's Qwen2 tokenizer.</summary>
 public class TokenizerBenchmarks
 {
-    private readonly string _text = string.Concat(Enumerable.Repeat("<image>\nCould you please segment the red circle and the blue star, left of 12 others? Ja, größer! 请分割红色的圆。 ", 100));
+    private readonly string _text = string.Concat(Enumerable.Repeat(
+        "<image>\nCould you please segment the red circle and the blue star, left of 12 others? Ja, größer! 请分割红色的圆。 ", 100));
     private Tokenizer _tokenizer = null!;
 
     /// <summary>Loads the tokenizer.</summary>
@@ -39,7 +40,8 @@ public class TokenizerBenchmarks
     {
         string? at = AppContext.BaseDirectory;
         while (at is not null && !Directory.Exists(Path.Combine(at, "samples", "models"))) at = Path.GetDirectoryName(at);
-        _tokenizer = Tokenizer.Load(Path.Combine(at ?? throw new DirectoryNotFoundException("Run this inside the repository."), "samples", "models", "sa2va-tiny-shapes"));
+        if (at is null) throw new DirectoryNotFoundException("Run this inside the repository.");
+        _tokenizer = Tokenizer.Load(Path.Combine(at, "samples", "models", "sa2va-tiny-shapes"));
     }
 
     /// <summary>A long prompt.</summary>

@@ -11,10 +11,12 @@ using Sa2VA.Benchmarks;
 
 // In this process: the ceilings that the rates are compared with are measured by the same run. Many short iterations: on a machine that has
 // other work, the best of them is what the code can do.
-Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(15).WithIterationTime(TimeInterval.FromMilliseconds(200)).WithId("short");
+Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(15)
+    .WithIterationTime(TimeInterval.FromMilliseconds(200)).WithId("short");
 IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(ConsoleLogger.Default)
     .AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Params)
-    .AddColumn(StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max, RateColumn.Compute, RateColumn.PeakShare, RateColumn.Traffic, RateColumn.BandwidthShare)
+    .AddColumn(StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max, RateColumn.Compute, RateColumn.PeakShare,
+        RateColumn.Traffic, RateColumn.BandwidthShare)
     .AddExporter(MarkdownExporter.GitHub, CsvExporter.Default)
     .WithSummaryStyle(BenchmarkDotNet.Reports.SummaryStyle.Default.WithMaxParameterColumnWidth(60))
     .WithOptions(ConfigOptions.JoinSummary | ConfigOptions.DisableLogFile);

@@ -16,14 +16,18 @@ internal sealed class RateColumn : IColumn
     private RateColumn(string name, string legend, string format, Func<Work, double, Func<MachineCeilings>, double> value) =>
         (ColumnName, Legend, _format, _value) = (name, legend, format, value);
 
-    public static RateColumn Compute { get; } = new("GFLOP/s", "Floating-point operations per second of the fastest iteration", "F1", (w, s, _) => w.Flops / s / 1e9);
+    public static RateColumn Compute { get; } =
+        new("GFLOP/s", "Floating-point operations per second of the fastest iteration", "F1", (w, s, _) => w.Flops / s / 1e9);
 
-    public static RateColumn PeakShare { get; } = new("of peak", "GFLOP/s relative to the best measured fused multiply-add rate of as many threads at the same width", "P0",
+    public static RateColumn PeakShare { get; } =
+        new("of peak", "GFLOP/s relative to the best measured fused multiply-add rate of as many threads at the same width", "P0",
         (w, s, c) => w.Flops == 0 ? 0 : w.Flops / s / c().Flops.Max);
 
-    public static RateColumn Traffic { get; } = new("GB/s", "Bytes of weights and caches per second of the fastest iteration", "F1", (w, s, _) => w.Bytes / s / 1e9);
+    public static RateColumn Traffic { get; } =
+        new("GB/s", "Bytes of weights and caches per second of the fastest iteration", "F1", (w, s, _) => w.Bytes / s / 1e9);
 
-    public static RateColumn BandwidthShare { get; } = new("of bandwidth", "GB/s relative to the best measured read bandwidth of as many threads", "P0",
+    public static RateColumn BandwidthShare { get; } =
+        new("of bandwidth", "GB/s relative to the best measured read bandwidth of as many threads", "P0",
         (w, s, c) => w.Bytes == 0 ? 0 : w.Bytes / s / c().Bandwidth.Max);
 
     public string Id => $"{nameof(RateColumn)}.{ColumnName}";

@@ -9,7 +9,7 @@ public class WindowAttentionBenchmarks : OpBenchmark
 {
     /// <summary>Side of the map, width, heads, side of a window, pooling.</summary>
     public sealed record Window(string Name, int Side, int Channels, int Heads, int Size, bool Pool)
-        : Work(Name, 4.0 * Math.Ceiling((double)Side / Size) * Math.Ceiling((double)Side / Size) * Math.Pow(Size, 4) / (Pool ? 4 : 1) * Channels, 0);
+        : Work(Name, 4 * Math.Pow(Math.Ceiling((double)Side / Size), 2) * Math.Pow(Size, 4) / (Pool ? 4 : 1) * Channels, 0);
 
     /// <summary>One block of each stage, and one that pools.</summary>
     public static IEnumerable<Window> Cases =>

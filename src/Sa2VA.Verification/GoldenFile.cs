@@ -35,7 +35,8 @@ public sealed class GoldenFile : IDisposable
             if (Stage.Length == 0) throw Bad("names no stage");
             _params = ParseParams();
             Params = new ConfigFields(_params, path, "params");
-            OutputNames = [.. _file.Entries.Where(e => Starts(e, OutPrefix)).Select(e => e.Name[OutPrefix.Length..]).Order(StringComparer.Ordinal)];
+            OutputNames = [.. _file.Entries.Where(e => Starts(e, OutPrefix)).Select(e => e.Name[OutPrefix.Length..])
+                .Order(StringComparer.Ordinal)];
             if (OutputNames.Count == 0) throw Bad("expects no output");
             HasWeights = _file.Entries.Any(e => Starts(e, WeightPrefix));
             Weights = new GoldenWeights(_file, WeightPrefix);
@@ -97,7 +98,8 @@ public sealed class GoldenFile : IDisposable
     public GoldenTensor Output(string name)
     {
         GoldenTensor tensor = Read(OutPrefix + name);
-        if (tensor.IsFloat && !Array.TrueForAll(tensor.Floats, float.IsFinite)) throw Bad($"expects values of '{name}' that are not finite");
+        if (tensor.IsFloat && !Array.TrueForAll(tensor.Floats, float.IsFinite))
+            throw Bad($"expects values of '{name}' that are not finite");
         return tensor;
     }
 
@@ -119,7 +121,9 @@ public sealed class GoldenFile : IDisposable
         try
         {
             using JsonDocument document = JsonDocument.Parse(json.Length == 0 ? "{}" : json);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw Bad("has params that are no JSON object");
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document.RootElement.Clone()
+                : throw Bad("has params that are no JSON object");
         }
         catch (JsonException e)
         {
@@ -136,7 +140,8 @@ public sealed class GoldenFile : IDisposable
         int[] dims = data.Info.Shape.ToArray();
         long count = data.Info.Shape.Count;
         string what = $"Tensor '{name}' in '{Path}'";
-        if (data.Info.Type == DType.F32) return new GoldenTensor(what, dims, new ReadOnlySpan<float>(data.Pointer, checked((int)count)).ToArray(), null);
+        if (data.Info.Type == DType.F32)
+            return new GoldenTensor(what, dims, new ReadOnlySpan<float>(data.Pointer, checked((int)count)).ToArray(), null);
         var values = new long[count];
         for (long i = 0; i < count; i++)
             values[i] = data.Info.Type switch
@@ -159,13 +164,15 @@ public sealed class GoldenFile : IDisposable
         if (repeat > 1 && dims.Length < 2) throw formula.Bad("repeat", "needs two dimensions");
         long count = 1;
         for (int i = 0; i < dims.Length; i++)
-            if ((count *= dims[i] * (i >= dims.Length - 2 ? (long)repeat : 1)) > MaxFormulaCount) throw formula.Bad("shape", $"asks for more than {MaxFormulaCount} elements");
+            if ((count *= dims[i] * (i >= dims.Length - 2 ? (long)repeat : 1)) > MaxFormulaCount)
+                throw formula.Bad("shape", $"asks for more than {MaxFormulaCount} elements");
         int[] whole = [.. dims];
         if (repeat > 1) (whole[^2], whole[^1]) = (dims[^2] * repeat, dims[^1] * repeat);
 
         var numbers = new SyntheticStream(stream);
         var values = new float[count];
-        int width = whole[^1], height = whole.Length > 1 ? whole[^2] : 1, blockWidth = width / repeat, blockHeight = height / (whole.Length > 1 ? repeat : 1);
+        int width = whole[^1], height = whole.Length > 1 ? whole[^2] : 1, blockWidth = width / repeat,
+            blockHeight = height / (whole.Length > 1 ? repeat : 1);
         for (long i = 0; i < count; i++)
         {
             long x = i % width / repeat, y = i / width % height / repeat, map = i / ((long)width * height);

@@ -9,7 +9,8 @@ public sealed class GoldenTensor
     private readonly long[]? _integers;
     private readonly string _what;
 
-    internal GoldenTensor(string what, int[] dims, float[]? floats, long[]? integers) => (_what, Dims, _floats, _integers) = (what, dims, floats, integers);
+    internal GoldenTensor(string what, int[] dims, float[]? floats, long[]? integers) =>
+        (_what, Dims, _floats, _integers) = (what, dims, floats, integers);
 
     /// <summary>Extents, one to four.</summary>
     public IReadOnlyList<int> Dims { get; }
@@ -40,7 +41,8 @@ public sealed class GoldenTensor
 
     /// <summary>The tensor's extents when it must have <paramref name="rank"/> of them.</summary>
     /// <exception cref="CheckpointException">It has more or fewer.</exception>
-    public int[] DimsOf(int rank) => Dims.Count == rank ? [.. Dims] : throw Bad($"has shape [{string.Join(", ", Dims)}], not {rank} extents");
+    public int[] DimsOf(int rank) =>
+        Dims.Count == rank ? [.. Dims] : throw Bad($"has shape [{string.Join(", ", Dims)}], not {rank} extents");
 
     /// <summary>Checks the shape.</summary>
     /// <exception cref="CheckpointException">It is another one.</exception>

@@ -38,7 +38,9 @@ internal sealed class ModelSource : IDisposable
             string candidate = Path.Combine(at, "models", golden.Model);
             if (Directory.Exists(candidate)) return candidate;
         }
-        throw new CheckpointException($"'{golden.Path}' needs the checkpoint '{golden.Model}', and there is no folder models/{golden.Model} above it; name the checkpoint's folder.");
+        throw new CheckpointException(
+            $"'{golden.Path}' needs the checkpoint '{golden.Model}', and there is no folder models/{golden.Model} above it; "
+            + "name the checkpoint's folder.");
     }
 
     /// <summary>Opens a checkpoint; a formula's weights are computed when they are read.</summary>

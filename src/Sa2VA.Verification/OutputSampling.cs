@@ -48,7 +48,8 @@ internal sealed class OutputSampling
         int[] sampled = SampledDims(whole);
         return sampled.SequenceEqual(stored) || (FlatStride == 1 && Steps is null && Count(sampled) == Count(stored) && stored.Count == 1)
             ? null
-            : $"shape [{string.Join(", ", whole)}], whose stored part would be [{string.Join(", ", sampled)}] and is [{string.Join(", ", stored)}]";
+            : $"shape [{string.Join(", ", whole)}], whose stored part would be [{string.Join(", ", sampled)}] "
+                + $"and is [{string.Join(", ", stored)}]";
     }
 
     /// <summary>The stored elements of a whole tensor.</summary>

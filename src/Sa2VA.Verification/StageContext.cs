@@ -9,7 +9,8 @@ namespace Sa2VA.Verification;
 /// <param name="ModelConfig">Sizes of the checkpoint; null when there is none.</param>
 /// <param name="Backend">Device.</param>
 /// <param name="Cancellation">Stops between two ops.</param>
-internal sealed record StageContext(GoldenFile Golden, IWeightSource Weights, Sa2VAConfig? ModelConfig, IBackend Backend, CancellationToken Cancellation)
+internal sealed record StageContext(GoldenFile Golden, IWeightSource Weights, Sa2VAConfig? ModelConfig, IBackend Backend,
+    CancellationToken Cancellation)
 {
     /// <summary>Most elements of a tensor that parameters ask for.</summary>
     private const long MaxCount = 1 << 28;

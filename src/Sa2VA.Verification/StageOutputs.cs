@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Verification;
 
-/// <summary>What a stage computed, by output name. Several kernels may each give the same output; a variant's name tells them apart.</summary>
+/// <summary>
+/// What a stage computed, by output name. Several kernels may each give the same output; a variant's name tells them apart.
+/// </summary>
 internal sealed class StageOutputs
 {
     private readonly List<Item> _items = [];
@@ -15,10 +17,12 @@ internal sealed class StageOutputs
     public StageOutputs Add(string name, long[] values, params int[] dims) => Add(new Item(name, null, dims, null, values));
 
     /// <summary>Adds what another kernel gives for the same output.</summary>
-    public StageOutputs AddVariant(string name, string variant, float[] values, params int[] dims) => Add(new Item(name, variant, dims, values, null));
+    public StageOutputs AddVariant(string name, string variant, float[] values, params int[] dims) =>
+        Add(new Item(name, variant, dims, values, null));
 
     /// <summary>Adds what another kernel gives for the same output.</summary>
-    public StageOutputs AddVariant(string name, string variant, long[] values, params int[] dims) => Add(new Item(name, variant, dims, null, values));
+    public StageOutputs AddVariant(string name, string variant, long[] values, params int[] dims) =>
+        Add(new Item(name, variant, dims, null, values));
 
     /// <summary>Adds a comparison that is not with an output.</summary>
     public StageOutputs AddCheck(TensorCheck check)

@@ -4,7 +4,10 @@ using Sa2VA.Verification.Stages;
 
 namespace Sa2VA.Verification;
 
-/// <summary>Recomputes what golden files record and compares. Opened checkpoints are kept until <see cref="Dispose"/>. Not for two threads at a time.</summary>
+/// <summary>
+/// Recomputes what golden files record and compares. Opened checkpoints are kept until <see cref="Dispose"/>. Not for two threads at a
+/// time.
+/// </summary>
 public sealed class Verifier : IDisposable
 {
     private readonly VerifierOptions _options;
@@ -25,7 +28,8 @@ public sealed class Verifier : IDisposable
         {
             if (File.Exists(path)) files.Add(path);
             else if (Directory.Exists(path))
-                files.AddRange(Directory.EnumerateFiles(path, "*.safetensors", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Where(GoldenFile.IsGolden));
+                files.AddRange(Directory.EnumerateFiles(path, "*.safetensors", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+                    .Where(GoldenFile.IsGolden));
             else throw new CheckpointException($"There is no file or folder '{path}'; give golden files or folders of them.");
         }
         return files;

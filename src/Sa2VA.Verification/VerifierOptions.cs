@@ -6,7 +6,9 @@ namespace Sa2VA.Verification;
 /// <summary>Choices for a <see cref="Verifier"/>.</summary>
 public sealed record VerifierOptions
 {
-    /// <summary>A checkpoint folder to use for every golden file that names a model; null looks for <c>models/NAME</c> above the file.</summary>
+    /// <summary>
+    /// A checkpoint folder to use for every golden file that names a model; null looks for <c>models/NAME</c> above the file.
+    /// </summary>
     public string? ModelFolder { get; init; }
 
     /// <summary>Makes the device to verify; called anew for each model, so that weights of one are freed before the next.</summary>

@@ -19,7 +19,8 @@ internal static class Fixtures
     public static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
 
     /// <summary>The folder of a small checkpoint; the trained one is bundled in <c>samples/</c>, so every clone has it.</summary>
-    public static string Model(string name) => Exists("models", name) ? Path("models", name) : System.IO.Path.Combine(Repository, "samples", "models", name);
+    public static string Model(string name) =>
+        Exists("models", name) ? Path("models", name) : System.IO.Path.Combine(Repository, "samples", "models", name);
 
     public static bool Exists(params string[] parts) => File.Exists(Path(parts)) || Directory.Exists(Path(parts));
 

@@ -1,8 +1,8 @@
 namespace Sa2VA.Tests;
 
 /// <summary>
-/// How correct a kernel must be: no further from a float64 reference than twice (in the maximum) and 1.5 times (in the mean) what the same op
-/// in plain float32 loops is, plus a floor of the type's own rounding.
+/// How correct a kernel must be: no further from a float64 reference than twice (in the maximum) and 1.5 times (in the mean) what the same
+/// op in plain float32 loops is, plus a floor of the type's own rounding.
 /// </summary>
 internal static class Float64Rule
 {

@@ -83,9 +83,12 @@ public class GraphBuilderTests
     public void AMisshapenLayerNamesItsTensor()
     {
         var n = new Net();
-        Assert.Contains("'conv.weight'", Assert.Throws<CheckpointException>(() => n.G.Conv2d(n.Map, n.G.At("conv"), 3, 3, 1, 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("'norm.weight'", Assert.Throws<CheckpointException>(() => n.G.LayerNorm(n.Map, n.G.At("norm"), 1e-6f)).Message, StringComparison.Ordinal);
-        Assert.Contains("'layer.weight'", Assert.Throws<CheckpointException>(() => n.G.Linear(n.Map, n.G.At("layer"), 16)).Message, StringComparison.Ordinal);
+        Assert.Contains("'conv.weight'", Assert.Throws<CheckpointException>(() => n.G.Conv2d(n.Map, n.G.At("conv"), 3, 3, 1, 1)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'norm.weight'", Assert.Throws<CheckpointException>(() => n.G.LayerNorm(n.Map, n.G.At("norm"), 1e-6f)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'layer.weight'", Assert.Throws<CheckpointException>(() => n.G.Linear(n.Map, n.G.At("layer"), 16)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,11 +131,15 @@ public class GraphBuilderTests
     public void InputsAndConstantsAreChecked()
     {
         var n = new Net();
-        Assert.Contains("'rows'", Assert.Throws<GraphException>(() => n.G.Input("rows", DType.F32, new Shape(1))).Message, StringComparison.Ordinal);
-        Assert.Contains("'short'", Assert.Throws<GraphException>(() => n.G.Input("short", DType.F32, new Shape(8, 2), n.Length)).Message, StringComparison.Ordinal);
-        Assert.Contains("'c'", Assert.Throws<GraphException>(() => n.G.Constant("c", new Shape(2, 2), new float[3])).Message, StringComparison.Ordinal);
+        Assert.Contains("'rows'", Assert.Throws<GraphException>(() => n.G.Input("rows", DType.F32, new Shape(1))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'short'", Assert.Throws<GraphException>(() => n.G.Input("short", DType.F32, new Shape(8, 2), n.Length)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'c'", Assert.Throws<GraphException>(() => n.G.Constant("c", new Shape(2, 2), new float[3])).Message,
+            StringComparison.Ordinal);
         Assert.Contains("'none'", Assert.Throws<GraphException>(() => n.G.Scalar("none", 0)).Message, StringComparison.Ordinal);
-        Assert.Contains("'wide'", Assert.Throws<GraphException>(() => n.G.Constant(n.G.Weight("wide"), new Shape(3))).Message, StringComparison.Ordinal);
+        Assert.Contains("'wide'", Assert.Throws<GraphException>(() => n.G.Constant(n.G.Weight("wide"), new Shape(3))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

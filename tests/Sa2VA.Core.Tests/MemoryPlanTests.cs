@@ -10,7 +10,8 @@ public class MemoryPlanTests
     public void TensorsThatLiveTogetherNeverShareBytes()
     {
         Arbitrary<int> seeds = Arb.From(Gen.Choose(0, int.MaxValue - 1));
-        Prop.ForAll(seeds, seed => Check(RandomGraph(seed), 1 << (4 + seed % 4))).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithReplay(42, 4711));
+        Prop.ForAll(seeds, seed => Check(RandomGraph(seed), 1 << (4 + seed % 4)))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithReplay(42, 4711));
     }
 
     [Fact]
@@ -63,7 +64,8 @@ public class MemoryPlanTests
         for (int i = 0; i < graph.Ops.Count; i++)
         {
             Tensor written = graph.Ops[i].Output.Root;
-            if (written.Kind == TensorKind.Intermediate && !outputs.Contains(written) && !lives.ContainsKey(written)) lives[written] = (i, i);
+            if (written.Kind == TensorKind.Intermediate && !outputs.Contains(written) && !lives.ContainsKey(written))
+                lives[written] = (i, i);
             foreach (Tensor read in graph.Ops[i].Inputs)
                 if (lives.TryGetValue(read.Root, out var life)) lives[read.Root] = (life.First, i);
         }
@@ -82,7 +84,8 @@ public class MemoryPlanTests
         }
         long peak = 0;
         for (int i = 0; i < graph.Ops.Count; i++)
-            peak = Math.Max(peak, lives.Where(l => l.Value.First <= i && i <= l.Value.Last).Sum(l => (Size(l.Key) + alignment - 1) / alignment * alignment));
+            peak = Math.Max(peak,
+                lives.Where(l => l.Value.First <= i && i <= l.Value.Last).Sum(l => (Size(l.Key) + alignment - 1) / alignment * alignment));
         Assert.Equal(peak, plan.PeakLiveBytes);
         Assert.True(plan.ArenaBytes >= peak);
         Assert.True(plan.ArenaBytes <= lives.Keys.Sum(t => Size(t) + alignment));
@@ -97,7 +100,8 @@ public class MemoryPlanTests
         var random = new Random(seed);
         var g = new GraphBuilder($"random {seed}", new TestWeights());
         int width = random.Next(1, 40);
-        List<Tensor> tensors = [g.Input("x", DType.F32, new Shape(random.Next(1, 50), width)), g.Constant("c", new Shape(1, width), new float[width])];
+        List<Tensor> tensors =
+            [g.Input("x", DType.F32, new Shape(random.Next(1, 50), width)), g.Constant("c", new Shape(1, width), new float[width])];
         int count = random.Next(1, 40);
         for (int i = 0; i < count; i++)
         {

@@ -70,7 +70,8 @@ public class PlanBindingsTests
         Assert.Equal([6], b.Scalars.ToArray());
     }
 
-    private PlanBindings Complete() => new PlanBindings(_graph).Bind(_x, Buffer("x", DType.F32, 24)).Bind(_state, Buffer("s", DType.BF16, 24))
+    private PlanBindings Complete() =>
+        new PlanBindings(_graph).Bind(_x, Buffer("x", DType.F32, 24)).Bind(_state, Buffer("s", DType.BF16, 24))
         .Bind(_y, Buffer("y", DType.F32, 24)).Set(_length, 3);
 
     private static void Says(Action action, params string[] words)

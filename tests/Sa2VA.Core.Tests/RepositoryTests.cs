@@ -52,7 +52,8 @@ public sealed partial class RepositoryTests
     private static bool Resolves(string target, string heading)
     {
         if (heading.Length == 0) return File.Exists(target) || Directory.Exists(target);
-        return File.Exists(target) && Heading().Matches(WithoutCode(File.ReadAllText(target))).Any(h => Anchor(h.Groups["text"].Value) == heading);
+        return File.Exists(target)
+            && Heading().Matches(WithoutCode(File.ReadAllText(target))).Any(h => Anchor(h.Groups["text"].Value) == heading);
     }
 
     /// <summary>The anchor that GitHub gives a heading: letters, digits and hyphens stay, spaces become hyphens.</summary>
@@ -83,7 +84,9 @@ public sealed partial class RepositoryTests
         {
             files.AddRange(Directory.EnumerateFiles(folder, "*" + extension));
             foreach (string below in Directory.EnumerateDirectories(folder))
-                if (Path.GetFileName(below) is not ("bin" or "obj" or "artifacts" or "fixtures") && !Path.GetFileName(below).StartsWith('.')) Add(below);
+                if (Path.GetFileName(below) is not ("bin" or "obj" or "artifacts" or "fixtures")
+                    && !Path.GetFileName(below).StartsWith('.'))
+                    Add(below);
         }
     }
 

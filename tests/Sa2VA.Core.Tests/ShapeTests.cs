@@ -50,7 +50,8 @@ public class ShapeTests
     [Fact]
     public void ElementSizes()
     {
-        Assert.Equal([4, 2, 2, 4, 8, 1, 1], ((DType[])[DType.F32, DType.F16, DType.BF16, DType.I32, DType.I64, DType.U8, DType.Bool]).Select(t => t.Size()));
+        Assert.Equal([4, 2, 2, 4, 8, 1, 1],
+            ((DType[])[DType.F32, DType.F16, DType.BF16, DType.I32, DType.I64, DType.U8, DType.Bool]).Select(t => t.Size()));
         Assert.Equal([DType.F32, DType.F16, DType.BF16], Enum.GetValues<DType>().Where(t => t.IsFloat()));
     }
 }

@@ -9,7 +9,8 @@ public static class BenchmarkText
 {
     /// <summary>Headings of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Headings { get; } =
-        ["Stage", "One run", "Time, median (min–max)", "GFLOP", "GFLOP/s", "of peak", "MB read", "GB/s", "of bandwidth", "Cores had", "Memory"];
+        ["Stage", "One run", "Time, median (min–max)", "GFLOP", "GFLOP/s", "of peak", "MB read", "GB/s", "of bandwidth", "Cores had",
+            "Memory"];
 
     /// <summary>A stage's line of the table.</summary>
     public static string[] Cells(StageMeasurement stage, MachineCeilings ceilings) =>
@@ -31,10 +32,11 @@ public static class BenchmarkText
     public static IReadOnlyList<string> Heading(BenchmarkReport report)
     {
         MachineCeilings c = report.Ceilings;
+        string flops = Range(c.Flops, 1e-9), bytes = Range(c.Bandwidth, 1e-9);
         return
         [
             Text($"{report.Model} on {report.Device}; the machine has {report.Processors} logical processors."),
-            Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {Range(c.Flops, 1e-9)} GFLOP/s of fused multiply-adds, {Range(c.Bandwidth, 1e-9)} GB/s read."),
+            Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of fused multiply-adds, {bytes} GB/s read."),
         ];
     }
 

@@ -6,7 +6,9 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <summary>The two loops that saturate a core: one its multiply-add units, the other its path to memory.</summary>
 internal static unsafe class CeilingLoops
 {
-    /// <summary>Independent chains: two units times a latency of at most five cycles need ten; twelve and two operands fit 16 registers.</summary>
+    /// <summary>
+    /// Independent chains: two units times a latency of at most five cycles need ten; twelve and two operands fit 16 registers.
+    /// </summary>
     public const int Chains = 12;
 
     /// <summary>Multiply-adds of <see cref="Chains"/> vectors, <paramref name="steps"/> times, without touching memory.</summary>
@@ -15,8 +17,10 @@ internal static unsafe class CeilingLoops
     {
         // x ← 0.5·x + 0.25 stays between 0.25 and 1: no subnormals, no infinities, nothing that a compiler can foresee.
         T a = T.Create(0.5f), b = T.Create(0.25f);
-        T c0 = T.Create(0.30f), c1 = T.Create(0.31f), c2 = T.Create(0.32f), c3 = T.Create(0.33f), c4 = T.Create(0.34f), c5 = T.Create(0.35f);
-        T c6 = T.Create(0.36f), c7 = T.Create(0.37f), c8 = T.Create(0.38f), c9 = T.Create(0.39f), c10 = T.Create(0.40f), c11 = T.Create(0.41f);
+        T c0 = T.Create(0.30f), c1 = T.Create(0.31f), c2 = T.Create(0.32f), c3 = T.Create(0.33f), c4 = T.Create(0.34f),
+            c5 = T.Create(0.35f);
+        T c6 = T.Create(0.36f), c7 = T.Create(0.37f), c8 = T.Create(0.38f), c9 = T.Create(0.39f), c10 = T.Create(0.40f),
+            c11 = T.Create(0.41f);
         for (int i = 0; i < steps; i++)
         {
             c0 = T.MultiplyAdd(c0, a, b);

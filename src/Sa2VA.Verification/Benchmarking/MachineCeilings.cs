@@ -26,13 +26,15 @@ public sealed record MachineCeilings(int Threads, SimdLevel Simd, Spread Flops, 
     /// <param name="bufferBytes">Bytes to read per run, at least 1 MiB.</param>
     /// <param name="cancellation">Stops between two runs.</param>
     /// <exception cref="Sa2VA.Core.DeviceException">The machine lacks that width or the memory.</exception>
-    public static MachineCeilings Measure(int threads, SimdLevel? simd = null, int runs = 7, long bufferBytes = DefaultBufferBytes, CancellationToken cancellation = default)
+    public static MachineCeilings Measure(int threads, SimdLevel? simd = null, int runs = 7, long bufferBytes = DefaultBufferBytes,
+        CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(runs, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(bufferBytes, 1 << 20);
         SimdLevel level = CpuFeatures.Resolve(simd);
-        return new MachineCeilings(threads, level, FlopsPerSecond(threads, level, runs, cancellation), BytesPerSecond(threads, level, runs, bufferBytes, cancellation));
+        return new MachineCeilings(threads, level, FlopsPerSecond(threads, level, runs, cancellation),
+            BytesPerSecond(threads, level, runs, bufferBytes, cancellation));
     }
 
     /// <summary>The first of the two alone.</summary>

@@ -6,8 +6,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Verification.Benchmarking;
 
 /// <summary>
-/// Measures a model's stages one after the other, each with a backend of its own that is freed before the next begins: a model that does not
-/// fit as a whole can be measured as long as its largest stage fits.
+/// Measures a model's stages one after the other, each with a backend of its own that is freed before the next begins: a model that does
+/// not fit as a whole can be measured as long as its largest stage fits.
 /// </summary>
 public sealed class ModelBenchmark
 {
@@ -28,7 +28,8 @@ public sealed class ModelBenchmark
     /// <exception cref="CheckpointException">The checkpoint cannot be used.</exception>
     /// <exception cref="DeviceException">The memory does not suffice, or an option is out of range.</exception>
     /// <exception cref="ArgumentException">A stage that does not exist.</exception>
-    public static BenchmarkReport RunFolder(string folder, BenchmarkOptions? options = null, IProgress<string>? progress = null, CancellationToken cancellation = default)
+    public static BenchmarkReport RunFolder(string folder, BenchmarkOptions? options = null, IProgress<string>? progress = null,
+        CancellationToken cancellation = default)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
@@ -44,10 +45,12 @@ public sealed class ModelBenchmark
     /// <exception cref="CheckpointException">No such preset.</exception>
     /// <exception cref="DeviceException">The memory does not suffice, or an option is out of range.</exception>
     /// <exception cref="ArgumentException">A stage that does not exist.</exception>
-    public static BenchmarkReport RunPreset(string preset, BenchmarkOptions? options = null, IProgress<string>? progress = null, CancellationToken cancellation = default)
+    public static BenchmarkReport RunPreset(string preset, BenchmarkOptions? options = null, IProgress<string>? progress = null,
+        CancellationToken cancellation = default)
     {
         Sa2VAConfig config = SyntheticPresets.Get(preset);
-        return new ModelBenchmark(preset, new SyntheticWeights(config), config).Run(options ?? new BenchmarkOptions(), progress, cancellation);
+        return new ModelBenchmark(preset, new SyntheticWeights(config), config)
+            .Run(options ?? new BenchmarkOptions(), progress, cancellation);
     }
 
     private BenchmarkReport Run(BenchmarkOptions options, IProgress<string>? progress, CancellationToken cancellation)
@@ -94,7 +97,8 @@ public sealed class ModelBenchmark
         }
         double cores = (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum();
         ReadOnlySpan<int> scalars = run.Bindings.Scalars;
-        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
+        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars),
+            GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
     }
 
     /// <summary>Numbers of ordinary size: zeros would leave some branches of the kernels untaken.</summary>

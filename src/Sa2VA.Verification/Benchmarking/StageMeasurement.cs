@@ -4,11 +4,13 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Stage">Name, as <c>--stages</c> takes it.</param>
 /// <param name="Work">What one run does.</param>
 /// <param name="Seconds">Time of a run.</param>
-/// <param name="Flops">Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted.</param>
+/// <param name="Flops">
+/// Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted.
+/// </param>
 /// <param name="Bytes">Bytes that a run must read at least once: stored weights and attended caches; intermediates are not counted.</param>
 /// <param name="Cores">
-/// Processors that the process had on average, computing or waiting for its own threads: below the number of threads, other work on the machine
-/// took the rest.
+/// Processors that the process had on average, computing or waiting for its own threads: below the number of threads, other work on the
+/// machine took the rest.
 /// </param>
 /// <param name="MemoryBytes">Native memory that the stage held alone: weights, intermediates, inputs and outputs.</param>
 public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, double Cores, long MemoryBytes)
@@ -32,4 +34,5 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
 /// <param name="Processors">Logical processors of the machine.</param>
 /// <param name="Ceilings">What the machine can do at most.</param>
 /// <param name="Stages">Stages in the order they were measured.</param>
-public sealed record BenchmarkReport(string Model, string Device, int Processors, MachineCeilings Ceilings, IReadOnlyList<StageMeasurement> Stages);
+public sealed record BenchmarkReport(string Model, string Device, int Processors, MachineCeilings Ceilings,
+    IReadOnlyList<StageMeasurement> Stages);

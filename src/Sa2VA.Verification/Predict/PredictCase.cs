@@ -16,16 +16,23 @@ public sealed class PredictCase
         Name = Text(json, "name") ?? System.IO.Path.GetFileNameWithoutExtension(path);
         Model = Text(json, "model") ?? throw Bad(path, "it names no model");
         Image = Text(json, "image");
-        Video = json.TryGetProperty("video", out JsonElement v) && v.ValueKind == JsonValueKind.Array ? [.. v.EnumerateArray().Select(f => f.GetString()!)] : null;
+        Video = json.TryGetProperty("video", out JsonElement v) && v.ValueKind == JsonValueKind.Array
+            ? [.. v.EnumerateArray().Select(f => f.GetString()!)]
+            : null;
         Regions = Text(json, "mask_prompts");
         Prompt = Text(json, "text") ?? throw Bad(path, "it has no text");
         PastText = Text(json, "past_text") ?? "";
-        MaxNewTokens = json.TryGetProperty("max_new_tokens", out JsonElement m) && m.ValueKind == JsonValueKind.Number ? m.GetInt32() : AskOptions.DefaultMaxNewTokens;
+        MaxNewTokens = json.TryGetProperty("max_new_tokens", out JsonElement m) && m.ValueKind == JsonValueKind.Number
+            ? m.GetInt32()
+            : AskOptions.DefaultMaxNewTokens;
         PromptIds = Ints(json, "prompt_ids");
         OutputIds = Ints(json, "output_ids");
         Prediction = Text(json, "prediction") ?? throw Bad(path, "it has no prediction");
-        MinMargin = json.TryGetProperty("min_margin", out JsonElement margin) && margin.ValueKind == JsonValueKind.Number ? margin.GetDouble() : null;
-        Masks = [.. json.GetProperty("masks").EnumerateArray().Select(o => (IReadOnlyList<Mask>)[.. o.GetProperty("frames").EnumerateArray().Select(Decode)])];
+        MinMargin = json.TryGetProperty("min_margin", out JsonElement margin) && margin.ValueKind == JsonValueKind.Number
+            ? margin.GetDouble()
+            : null;
+        Masks = [.. json.GetProperty("masks").EnumerateArray()
+            .Select(o => (IReadOnlyList<Mask>)[.. o.GetProperty("frames").EnumerateArray().Select(Decode)])];
         SegEmbeddings = json.TryGetProperty("seg_embeddings", out JsonElement e) && e.ValueKind == JsonValueKind.Array
             ? [.. e.EnumerateArray().Select(row => row.EnumerateArray().Select(x => x.GetSingle()).ToArray())] : [];
     }
@@ -105,7 +112,8 @@ public sealed class PredictCase
             string root = folder?.Parent?.FullName ?? throw Bad(path, "it lies in no folder named predict");
             return new PredictCase(path, root, document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException
+            or KeyNotFoundException or FormatException)
         {
             throw Bad(path, e.Message, e);
         }
@@ -118,10 +126,13 @@ public sealed class PredictCase
     }
 
     private static int[] Ints(JsonElement json, string name) =>
-        json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.Array ? [.. e.EnumerateArray().Select(i => i.GetInt32())] : [];
+        json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.Array
+            ? [.. e.EnumerateArray().Select(i => i.GetInt32())]
+            : [];
 
     private static string? Text(JsonElement json, string name) =>
         json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.String ? e.GetString() : null;
 
-    private static CheckpointException Bad(string path, string why, Exception? inner = null) => new($"'{path}' is no usable predict case: {why.TrimEnd('.')}.", inner);
+    private static CheckpointException Bad(string path, string why, Exception? inner = null) =>
+        new($"'{path}' is no usable predict case: {why.TrimEnd('.')}.", inner);
 }

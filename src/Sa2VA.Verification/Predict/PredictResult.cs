@@ -10,7 +10,8 @@ namespace Sa2VA.Verification;
 /// <param name="Ious">Per [SEG] and frame, the IoU with the recorded mask.</param>
 /// <param name="SegError">Largest error of a [SEG] vector, relative to its largest element.</param>
 /// <param name="Mismatch">What differs first, for people; null when all is well.</param>
-public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqual, IReadOnlyList<IReadOnlyList<double>> Ious, double SegError, string? Mismatch)
+public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqual, IReadOnlyList<IReadOnlyList<double>> Ious,
+    double SegError, string? Mismatch)
 {
     private const double MinIou = 0.995, MinMedianIou = 0.999;
 
@@ -40,13 +41,15 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
         }
         if (predict.Video is { } video)
         {
-            RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count).Select(i => ImageFile.Load(Resolve(predict, video[i]), AsStored))];
+            RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count)
+                .Select(i => ImageFile.Load(Resolve(predict, video[i]), AsStored))];
             using VideoSession session = model.OpenVideo(shown);
             Answer answer = session.Ask(predict.Prompt, options, cancellation);
             List<Mask>[] masks = [.. answer.Objects.Select(_ => new List<Mask>())];
             for (int f = 0; f < video.Count && masks.Length > 0; f++)
             {
-                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f]), AsStored), cancellation);
+                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f]), AsStored),
+                    cancellation);
                 for (int i = 0; i < masks.Length; i++) masks[i].Add(frame.Objects[i].ToMask());
             }
             return Compare(predict, answer, masks);
@@ -67,7 +70,8 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
         var ious = new List<IReadOnlyList<double>>();
         for (int i = 0; i < Math.Min(masks.Count, predict.Masks.Count); i++)
         {
-            if (masks[i].Count != predict.Masks[i].Count) mismatch ??= $"object {i} has {masks[i].Count} frames, {predict.Masks[i].Count} recorded";
+            if (masks[i].Count != predict.Masks[i].Count)
+                mismatch ??= $"object {i} has {masks[i].Count} frames, {predict.Masks[i].Count} recorded";
             ious.Add([.. masks[i].Zip(predict.Masks[i], SegmentationMetrics.Jaccard)]);
         }
         double error = 0;
@@ -75,7 +79,8 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
         {
             float[] recorded = predict.SegEmbeddings[i];
             float largest = recorded.Max(Math.Abs);
-            for (int k = 0; k < recorded.Length; k++) error = Math.Max(error, Math.Abs(answer.Objects[i].Embedding.Span[k] - recorded[k]) / largest);
+            for (int k = 0; k < recorded.Length; k++)
+                error = Math.Max(error, Math.Abs(answer.Objects[i].Embedding.Span[k] - recorded[k]) / largest);
         }
         return new PredictResult(predict, text, prompt && ids, ious, error, mismatch);
     }

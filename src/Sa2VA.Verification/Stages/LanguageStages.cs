@@ -74,7 +74,8 @@ internal static class LanguageStages
         return new StageOutputs().Add("y", run.Floats(y), y.Shape.ToArray()).Add("k", New(cache.Keys), config.KvHeads, rows, config.HeadDim)
             .Add("v", New(cache.Values), config.KvHeads, rows, config.HeadDim);
 
-        float[] New(Tensor state) => Heads.FromRows(run.Floats(state, (long)past * width, (long)rows * width), config.KvHeads, config.HeadDim);
+        float[] New(Tensor state) =>
+            Heads.FromRows(run.Floats(state, (long)past * width, (long)rows * width), config.KvHeads, config.HeadDim);
     }
 
     private static StageOutputs VisionTower(StageContext c)
@@ -84,7 +85,8 @@ internal static class LanguageStages
         (int tiles, int side) = (d[0], d[2]);
         pixels.Expect(tiles, 3, side, side);
         VisionConfig model = c.Config.Vision;
-        int select = c.Golden.Params.Int("select_layer", -model.Layers - 1, model.Layers), patch = c.Golden.Params.Int("patch_size", 1, 256);
+        int select = c.Golden.Params.Int("select_layer", -model.Layers - 1, model.Layers),
+            patch = c.Golden.Params.Int("patch_size", 1, 256);
         if (side % (2 * patch) != 0) throw c.Golden.Bad($"has tiles of {side} pixels, no multiple of twice the patch size {patch}");
         VisionConfig config = model with
         {
@@ -103,7 +105,8 @@ internal static class LanguageStages
                 .Set(graph.FirstRow, t * tokens).Execute();
             run.Floats(graph.Patches!).CopyTo(vectors, t * patches * config.HiddenSize);
         }
-        return new StageOutputs().Add("hidden", vectors, tiles, patches, config.HiddenSize).Add("tokens", run.Floats(graph.Tokens), tiles, tokens, hidden);
+        return new StageOutputs().Add("hidden", vectors, tiles, patches, config.HiddenSize)
+            .Add("tokens", run.Floats(graph.Tokens), tiles, tokens, hidden);
     }
 
     private static StageOutputs Prefill(StageContext c)
@@ -114,7 +117,8 @@ internal static class LanguageStages
         using (GraphRun run = prompt.Begin(count, count, out LanguageGraph graph))
         {
             prompt.Feed(run, graph, 0, count);
-            outputs.Add("hidden", run.Floats(graph.Hidden), count, hidden).Add("logits", run.Floats(graph.Logits!), count, graph.Logits!.Shape.Last);
+            outputs.Add("hidden", run.Floats(graph.Hidden), count, hidden)
+                .Add("logits", run.Floats(graph.Logits!), count, graph.Logits!.Shape.Last);
             outputs.AddCheck(LanguagePrompt.CheckNext(run, graph, count));
         }
 
@@ -142,7 +146,8 @@ internal static class LanguageStages
         using GraphRun prefill = prompt.Begin(count, capacity, out LanguageGraph graph);
         prompt.Feed(prefill, graph, 0, count);
         int vocabulary = graph.Logits!.Shape.Last;
-        var outputs = new StageOutputs().Add("prompt_logits", prefill.Floats(graph.Logits, (long)(count - 1) * vocabulary, vocabulary), vocabulary)
+        var outputs = new StageOutputs()
+            .Add("prompt_logits", prefill.Floats(graph.Logits, (long)(count - 1) * vocabulary, vocabulary), vocabulary)
             .AddCheck(LanguagePrompt.CheckNext(prefill, graph, count));
 
         var step = new LanguageGraph(c.Weights, c.Config.Language, chunk: 1, capacity, everyRow: true);
@@ -156,7 +161,8 @@ internal static class LanguageStages
         var states = new float[steps * hidden];
         for (int i = 0; i < steps; i++)
         {
-            if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary) throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
+            if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary)
+                throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
             step.SetPosition(run.Bindings, count + i, 1);
             run.Write(step.Ids, [(int)stepIds.Integers[i]]).Execute();
             run.Floats(step.Logits!).CopyTo(logits, i * vocabulary);
@@ -186,7 +192,8 @@ internal static class LanguageStages
         {
             _context = c;
             GoldenTensor ids = c.In("input_ids");
-            int count = ids.DimsOf(1)[0], contextToken = c.Golden.Params.Int("context_token", 0, 1 << 22), hidden = c.Config.Language.HiddenSize;
+            int count = ids.DimsOf(1)[0], contextToken = c.Golden.Params.Int("context_token", 0, 1 << 22),
+                hidden = c.Config.Language.HiddenSize;
             if (count is < 2 or > MaxRows) throw c.Golden.Bad($"has a prompt of {count} tokens");
             GoldenTensor? images = c.Golden.HasInput("image_embeds") ? c.In("image_embeds") : null;
             _imageRows = images?.DimsOf(2)[0] ?? 0;
@@ -209,7 +216,8 @@ internal static class LanguageStages
             graph = new LanguageGraph(_context.Weights, _context.Config.Language, chunk, capacity, _imageRows, everyRow: true);
             _context.CheckCount(chunk, graph.Logits!.Shape.Last);
             foreach (int id in Ids)
-                if (id >= graph.Logits.Shape.Last) throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
+                if (id >= graph.Logits.Shape.Last)
+                    throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
             var run = new GraphRun(_context, graph.Graph);
             return graph.ImageTokens is null ? run : run.Write(graph.ImageTokens, _images);
         }

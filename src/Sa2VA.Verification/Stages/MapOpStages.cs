@@ -13,7 +13,8 @@ internal static class MapOpStages
         stages.Add("op.conv2d", Convolution);
         stages.Add("op.conv_transpose2d", c => Maps(c, (g, x) => g.ConvTranspose2d(x, g.At(""), g.Weight("weight").Shape[1])));
         stages.Add("op.max_pool2x2", c => Maps(c, (g, x) => g.MaxPool2d(x)));
-        stages.Add("op.interpolate_bilinear", c => Resize(c, c.Golden.Params.Flag("antialias", false) ? ResizeMode.BilinearAntialias : ResizeMode.Bilinear));
+        stages.Add("op.interpolate_bilinear",
+            c => Resize(c, c.Golden.Params.Flag("antialias", false) ? ResizeMode.BilinearAntialias : ResizeMode.Bilinear));
         stages.Add("op.interpolate_bicubic", c => Resize(c, ResizeMode.Bicubic));
         stages.Add("op.interpolate_nearest2x", c => Maps(c, (g, x) => g.Resize(x, 2 * x.Shape[0], 2 * x.Shape[1], ResizeMode.Nearest)));
         stages.Add("op.interpolate_nearest", RegionCells);
@@ -53,11 +54,13 @@ internal static class MapOpStages
 
     private static StageOutputs Convolution(StageContext c)
     {
-        int kernel = c.Golden.Params.Int("kernel", 1, 64), stride = c.Golden.Params.Int("stride", 1, 64), padding = c.Golden.Params.Int("padding", 0, 64);
+        int kernel = c.Golden.Params.Int("kernel", 1, 64), stride = c.Golden.Params.Int("stride", 1, 64),
+            padding = c.Golden.Params.Int("padding", 0, 64);
         int groups = c.Golden.Params.Int("groups", 1, 1 << 16, 1), channels = c.In("x").DimsOf(3)[0];
         if (groups > 1)
         {
-            if (groups != channels || stride != 1 || padding != kernel / 2) throw c.Golden.Bad("asks for a grouped convolution that is not depthwise");
+            if (groups != channels || stride != 1 || padding != kernel / 2)
+                throw c.Golden.Bad("asks for a grouped convolution that is not depthwise");
             return Maps(c, (g, x) => g.DepthwiseConv2d(x, g.At(""), kernel));
         }
         // The networks record 1×1 convolutions as linear layers: both kernels must agree.
@@ -114,7 +117,8 @@ internal static class MapOpStages
         points.Expect(count, 2);
         var codes = new float[count * channels];
         for (int i = 0; i < count; i++)
-            position.Encode((points.Floats[2 * i] + 0.5f) / side, (points.Floats[2 * i + 1] + 0.5f) / side, codes.AsSpan(i * channels, channels));
+            position.Encode((points.Floats[2 * i] + 0.5f) / side, (points.Floats[2 * i + 1] + 0.5f) / side,
+                codes.AsSpan(i * channels, channels));
         float[] grid = Computed.Values(height * width * channels, to => position.Fill(to, height, width));
         return new StageOutputs().Add("pe", ChannelsFirst.FromEngine(grid, channels), channels, height, width)
             .Add("points", codes, count, channels);
@@ -161,12 +165,14 @@ internal static class MapOpStages
 
         GraphBuilder g = c.Graph();
         Tensor map = g.Input("x", DType.F32, new Shape(height * width, channels));
-        Tensor fromIndex = g.Input("from", DType.I32, new Shape(from.Length)), backIndex = g.Input("back", DType.I32, new Shape(back.Length));
+        Tensor fromIndex = g.Input("from", DType.I32, new Shape(from.Length)),
+            backIndex = g.Input("back", DType.I32, new Shape(back.Length));
         Tensor parts = g.Gather(map, fromIndex);
         Tensor restored = g.Output("restored", g.Gather(parts, backIndex));
         Tensor partsOut = g.Output("windows", parts);
         using var run = new GraphRun(c, g.Build());
         run.Write(map, input.Floats).Write(fromIndex, from).Write(backIndex, back).Execute();
-        return new StageOutputs().Add("windows", run.Floats(partsOut), windows, side, side, channels).Add("back", run.Floats(restored), height, width, channels);
+        return new StageOutputs().Add("windows", run.Floats(partsOut), windows, side, side, channels)
+            .Add("back", run.Floats(restored), height, width, channels);
     }
 }

@@ -24,7 +24,8 @@ internal static class MemoryStages
         Tensor f = FrameInputs.DeclareF(g, config);
         var bank = new MemoryBankTensors(g, config, recorded.ConditioningFrames);
         var selection = new BankSelection(g, config, recorded.ConditioningFrames);
-        Tensor pix = g.Output("pix", MemoryAttention.Record(g, f, bank.Gather(g, selection, w, config.ImageSize / 16), w.At("memory_attention"), config));
+        Tensor pix = g.Output("pix",
+            MemoryAttention.Record(g, f, bank.Gather(g, selection, w, config.ImageSize / 16), w.At("memory_attention"), config));
         using var run = new GraphRun(c, g.Build());
         recorded.Write(run, bank, selection);
         run.Write(f, c.In("f").Expect(f.Shape.ToArray()).Floats);
@@ -80,7 +81,8 @@ internal static class MemoryStages
             _bank.Select(_slots, _times, _pointerSlots);
             Check = count == _bank.Memories && pointers == _bank.Pointers
                 ? TensorCheck.Compare("in.tpos (bank selection)", Array.ConvertAll(_times, t => (long)t), times.Integers)
-                : TensorCheck.Failed("bank selection", $"{_bank.Memories} memories and {_bank.Pointers} pointers, expected {count} and {pointers}");
+                : TensorCheck.Failed("bank selection",
+                    $"{_bank.Memories} memories and {_bank.Pointers} pointers, expected {count} and {pointers}");
         }
 
         /// <summary>Capacity of the bank.</summary>

@@ -95,7 +95,8 @@ internal static class OpStages
         float[] values = Heads.ToRows(x), result = new float[values.Length];
         for (int r = 0; r < rows; r++)
         {
-            run.Write(row, values.AsSpan(r * heads * dim, heads * dim)).Set(at.Start, (int)positions[r]).Set(at.Length, (int)positions[r] + 1).Execute();
+            run.Write(row, values.AsSpan(r * heads * dim, heads * dim)).Set(at.Start, (int)positions[r])
+                .Set(at.Length, (int)positions[r] + 1).Execute();
             run.Floats(y).CopyTo(result, r * heads * dim);
         }
         return new StageOutputs().Add("y", Heads.FromRows(result, heads, dim), heads, rows, dim);

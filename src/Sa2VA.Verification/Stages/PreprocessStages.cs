@@ -46,7 +46,8 @@ internal static class PreprocessStages
     private static StageOutputs VideoFrame(StageContext c)
     {
         int side = c.Size("tile");
-        return new StageOutputs().Add("pixel_values", PixelValues(c, PillowBicubic.Resize(Image(c.In("image_u8")), side, side)), 3, side, side);
+        return new StageOutputs().Add("pixel_values", PixelValues(c, PillowBicubic.Resize(Image(c.In("image_u8")), side, side)), 3,
+            side, side);
     }
 
     private static StageOutputs MaskPostprocess(StageContext c)

@@ -26,7 +26,8 @@ internal static class SamBlockStages
         int grid = c.Golden.Params.Int("grid", 1, 1024);
         var s = new StageGraph(c);
         float[] position = Computed.Values(HieraPosition.Record(s.Builder, s.Weights, grid, config));
-        return s.Out("y", Hiera.PatchEmbed(s.Builder, s.Map("x"), s.Weights, config.EmbedDim)).Run().Add("pos_embed", position, grid, grid, config.EmbedDim);
+        return s.Out("y", Hiera.PatchEmbed(s.Builder, s.Map("x"), s.Weights, config.EmbedDim)).Run()
+            .Add("pos_embed", position, grid, grid, config.EmbedDim);
     }
 
     private static StageOutputs HieraBlockStage(StageContext c)
@@ -40,7 +41,8 @@ internal static class SamBlockStages
     private static StageOutputs Neck(StageContext c)
     {
         var s = new StageGraph(c);
-        Tensor[] levels = FpnNeck.Levels(s.Builder, [s.Map("c1"), s.Map("c2"), s.Map("c3"), s.Map("c4")], s.Weights, c.Config.Grounding.DModel);
+        Tensor[] levels = FpnNeck.Levels(s.Builder, [s.Map("c1"), s.Map("c2"), s.Map("c3"), s.Map("c4")], s.Weights,
+            c.Config.Grounding.DModel);
         for (int i = 0; i < levels.Length; i++) s.OutMap(FormattableString.Invariant($"l{i}"), levels[i]);
         return s.Run();
     }
@@ -67,7 +69,8 @@ internal static class SamBlockStages
     private static StageOutputs TwoWay(StageContext c)
     {
         var s = new StageGraph(c);
-        (Tensor queries, Tensor keys) = TwoWayTransformer.Layer(s.Builder, s.Rows("queries"), s.Rows("keys"), s.Rows("query_pe"), s.Rows("key_pe"),
+        (Tensor queries, Tensor keys) =
+            TwoWayTransformer.Layer(s.Builder, s.Rows("queries"), s.Rows("keys"), s.Rows("query_pe"), s.Rows("key_pe"),
             s.Weights, c.Config.Grounding.MaskDecoderFfn, c.Golden.Params.Flag("first", false));
         return s.Out("queries", queries).Out("keys", keys).Run();
     }
@@ -75,7 +78,9 @@ internal static class SamBlockStages
     private static StageOutputs TwoWayWhole(StageContext c)
     {
         var s = new StageGraph(c);
-        (Tensor queries, Tensor keys) = TwoWayTransformer.Record(s.Builder, s.Rows("src"), s.Rows("pe"), s.Rows("tokens"), s.Weights, c.Config.Grounding.MaskDecoderFfn);
+        (Tensor queries, Tensor keys) =
+            TwoWayTransformer.Record(s.Builder, s.Rows("src"), s.Rows("pe"), s.Rows("tokens"), s.Weights,
+            c.Config.Grounding.MaskDecoderFfn);
         return s.Out("queries", queries).Out("keys", keys).Run();
     }
 

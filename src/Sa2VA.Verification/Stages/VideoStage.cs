@@ -22,7 +22,8 @@ internal static class VideoStage
         bool levels = c.Golden.HasInput("base_u8");
         var source = new Frames(c, frames, levels);
 
-        using var model = new SegmentationModel(c.Backend, c.Weights, config, levels ? Normalisation.GroundingF32 : null, conditioning, c.Cancellation);
+        using var model = new SegmentationModel(c.Backend, c.Weights, config, levels ? Normalisation.GroundingF32 : null, conditioning,
+            c.Cancellation);
         using var video = new VideoSegmentation(model);
         ObjectTrack track = video.Add(new ObjectPrompt(model, c.In("seg").Expect(width).Floats), conditioning, c.Cancellation);
         var low = new float[frames * side * side];
@@ -42,7 +43,8 @@ internal static class VideoStage
             for (int k = 0; k < remembered.Count; k++)
                 if (remembered[k] == t) track.ReadMemory(memories.AsSpan(k * tokens * config.MemDim, tokens * config.MemDim));
         }
-        var outputs = new StageOutputs().Add("low", low, frames, side, side).Add("ious", ious, frames, 3).Add("object_logit", logits, frames)
+        var outputs = new StageOutputs().Add("low", low, frames, side, side).Add("ious", ious, frames, 3)
+            .Add("object_logit", logits, frames)
             .Add("selected_index", selected, frames).Add("ptr", pointers, frames, width);
         return remembered.Count == 0 ? outputs : outputs.Add("mem", memories, remembered.Count, tokens, config.MemDim);
     }
