@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Sa2VA.Tests;
 
 namespace Sa2VA.Core.Tests;
@@ -35,6 +36,18 @@ public sealed partial class RepositoryTests
         let lines = File.ReadLines(file).Count()
         where lines > MostLines
         select $"{Name(file)} has {lines} lines");
+
+    [Fact]
+    public void Embedders_get_the_runtime_settings_of_the_kernels_from_the_package()
+    {
+        string cpu = Path.Combine(Fixtures.Repository, "src", "Sa2VA.Cpu");
+        XElement setting = XDocument.Load(Path.Combine(cpu, "buildTransitive", "Sa2VA.Cpu.props")).Descendants("TieredPGO").Single();
+        Assert.Equal("false", setting.Value);
+        Assert.Equal("'$(TieredPGO)' == ''", setting.Attribute("Condition")?.Value);
+        XElement packed = XDocument.Load(Path.Combine(cpu, "Sa2VA.Cpu.csproj")).Descendants("None")
+            .Single(e => e.Attribute("Include")?.Value == "buildTransitive/Sa2VA.Cpu.props");
+        Assert.Equal(("true", "buildTransitive/"), (packed.Attribute("Pack")?.Value, packed.Attribute("PackagePath")?.Value));
+    }
 
     [Theory]
     [InlineData("docs/model/vision.md#pixel-shuffle", true)]
