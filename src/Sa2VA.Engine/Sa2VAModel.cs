@@ -100,7 +100,6 @@ public sealed class Sa2VAModel : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(device);
         options ??= new ModelOptions();
-        if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint.");
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         Checkpoint checkpoint = Checkpoint.Open(folder);
         IBackend? backend = null;

@@ -26,8 +26,6 @@ internal static class InspectCommand
 
     private static int Run(Terminal terminal, string folder, int tokens)
     {
-        if (!Directory.Exists(folder))
-            throw new UsageException($"There is no folder {Quoted.Of(folder)}; give the folder of a downloaded checkpoint with --model.");
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         PrintDimensions(terminal, folder, config);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Sa2VA.Core;
 
 namespace Sa2VA.Models;
@@ -7,7 +8,7 @@ namespace Sa2VA.Models;
 /// The weights of a Hugging Face folder: <c>model.safetensors</c>, or <c>model.safetensors.index.json</c> with its shards. Files stay mapped
 /// until <see cref="Dispose"/>.
 /// </summary>
-public sealed class Checkpoint : IWeightSource, IDisposable
+public sealed partial class Checkpoint : IWeightSource, IDisposable
 {
     private const string SingleFile = "model.safetensors", IndexFile = "model.safetensors.index.json";
 
@@ -32,7 +33,7 @@ public sealed class Checkpoint : IWeightSource, IDisposable
     /// <exception cref="CheckpointException">No weights in a readable format, a broken file, shards outside the folder, LoRA-wrapped names.</exception>
     public static Checkpoint Open(string folder)
     {
-        if (!Directory.Exists(folder)) throw new CheckpointException($"There is no folder '{folder}'; give the folder of a downloaded checkpoint.");
+        CheckpointFolder.Check(folder);
         var checkpoint = new Checkpoint(folder);
         try
         {
@@ -78,7 +79,11 @@ public sealed class Checkpoint : IWeightSource, IDisposable
 
     private SafetensorsFile AddFile(string name)
     {
-        var file = new SafetensorsFile(Path.Combine(Folder, name));
+        string path = Path.Combine(Folder, name);
+        // This one keeps the file at full length while it is incomplete, so nothing else would tell.
+        if (File.Exists(path + ".aria2"))
+            throw new CheckpointException($"'{path}.aria2' shows that the download of '{path}' has not finished; download it again to the end.");
+        var file = new SafetensorsFile(path);
         _files.Add(file);
         foreach (SafetensorsEntry e in file.Entries)
         {
@@ -94,28 +99,69 @@ public sealed class Checkpoint : IWeightSource, IDisposable
         using JsonDocument document = JsonFile.Read(index);
         if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object || map.GetPropertyCount() == 0)
             throw new CheckpointException($"'{index}' has no weight_map, or an empty one; download it again.");
-        var shards = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
-        var placed = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
+        var placed = new List<(string Tensor, string Shard)>();
         foreach (JsonProperty p in map.EnumerateObject())
         {
             string? shard = p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString() : null;
             if (string.IsNullOrEmpty(shard) || shard.IndexOfAny(['/', '\\', ':', '\0']) >= 0 || shard is "." or "..")
                 throw new CheckpointException($"'{index}' places tensor '{p.Name}' in '{shard}'; shards must be files of the same folder.");
-            if (!shards.TryGetValue(shard, out SafetensorsFile? file)) shards.Add(shard, file = AddFile(shard));
-            if (!file.Contains(p.Name))
-                throw new CheckpointException($"'{index}' places tensor '{p.Name}' in '{shard}', which does not hold it; download both again.");
-            if (!placed.TryAdd(p.Name, file)) throw new CheckpointException($"'{index}' lists tensor '{p.Name}' twice.");
+            placed.Add((p.Name, shard));
         }
-        foreach ((string name, SafetensorsFile file) in placed) _byName[name] = file;
+        string[] shards = [.. placed.Select(p => p.Shard).Distinct(StringComparer.Ordinal)];
+        CheckShards(index, shards);
+        Dictionary<string, SafetensorsFile> files = shards.ToDictionary(s => s, AddFile, StringComparer.Ordinal);
+        foreach ((string tensor, string shard) in placed)
+        {
+            SafetensorsFile file = files[shard];
+            if (!file.Contains(tensor))
+                throw new CheckpointException($"'{index}' places tensor '{tensor}' in '{shard}', which does not hold it; download both again.");
+            _byName[tensor] = file;
+        }
     }
 
-    private static CheckpointException NoWeights(string folder)
+    private void CheckShards(string index, string[] shards)
     {
-        if (Directory.EnumerateFiles(folder, "*.bin").Any() || Directory.EnumerateFiles(folder, "*.pt*").Any())
-            return new CheckpointException($"'{folder}' holds pickled weights (.bin), which can run code when read and are refused; "
-                + "save the model again with safe_serialization=True.");
-        if (File.Exists(Path.Combine(folder, "adapter_config.json")))
-            return new CheckpointException($"'{folder}' holds a LoRA adapter alone; merge it into its base model and save that.");
-        return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; give the folder of a downloaded checkpoint.");
+        string[] missing = [.. shards.Where(s => !File.Exists(Path.Combine(Folder, s)))];
+        if (missing.Length == 1) throw ForeignFile.Missing(Path.Combine(Folder, missing[0]));
+        if (missing.Length > 1)
+            throw new CheckpointException($"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, '{Path.Combine(Folder, missing[0])}' first; "
+                + "download them into the same folder.");
+        // A shard of the same set that the index does not know holds tensors that nobody would read.
+        string? stray = Directory.EnumerateFiles(Folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)
+            .FirstOrDefault(f => ShardName().IsMatch(f) && !shards.Contains(f, StringComparer.Ordinal));
+        if (stray is not null)
+            throw new CheckpointException($"'{index}' does not list '{stray}', which stands beside it: the two are of different downloads. "
+                + "Download the index again, or remove the file if it does not belong here.");
     }
+
+    /// <summary>The error that a folder has no weights that are read, with what it has instead.</summary>
+    internal static CheckpointException NoWeights(string folder)
+    {
+        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, SingleFile)) is not null) return ForeignFile.Missing(Path.Combine(folder, SingleFile));
+        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, IndexFile)) is not null) return ForeignFile.Missing(Path.Combine(folder, IndexFile));
+        const string Convert = "convert them to safetensors: load the model in Python and save_pretrained(…, safe_serialization=True)";
+        string[] names = [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        if (names.FirstOrDefault(n => ShardName().IsMatch(n)) is { } shard)
+            return new CheckpointException($"'{folder}' holds shards such as '{shard}' without their {IndexFile}; download that too.");
+        if (names.Contains("adapter_config.json"))
+            return new CheckpointException($"'{folder}' holds a LoRA adapter alone; merge it into its base model (PEFT's merge_and_unload) and save that.");
+        if (Has(".bin", ".pt", ".pth", ".ckpt", ".pkl") is { } pickled)
+            return new CheckpointException($"'{folder}' holds pickled weights ('{pickled}'), which can run code when read and are refused; {Convert}.");
+        if (Has(".gguf", ".ggml") is { } gguf)
+            return new CheckpointException($"'{folder}' holds GGUF weights of llama.cpp ('{gguf}'), which are not read; get the checkpoint as safetensors.");
+        if (Has(".onnx", ".onnx_data") is { } onnx)
+            return new CheckpointException($"'{folder}' holds an ONNX export ('{onnx}'), which is not read; get the checkpoint as safetensors.");
+        if (Has(".h5", ".msgpack", ".pb", ".tflite", ".npz") is { } other)
+            return new CheckpointException($"'{folder}' holds weights of another framework ('{other}'), which are not read; {Convert}.");
+        if (Has(".safetensors") is { } named)
+            return new CheckpointException($"'{folder}' holds '{named}', but neither {SingleFile} nor {IndexFile}, the names that a checkpoint's weights have.");
+        if (Has(".zip", ".tar", ".gz", ".7z", ".rar", ".zst") is { } archive)
+            return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; unpack '{archive}' first.");
+        return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; give the folder of a downloaded checkpoint.");
+
+        string? Has(params string[] extensions) => names.FirstOrDefault(n => extensions.Contains(Path.GetExtension(n).ToLowerInvariant()));
+    }
+
+    [GeneratedRegex(@"^model-\d{5}-of-\d{5}\.safetensors$", RegexOptions.CultureInvariant)]
+    private static partial Regex ShardName();
 }

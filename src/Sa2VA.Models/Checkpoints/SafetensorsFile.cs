@@ -24,14 +24,19 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         {
             stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
             long length = stream.Length;
-            byte[] first = new byte[Math.Min(8, length)];
+            byte[] first = new byte[Math.Min(ForeignFile.Start, length)];
             stream.ReadExactly(first);
             byte[] json = new byte[SafetensorsHeader.ReadLength(first, length, path)];
+            stream.Position = 8;
             stream.ReadExactly(json);
             SafetensorsHeader header = SafetensorsHeader.Parse(json, length, path);
             (Entries, Metadata, _dataStart) = (header.Entries, header.Metadata, header.DataStart);
             _byName = header.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
             _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw ForeignFile.Missing(path, e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {

@@ -62,15 +62,16 @@ internal sealed class SafetensorsHeader
     public long DataStart { get; }
 
     /// <summary>Reads the length field; the header follows it.</summary>
-    /// <param name="first">The file's first 8 bytes, or fewer if it is shorter.</param>
+    /// <param name="first">The file's first bytes: <see cref="ForeignFile.Start"/> of them, fewer if it is shorter.</param>
     /// <param name="fileLength">Bytes of the file.</param>
     /// <param name="file">Name for messages.</param>
     public static int ReadLength(ReadOnlySpan<byte> first, long fileLength, string file)
     {
+        if (ForeignFile.DescribeWeights(first) is { } what) throw new CheckpointException($"'{file}' {what}.");
         if (first.Length < 8) throw Bad(file, $"it has {fileLength} bytes, too few for a header");
         ulong length = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(first);
         if (length > MaxLength) throw Bad(file, $"its header claims {length} bytes; the format allows {MaxLength}");
-        if ((long)length + 8 > fileLength) throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}; it may be cut off");
+        if ((long)length + 8 > fileLength) throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}: it is cut off, as a download that has not finished");
         return (int)length;
     }
 
@@ -177,7 +178,9 @@ internal sealed class SafetensorsHeader
                 throw Bad(file, $"tensor '{e.Name}' begins at byte {e.Begin}, {(e.Begin < at ? "inside the tensor before it" : "leaving a hole")}; {at} was due");
             at = e.End;
         }
-        if (at != dataLength) throw Bad(file, $"its tensors cover {at} bytes, it holds {dataLength}; it may be cut off");
+        if (at > dataLength)
+            throw Bad(file, $"its header lists {at} bytes of tensors, of which {dataLength} are there: it is cut off, as a download that has not finished");
+        if (at < dataLength) throw Bad(file, $"its header lists {at} bytes of tensors, but {dataLength} are there");
     }
 
     private static int TypeSize(string type) => type switch

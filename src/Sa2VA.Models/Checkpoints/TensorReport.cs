@@ -28,7 +28,11 @@ public sealed class TensorReport
         foreach ((string name, Shape shape) in ExpectedTensors.Of(config))
         {
             known.Add(name);
-            if (!checkpoint.Contains(name)) missing.Add(name);
+            if (!checkpoint.Contains(name))
+            {
+                // Without a head the embedding serves.
+                if (!IsHead(name)) missing.Add(name);
+            }
             else if (!checkpoint.TryDescribe(name, out WeightInfo info)) misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
             else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name)) misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
         }
@@ -51,8 +55,9 @@ public sealed class TensorReport
         stored == needed || (IsVocabulary(name) && stored.Rank == 2 && stored.Last == needed.Last);
 
     private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal)
-        || name.EndsWith("lm_head.weight", StringComparison.Ordinal) || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal)
-        || name.EndsWith("language_model.output.weight", StringComparison.Ordinal);
+        || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal) || IsHead(name);
+
+    private static bool IsHead(string name) => name is "language_model.lm_head.weight" or "language_model.output.weight";
 
     private static string Listed(string what, IReadOnlyList<string> names)
     {

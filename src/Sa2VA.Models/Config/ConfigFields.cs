@@ -4,8 +4,17 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>Fields of one JSON object of config.json, each checked for kind and range; messages name the file and the field.</summary>
-internal readonly struct ConfigFields(JsonElement element, string file, string path)
+internal readonly struct ConfigFields(JsonElement element, string file, string path, (string Old, string New)[]? renamed = null)
 {
+    /// <summary>The same object with fields that newer versions of transformers write under another name; either is read.</summary>
+    public ConfigFields Renamed(params (string Old, string New)[] names) => new(element, file, path, names);
+
+    /// <summary>Names of the fields that are there and not null.</summary>
+    public IEnumerable<string> Names => element.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name);
+
+    /// <summary>True when a field is there and not null.</summary>
+    public bool Has(string name) => Find(name, out _);
+
     /// <summary>The object below a field; null when it is absent.</summary>
     public ConfigFields? Object(string name)
     {
@@ -28,6 +37,14 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
         if (e.ValueKind != JsonValueKind.Number || !e.TryGetInt32(out int value) || value < min || value > max)
             throw Bad(name, $"is {Excerpt(e)}, not a whole number from {min} to {max}");
         return value;
+    }
+
+    /// <summary>A whole number, or a list that says it once for the height and once for the width.</summary>
+    public int Side(string name, int min, int max, int absent)
+    {
+        if (!Find(name, out JsonElement e) || e.ValueKind != JsonValueKind.Array) return Int(name, min, max, absent);
+        IReadOnlyList<int> sides = Ints(name, min, max, 2, 2, []);
+        return sides[0] == sides[1] ? sides[0] : throw Bad(name, $"is {Excerpt(e)}; only squares are supported");
     }
 
     /// <summary>A finite number in a range.</summary>
@@ -54,12 +71,15 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
     }
 
     /// <summary>The first string of a list; null when absent or empty.</summary>
-    public string? FirstText(string name)
+    public string? FirstText(string name) => Texts(name) is [string first, ..] ? first : null;
+
+    /// <summary>A list of strings; null when absent.</summary>
+    public IReadOnlyList<string>? Texts(string name)
     {
         if (!Find(name, out JsonElement e)) return null;
-        if (e.ValueKind != JsonValueKind.Array) throw Bad(name, $"is {Excerpt(e)}, not a list");
-        foreach (JsonElement item in e.EnumerateArray()) return item.ValueKind == JsonValueKind.String ? item.GetString() : throw Bad(name, "is no list of strings");
-        return null;
+        if (e.ValueKind != JsonValueKind.Array || e.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String))
+            throw Bad(name, $"is {Excerpt(e)}, not a list of strings");
+        return [.. e.EnumerateArray().Select(item => item.GetString()!)];
     }
 
     /// <summary>A list of whole numbers.</summary>
@@ -78,10 +98,36 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
         return values;
     }
 
-    /// <summary>The error that a field is wrong.</summary>
-    public CheckpointException Bad(string name, string why) => new($"'{file}': {Full(name)} {why}.");
+    /// <summary>Refuses a field that upstream heeds and the engine does not, unless it has the one value that changes nothing.</summary>
+    public void MustBe(string name, bool value)
+    {
+        if (Flag(name, value) != value) throw Bad(name, $"is {(value ? "false" : "true")}, which is not supported");
+    }
 
-    private bool Find(string name, out JsonElement e) => element.TryGetProperty(name, out e) && e.ValueKind != JsonValueKind.Null;
+    /// <summary>The error that a field is wrong.</summary>
+    public CheckpointException Bad(string name, string why)
+    {
+        // The field is called as the file calls it.
+        foreach ((string old, string newer) in renamed ?? [])
+            if (old == name && !Stored(old, out _) && Stored(newer, out _)) name = newer;
+        return new CheckpointException($"'{file}': {Full(name)} {why}.");
+    }
+
+    private bool Find(string name, out JsonElement e)
+    {
+        bool found = Stored(name, out e);
+        foreach ((string old, string newer) in renamed ?? [])
+        {
+            if (old != name || !Stored(newer, out JsonElement other)) continue;
+            if (found && !JsonElement.DeepEquals(e, other))
+                throw Bad(old, $"is {Excerpt(e)}, but {newer}, the newer name of the same setting, is {Excerpt(other)}; keep the right one");
+            e = other;
+            return true;
+        }
+        return found;
+    }
+
+    private bool Stored(string name, out JsonElement e) => element.TryGetProperty(name, out e) && e.ValueKind != JsonValueKind.Null;
 
     private string Full(string name) => path.Length == 0 ? name : $"{path}.{name}";
 

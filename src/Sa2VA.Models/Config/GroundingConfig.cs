@@ -45,10 +45,19 @@ public sealed record GroundingConfig
     /// <summary>ConvNeXt blocks of the memory encoder.</summary>
     public int FuserLayers { get; init; } = 2;
 
+    private static readonly string[] Known =
+    [
+        "image_size", "embed_dim", "num_heads", "stages", "global_att_blocks", "window_pos_embed_bkg_spatial_size", "window_spec", "d_model", "mem_dim",
+        "memory_attention_layers", "memory_attention_ffn", "mask_decoder_ffn", "iou_head_hidden", "fuser_layers",
+    ];
+
     internal static GroundingConfig Read(ConfigFields root)
     {
         var released = new GroundingConfig();
         if (root.Object("grounding_config") is not { } g) return released;
+        // Upstream has no such object, so a field that is not known here is a mistake.
+        foreach (string name in g.Names)
+            if (!Known.Contains(name)) throw g.Bad(name, "is not known; it would have no effect");
         var config = new GroundingConfig
         {
             ImageSize = g.Int("image_size", 32, 4096, released.ImageSize),
@@ -66,6 +75,10 @@ public sealed record GroundingConfig
             IouHeadHidden = g.Int("iou_head_hidden", 1, 1 << 16, released.IouHeadHidden),
             FuserLayers = g.Int("fuser_layers", 1, 256, released.FuserLayers),
         };
+        // No tensor's shape tells these, so the released value must not go silently with a trunk of another size.
+        if (config.EmbedDim != released.EmbedDim || !config.Stages.SequenceEqual(released.Stages))
+            foreach (string name in (ReadOnlySpan<string>)["image_size", "num_heads", "global_att_blocks", "window_spec"])
+                if (!g.Has(name)) throw g.Bad(name, "is missing; a trunk of another size than the released one must state it");
         if (config.ImageSize % 32 != 0) throw g.Bad("image_size", $"is {config.ImageSize}, no multiple of 32");
         if (config.EmbedDim % config.NumHeads != 0) throw g.Bad("num_heads", $"is {config.NumHeads}, which does not divide embed_dim {config.EmbedDim}");
         if (config.DModel % 16 != 0) throw g.Bad("d_model", $"is {config.DModel}, no multiple of 16");

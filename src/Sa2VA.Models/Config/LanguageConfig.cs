@@ -47,57 +47,92 @@ public sealed record LanguageConfig
     /// <summary>Positions that the checkpoint supports without scaling its rotary code.</summary>
     public int MaxPositions { get; init; }
 
-    /// <summary>True when q, k and v have biases (also: when the fused projections of InternLM2 have).</summary>
+    /// <summary>True when the projections to queries, keys and values have biases.</summary>
     public bool Bias { get; init; }
 
-    /// <summary>True when no head is stored and the embedding serves.</summary>
+    /// <summary>True when the projection behind the attention has a bias; Qwen2 never has one.</summary>
+    public bool OutputBias => Bias && Kind != LanguageKind.Qwen2;
+
+    /// <summary>
+    /// True when config.json says that the embedding serves as head. It decides what a synthetic checkpoint stores and nothing else: a stored
+    /// head is always used, and the embedding serves whenever there is none.
+    /// </summary>
     public bool TiedEmbeddings { get; init; }
 
     internal static LanguageConfig Read(ConfigFields root)
     {
-        ConfigFields l = root.RequiredObject("llm_config");
+        ConfigFields l = root.RequiredObject("llm_config").Renamed(("hidden_act", "hidden_activation"), ("bias", "attention_bias"));
         string? architecture = l.FirstText("architectures");
-        LanguageKind kind = architecture switch
+        (LanguageKind kind, string type) = architecture switch
         {
-            "Qwen2ForCausalLM" => LanguageKind.Qwen2,
-            "InternLM2ForCausalLM" => LanguageKind.InternLm2,
-            "Qwen3ForCausalLM" => LanguageKind.Qwen3,
+            "Qwen2ForCausalLM" => (LanguageKind.Qwen2, "qwen2"),
+            "InternLM2ForCausalLM" => (LanguageKind.InternLm2, "internlm2"),
+            "Qwen3ForCausalLM" => (LanguageKind.Qwen3, "qwen3"),
             _ => throw l.Bad("architectures", $"is '{architecture}'; Qwen2ForCausalLM, InternLM2ForCausalLM and Qwen3ForCausalLM are supported"),
         };
-        int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024);
+        if (l.Text("model_type") is { } stated && stated != type) throw l.Bad("model_type", $"is '{stated}', but architectures says {architecture}");
+        Quantization.Refuse(l);
+        int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024), layers = l.Int("num_hidden_layers", 1, 1024);
+        // Absent, as many as query heads; with any other number the shapes of the stored projections disagree.
         int kvHeads = l.Int("num_key_value_heads", 1, 1024, heads);
         if (heads % kvHeads != 0) throw l.Bad("num_key_value_heads", $"is {kvHeads}, which does not divide {heads} heads");
-        int headDim = l.Int("head_dim", 2, 4096, 0);
-        if (headDim == 0)
-        {
-            if (hidden % heads != 0) throw l.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}, and head_dim is missing");
-            headDim = hidden / heads;
-        }
-        if (headDim % 2 != 0) throw l.Bad("head_dim", $"is {headDim}; rotary positions need an even number");
+        int headDim = ReadHeadDim(l, hidden, heads);
         string activation = l.Text("hidden_act") ?? "silu";
-        if (activation != "silu") throw l.Bad("hidden_act", $"is '{activation}'; only silu is supported");
-        if (l.Flag("use_sliding_window", false)) throw l.Bad("use_sliding_window", "is true; sliding windows are not supported");
-        if (l.Object("rope_scaling") is { } scaling)
-        {
-            // "dynamic" is the identity up to max_position_embeddings, beyond which no prompt is accepted.
-            string type = scaling.Text("type") ?? scaling.Text("rope_type") ?? "";
-            if (type is not ("dynamic" or "default")) throw scaling.Bad("type", $"is '{type}'; only dynamic is supported");
-        }
+        if (activation is not ("silu" or "swish"))
+            throw l.Bad("hidden_act", $"is '{activation}'; only silu is supported");
+        CheckWindows(l, layers);
+        l.MustBe("mlp_bias", false);
+        l.MustBe("use_mrope", false);
+        // The defaults of upstream's three configuration classes.
+        int positions = l.Int("max_position_embeddings", 1, 1 << 24, kind == LanguageKind.InternLm2 ? 2048 : 32768);
+        RotaryFields rotary = RotaryFields.Read(l, positions);
+        bool tied = l.Flag("tie_word_embeddings", root.Flag("tie_word_embeddings", false));
         return new LanguageConfig
         {
             Kind = kind,
             HiddenSize = hidden,
-            Layers = l.Int("num_hidden_layers", 1, 1024),
+            Layers = layers,
             Heads = heads,
             KvHeads = kvHeads,
             HeadDim = headDim,
             IntermediateSize = l.Int("intermediate_size", 1, 1 << 18),
             VocabularySize = l.Int("vocab_size", 1, 1 << 22),
+            // The default of all three classes.
             Epsilon = (float)l.Number("rms_norm_eps", 0, 1, 1e-6),
-            RopeTheta = l.Number("rope_theta", 1, 1e12, 10000),
-            MaxPositions = l.Int("max_position_embeddings", 1, 1 << 24, 32768),
-            Bias = kind == LanguageKind.InternLm2 ? l.Flag("bias", true) : kind == LanguageKind.Qwen2,
-            TiedEmbeddings = l.Flag("tie_word_embeddings", false),
+            RopeTheta = rotary.Theta,
+            MaxPositions = rotary.Positions,
+            Bias = HasBias(l, kind),
+            TiedEmbeddings = tied,
         };
+    }
+
+    private static int ReadHeadDim(ConfigFields l, int hidden, int heads)
+    {
+        // Absent, it follows from the width; a wrong guess would disagree with the shapes of the stored projections.
+        int headDim = l.Int("head_dim", 2, 4096, 0);
+        if (headDim == 0)
+        {
+            if (hidden % heads != 0)
+                throw l.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}, and head_dim is missing");
+            headDim = hidden / heads;
+        }
+        return headDim % 2 == 0 ? headDim : throw l.Bad("head_dim", $"is {headDim}; rotary positions need an even number");
+    }
+
+    private static bool HasBias(ConfigFields l, LanguageKind kind)
+    {
+        // The class of Qwen2 has no such setting and always has the biases.
+        if (kind == LanguageKind.Qwen2) return l.Flag("bias", true) ? true : throw l.Bad("bias", "is false; Qwen2 always has biases before the attention");
+        return l.Flag("bias", kind == LanguageKind.InternLm2);
+    }
+
+    // Windows that no layer uses (sliding_window and max_window_layers alone) change nothing.
+    private static void CheckWindows(ConfigFields l, int layers)
+    {
+        l.MustBe("use_sliding_window", false);
+        if (l.Texts("layer_types") is not { } types) return;
+        if (types.FirstOrDefault(t => t != "full_attention") is { } other)
+            throw l.Bad("layer_types", $"holds '{other}'; only full_attention is supported");
+        if (types.Count != layers) throw l.Bad("layer_types", $"holds {types.Count} layers, num_hidden_layers is {layers}");
     }
 }

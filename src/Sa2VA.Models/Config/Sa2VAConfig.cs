@@ -21,11 +21,15 @@ public sealed record Sa2VAConfig
     /// <summary>Name of the chat template, '-' replaced by '_'.</summary>
     public required string Template { get; init; }
 
+    /// <summary>What a user should know: settings that are absent and on which upstream's default is not what the releases say.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Reads a checkpoint folder's config.json.</summary>
     /// <exception cref="CheckpointException">Missing, malformed, out of range, or of a kind that is not supported.</exception>
     public static Sa2VAConfig Read(string folder)
     {
-        string file = Path.Combine(folder, "config.json");
+        CheckpointFolder.CheckConfig(folder);
+        string file = Path.Combine(folder, CheckpointFolder.ConfigFile);
         using JsonDocument document = JsonFile.Read(file);
         return Read(document.RootElement, file);
     }
@@ -36,11 +40,12 @@ public sealed record Sa2VAConfig
     public static Sa2VAConfig Read(JsonElement root, string file)
     {
         if (root.ValueKind != JsonValueKind.Object) throw new CheckpointException($"'{file}' is no JSON object.");
-        var fields = new ConfigFields(root, file, "");
+        ConfigFields fields = new ConfigFields(root, file, "").Renamed(("llm_config", "text_config"));
         CheckFamily(fields, file);
         foreach (string lora in (string[])["use_backbone_lora", "use_llm_lora"])
             if (fields.Int(lora, 0, 1 << 16, 0) != 0)
                 throw fields.Bad(lora, "is not 0: the tensors are LoRA-wrapped; merge the adapter and save the model again");
+        Quantization.Refuse(fields);
         string template = (fields.Text("template") ?? throw fields.Bad("template", "is missing")).Replace('-', '_');
         return new Sa2VAConfig
         {
@@ -48,6 +53,9 @@ public sealed record Sa2VAConfig
             Language = LanguageConfig.Read(fields),
             Grounding = GroundingConfig.Read(fields),
             Template = template,
+            Notes = fields.Has("ps_version")
+                ? []
+                : [$"'{file}' has no ps_version: pixel shuffle v1 is computed, as upstream does then. Every release says v2."],
         };
     }
 
@@ -62,6 +70,8 @@ public sealed record Sa2VAConfig
             string family = kind.StartsWith("qwen3", StringComparison.Ordinal) ? "Qwen3-VL" : "Qwen2.5-VL";
             throw new CheckpointException($"'{file}' is a Sa2VA checkpoint of the {family} family, which is not supported yet; InternVL-type checkpoints are.");
         }
+        if (architecture.Length + type.Length == 0 && fields.Has("error"))
+            throw new CheckpointException($"'{file}' is a server's error message, not the file itself; download it again.");
         throw new CheckpointException($"'{file}' describes '{(architecture.Length > 0 ? architecture : type)}', no Sa2VA checkpoint (Sa2VAChatModel).");
     }
 }

@@ -53,9 +53,18 @@ public sealed record VisionConfig
 
     internal static VisionConfig Read(ConfigFields root)
     {
-        ConfigFields v = root.RequiredObject("vision_config");
-        int hidden = v.Int("hidden_size", 1, 1 << 16, 3200), heads = v.Int("num_attention_heads", 1, 1024, 25), layers = v.Int("num_hidden_layers", 1, 1024, 48);
-        int patch = v.Int("patch_size", 1, 256, 14), image = v.Int("image_size", patch, 8192, 224);
+        // What is absent has the default of upstream's configuration class, which is what upstream computes then.
+        ConfigFields v = root.RequiredObject("vision_config")
+            .Renamed(("qkv_bias", "attention_bias"), ("qk_normalization", "use_qk_norm"), ("hidden_act", "hidden_activation"));
+        if (v.FirstText("architectures") is { } architecture and not "InternVisionModel")
+            throw v.Bad("architectures", $"is '{architecture}'; only InternVisionModel is supported");
+        if (v.Text("model_type") is { } type && !type.StartsWith("intern_vit", StringComparison.Ordinal) && type != "internvl_vision")
+            throw v.Bad("model_type", $"is '{type}'; only intern_vit_6b, the kind of every InternViT, is supported");
+        Quantization.Refuse(v);
+        int hidden = v.Int("hidden_size", 1, 1 << 16, 3200), heads = v.Int("num_attention_heads", 1, 1024, 25);
+        int layers = v.Int("num_hidden_layers", 1, 1024, 48);
+        int patch = v.Side("patch_size", 1, 256, 14), image = v.Side("image_size", patch, 8192, 224);
+        if (v.Int("num_channels", 1, 1 << 16, 3) is var channels and not 3) throw v.Bad("num_channels", $"is {channels}; pictures have 3 channels");
         if (hidden % heads != 0) throw v.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}");
         if (image / patch > MaxGrid) throw v.Bad("image_size", $"is {image}: more than {MaxGrid} patches of {patch} along a side");
         if (image % patch != 0) throw v.Bad("image_size", $"is {image}, no multiple of patch_size {patch}");
@@ -64,7 +73,7 @@ public sealed record VisionConfig
         string activation = v.Text("hidden_act") ?? "gelu";
         if (activation != "gelu") throw v.Bad("hidden_act", $"is '{activation}'; only gelu is supported");
 
-        int tile = root.Int("force_image_size", 2 * patch, 8192, image);
+        int tile = root.Side("force_image_size", 2 * patch, 8192, image);
         if (tile % (2 * patch) != 0) throw root.Bad("force_image_size", $"is {tile}, no multiple of twice the patch size {patch}");
         if (tile / patch > MaxGrid) throw root.Bad("force_image_size", $"is {tile}: more than {MaxGrid} patches of {patch} along a side");
         int select = root.Int("select_layer", -layers - 1, layers, -1);

@@ -76,6 +76,7 @@ internal static class SyntheticConfigFile
         json.WriteNull("rope_scaling");
         json.WriteNumber("max_position_embeddings", l.MaxPositions);
         if (l.Kind == LanguageKind.InternLm2) json.WriteBoolean("bias", l.Bias);
+        if (l.Kind == LanguageKind.Qwen3 && l.Bias) json.WriteBoolean("attention_bias", true);
         json.WriteBoolean("tie_word_embeddings", l.TiedEmbeddings);
         json.WriteString("hidden_act", "silu");
         json.WriteEndObject();

@@ -132,7 +132,7 @@ internal sealed class Qwen2Files
         {
             string token = entry.Name;
             int id = files.Id(file, token, entry.Value);
-            if (!Ids.TryAdd(token, id)) throw files.Broken(file, $"lists the token '{token}' twice");
+            Ids.Add(token, id);
             if (!names.TryAdd(id, token)) throw files.Broken(file, $"gives the id {id} to both '{names[id]}' and '{token}'");
         }
 

@@ -9,47 +9,22 @@ internal sealed class TokenizerFolder(string folder)
     /// <summary>Real vocabularies stay below 200,000; a damaged id must not size a table.</summary>
     public const int HighestId = 1_000_000;
 
-    private const long LargestFile = 64L << 20;
-
     public bool Has(string name) => File.Exists(Path.Combine(folder, name));
 
-    public byte[] ReadBytes(string name, long largest = LargestFile)
-    {
-        string path = Path.Combine(folder, name);
-        try
-        {
-            long length = new FileInfo(path).Length;
-            return length <= largest ? File.ReadAllBytes(path) : throw Broken(name, $"has {length} bytes, which no tokenizer file has");
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new CheckpointException($"{path} is missing. Download it from where the checkpoint came from; every tokenizer file is needed.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"{path} cannot be read: {e.Message} Check that it is there and may be read.", e);
-        }
-    }
+    public byte[] ReadBytes(string name, long largest = JsonFile.MaxBytes) => JsonFile.ReadBytes(Path.Combine(folder, name), largest);
 
     /// <summary>Reads a JSON file and hands its root object to <paramref name="read"/>.</summary>
     public T ReadJson<T>(string name, Func<JsonElement, T> read)
     {
-        byte[] bytes = ReadBytes(name);
+        using JsonDocument document = JsonFile.Read(Path.Combine(folder, name));
         try
         {
-            ReadOnlyMemory<byte> json = bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
-            using JsonDocument document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw Broken(name, "is not a JSON object");
             return read(document.RootElement);
-        }
-        catch (JsonException e)
-        {
-            throw Broken(name, $"is not valid JSON ({e.Message})", e);
         }
         catch (InvalidOperationException e)
         {
-            // JsonElement's answer to a value of another kind, and to an escape that is half a surrogate pair.
-            throw Broken(name, $"holds a value of an unexpected kind ({e.Message})", e);
+            // JsonElement's answer to a value of another kind.
+            throw Broken(name, "holds a value of an unexpected kind", e);
         }
     }
 

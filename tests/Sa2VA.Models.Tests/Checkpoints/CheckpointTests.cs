@@ -92,7 +92,7 @@ public sealed class CheckpointTests : IDisposable
         Shard("s1.safetensors", "a");
         Shard("s2.safetensors", "a");
         Text(Index, """{"weight_map":{"a":"s1.safetensors","a":"s2.safetensors"}}""");
-        Refused("lists tensor 'a' twice");
+        Refused("lists the field 'a' twice");
     }
 
     [Theory]
@@ -101,7 +101,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"weight_map":{}}""", "weight_map")]
     [InlineData("[]", "no JSON object")]
     [InlineData("{", "not valid JSON")]
-    [InlineData("", "not valid JSON")]
+    [InlineData("", "is empty")]
     [InlineData("""{"weight_map":{"\ud800":"s1.safetensors"}}""", "surrogate")]
     [InlineData("""{"weight_map":{"a":"\uDC00"}}""", "surrogate")]
     public void An_index_that_is_none(string json, string why)
@@ -171,7 +171,7 @@ public sealed class CheckpointTests : IDisposable
     public void A_config_that_is_missing()
     {
         Assert.Contains("config.json", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("config.json", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.File("none"))).Message, StringComparison.Ordinal);
+        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.File("none"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public class ConfigFieldTests
     // Read by no part of the engine (docs/model/checkpoint.md#configuration), so anything may stand there.
     private static readonly HashSet<string> Unread =
     [
-        "min_dynamic_patch", "max_dynamic_patch", "hidden_size", "vision_config.num_channels", "vision_config.attention_dropout", "vision_config.dropout",
+        "min_dynamic_patch", "max_dynamic_patch", "hidden_size", "vision_config.attention_dropout", "vision_config.dropout",
         "vision_config.drop_path_rate", "vision_config.initializer_factor", "vision_config.initializer_range", "llm_config.attention_dropout",
         "llm_config.initializer_range", "llm_config.max_window_layers", "llm_config.bos_token_id", "llm_config.eos_token_id",
     ];
@@ -24,6 +24,7 @@ public class ConfigFieldTests
     private static readonly HashSet<string> Required =
     [
         "llm_config.hidden_size", "llm_config.num_hidden_layers", "llm_config.num_attention_heads", "llm_config.intermediate_size", "llm_config.vocab_size",
+        "llm_config.rope_theta", "grounding_config.image_size", "grounding_config.num_heads",
         // The defaults of these do not go with the other sizes of this file.
         "vision_config.num_attention_heads", "grounding_config.d_model", "grounding_config.mem_dim",
     ];
@@ -107,6 +108,7 @@ public class ConfigFieldTests
     {
         var root = JsonNode.Parse(Real)!;
         root["llm_config"]!["architectures"]![0] = "Qwen3ForCausalLM";
+        root["llm_config"]!["model_type"] = "qwen3";
         root["llm_config"]!["num_attention_heads"] = 10;
         Assert.Contains("head_dim is missing", Try(root.ToJsonString()).Error, StringComparison.Ordinal);
         root["llm_config"]!["head_dim"] = 32;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sa2VA.Core;
 using static Sa2VA.Models.Tests.SafetensorsBytes;
 
@@ -33,9 +34,9 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void Tensors_without_elements_are_listed_and_not_opened() => ReadAll(Write(File("{" + Entry("a", "F32", "[0,5]", 0, 0) + "," + Entry("b", "U8", "[1]", 0, 1) + "}", 1)));
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(7)]
-    public void A_file_shorter_than_its_length_field(int length) => Refused(new byte[length], "too few");
+    [InlineData(0, "is empty")]
+    [InlineData(7, "too few")]
+    public void A_file_shorter_than_its_length_field(int length, string why) => Refused(new byte[length], why);
 
     [Fact]
     public void A_header_longer_than_the_cap() => Refused([.. BitConverter.GetBytes(100_000_001L), .. new byte[64]], "100000001");
@@ -54,7 +55,7 @@ public sealed class SafetensorsHeaderTests : IDisposable
     }
 
     [Fact]
-    public void An_empty_header() => Refused(File("", 4), "no JSON object");
+    public void An_empty_header() => Refused(File("", 4), "begins with zeros");
 
     [Fact]
     public void Invalid_utf8() => Refused(File([.. "{\"a"u8, 0xC3, 0x28, .. "\":{}}"u8], 0), "UTF-8");
@@ -163,18 +164,36 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void Offsets_that_do_not_begin_at_zero() => Refused(File("{" + Entry("a", "U8", "[2]", 2, 4) + "}", 4), "hole");
 
     [Fact]
-    public void Offsets_that_do_not_cover_the_file() => Refused(File("{" + Entry("a", "U8", "[2]", 0, 2) + "}", 3), "cover 2 bytes");
+    public void Offsets_that_do_not_cover_the_file() => Refused(File("{" + Entry("a", "U8", "[2]", 0, 2) + "}", 3), "lists 2 bytes");
 
     [Fact]
     public void Offsets_beyond_the_file() => Refused(File("{" + Entry("a", "U8", "[2]", 0, 2) + "}", 1), "cut off");
 
     [Fact]
-    public void A_missing_file() => Assert.Contains("cannot be read",
+    public void A_missing_file() => Assert.Contains("is missing",
         Assert.Throws<CheckpointException>(() => new SafetensorsFile(_folder.File("none"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_folder_in_place_of_a_file() => Assert.Contains("cannot be read",
         Assert.Throws<CheckpointException>(() => new SafetensorsFile(_folder.Path)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[", "0,", "0],\"data_offsets\":[0,0]}}", true)]
+    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[", "0,", "0]}}", false)]
+    [InlineData("{\"__metadata__\":{", "\"#\":\"\",", "\"\":\"\"}}", true)]
+    [InlineData("{", "\"#\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", "\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", true)]
+    [InlineData("{\"", "a", "\":{\"dtype\":\"U8\"}}", false)]
+    public void A_header_that_repeats_one_thing_is_no_bomb(string head, string item, string tail, bool usable)
+    {
+        string header = head + string.Concat(Enumerable.Range(0, 20_000).Select(i => item.Replace("#", i.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))) + tail;
+        byte[] bytes = File(header, tail.Contains("0,1", StringComparison.Ordinal) ? 1 : 0);
+        string path = Write(bytes);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        if (usable) new SafetensorsFile(path).Dispose();
+        else Assert.Throws<CheckpointException>(() => new SafetensorsFile(path));
+        // Strings are two bytes per character, and an entry of some fifty characters becomes an object, lists and a slot of two tables.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (64 << 10) + 32L * bytes.Length);
+    }
 
     private string Write(byte[] bytes)
     {

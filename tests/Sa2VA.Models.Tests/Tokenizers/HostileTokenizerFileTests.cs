@@ -135,36 +135,4 @@ public class HostileTokenizerFileTests
         folder.Edit("tokenizer_config.json", root => root["tokenizer_class"] = "GPT2Tokenizer");
         Assert.Contains("GPT2Tokenizer is not supported", Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void Random_damage_loads_or_is_refused()
-    {
-        using var folder = new ScratchTokenizer(Source);
-        var random = new Random(7);
-        int refused = 0;
-        foreach (string name in (string[])["tokenizer.json", "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json"])
-        {
-            byte[] good = File.ReadAllBytes(folder[name]);
-            for (int i = 0; i < 60; i++)
-            {
-                byte[] bad = (byte[])good.Clone();
-                if (i % 3 == 0) bad = bad[..random.Next(bad.Length)];
-                else for (int n = 0; n < 3; n++) bad[random.Next(bad.Length)] = (byte)random.Next(256);
-                File.WriteAllBytes(folder[name], bad);
-                try
-                {
-                    Tokenizer tokenizer = Tokenizer.Load(folder.Path);
-                    tokenizer.Decode(tokenizer.Encode("Please segment the red circle. [SEG]"));
-                }
-                catch (CheckpointException)
-                {
-                    refused++;
-                }
-            }
-
-            File.WriteAllBytes(folder[name], good);
-        }
-
-        Assert.True(refused > 80, $"{refused} refused");
-    }
 }

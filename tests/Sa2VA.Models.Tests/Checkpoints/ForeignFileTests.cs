@@ -1,0 +1,273 @@
+using System.IO.Compression;
+using System.Text;
+using Sa2VA.Core;
+using Sa2VA.Models.Tokenizers;
+using Sa2VA.Tests;
+
+namespace Sa2VA.Models.Tests;
+
+/// <summary>What commonly stands in the place of a checkpoint, or of one of its files, is called by its name with what to do.</summary>
+public sealed class ForeignFileTests : IDisposable
+{
+    private static readonly string Source = Fixtures.Model("sa2va-tiny-shapes");
+
+    private static readonly Dictionary<string, (byte[] Content, string Says)> Foreign = new()
+    {
+        ["lfs pointer"] = ([.. "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3958\n"u8], "git lfs pull"),
+        ["html"] = ([.. "<!DOCTYPE html>\n<html><head><title>Sign in</title>"u8], "web page"),
+        ["html after a blank line"] = ([.. "\r\n  <HTML>\n"u8], "web page"),
+        ["xml"] = ([.. "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"u8], "web page"),
+        ["empty"] = ([], "is empty"),
+        ["zip"] = ([0x50, 0x4B, 3, 4, 20, 0, 0, 0, 8, 0], "zip archive"),
+        ["gzip"] = ([0x1F, 0x8B, 8, 0, 0, 9, 9, 9, 9, 9], "gzip archive"),
+        ["gguf"] = ([.. "GGUF"u8, 3, 0, 0, 0, 1, 0], "GGUF"),
+        ["utf-16"] = ([0xFF, 0xFE, .. Encoding.Unicode.GetBytes("{\"a\": 1}")], "UTF-16"),
+        ["zeros"] = (new byte[4096], "begins with zeros"),
+    };
+
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<string, string> Places()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (string kind in Foreign.Keys)
+            foreach (string file in (string[])["config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+                "added_tokens.json", "special_tokens_map.json", "vocab.json", "merges.txt", "tokenizer.model"])
+                data.Add(kind, file);
+        return data;
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Places))]
+    public void A_file_that_is_something_else(string kind, string file)
+    {
+        CopyCheckpoint();
+        (byte[] content, string says) = Foreign[kind];
+        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.File("tokenizer.json"));
+        if (file == "model.safetensors.index.json") File.Delete(_folder.File("model.safetensors"));
+        if (file == "tokenizer.model")
+            foreach (string other in (string[])["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]) File.Delete(_folder.File(other));
+        File.WriteAllBytes(_folder.File(file), content);
+        Refused(_folder.Path, _folder.File(file), says);
+    }
+
+    [Theory]
+    [InlineData("Entry not found")]
+    [InlineData("Access to model ByteDance/Sa2VA-4B is restricted. You must be authenticated to access it.")]
+    [InlineData("{\"error\":\"Invalid username or password.\"}")]
+    public void Weights_that_are_a_message(string text)
+    {
+        CopyCheckpoint();
+        File.WriteAllText(_folder.File("model.safetensors"), text);
+        Refused(_folder.Path, text[..15], "download the file again");
+    }
+
+    [Fact]
+    public void A_configuration_that_is_a_message()
+    {
+        CopyCheckpoint();
+        File.WriteAllText(_folder.File("config.json"), """{"error":"Repository not found"}""");
+        Refused(_folder.Path, "error message");
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("model.safetensors.index.json")]
+    [InlineData("tokenizer.json")]
+    [InlineData("tokenizer_config.json")]
+    [InlineData("added_tokens.json")]
+    [InlineData("special_tokens_map.json")]
+    [InlineData("vocab.json")]
+    [InlineData("merges.txt")]
+    public void A_byte_order_mark_is_read_over(string file)
+    {
+        CopyCheckpoint();
+        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.File("tokenizer.json"));
+        if (file.EndsWith("index.json", StringComparison.Ordinal))
+        {
+            File.Move(_folder.File("model.safetensors"), _folder.File("weights.safetensors"));
+            File.WriteAllText(_folder.File(file), """{"weight_map":{"mlp1.0.bias":"weights.safetensors"}}""");
+        }
+        File.WriteAllBytes(_folder.File(file), [0xEF, 0xBB, 0xBF, .. File.ReadAllBytes(_folder.File(file))]);
+        Load(_folder.Path);
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,"a":1}""", "field 'a' twice")]
+    [InlineData("""{"b":{"a":1,"\u0061":2}}""", "field 'a' twice")]
+    [InlineData("""{"a":NaN}""", "NaN and Infinity")]
+    [InlineData("""{"a":Infinity}""", "NaN and Infinity")]
+    [InlineData("{\"a\":1,\n}", "comma has nothing behind it (line 2")]
+    [InlineData("{\n// note\n\"a\":1}", "comments")]
+    [InlineData("{'a':1}", "double quotes")]
+    [InlineData("{\"a\":[1,2", "breaks off")]
+    [InlineData("{\"a\":", "breaks off")]
+    [InlineData("{\"a\":True}", "'T' cannot stand at line 1")]
+    public void Json_that_is_none_says_why_and_where(string json, string says)
+    {
+        CopyCheckpoint();
+        foreach (string file in (string[])["added_tokens.json", "config.json"])
+        {
+            byte[] was = File.ReadAllBytes(_folder.File(file));
+            File.WriteAllText(_folder.File(file), json);
+            Refused(_folder.Path, _folder.File(file), says);
+            File.WriteAllBytes(_folder.File(file), was);
+        }
+        File.WriteAllText(_folder.File("config.json"), string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100));
+        Refused(_folder.Path, "nests deeper");
+    }
+
+    [Theory]
+    [InlineData(".aria2")]
+    [InlineData(".part")]
+    [InlineData(".incomplete")]
+    [InlineData(".crdownload")]
+    public void A_download_that_has_not_finished(string suffix)
+    {
+        CopyCheckpoint();
+        if (suffix == ".aria2") File.WriteAllBytes(_folder.File("model.safetensors.aria2"), [1]);
+        else File.Move(_folder.File("model.safetensors"), _folder.File("model.safetensors" + suffix));
+        Refused(_folder.Path, "model.safetensors" + suffix, "has not finished");
+    }
+
+    [Fact]
+    public void A_download_of_huggingface_hub_that_has_not_finished()
+    {
+        CopyCheckpoint();
+        Directory.CreateDirectory(_folder.File(".cache/huggingface/download"));
+        File.Move(_folder.File("model.safetensors"), _folder.File(".cache/huggingface/download/model.safetensors.0f3a.incomplete"));
+        Refused(_folder.Path, "0f3a.incomplete", "has not finished");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(300)]
+    [InlineData(100_000)]
+    [InlineData(6_000_000)]
+    public void Weights_that_break_off(int bytes)
+    {
+        CopyCheckpoint();
+        using (FileStream file = File.OpenWrite(_folder.File("model.safetensors"))) file.SetLength(bytes);
+        Refused(_folder.Path, _folder.File("model.safetensors"), bytes < 8 ? "too few" : "cut off");
+    }
+
+    [Theory]
+    [InlineData("pytorch_model.bin", "convert them to safetensors")]
+    [InlineData("model.gguf", "GGUF")]
+    [InlineData("model.onnx", "ONNX")]
+    [InlineData("tf_model.h5", "another framework")]
+    [InlineData("flax_model.msgpack", "another framework")]
+    [InlineData("model.zip", "unpack")]
+    [InlineData("consolidated.safetensors", "neither model.safetensors")]
+    [InlineData("model-00001-of-00002.safetensors", "without their model.safetensors.index.json")]
+    public void Weights_of_another_kind(string file, string says)
+    {
+        CopyCheckpoint();
+        File.Move(_folder.File("model.safetensors"), _folder.File(file));
+        Refused(_folder.Path, file, says);
+    }
+
+    [Fact]
+    public void Shards_that_are_missing_or_not_listed()
+    {
+        CopyCheckpoint();
+        string index = _folder.File("model.safetensors.index.json");
+        File.Move(_folder.File("model.safetensors"), _folder.File("model-00001-of-00003.safetensors"));
+        File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors","b":"model-00003-of-00003.safetensors"}}""");
+        Refused(_folder.Path, "2 of the 3 files", "model-00002-of-00003.safetensors");
+        File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors"}}""");
+        File.WriteAllBytes(_folder.File("model-00002-of-00003.safetensors.part"), [1]);
+        Refused(_folder.Path, "model-00002-of-00003.safetensors.part", "has not finished");
+        File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors"}}""");
+        File.Copy(_folder.File("model-00001-of-00003.safetensors"), _folder.File("model-00003-of-00003.safetensors"));
+        Refused(_folder.Path, "does not list 'model-00003-of-00003.safetensors'", "different downloads");
+    }
+
+    [Fact]
+    public void A_folder_one_level_too_high_or_too_low()
+    {
+        string inner = _folder.File("Sa2VA-1B");
+        Copy(inner);
+        Refused(_folder.Path, $"'{inner}' below it");
+        Directory.CreateDirectory(Path.Combine(inner, "assets"));
+        Refused(Path.Combine(inner, "assets"), $"'{inner}' above it");
+        Copy(_folder.File("other"));
+        Refused(_folder.Path, "several folders", inner, _folder.File("other"));
+    }
+
+    [Fact]
+    public void The_cache_of_huggingface_hub()
+    {
+        string model = _folder.File("models--ByteDance--Sa2VA-1B"), revision = Path.Combine(model, "snapshots", "1f3ab0");
+        Copy(revision);
+        foreach (string given in (string[])[_folder.Path, model, Path.Combine(model, "snapshots")]) Refused(given, $"'{revision}' below it");
+        Load(revision);
+    }
+
+    [Fact]
+    public void Something_that_is_no_folder()
+    {
+        CopyCheckpoint();
+        Refused(_folder.File("model.safetensors"), "is a file", $"'{_folder.Path}'");
+        Refused(_folder.File("config.json"), "is a file", $"'{_folder.Path}'");
+        string archive = _folder.File("sa2va.zip");
+        using (ZipArchive zip = ZipFile.Open(archive, ZipArchiveMode.Create)) zip.CreateEntry("config.json");
+        Refused(archive, "is a file", "zip archive");
+        Refused("ByteDance/Sa2VA-4B", "hf download ByteDance/Sa2VA-4B --local-dir Sa2VA-4B");
+        Refused("https://huggingface.co/ByteDance/Sa2VA-4B/tree/main", "hf download ByteDance/Sa2VA-4B");
+        Refused(_folder.File("none"), "There is no folder");
+    }
+
+    [Fact]
+    public void A_folder_with_an_archive_alone()
+    {
+        File.WriteAllBytes(_folder.File("Sa2VA-1B.tar"), [1]);
+        Refused(_folder.Path, "unpack", "Sa2VA-1B.tar");
+    }
+
+    [Fact]
+    public void A_link_into_a_cache_that_was_emptied()
+    {
+        CopyCheckpoint();
+        foreach (string file in (string[])["config.json", "model.safetensors", "tokenizer.json"])
+        {
+            byte[] was = File.ReadAllBytes(_folder.File(file));
+            File.Delete(_folder.File(file));
+            try
+            {
+                File.CreateSymbolicLink(_folder.File(file), _folder.File("blobs-gone"));
+            }
+            catch (IOException)
+            {
+                Assert.Skip("Links cannot be made here.");
+            }
+            if (file != "tokenizer.json") Refused(_folder.Path, file, "link to", "not there");
+            File.Delete(_folder.File(file));
+            File.WriteAllBytes(_folder.File(file), was);
+        }
+    }
+
+    private void CopyCheckpoint() => Copy(_folder.Path);
+
+    private static void Copy(string target)
+    {
+        Directory.CreateDirectory(target);
+        foreach (string file in Directory.EnumerateFiles(Source)) File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
+    }
+
+    private static void Load(string folder)
+    {
+        Sa2VAConfig.Read(folder);
+        Checkpoint.Open(folder).Dispose();
+        Tokenizer.Load(folder);
+    }
+
+    private static void Refused(string folder, params string[] words)
+    {
+        string message = Assert.Throws<CheckpointException>(() => Load(folder)).Message;
+        foreach (string word in words) Assert.Contains(word, message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+}
