@@ -1,10 +1,16 @@
 namespace Sa2VA.Core;
 
-/// <summary>Base of every error that the engine raises on purpose. The message names the thing, the place and the remedy.</summary>
+/// <summary>
+/// Base of every error that the engine raises on purpose. The message is one line, whatever it quotes, and names the thing, the place and the remedy.
+/// </summary>
 public class Sa2VAException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    public Sa2VAException(string message, Exception? inner = null) : base(message, inner) { }
+    public Sa2VAException(string message, Exception? inner = null) : base(OneLine(message), inner) { }
+
+    // Names and values out of a file may hold line ends and other control characters.
+    private static string OneLine(string message) =>
+        message.Any(char.IsControl) ? string.Concat(message.Select(c => char.IsControl(c) ? ' ' : c)) : message;
 }
 
 /// <summary>A checkpoint folder, its configuration, its tensors or its tokenizer cannot be used.</summary>

@@ -42,7 +42,7 @@ public sealed class CheckpointMutationTests : IDisposable
         // A table of ids may be as large as the highest id that is allowed; strings are two bytes per character, and an entry of some fifty
         // characters becomes an object, lists and a slot of two tables.
         long most = part.EndsWith("safetensors", StringComparison.Ordinal) ? 96 << 10 : 48 << 20;
-        int count = FullRun.IsAsked ? 1_000_000 : 10_000, read = 0, refused = 0;
+        int count = FullRun.Times(10_000, 1_000_000), read = 0, refused = 0;
         for (int seed = 0; seed < count; seed++)
         {
             byte[] damaged = part switch
@@ -61,7 +61,7 @@ public sealed class CheckpointMutationTests : IDisposable
             catch (CheckpointException e)
             {
                 refused++;
-                Assert.True(e.Message.Length > 20 && !e.Message.Contains('\n') && e.Message.Contains(_folder.Path, StringComparison.Ordinal), $"{seed}: {e.Message}");
+                Assert.True(e.Message.Length > 20 && !e.Message.Any(char.IsControl) && e.Message.Contains(_folder.Path, StringComparison.Ordinal), $"{seed}: {e.Message}");
             }
             catch (Exception e) when (e is not CheckpointException)
             {
