@@ -18,6 +18,7 @@ internal sealed class Animation : VideoSource
     public Animation(EncodedImage file, MediaOptions options) : base(file.Name, options)
     {
         (_file, _frames, _canvas, Width, Height) = (file, file.Frames(), file.NewCanvas(), file.Width, file.Height);
+        if (FrameCount == 1) Note($"{Name} holds a single frame: a still picture as a video.");
         if (file.OrientationNote is { } note) Note(note);
     }
 

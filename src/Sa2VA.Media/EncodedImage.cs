@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sa2VA.Core;
 using Sa2VA.Engine;
@@ -9,16 +8,20 @@ namespace Sa2VA.Media;
 /// <summary>A picture or animation whose header has been read and found acceptable; pixels are decoded into buffers of the caller.</summary>
 internal sealed class EncodedImage : IDisposable
 {
-    private const long MaxFileBytes = 1 << 30;
+    /// <summary>An animation keeps its canvas while its frames are in use: 8192×4096 is a little more than a frame of 8K video.</summary>
+    private const long MaxAnimationPixels = 1 << 25;
+
+    /// <summary>Above that size a file holds at least this: even a blank page scanned in black and white does, hostile ones do not.</summary>
+    private const long MaxPixelsPerByte = 4096;
 
     private readonly SKData _data;
     private readonly SKCodec _codec;
     private readonly SKImageInfo _info;
     private readonly bool _upright;
 
-    private EncodedImage(SKData data, SKCodec codec, string name, bool upright)
+    private EncodedImage(SKData data, SKCodec codec, Container container, string name, bool upright)
     {
-        (_data, _codec, Name, _upright) = (data, codec, name, upright);
+        (_data, _codec, Container, Name, _upright) = (data, codec, container, name, upright);
         _info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
     }
 
@@ -35,48 +38,36 @@ internal sealed class EncodedImage : IDisposable
         : _upright ? $"{Name} was turned upright as its EXIF orientation says."
         : $"{Name} was read as it is stored, though its EXIF orientation says to turn it.";
 
-    public SKEncodedImageFormat Format => _codec.EncodedFormat;
+    public Container Container { get; }
 
-    /// <summary>Reads a whole file, of which the length is known and accepted beforehand.</summary>
-    public static byte[] ReadFile(string path)
+    /// <summary>What a user should know who takes the file for a still picture; null if it is one, and stored as it is seen.</summary>
+    public string? StillNote
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        try
+        get
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
-            if (stream.Length > MaxFileBytes) throw new MediaException($"{path} has {stream.Length} bytes, more than the {MaxFileBytes} that are accepted.");
-            var bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-            return bytes;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new MediaException($"{path} cannot be read: {e.Message}", e);
+            if (Container.Frames == 1) return OrientationNote;
+            string frames = $"{Name} is an animation of {Container.Frames} frames; only the first is read as a picture.";
+            return OrientationNote is { } note ? $"{frames} {note}" : frames;
         }
     }
 
-    public static EncodedImage Open(string path, bool upright) => Open(ReadFile(path), path, upright);
+    public static EncodedImage Open(string path, bool upright) => Open(FileContent.Read(path).Span, path, upright);
 
-    /// <summary>Reads the header.</summary>
+    /// <summary>Walks the container and reads the header.</summary>
     /// <param name="bytes">The whole file; it is copied.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="upright">Deliver pictures turned as their EXIF orientation says.</param>
+    /// <exception cref="MediaException">It is none of the formats, too large, damaged, or cut short.</exception>
     public static EncodedImage Open(ReadOnlySpan<byte> bytes, string name, bool upright)
     {
+        Container container = Container.Walk(bytes, name);
         SKData data = SKData.CreateCopy(bytes);
         SKCodec? codec = null;
         try
         {
-            codec = SKCodec.Create(data);
-            if (codec is null || codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Webp
-                or SKEncodedImageFormat.Gif or SKEncodedImageFormat.Bmp))
-                throw new MediaException($"{name} is not a PNG, JPEG, WebP, GIF or BMP image, or its header is damaged.");
-            PixelSize.Check(codec.Info.Width, codec.Info.Height, name);
-            if (codec.EncodedFormat == SKEncodedImageFormat.Png) LabelPng.CheckDeflated((long)codec.Info.Width * codec.Info.Height / 8, bytes.Length, name);
-            // The codec takes an animation that breaks off between two frames for a shorter one; the container knows better.
-            if (codec.EncodedFormat == SKEncodedImageFormat.Webp && BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) > bytes.Length - 8)
-                throw new MediaException($"{name} breaks off before its end; the file is cut short.");
-            return new EncodedImage(data, codec, name, upright);
+            codec = SKCodec.Create(data) ?? throw new MediaException($"{name} has a damaged header, or is a {container.Format} of a rare kind; convert it to PNG.");
+            CheckSize(codec.Info.Width, codec.Info.Height, bytes.Length, container, name);
+            return new EncodedImage(data, codec, container, name, upright);
         }
         catch
         {
@@ -86,25 +77,44 @@ internal sealed class EncodedImage : IDisposable
         }
     }
 
+    /// <summary>Refuses sizes that cost more memory than the file can be worth.</summary>
+    private static void CheckSize(int width, int height, int bytes, Container container, string name)
+    {
+        PixelSize.Check(width, height, name);
+        long pixels = (long)width * height;
+        // One pixel takes a bit at least, before deflate.
+        if (container.Format == PictureFormat.Png) LabelPng.CheckDeflated(pixels / 8, bytes, name);
+        if (pixels <= MaxAnimationPixels) return;
+        if (container.Readable > 1 || container.Format == PictureFormat.Gif)
+            throw new MediaException($"{name} is an animation of {width}×{height} pixels, more than the {MaxAnimationPixels} that are accepted; shrink it, "
+                + "or give its frames as a folder of pictures.");
+        if (pixels / MaxPixelsPerByte > bytes)
+            throw new MediaException($"{name} claims {width}×{height} pixels, but has only {bytes} bytes; the file is damaged, or shows nothing.");
+    }
+
     /// <summary>Frames of an animation; one entry without meaning for a still picture.</summary>
+    /// <exception cref="MediaException">The codec finds fewer than are stored.</exception>
     public SKCodecFrameInfo[] Frames()
     {
         SKCodecFrameInfo[] frames = _codec.FrameInfo;
-        return frames.Length == 0 ? [new SKCodecFrameInfo { RequiredFrame = -1 }] : frames;
+        if (frames.Length == 0) frames = [new SKCodecFrameInfo { RequiredFrame = -1 }];
+        return frames.Length == Container.Readable ? frames
+            : throw new MediaException($"Only {frames.Length} of the {Container.Readable} frames of {Name} can be decoded; the file is damaged.");
     }
 
     /// <summary>A buffer for one frame.</summary>
-    public byte[] NewCanvas() => new byte[(long)_info.Width * _info.Height * 4];
+    public byte[] NewCanvas() => new byte[_info.BytesSize];
 
     /// <summary>Decodes one frame over what the canvas holds.</summary>
     /// <param name="canvas">RGBA not premultiplied.</param>
     /// <param name="frame">Index of the frame.</param>
     /// <param name="prior">Index of the frame that the canvas holds, −1 for none.</param>
     /// <exception cref="MediaException">The data is damaged or breaks off.</exception>
-    public unsafe void Decode(byte[] canvas, int frame, int prior)
+    public unsafe void Decode(Span<byte> canvas, int frame, int prior)
     {
         SKCodecResult result;
         fixed (byte* pixels = canvas) result = _codec.GetPixels(_info, (nint)pixels, _info.RowBytes, new SKCodecOptions(frame, prior));
+        GC.KeepAlive(this);
         if (result == SKCodecResult.Success) return;
         string where = frame == 0 ? Name : $"Frame {frame} of {Name}";
         throw new MediaException(result == SKCodecResult.IncompleteInput
@@ -113,7 +123,7 @@ internal sealed class EncodedImage : IDisposable
     }
 
     /// <summary>The canvas without alpha, as a picture of its own, turned if that is wanted. Colours under alpha stay as they are.</summary>
-    public RgbImage ToRgb(byte[] canvas)
+    public RgbImage ToRgb(ReadOnlySpan<byte> canvas)
     {
         var rgb = new byte[_info.Width * _info.Height * 3];
         ReadOnlySpan<uint> from = MemoryMarshal.Cast<byte, uint>(canvas);
@@ -129,11 +139,20 @@ internal sealed class EncodedImage : IDisposable
     }
 
     /// <summary>The picture, or the first frame.</summary>
-    public RgbImage Picture()
+    public unsafe RgbImage Picture()
     {
-        byte[] canvas = NewCanvas();
-        Decode(canvas, 0, -1);
-        return ToRgb(canvas);
+        // Native, so that large pictures one after the other do not wait for the collector.
+        byte* canvas = (byte*)NativeMemory.AllocZeroed((nuint)_info.BytesSize64);
+        try
+        {
+            var pixels = new Span<byte>(canvas, _info.BytesSize);
+            Decode(pixels, 0, -1);
+            return ToRgb(pixels);
+        }
+        finally
+        {
+            NativeMemory.Free(canvas);
+        }
     }
 
     private bool Turns => _upright && Orientation.Turns(_codec.EncodedOrigin);

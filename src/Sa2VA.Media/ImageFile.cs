@@ -14,7 +14,19 @@ public static class ImageFile
     /// <param name="path">The file.</param>
     /// <param name="options">Choices, and who is told of them; null for the defaults, which turn the picture upright.</param>
     /// <exception cref="MediaException">The file cannot be read, is none of these formats, too large, damaged, or cut short.</exception>
-    public static RgbImage Load(string path, MediaOptions? options = null) => Load(EncodedImage.ReadFile(path), path, options);
+    public static RgbImage Load(string path, MediaOptions? options = null) => Load(FileContent.Read(path).Span, path, options);
+
+    /// <summary>Reads a picture from a stream, as <see cref="Load(string, MediaOptions)"/> does from a file: from where it stands to its end.</summary>
+    /// <param name="stream">A file, a pipe, a download; it need not be seekable, and stays open.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults.</param>
+    /// <exception cref="MediaException">Reading fails, or the content is none of the formats, too large, damaged, or cut short.</exception>
+    public static RgbImage Load(Stream stream, string name, MediaOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(name);
+        return Load(FileContent.Read(stream, name).Span, name, options);
+    }
 
     /// <summary>Reads a picture from memory, as <see cref="Load(string, MediaOptions)"/> does from a file.</summary>
     /// <param name="content">The whole file.</param>
@@ -26,7 +38,7 @@ public static class ImageFile
         options ??= MediaOptions.Default;
         using EncodedImage file = EncodedImage.Open(content, name, options.Upright);
         RgbImage image = file.Picture();
-        if (file.OrientationNote is { } note) options.OnNote?.Invoke(note);
+        if (file.StillNote is { } note) options.OnNote?.Invoke(note);
         return image;
     }
 
@@ -43,7 +55,7 @@ public static class ImageFile
     /// <summary>Reads a label map: a PNG of greys (their levels) or of palette indices (the indices, whatever their colours).</summary>
     /// <returns>[Height, Width].</returns>
     /// <exception cref="MediaException">The file cannot be read, is of another kind, too large, damaged, or cut short.</exception>
-    public static (int Width, int Height, byte[] Labels) LoadLabels(string path) => LabelPng.Read(EncodedImage.ReadFile(path), path);
+    public static (int Width, int Height, byte[] Labels) LoadLabels(string path) => LabelPng.Read(FileContent.Read(path).Span, path);
 
     /// <summary>Writes an 8-bit RGB PNG; the file appears whole or not at all.</summary>
     /// <exception cref="MediaException">It cannot be written.</exception>

@@ -1,7 +1,7 @@
 namespace Sa2VA.Media;
 
 /// <summary>Compares names by their characters, but runs of digits by their value. Names that differ in leading zeros alone compare by characters.</summary>
-internal sealed class NaturalOrder : IComparer<string>
+internal sealed class NaturalOrder : IComparer<string?>
 {
     public static NaturalOrder Instance { get; } = new();
 

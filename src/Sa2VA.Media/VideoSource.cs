@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
 using Sa2VA.Engine;
-using SkiaSharp;
 
 namespace Sa2VA.Media;
 
@@ -53,15 +52,16 @@ public abstract class VideoSource : IDisposable
         EncodedImage file = EncodedImage.Open(path, options.Upright);
         try
         {
-            if (file.Format is SKEncodedImageFormat.Gif or SKEncodedImageFormat.Webp) return new Animation(file, options);
+            if (file.Container.Format is PictureFormat.Gif or PictureFormat.WebP) return new Animation(file, options);
+            throw new MediaException(file.Container.Frames > 1
+                ? ForeignFile.Refusal(ForeignFile.Kind.Video, "an animated PNG", path)
+                : $"{path} is a still picture ({file.Container.Format}), not a video: load it as a picture, or give the folder of all frames.");
         }
         catch
         {
             file.Dispose();
             throw;
         }
-        file.Dispose();
-        throw new MediaException($"{path} is neither a folder of frames nor an animated GIF or WebP; load it as a picture.");
     }
 
     /// <summary>Decodes one frame. In an animation, going back means decoding again from the last frame that stands alone.</summary>

@@ -53,12 +53,13 @@ internal static class TestImages
             .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
     }
 
-    public static byte[] PngStart(int width, int height, int bits, int type)
+    public static byte[] PngStart(int width, int height, int bits, int type, bool interlaced = false)
     {
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
         (header[8], header[9]) = ((byte)bits, (byte)type);
+        header[12] = interlaced ? (byte)1 : (byte)0;
         return [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, .. Chunk("IHDR", header)];
     }
 
@@ -75,6 +76,67 @@ internal static class TestImages
             for (int x = 0; x < image.Width * 3; x++) file[54 + (image.Height - 1 - y) * stride + x] = image.Row(y)[x / 3 * 3 + 2 - x % 3];
         }
         return file;
+    }
+
+    /// <summary>Gradient with noise: every part of a file matters.</summary>
+    public static RgbImage Noise(int width, int height, int seed)
+    {
+        var random = new Random(seed);
+        byte[] pixels = Gradient(width, height).Pixels.ToArray();
+        for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)Math.Clamp(pixels[i] + random.Next(-40, 41), 0, 255);
+        return new RgbImage(width, height, pixels);
+    }
+
+    /// <summary>8-bit RGB PNG whose rows come in the seven passes of Adam7.</summary>
+    public static byte[] InterlacedPng(RgbImage image)
+    {
+        using var packed = new MemoryStream();
+        using (var deflate = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            foreach ((int x0, int y0, int dx, int dy) in new[] { (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2) })
+            {
+                for (int y = y0; y < image.Height; y += dy)
+                {
+                    deflate.WriteByte(0);
+                    for (int x = x0; x < image.Width; x += dx) deflate.Write(image.Row(y).Slice(3 * x, 3));
+                }
+            }
+        }
+        return [.. PngStart(image.Width, image.Height, 8, 2, interlaced: true), .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
+    }
+
+    /// <summary>8-bit BMP of grey, run-length encoded in absolute runs.</summary>
+    public static byte[] RleBmp(RgbImage image)
+    {
+        List<byte> rows = [];
+        for (int y = image.Height - 1; y >= 0; y--)
+        {
+            for (int x = 0; x < image.Width; x++) rows.AddRange([1, image.Row(y)[3 * x]]);
+            rows.AddRange([0, 0]);
+        }
+        rows.AddRange([0, 1]);
+        const int start = 54 + 1024;
+        var header = new byte[start];
+        (header[0], header[1]) = ((byte)'B', (byte)'M');
+        foreach ((int at, int value) in new[]
+                 {
+                     (2, start + rows.Count), (10, start), (14, 40), (18, image.Width), (22, image.Height), (26, 1 | 8 << 16), (30, 1), (34, rows.Count), (46, 256),
+                 })
+            BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(at), value);
+        for (int i = 0; i < 256; i++) header.AsSpan(54 + 4 * i, 3).Fill((byte)i);
+        return [.. header, .. rows];
+    }
+
+    /// <summary>Animated WebP, lossless or lossy.</summary>
+    public static byte[] AnimatedWebP(int width, int height, int frames, float? quality)
+    {
+        using var folder = new TestFolder();
+        using (var animation = new Media.AnimatedWebP(folder["a.webp"], width, height, TimeSpan.FromMilliseconds(40), quality))
+        {
+            for (int i = 0; i < frames; i++) animation.Add(Noise(width, height, i));
+            animation.Finish();
+        }
+        return File.ReadAllBytes(folder["a.webp"]);
     }
 
     /// <summary>GIF whose frames are of one colour of a 128-colour palette each; a frame may cover only a part of the canvas.</summary>
@@ -111,7 +173,7 @@ internal static class TestImages
 
     public static (byte R, byte G, byte B) GifColour(int index) => ((byte)(2 * index), (byte)(255 - 2 * index), (byte)index);
 
-    private static byte[] Chunk(string type, byte[] data)
+    public static byte[] Chunk(string type, byte[] data)
     {
         byte[] body = [.. System.Text.Encoding.ASCII.GetBytes(type), .. data];
         byte[] chunk = [0, 0, 0, 0, .. body, 0, 0, 0, 0];

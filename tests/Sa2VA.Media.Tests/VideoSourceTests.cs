@@ -265,19 +265,6 @@ public sealed class VideoSourceTests
             Assert.True(expected[i].AsSpan().SequenceEqual(video.Read(i).Pixels), $"Frame {i}, disposal {disposal}.");
     }
 
-    [Fact]
-    public void A_cut_gif_gives_its_whole_frames_and_then_an_error()
-    {
-        using var folder = new TestFolder();
-        byte[] gif = TestImages.Gif(40, 40, (0, 0, 40, 40, 10, 1, 5), (0, 0, 40, 40, 20, 1, 5), (0, 0, 40, 40, 30, 1, 5));
-        File.WriteAllBytes(folder["cut.gif"], gif[..(gif.Length - 800)]);
-        using VideoSource video = VideoSource.Open(folder["cut.gif"]);
-        (byte r, byte g, byte b) = TestImages.GifColour(20);
-        Assert.Equal([r, g, b], video.Read(1).Pixels[^3..].ToArray());
-        if (video.FrameCount == 3) Assert.Contains("Frame 2", Assert.Throws<MediaException>(() => video.Read(2)).Message, StringComparison.Ordinal);
-        else Assert.Equal(2, video.FrameCount);
-    }
-
     private static byte[] Compose((int Left, int Top, int Width, int Height, int Colour, int Disposal, int Centiseconds)[] frames, int last)
     {
         byte[] canvas = new byte[24 * 16 * 3], shown = canvas;

@@ -1,0 +1,40 @@
+using System.Buffers.Binary;
+using Sa2VA.Core;
+
+namespace Sa2VA.Media;
+
+/// <summary>PNG: chunks up to IEND, each with its length in front.</summary>
+internal static class PngContainer
+{
+    /// <summary>Bytes of a chunk besides its data: length, type and checksum.</summary>
+    public const int Framing = 12;
+
+    /// <summary>The first bytes of a PNG.</summary>
+    public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10];
+
+    public static Container Walk(ReadOnlySpan<byte> bytes, string name)
+    {
+        int animated = 0;
+        bool pixels = false;
+        for (ReadOnlySpan<byte> rest = bytes[Signature.Length..]; ;)
+        {
+            ReadOnlySpan<byte> chunk = Next(ref rest, name), kind = chunk[4..8];
+            if (kind.SequenceEqual("IEND"u8)) break;
+            if (kind.SequenceEqual("IDAT"u8)) pixels = true;
+            if (kind.SequenceEqual("acTL"u8) && !pixels && chunk.Length >= Framing + 4) animated = BinaryPrimitives.ReadInt32BigEndian(chunk[8..]);
+        }
+        if (!pixels) throw new MediaException($"{name} holds no pixels; the file is damaged.");
+        return new Container(PictureFormat.Png, Math.Max(animated, 1), 1);
+    }
+
+    /// <summary>Takes the next chunk: length, type, data, checksum.</summary>
+    /// <exception cref="MediaException">The file ends before.</exception>
+    public static ReadOnlySpan<byte> Next(ref ReadOnlySpan<byte> rest, string name)
+    {
+        uint length = rest.Length < Framing ? uint.MaxValue : BinaryPrimitives.ReadUInt32BigEndian(rest);
+        if (length > rest.Length - Framing) throw Container.CutShort(name, "inside a chunk");
+        ReadOnlySpan<byte> chunk = rest[..((int)length + Framing)];
+        rest = rest[chunk.Length..];
+        return chunk;
+    }
+}

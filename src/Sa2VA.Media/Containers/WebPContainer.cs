@@ -1,0 +1,32 @@
+using System.Buffers.Binary;
+using Sa2VA.Core;
+
+namespace Sa2VA.Media;
+
+/// <summary>WebP: a RIFF file of chunks; frames of an animation are chunks ANMF.</summary>
+internal static class WebPContainer
+{
+    private const int HeaderBytes = 12, ChunkHeader = 8;
+
+    public static Container Walk(ReadOnlySpan<byte> bytes, string name)
+    {
+        long size = ChunkHeader + (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
+        if (size > bytes.Length) throw Container.CutShort(name, $"after {bytes.Length} of {size} bytes");
+        ReadOnlySpan<byte> rest = bytes[HeaderBytes..(int)Math.Max(size, HeaderBytes)];
+        int frames = 0;
+        bool still = false;
+        while (rest.Length >= ChunkHeader)
+        {
+            ReadOnlySpan<byte> kind = rest[..4];
+            long length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
+            if (ChunkHeader + length > rest.Length) throw Container.CutShort(name, "inside a chunk");
+            still |= kind.SequenceEqual("VP8 "u8) || kind.SequenceEqual("VP8L"u8);
+            if (kind.SequenceEqual("ANMF"u8) && ++frames > Container.MaxFrames)
+                throw new MediaException($"{name} has more than the {Container.MaxFrames} frames that are accepted; cut it into parts.");
+            // Chunks begin at even places; the padding of the last one may be missing.
+            rest = rest[(int)Math.Min(ChunkHeader + length + length % 2, rest.Length)..];
+        }
+        if (frames == 0 && !still) throw new MediaException($"{name} holds no picture; the file is damaged.");
+        return new Container(PictureFormat.WebP, Math.Max(frames, 1), Math.Max(frames, 1));
+    }
+}

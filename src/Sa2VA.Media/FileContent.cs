@@ -1,0 +1,89 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Media;
+
+/// <summary>Whole files and streams in memory, with a limit that is kept while reading: no length that a file or stream claims is trusted.</summary>
+internal static class FileContent
+{
+    /// <summary>The most bytes of a file.</summary>
+    public const int MaxFileBytes = 1 << 30;
+
+    /// <summary>The most bytes of what has no length beforehand: a pipe or a device.</summary>
+    public const int MaxStreamBytes = 1 << 28;
+
+    private const int FirstBytes = 1 << 16;
+
+    /// <summary>Reads a file, a pipe or a device to its end.</summary>
+    /// <exception cref="MediaException">It cannot be read, is no picture by its first bytes, or has too many.</exception>
+    public static ReadOnlyMemory<byte> Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new MediaException($"{path} is a folder, not a picture; a folder of frames is a video.");
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            return ReadAll(stream, path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new MediaException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads a stream from where it stands to its end.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="name">Begins messages.</param>
+    /// <exception cref="MediaException">Reading fails, its first bytes are no picture's, or there are too many.</exception>
+    public static ReadOnlyMemory<byte> Read(Stream stream, string name)
+    {
+        try
+        {
+            return ReadAll(stream, name);
+        }
+        catch (IOException e)
+        {
+            throw new MediaException($"{name} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The first bytes of a regular file; empty if there are none to be had.</summary>
+    public static byte[] Start(string path)
+    {
+        try
+        {
+            // Pipes have no length: opening one would wait for whoever writes to it.
+            if (new FileInfo(path).Length == 0) return [];
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            var start = new byte[ForeignFile.Looked];
+            return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static ReadOnlyMemory<byte> ReadAll(Stream stream, string name)
+    {
+        long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
+        if (expected > MaxFileBytes) throw TooLarge(name, MaxFileBytes);
+        int limit = expected > 0 ? MaxFileBytes : MaxStreamBytes;
+        var bytes = new byte[FirstBytes];
+        int length = stream.ReadAtLeast(bytes, FirstBytes, throwOnEndOfStream: false);
+        if (length < FirstBytes) return bytes.AsMemory(0, length);
+        // What can be no picture is not read to its end: it may have none.
+        if (Container.FormatOf(bytes) is null) throw new MediaException(ForeignFile.Refusal(bytes, name));
+        while (true)
+        {
+            // The length of a file is a fact, that of another stream a claim. One byte more shows the end without growing again.
+            int size = (int)Math.Min(limit + 1L, stream is FileStream && expected >= bytes.Length ? expected + 1 : bytes.Length * 2L);
+            Array.Resize(ref bytes, size);
+            length += stream.ReadAtLeast(bytes.AsSpan(length), size - length, throwOnEndOfStream: false);
+            if (length > limit) throw TooLarge(name, limit);
+            if (length < size) return bytes.AsMemory(0, length);
+        }
+    }
+
+    private static MediaException TooLarge(string name, int limit) =>
+        new($"{name} has more than the {limit >> 20} MiB that are accepted; shrink it, or cut an animation into parts.");
+}
