@@ -8,11 +8,13 @@ namespace Sa2VA.Media;
 /// <summary>A picture or animation whose header has been read and found acceptable; pixels are decoded into buffers of the caller.</summary>
 internal sealed class EncodedImage : IDisposable
 {
-    /// <summary>An animation keeps its canvas while its frames are in use: 8192×4096 is a little more than a frame of 8K video.</summary>
-    private const long MaxAnimationPixels = 1 << 25;
+    /// <summary>An animation keeps its canvas while its frames are in use: twice the pixels of 4K video.</summary>
+    private const long MaxAnimationPixels = 1 << 24;
 
-    /// <summary>Above that size a file holds at least this: even a blank page scanned in black and white does, hostile ones do not.</summary>
-    private const long MaxPixelsPerByte = 4096;
+    /// <summary>What a blank page in black and white takes after deflate; above that size less is hostile.</summary>
+    private const long MaxPixelsPerByte = 8 * LabelPng.MaxDeflation;
+
+    private const int LargePicture = 1 << 25;
 
     private readonly SKData _data;
     private readonly SKCodec _codec;
@@ -34,7 +36,7 @@ internal sealed class EncodedImage : IDisposable
     public int Height => Turns ? _info.Width : _info.Height;
 
     /// <summary>What a user should know about the picture's orientation; null if it is stored as it is seen.</summary>
-    public string? OrientationNote => Orientation.IsStoredUpright(_codec.EncodedOrigin) ? null
+    public string? OrientationNote => Orientation.IsStoredUpright(Container.Origin) ? null
         : _upright ? $"{Name} was turned upright as its EXIF orientation says."
         : $"{Name} was read as it is stored, though its EXIF orientation says to turn it.";
 
@@ -86,8 +88,8 @@ internal sealed class EncodedImage : IDisposable
         if (container.Format == PictureFormat.Png) LabelPng.CheckDeflated(pixels / 8, bytes, name);
         if (pixels <= MaxAnimationPixels) return;
         if (container.Readable > 1 || container.Format == PictureFormat.Gif)
-            throw new MediaException($"{name} is an animation of {width}×{height} pixels, more than the {MaxAnimationPixels} that are accepted; shrink it, "
-                + "or give its frames as a folder of pictures.");
+            throw new MediaException($"{name} has frames of {width}×{height} pixels, more than the {MaxAnimationPixels} of an animation that are accepted; "
+                + "shrink it, or give its frames as a folder of pictures.");
         if (pixels / MaxPixelsPerByte > bytes)
             throw new MediaException($"{name} claims {width}×{height} pixels, but has only {bytes} bytes; the file is damaged, or shows nothing.");
     }
@@ -125,7 +127,10 @@ internal sealed class EncodedImage : IDisposable
     /// <summary>The canvas without alpha, as a picture of its own, turned if that is wanted. Colours under alpha stay as they are.</summary>
     public RgbImage ToRgb(ReadOnlySpan<byte> canvas)
     {
-        var rgb = new byte[_info.Width * _info.Height * 3];
+        // Pictures as large as this pile up until the collector happens to run.
+        int size = _info.Width * _info.Height * 3;
+        if (size >= LargePicture) GC.Collect();
+        var rgb = new byte[size];
         ReadOnlySpan<uint> from = MemoryMarshal.Cast<byte, uint>(canvas);
         for (int i = 0, to = 0; i < from.Length; i++, to += 3)
         {
@@ -135,7 +140,7 @@ internal sealed class EncodedImage : IDisposable
             rgb[to + 2] = (byte)(pixel >> 16);
         }
         var image = new RgbImage(_info.Width, _info.Height, rgb);
-        return _upright ? Orientation.Apply(image, _codec.EncodedOrigin) : image;
+        return _upright ? Orientation.Apply(image, Container.Origin) : image;
     }
 
     /// <summary>The picture, or the first frame.</summary>
@@ -155,7 +160,7 @@ internal sealed class EncodedImage : IDisposable
         }
     }
 
-    private bool Turns => _upright && Orientation.Turns(_codec.EncodedOrigin);
+    private bool Turns => _upright && Orientation.Turns(Container.Origin);
 
     public void Dispose()
     {

@@ -11,6 +11,9 @@ namespace Sa2VA.Media;
 /// </summary>
 internal static class LabelPng
 {
+    /// <summary>Deflate makes no more bytes of one.</summary>
+    public const int MaxDeflation = 1032;
+
     private const int Grey = 0, Palette = 3;
 
     public static (int Width, int Height, byte[] Labels) Read(ReadOnlySpan<byte> file, string name)
@@ -51,14 +54,14 @@ internal static class LabelPng
         }
     }
 
-    /// <summary>Deflate makes no more than 1032 bytes of one: a header that claims more lies, and no memory is taken for it.</summary>
+    /// <summary>A header that claims more bytes than deflate can have packed lies, and no memory is taken for it.</summary>
     /// <param name="inflated">Bytes that the header claims.</param>
     /// <param name="packed">Bytes that are there.</param>
     /// <param name="name">Begins the message.</param>
     /// <exception cref="MediaException">It lies.</exception>
     public static void CheckDeflated(long inflated, long packed, string name)
     {
-        if (inflated > packed * 1032) throw new MediaException($"{name} holds too few pixels for the size in its header; the file is damaged or cut short.");
+        if (inflated > packed * MaxDeflation) throw new MediaException($"{name} holds too few pixels for the size in its header; the file is damaged or cut short.");
     }
 
     private static byte[] Unfilter(Stream rows, int width, int height, int bits, int factor, string name)

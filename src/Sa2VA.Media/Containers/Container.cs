@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using SkiaSharp;
 
 namespace Sa2VA.Media;
 
@@ -9,13 +10,14 @@ namespace Sa2VA.Media;
 /// <param name="Format">The format, by content.</param>
 /// <param name="Frames">Number of frames that are stored.</param>
 /// <param name="Readable">Number of frames that are read of them.</param>
-internal readonly record struct Container(PictureFormat Format, int Frames, int Readable)
+/// <param name="Origin">How the stored picture is to be turned.</param>
+internal readonly record struct Container(PictureFormat Format, int Frames, int Readable, SKEncodedOrigin Origin = SKEncodedOrigin.Default)
 {
     /// <summary>
-    /// Frames of one animation. Which frame each depends on is found by looking back, so the time grows with the square of the number;
-    /// 65,536 are more than half an hour.
+    /// Frames of one animation. Which frame each depends on is found by looking back, so time grows with the square of their number;
+    /// these are eleven minutes of video.
     /// </summary>
-    public const int MaxFrames = 1 << 16;
+    public const int MaxFrames = 1 << 14;
 
     /// <summary>Walks a file to its end.</summary>
     /// <param name="bytes">The whole file; what comes after its end does not matter.</param>

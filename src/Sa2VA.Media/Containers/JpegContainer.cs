@@ -1,16 +1,21 @@
 using Sa2VA.Core;
+using SkiaSharp;
 
 namespace Sa2VA.Media;
 
 /// <summary>JPEG: segments with a marker in front; entropy-coded data follows each start of scan, up to the next marker that is no restart.</summary>
 internal static class JpegContainer
 {
-    private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda;
+    private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda, Application1 = 0xe1;
+
+    /// <summary>Each costs a pass over all blocks, however few bytes it has; encoders write about ten.</summary>
+    private const int MaxScans = 500;
 
     public static Container Walk(ReadOnlySpan<byte> bytes, string name)
     {
-        bool progressive = false, partial = false, frame = false, scan = false;
-        int components = 0;
+        bool progressive = false, partial = false, frame = false;
+        int components = 0, scans = 0;
+        SKEncodedOrigin? origin = null;
         for (int at = 2; ;)
         {
             // Fill bytes and what damaged writers leave between segments are passed over, as the decoder does.
@@ -18,7 +23,7 @@ internal static class JpegContainer
             if (marker < 0) break;
             byte kind = bytes[marker];
             at = marker + 1;
-            if (kind == End) return Whole(frame && scan, name);
+            if (kind == End) return Whole(frame && scans > 0, origin, name);
             if (kind is Temporary or (>= FirstRestart and <= Start)) continue;
             if (at + 2 > bytes.Length) break;
             int length = bytes[at] << 8 | bytes[at + 1];
@@ -33,15 +38,16 @@ internal static class JpegContainer
             }
             else if (kind == Scan)
             {
-                scan = true;
+                if (++scans > MaxScans) throw new MediaException($"{name} has more than {MaxScans} scans; the file is damaged or made to waste time.");
                 partial |= length < 3 || bytes[at + 2] < components;
             }
+            else if (kind == Application1 && bytes.Slice(at + 2, length - 2).StartsWith("Exif\0\0"u8)) origin ??= Exif.Orientation(bytes.Slice(at + 2, length - 2));
             at += length;
         }
         // The decoder feels the end of a single scan by itself, and one that lost nothing but its end marker is whole. Of several scans it
         // would show what the first ones gave.
-        if (progressive || partial || !scan) throw Container.CutShort(name, "before its end marker");
-        return Whole(frame, name);
+        if (progressive || partial || scans == 0) throw Container.CutShort(name, "before its end marker");
+        return Whole(frame, origin, name);
     }
 
     /// <summary>Where the next marker's second byte lies, or −1. Inside entropy-coded data stuffed zeros and restarts are none.</summary>
@@ -58,6 +64,7 @@ internal static class JpegContainer
         }
     }
 
-    private static Container Whole(bool picture, string name) =>
-        picture ? new Container(PictureFormat.Jpeg, 1, 1) : throw new MediaException($"{name} holds no picture between its markers; the file is damaged.");
+    private static Container Whole(bool picture, SKEncodedOrigin? origin, string name) => picture
+        ? new Container(PictureFormat.Jpeg, 1, 1, origin ?? SKEncodedOrigin.Default)
+        : throw new MediaException($"{name} holds no picture between its markers; the file is damaged.");
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sa2VA.Core;
+using SkiaSharp;
 
 namespace Sa2VA.Media;
 
@@ -16,15 +17,17 @@ internal static class PngContainer
     {
         int animated = 0;
         bool pixels = false;
+        SKEncodedOrigin origin = SKEncodedOrigin.Default;
         for (ReadOnlySpan<byte> rest = bytes[Signature.Length..]; ;)
         {
             ReadOnlySpan<byte> chunk = Next(ref rest, name), kind = chunk[4..8];
             if (kind.SequenceEqual("IEND"u8)) break;
             if (kind.SequenceEqual("IDAT"u8)) pixels = true;
+            if (kind.SequenceEqual("eXIf"u8)) origin = Exif.Orientation(chunk[8..^4]);
             if (kind.SequenceEqual("acTL"u8) && !pixels && chunk.Length >= Framing + 4) animated = BinaryPrimitives.ReadInt32BigEndian(chunk[8..]);
         }
         if (!pixels) throw new MediaException($"{name} holds no pixels; the file is damaged.");
-        return new Container(PictureFormat.Png, Math.Max(animated, 1), 1);
+        return new Container(PictureFormat.Png, Math.Max(animated, 1), 1, origin);
     }
 
     /// <summary>Takes the next chunk: length, type, data, checksum.</summary>

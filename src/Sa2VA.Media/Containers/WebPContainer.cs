@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sa2VA.Core;
+using SkiaSharp;
 
 namespace Sa2VA.Media;
 
@@ -15,18 +16,20 @@ internal static class WebPContainer
         ReadOnlySpan<byte> rest = bytes[HeaderBytes..(int)Math.Max(size, HeaderBytes)];
         int frames = 0;
         bool still = false;
+        SKEncodedOrigin origin = SKEncodedOrigin.Default;
         while (rest.Length >= ChunkHeader)
         {
             ReadOnlySpan<byte> kind = rest[..4];
             long length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
             if (ChunkHeader + length > rest.Length) throw Container.CutShort(name, "inside a chunk");
             still |= kind.SequenceEqual("VP8 "u8) || kind.SequenceEqual("VP8L"u8);
+            if (kind.SequenceEqual("EXIF"u8)) origin = Exif.Orientation(rest.Slice(ChunkHeader, (int)length));
             if (kind.SequenceEqual("ANMF"u8) && ++frames > Container.MaxFrames)
                 throw new MediaException($"{name} has more than the {Container.MaxFrames} frames that are accepted; cut it into parts.");
             // Chunks begin at even places; the padding of the last one may be missing.
             rest = rest[(int)Math.Min(ChunkHeader + length + length % 2, rest.Length)..];
         }
         if (frames == 0 && !still) throw new MediaException($"{name} holds no picture; the file is damaged.");
-        return new Container(PictureFormat.WebP, Math.Max(frames, 1), Math.Max(frames, 1));
+        return new Container(PictureFormat.WebP, Math.Max(frames, 1), Math.Max(frames, 1), origin);
     }
 }
