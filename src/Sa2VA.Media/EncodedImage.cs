@@ -9,7 +9,7 @@ namespace Sa2VA.Media;
 internal sealed class EncodedImage : IDisposable
 {
     /// <summary>An animation keeps its canvas while its frames are in use: twice the pixels of 4K video.</summary>
-    private const long MaxAnimationPixels = 1 << 24;
+    public const long MaxAnimationPixels = 1 << 24;
 
     /// <summary>What a blank page in black and white takes after deflate; above that size less is hostile.</summary>
     private const long MaxPixelsPerByte = 8 * LabelPng.MaxDeflation;

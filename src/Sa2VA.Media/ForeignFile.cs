@@ -97,7 +97,9 @@ internal static class ForeignFile
     {
         if (start.Length > Looked) start = start[..Looked];
         if (start.IsEmpty) return $"{name} is empty (0 bytes); copy or download it again.";
-        if (start.Length < HeaderBytes)
+        (Kind Kind, string Name)? known = Recognise(start);
+        // Names of formats are letters too, which a text might begin with.
+        if (known is null or { Kind: Kind.Other } && start.Length < HeaderBytes)
         {
             foreach (string read in (string[])["\u0089PNG\r\n\u001a\n", "\u00ff\u00d8\u00ff", "RIFF", "GIF87a", "GIF89a", "BM"])
             {
@@ -105,7 +107,7 @@ internal static class ForeignFile
             }
         }
         if (start.StartsWith("version https://git-lfs"u8)) return $"{name} is a Git LFS pointer, not the file itself; run: git lfs pull";
-        if (Recognise(start) is { } known) return Refusal(known.Kind, known.Name, name);
+        if (known is { } format) return Refusal(format.Kind, format.Name, name);
         if (start.IndexOfAnyExcept((byte)0) < 0) return $"{name} holds nothing but zeros; copy or download it again.";
         return $"{name} is not a PNG, JPEG, WebP, GIF or BMP picture, or its header is damaged.";
     }

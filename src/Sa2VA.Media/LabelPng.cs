@@ -18,35 +18,41 @@ internal static class LabelPng
 
     public static (int Width, int Height, byte[] Labels) Read(ReadOnlySpan<byte> file, string name)
     {
-        ReadOnlySpan<byte> signature = [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10];
-        if (!file.StartsWith(signature)) throw new MediaException($"{name} is not a PNG file; label maps and masks must be.");
+        if (Container.FormatOf(file) is not PictureFormat.Png)
+            throw new MediaException(Container.FormatOf(file) is { } other ? $"{name} is a {other} file; label maps and masks must be PNG."
+                : ForeignFile.Refusal(file, name));
         int width = 0, height = 0, bits = 0, type = -1;
         using var packed = new MemoryStream();
-        for (ReadOnlySpan<byte> rest = file[signature.Length..]; ;)
+        for (ReadOnlySpan<byte> rest = file[PngContainer.Signature.Length..]; ;)
         {
-            uint length = rest.Length < 12 ? uint.MaxValue : BinaryPrimitives.ReadUInt32BigEndian(rest);
-            if (length > rest.Length - 12) throw new MediaException($"{name} breaks off inside a chunk; the file is cut short.");
-            ReadOnlySpan<byte> kind = rest.Slice(4, 4), data = rest.Slice(8, (int)length);
+            ReadOnlySpan<byte> chunk = PngContainer.Next(ref rest, name), kind = chunk[4..8], data = chunk[8..^4];
+            if (!PngContainer.IsIntact(chunk)) throw new MediaException($"{name} has a chunk with a wrong checksum; the file is damaged.");
+            bool header = kind.SequenceEqual("IHDR"u8);
+            if (header != type < 0) throw new MediaException($"{name} does not begin with its one header; the file is damaged.");
             if (kind.SequenceEqual("IEND"u8)) break;
-            if (kind.SequenceEqual("IHDR"u8))
+            if (header)
             {
                 if (data.Length != 13) throw new MediaException($"{name} has a damaged header.");
                 PixelSize.Check(BinaryPrimitives.ReadUInt32BigEndian(data), BinaryPrimitives.ReadUInt32BigEndian(data[4..]), name);
                 (width, height) = (BinaryPrimitives.ReadInt32BigEndian(data), BinaryPrimitives.ReadInt32BigEndian(data[4..]));
                 (bits, type) = (data[8], data[9]);
-                if (type is not (Grey or Palette) || bits is not (1 or 2 or 4 or 8) || data[12] != 0)
-                    throw new MediaException($"{name} is not a plain grey or palette PNG of at most 8 bits (colour type {type}, {bits} bits, interlace {data[12]}); convert it.");
+                if (type is not (Grey or Palette) || bits is not (1 or 2 or 4 or 8) || (data[10], data[11], data[12]) != (0, 0, 0))
+                    throw new MediaException($"{name} is not a plain grey or palette PNG of at most 8 bits (colour type {type}, {bits} bits, "
+                        + $"interlace {data[12]}); convert it.");
             }
             else if (kind.SequenceEqual("IDAT"u8)) packed.Write(data);
-            rest = rest[((int)length + 12)..];
+            else if (kind.SequenceEqual("eXIf"u8) && !Orientation.IsStoredUpright(Exif.Orientation(data)))
+                throw new MediaException($"{name} has an EXIF orientation, which label maps and masks must not have; save it as it is seen.");
         }
-        if (type < 0) throw new MediaException($"{name} has no header.");
         CheckDeflated((width * (long)bits / 8 + 1) * height, packed.Length, name);
         packed.Position = 0;
         try
         {
             using var inflated = new ZLibStream(packed, CompressionMode.Decompress);
-            return (width, height, Unfilter(inflated, width, height, bits, type == Grey ? 255 / ((1 << bits) - 1) : 1, name));
+            byte[] labels = Unfilter(inflated, width, height, bits, type == Grey ? 255 / ((1 << bits) - 1) : 1, name);
+            // The end of the stream holds its checksum; more rows would belong to another header.
+            if (inflated.ReadByte() >= 0) throw new MediaException($"{name} holds more pixels than its header says; the file is damaged.");
+            return (width, height, labels);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {

@@ -10,6 +10,15 @@ internal static class PngContainer
     /// <summary>Bytes of a chunk besides its data: length, type and checksum.</summary>
     public const int Framing = 12;
 
+    private const uint Polynomial = 0xedb88320;
+
+    private static readonly uint[] Remainders = [.. Enumerable.Range(0, 256).Select(i =>
+    {
+        uint remainder = (uint)i;
+        for (int bit = 0; bit < 8; bit++) remainder = (remainder & 1) != 0 ? remainder >> 1 ^ Polynomial : remainder >> 1;
+        return remainder;
+    })];
+
     /// <summary>The first bytes of a PNG.</summary>
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10];
 
@@ -28,6 +37,14 @@ internal static class PngContainer
         }
         if (!pixels) throw new MediaException($"{name} holds no pixels; the file is damaged.");
         return new Container(PictureFormat.Png, Math.Max(animated, 1), 1, origin);
+    }
+
+    /// <summary>Whether a chunk's checksum is that of its type and data.</summary>
+    public static bool IsIntact(ReadOnlySpan<byte> chunk)
+    {
+        uint sum = uint.MaxValue;
+        foreach (byte b in chunk[4..^4]) sum = Remainders[(byte)(sum ^ b)] ^ (sum >> 8);
+        return ~sum == BinaryPrimitives.ReadUInt32BigEndian(chunk[^4..]);
     }
 
     /// <summary>Takes the next chunk: length, type, data, checksum.</summary>

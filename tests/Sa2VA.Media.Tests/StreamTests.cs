@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+using SkiaSharp;
+
+namespace Sa2VA.Tests;
+
+/// <summary>Pictures from pipes, devices and streams that cannot seek, lie or never end.</summary>
+public sealed class StreamTests
+{
+    private static readonly byte[] Picture = TestImages.Encode(TestImages.Noise(300, 200, 4), SKEncodedImageFormat.Png);
+
+    [Fact]
+    public void A_stream_is_read_from_where_it_stands_and_stays_open()
+    {
+        byte[] expected = ImageFile.Load(Picture, "bytes").Pixels.ToArray();
+        using var seekable = new MemoryStream([1, 2, 3, .. Picture]);
+        seekable.Position = 3;
+        Assert.Equal(expected, ImageFile.Load(seekable, "stream").Pixels.ToArray());
+        seekable.Position = 0;
+        Assert.StartsWith("stream", Assert.Throws<MediaException>(() => ImageFile.Load(seekable, "stream")).Message, StringComparison.Ordinal);
+        Assert.True(seekable.CanRead);
+        foreach (long length in new[] { -1, 0, 5, 1 << 20, int.MaxValue / 4 })
+        {
+            using var odd = new OddStream(Picture) { Claimed = length };
+            Assert.Equal(expected, ImageFile.Load(odd, "odd").Pixels.ToArray());
+        }
+    }
+
+    [Fact]
+    public void What_never_ends_is_refused_at_its_start_or_at_the_limit()
+    {
+        using var zeros = new OddStream([]) { Endless = true };
+        Assert.Contains("zeros", Assert.Throws<MediaException>(() => ImageFile.Load(zeros, "zeros")).Message, StringComparison.Ordinal);
+        Assert.InRange(zeros.Position, 1, 1 << 20);
+        using var picture = new OddStream(Picture) { Endless = true };
+        Assert.Contains("256 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(picture, "endless")).Message, StringComparison.Ordinal);
+        using var liar = new OddStream(Picture) { Claimed = long.MaxValue };
+        Assert.Contains("1024 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(liar, "liar")).Message, StringComparison.Ordinal);
+        Assert.Equal(0, liar.Position);
+    }
+
+    [Fact]
+    public void A_stream_that_fails_is_named()
+    {
+        using var broken = new OddStream(Picture) { FailsAt = 70_000 };
+        string message = Assert.Throws<MediaException>(() => ImageFile.Load(broken, "download")).Message;
+        Assert.StartsWith("download cannot be read", message, StringComparison.Ordinal);
+        Assert.Contains("connection", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Folders_and_devices_are_refused_and_pipes_read()
+    {
+        using var folder = new TestFolder();
+        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => ImageFile.Load(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => MaskFile.Load(folder.Folder)).Message, StringComparison.Ordinal);
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
+        Assert.Contains("/dev/zero", Assert.Throws<MediaException>(() => ImageFile.Load("/dev/zero")).Message, StringComparison.Ordinal);
+        Assert.Contains("empty", Assert.Throws<MediaException>(() => ImageFile.Load("/dev/null")).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder["a.png"], Picture);
+        using (Process.Start("mkfifo", [folder["pipe.png"]])) SpinWait.SpinUntil(() => File.Exists(folder["pipe.png"]), 10_000);
+        using Process writer = Process.Start("cp", [folder["a.png"], folder["pipe.png"]]);
+        Assert.Equal(ImageFile.Load(Picture, "bytes").Pixels.ToArray(), ImageFile.Load(folder["pipe.png"]).Pixels.ToArray());
+        writer.WaitForExit();
+    }
+
+    /// <summary>Hands out few bytes at a time, claims any length, fails or never ends when told so.</summary>
+    private sealed class OddStream(byte[] content) : Stream
+    {
+        private long _position;
+
+        public long Claimed { get; init; } = -1;
+
+        public bool Endless { get; init; }
+
+        public int FailsAt { get; init; } = int.MaxValue;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => Claimed >= 0;
+
+        public override bool CanWrite => false;
+
+        public override long Length => Claimed >= 0 ? Claimed : throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => _position;
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (_position >= FailsAt) throw new IOException("The connection was closed.");
+            int count = Math.Min(buffer.Length, Endless ? 1 << 20 : 4099), left = (int)Math.Clamp(content.Length - _position, 0, count);
+            content.AsSpan((int)Math.Min(_position, content.Length), left).CopyTo(buffer);
+            if (Endless) buffer[left..count].Clear();
+            else count = left;
+            _position += count;
+            return count;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
