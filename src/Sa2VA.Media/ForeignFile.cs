@@ -119,7 +119,7 @@ internal static class ForeignFile
             + $"mkdir frames && ffmpeg -i {Quoted(name)} frames/%05d.png",
         Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG.",
         Kind.Packed => $"{name} is {what}, which is not read; unpack it first.",
-        _ => $"{name} is {what}, not a picture.",
+        _ => $"{name} is {what} and not a picture: give a PNG, JPEG, WebP, GIF or BMP file.",
     };
 
     /// <summary>What a file is by its content; null if that is not known or it is read.</summary>
@@ -158,8 +158,8 @@ internal static class ForeignFile
         if (Begins("<svg") || (Begins("<?xml") && text.Contains("<svg", StringComparison.OrdinalIgnoreCase)) || (Begins("<!--") && text.Contains("<svg")))
             return (Kind.Picture, "an SVG drawing");
         if (Begins("<!doctype html") || Begins("<html") || Begins("<head") || Begins("<body"))
-            return (Kind.Other, "an HTML page, such as a site sends instead of a download,");
-        if (Begins("<?xml") || Begins("<error")) return (Kind.Other, "an XML file, such as a server sends instead of a download,");
+            return (Kind.Other, "an HTML page, such as a site sends instead of a download");
+        if (Begins("<?xml") || Begins("<error")) return (Kind.Other, "an XML file, such as a server sends instead of a download");
         if (Begins("{") || Begins("[")) return IsText(start) ? (Kind.Other, "a JSON or text file") : null;
         return wide || IsText(start) ? (Kind.Other, "a text file") : null;
 

@@ -55,7 +55,8 @@ public abstract class VideoSource : IDisposable
             if (file.Container.Format is PictureFormat.Gif or PictureFormat.WebP) return new Animation(file, options);
             throw new MediaException(file.Container.Frames > 1
                 ? ForeignFile.Refusal(ForeignFile.Kind.Video, "an animated PNG", path)
-                : $"{path} is a still picture ({file.Container.Format}), not a video: load it as a picture, or give the folder of all frames.");
+                : $"{path} is neither a folder of frames nor an animated GIF or WebP, but a still picture ({file.Container.Format}): load it as a "
+                    + "picture, or give the folder of all frames.");
         }
         catch
         {
