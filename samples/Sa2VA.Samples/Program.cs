@@ -7,6 +7,6 @@ if (args.Length is not (3 or 4))
 }
 string outFolder = args.Length > 3 ? args[3] : ".";
 Directory.CreateDirectory(outFolder);
-SegmentImage.Run(args[0], args[1], outFolder, CancellationToken.None);
+await SegmentImage.RunAsync(args[0], args[1], outFolder, CancellationToken.None);
 await TrackVideo.RunAsync(args[0], args[2], CancellationToken.None);
 return 0;

@@ -11,15 +11,14 @@ internal static class TrackVideo
     {
         using Sa2VAModel model = Sa2VAModel.Load(modelFolder, new CpuDevice());
         using VideoSource video = VideoSource.Open(videoPath);
-        RgbImage[] shown = [.. FrameSelection.First.Indices(video.FrameCount).Select(i => video.Read(i))];
 
-        using VideoSession session = model.OpenVideo(shown);
+        // The language model sees the first five frames; they are read and shrunk one by one.
+        using VideoSession session = model.OpenVideo(FrameSelection.First.Indices(video.FrameCount).Select(i => video.Read(i)));
         session.Ask("Please segment the red circle.", cancellation: cancellation);
         session.Ask("Please segment the blue star.", cancellation: cancellation);
 
         await foreach (FrameMasks frame in session.TrackAsync(video.Frames(cancellation: cancellation), cancellation))
         {
-            // Masks belong to the session and are overwritten by the next frame: use them here, or keep o.ToMask().
             foreach (ObjectMask o in frame.Objects)
                 Console.WriteLine($"frame {frame.Frame}, object {o.Id}: {o.Area} pixels, present {o.Present:P0}");
         }

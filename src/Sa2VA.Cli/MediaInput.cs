@@ -76,7 +76,7 @@ internal sealed class MediaInput : IDisposable
     /// <summary>Opens a conversation about it.</summary>
     public ChatSession OpenSession(Sa2VAModel model) => Image is not null
         ? model.OpenImage(Image)
-        : model.OpenVideo([.. Selection.Indices(Frames).Select(Video!.Read)]);
+        : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)));
 
     /// <summary>Tells what was done with the input that might not be expected; from now on at once.</summary>
     public void TellNotes() => _notes.Tell();

@@ -45,7 +45,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         var objects = new List<AnswerObject>();
         for (int i = 0; i < prompts.Count; i++)
         {
-            Answer answer = session.Ask(prompts[i], new AskOptions { Regions = regions, OnProgress = terminal.Show }, terminal.Cancellation);
+            Answer answer = session.Ask(prompts[i], new AskOptions { Regions = regions, Progress = new Reports<AskProgress>(terminal.Show) }, terminal.Cancellation);
             objects.AddRange(answer.Objects);
             if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();

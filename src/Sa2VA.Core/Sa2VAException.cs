@@ -22,6 +22,9 @@ public sealed class MediaException(string message, Exception? inner = null) : Sa
 /// <summary>A prompt, a region mask or a follow-up does not fit the model or the conversation.</summary>
 public sealed class PromptException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 
+/// <summary>A session was called while another call of it is running. Wait for that one, or open a session per caller.</summary>
+public sealed class SessionBusyException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
 /// <summary>A device cannot be used, or its memory budget does not suffice.</summary>
 public sealed class DeviceException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 

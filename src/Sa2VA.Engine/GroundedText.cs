@@ -13,7 +13,7 @@ public readonly record struct GroundedSpan(string Text, int? Object);
 /// </summary>
 public sealed class GroundedText
 {
-    private const string Open = "<p>", Close = "</p>", Seg = "[SEG]";
+    private const string Open = ReadableText.PhraseBegin, Close = ReadableText.PhraseEnd, Seg = "[SEG]";
 
     private GroundedText(string text, string caption, List<GroundedSpan> spans, List<string?> phrases) =>
         (Text, Caption, Spans, Phrases) = (text, caption, spans, phrases);
@@ -73,22 +73,13 @@ public sealed class GroundedText
             bool Starts(string mark) => string.CompareOrdinal(body, at, mark, 0, mark.Length) == 0;
         }
         Flush();
-        string text = Tidy(body.Replace(Open, "", StringComparison.Ordinal).Replace(Close, "", StringComparison.Ordinal));
-        return new GroundedText(text, Tidy(text.Replace(Seg, "", StringComparison.Ordinal)), spans, phrases);
+        string text = ReadableText.Of(answer, stopWords);
+        return new GroundedText(text, ReadableText.Of(text.Replace(Seg, "", StringComparison.Ordinal), []), spans, phrases);
 
         void Flush()
         {
             if (prose.Length > 0) spans.Add(new GroundedSpan(prose.ToString(), null));
             prose.Clear();
         }
-    }
-
-    /// <summary>Runs of spaces become one; the ends have none.</summary>
-    private static string Tidy(string text)
-    {
-        var s = new StringBuilder(text.Length);
-        foreach (char c in text)
-            if (c != ' ' || (s.Length > 0 && s[^1] != ' ')) s.Append(c);
-        return s.ToString().Trim();
     }
 }

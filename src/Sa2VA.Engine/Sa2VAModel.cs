@@ -10,7 +10,7 @@ namespace Sa2VA.Engine;
 /// A loaded Sa2VA checkpoint: configuration, tokenizer and compiled networks. Immutable and shared by threads; what a conversation or a stream
 /// needs belongs to its session. Close sessions before the model.
 /// </summary>
-public sealed class Sa2VAModel : IDisposable
+public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 {
     private readonly IBackend _backend;
     private readonly IDisposable? _checkpoint;
@@ -26,8 +26,9 @@ public sealed class Sa2VAModel : IDisposable
             : throw new CheckpointException($"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config.Vision.TokensPerTile);
-
         int hidden = config.Language.HiddenSize;
+        Generation = new Generation(tokenizer, StopRule, SegId, hidden);
+
         var reporting = new ReportingWeights(weights, weightBytes, progress);
         try
         {
@@ -70,7 +71,7 @@ public sealed class Sa2VAModel : IDisposable
     /// <summary>Native bytes held now: weights, intermediates, and the buffers of open sessions.</summary>
     public BackendMemory MemoryInfo => _backend.Memory;
 
-    internal bool IsDisposed => _disposed;
+    internal bool IsDisposed => Volatile.Read(ref _disposed);
 
     internal IBackend Backend => _backend;
 
@@ -83,6 +84,8 @@ public sealed class Sa2VAModel : IDisposable
     internal StopRule StopRule { get; }
 
     internal Prompt Prompt { get; }
+
+    internal Generation Generation { get; }
 
     internal int SegId { get; }
 
@@ -99,6 +102,7 @@ public sealed class Sa2VAModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(device);
+        cancellation.ThrowIfCancellationRequested();
         options ??= new ModelOptions();
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         Checkpoint checkpoint = Checkpoint.Open(folder);
@@ -120,43 +124,54 @@ public sealed class Sa2VAModel : IDisposable
         }
     }
 
+    /// <summary>Reads a checkpoint's folder on a worker thread.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static Task<Sa2VAModel> LoadAsync(string folder, Device device, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellation = default) => Task.Run(() => Load(folder, device, options, progress, cancellation), cancellation);
+
     /// <summary>Opens a conversation without a picture.</summary>
     public TextSession OpenText()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new TextSession(this);
     }
 
     /// <summary>Opens a conversation about an image.</summary>
     public ImageSession OpenImage(RgbImage image)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(image);
         return new ImageSession(this, image);
     }
 
-    /// <summary>Opens a conversation about a video. Its frames are given one at a time later.</summary>
-    /// <param name="languageFrames">
-    /// What the language model sees of it, 1 to 13 frames (see <see cref="FrameSelection"/>). Upstream takes the first five. As many of the
-    /// stream's first frames, up to five, are segmented by the answer alone; the later ones from memory.
-    /// </param>
-    /// <exception cref="MediaException">No frames.</exception>
-    /// <exception cref="PromptException">Too many frames.</exception>
-    public VideoSession OpenVideo(IReadOnlyList<RgbImage> languageFrames)
+    /// <summary>Opens a conversation about an image in memory of the caller, which is copied.</summary>
+    public ImageSession OpenImage(ImageView image)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentNullException.ThrowIfNull(languageFrames);
-        if (languageFrames.Count == 0) throw new MediaException("The video has no frames.");
-        if (languageFrames.Count > VisionTower.MaxTiles)
-            throw new PromptException($"The language model can be shown 1 to {VisionTower.MaxTiles} frames, not {languageFrames.Count}.");
-        return new VideoSession(this, languageFrames);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return OpenImage(image.ToImage());
     }
 
-    /// <inheritdoc/>
+    /// <summary>Opens a conversation about a video. Its frames are given one at a time later.</summary>
+    /// <param name="languageFrames">
+    /// What the language model sees of it, 1 to 13 frames of one size (see <see cref="FrameSelection"/>). Upstream takes the first five. As many
+    /// of the stream's first frames, up to five, are segmented by the answer alone; the later ones from memory. They are read once, and none is
+    /// held at its full size longer than it takes to shrink it.
+    /// </param>
+    /// <param name="options">Choices; null for the defaults.</param>
+    /// <param name="cancellation">Stops between two frames.</param>
+    /// <exception cref="MediaException">No frames, or frames of different sizes.</exception>
+    /// <exception cref="PromptException">Too many frames.</exception>
+    public VideoSession OpenVideo(IEnumerable<RgbImage> languageFrames, VideoOptions? options = null, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ArgumentNullException.ThrowIfNull(languageFrames);
+        return new VideoSession(this, LanguageFrames.Read(languageFrames, Config.Vision.TileSize, cancellation), options ?? new VideoOptions());
+    }
+
+    /// <summary>Closes the model. Calls of sessions that are still running end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
+        if (Interlocked.Exchange(ref _disposed, true)) return;
         VisionTower.Dispose();
         LanguageModel.Dispose();
         Segmentation.Dispose();
@@ -164,6 +179,9 @@ public sealed class Sa2VAModel : IDisposable
         _backend.Dispose();
         _checkpoint?.Dispose();
     }
+
+    /// <summary>Closes the model on a worker thread: the op that is running ends first.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
     /// <summary>From a [SEG] token's state [H] to the vector that prompts the segmentation [D].</summary>
     internal float[] ProjectSeg(float[] state, CancellationToken cancellation)

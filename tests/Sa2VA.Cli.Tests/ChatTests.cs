@@ -87,25 +87,6 @@ public class ChatTests
         Assert.Contains("--max-tokens", run.Error, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("a<b and c|>d", "a<b and c|>d")]
-    [InlineData("Sure, [SEG].<|im_end|>", "Sure, [SEG].")]
-    [InlineData("<p> A ring </p> [SEG] .<|end|>", "A ring  [SEG] .")]
-    [InlineData(" <s>Yes</s>", "Yes")]
-    [InlineData("<|not a marker", "<|not a marker")]
-    [InlineData("1 < 2 <<p>3", "1 < 2 <3")]
-    [InlineData("tail <|im_", "tail <|im_")]
-    public void Markers_are_left_out_however_they_are_cut(string raw, string shown)
-    {
-        for (int size = 1; size <= raw.Length; size++)
-        {
-            var stream = new AnswerStream();
-            string text = "";
-            for (int at = 0; at < raw.Length; at += size) text += stream.Push(raw[at..Math.Min(raw.Length, at + size)]);
-            Assert.Equal(shown, text + stream.End());
-        }
-    }
-
     /// <summary>A person who types nothing and then presses Ctrl+C.</summary>
     private sealed class SilentReader(CancellationTokenSource cancel) : TextReader
     {

@@ -10,12 +10,12 @@ public class SampleTests
     private static readonly string Media = Path.Combine(Fixtures.Repository, "samples", "media");
 
     [Fact]
-    public void The_image_example_writes_masks()
+    public async Task The_image_example_writes_masks()
     {
         string folder = Directory.CreateTempSubdirectory("sa2va-sample").FullName;
         try
         {
-            SegmentImage.Run(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder, TestContext.Current.CancellationToken);
+            await SegmentImage.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder, TestContext.Current.CancellationToken);
             Mask mask = MaskFile.Load(Path.Combine(folder, "mask-0.png"));
             Assert.InRange(mask.Area, 1, (long)mask.Width * mask.Height - 1);
         }
@@ -34,7 +34,7 @@ public class SampleTests
     {
         string readme = File.ReadAllText(Path.Combine(Fixtures.Repository, "README.md")).ReplaceLineEndings("\n");
         string[] lines = File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "Sa2VA.Samples", "SegmentImage.cs")).ReplaceLineEndings("\n").Split('\n');
-        int first = Array.FindIndex(lines, l => l.Contains("Sa2VAModel.Load", StringComparison.Ordinal));
+        int first = Array.FindIndex(lines, l => l.Contains("Sa2VAModel model", StringComparison.Ordinal));
         int last = Array.FindIndex(lines, l => l.Contains("next.Text", StringComparison.Ordinal));
         const int Indentation = 8;
         string body = string.Join('\n', lines[first..(last + 1)].Select(l => l.Length >= Indentation ? l[Indentation..] : l));

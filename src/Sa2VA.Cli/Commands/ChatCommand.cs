@@ -32,7 +32,7 @@ internal static class ChatCommand
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 var chat = new Chat(terminal, session, values.Number(maxTokens)) { OnFirstText = () => input?.TellNotes() };
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
-                for (int i = 0; i < prompts.Count; i++) chat.Answer(prompts[i], followUp: i > 0);
+                for (int i = 0; i < prompts.Count; i++) await chat.AnswerAsync(prompts[i], followUp: i > 0).ConfigureAwait(false);
                 return ExitCode.Success;
             },
         };
@@ -58,7 +58,7 @@ internal static class ChatCommand
                 if (string.IsNullOrWhiteSpace(line) || line.Trim() == New) continue;
                 try
                 {
-                    Answer(line, followUp);
+                    await AnswerAsync(line, followUp).ConfigureAwait(false);
                     followUp = true;
                 }
                 catch (PromptException e) when (terminal.InputIsTerminal)
@@ -68,26 +68,31 @@ internal static class ChatCommand
             }
         }
 
-        public void Answer(string text, bool followUp)
+        public async Task AnswerAsync(string text, bool followUp)
         {
-            var stream = new AnswerStream();
+            var options = new AskOptions
+            {
+                FollowUp = followUp,
+                MaxNewTokens = limit,
+                // From the first token on, the answer itself shows how far it is.
+                Progress = new Reports<AskProgress>(p =>
+                {
+                    if (p.Stage is AskStage.Vision or AskStage.Prefill) terminal.Show(p);
+                }),
+            };
             bool begun = false;
             try
             {
-                Answer answer = session.Ask(text, new AskOptions
+                await foreach (AnswerUpdate update in session.AskStreamAsync(text, options, terminal.Cancellation).ConfigureAwait(false))
                 {
-                    FollowUp = followUp,
-                    MaxNewTokens = limit,
-                    OnText = piece => Write(stream.Push(piece)),
-                    // From the first token on, the answer itself shows how far it is.
-                    OnProgress = p =>
+                    if (update is TextUpdate piece) Write(piece.Text);
+                    else if (update is AnswerCompleted { Answer: { } answer })
                     {
-                        if (p.Stage is AskStage.Vision or AskStage.Prefill) terminal.Show(p);
-                    },
-                }, terminal.Cancellation);
-                Write(stream.End());
-                EndLine();
-                if (answer.Truncated) terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; --max-tokens allows more.");
+                        EndLine();
+                        if (answer.Truncated)
+                            terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; --max-tokens allows more.");
+                    }
+                }
             }
             catch when (begun)
             {
@@ -97,7 +102,6 @@ internal static class ChatCommand
 
             void Write(string piece)
             {
-                if (piece.Length == 0) return;
                 if (!begun) OnFirstText?.Invoke();
                 terminal.Progress.Clear();
                 terminal.Out.Write(piece);

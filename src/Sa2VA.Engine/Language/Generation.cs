@@ -8,26 +8,39 @@ namespace Sa2VA.Engine.Language;
 /// <param name="Truncated">True if the limit on new tokens ended it.</param>
 internal sealed record Generated(List<int> Ids, List<float[]> SegStates, bool Truncated);
 
-/// <summary>
-/// The greedy loop (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds.
-/// </summary>
-internal static class Generation
+/// <summary>Who is told how far a generation is; each may be null.</summary>
+/// <param name="Prefilled">Told how many of the prompt's tokens are in the cache.</param>
+/// <param name="Decoded">Told how many tokens the answer has.</param>
+/// <param name="Text">Told each piece of decoded text, special tokens included.</param>
+internal readonly record struct GenerationReports(Action<int>? Prefilled, Action<int>? Decoded, Action<string>? Text);
+
+/// <summary>The greedy loop (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds.</summary>
+/// <param name="tokenizer">Turns tokens into text.</param>
+/// <param name="stop">When an answer is over.</param>
+/// <param name="segId">The token whose state prompts the segmentation.</param>
+/// <param name="hidden">H.</param>
+internal sealed class Generation(Tokenizer tokenizer, StopRule stop, int segId, int hidden)
 {
-    public static Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, Tokenizer tokenizer, StopRule stop, int segId, int hidden,
-        int maxNewTokens, Action<int>? prefilled, Action<int>? decoded, Action<string>? onText, CancellationToken cancellation)
+    /// <summary>Answers a prompt.</summary>
+    /// <param name="conversation">Holds what was said before, and the prompt and its answer afterwards.</param>
+    /// <param name="prompt">Token ids, at least one.</param>
+    /// <param name="maxNewTokens">Most tokens of the answer, at least 1.</param>
+    /// <param name="reports">Told how far it is.</param>
+    /// <param name="cancellation">Stops within one token.</param>
+    public Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, int maxNewTokens, GenerationReports reports, CancellationToken cancellation)
     {
         var ids = new List<int>(Math.Min(maxNewTokens, 4096));
         var states = new List<float[]>();
         TokenStream stream = tokenizer.Stream();
         string tail = "";
-        int next = conversation.Prefill(prompt, maxNewTokens, prefilled, cancellation);
+        int next = conversation.Prefill(prompt, maxNewTokens, reports.Prefilled, cancellation);
         bool truncated = true;
         while (true)
         {
             ids.Add(next);
             string text = stream.Append(next);
-            if (text.Length > 0) onText?.Invoke(text);
-            decoded?.Invoke(ids.Count);
+            if (text.Length > 0) reports.Text?.Invoke(text);
+            reports.Decoded?.Invoke(ids.Count);
             if (stop.IsStopId(next) || stop.EndsWithStopWord(ref tail, text))
             {
                 truncated = false;
@@ -44,7 +57,7 @@ internal static class Generation
             states.Add(state);
         }
         string rest = stream.Flush();
-        if (rest.Length > 0) onText?.Invoke(rest);
+        if (rest.Length > 0) reports.Text?.Invoke(rest);
         return new Generated(ids, states, truncated);
     }
 }

@@ -33,59 +33,59 @@ public sealed class PillowBicubic
         PixelSize.Check(width, height, "The target of a resize");
         if (image.Width == width && image.Height == height) return image;
         var target = new byte[width * height * 3];
-        new PillowBicubic().Resize(image.Pixels, image.Width, image.Height, target, width, height);
+        new PillowBicubic().Resize(image.View, target, width, height);
         return new RgbImage(width, height, target);
     }
 
-    /// <summary>Resizes interleaved RGB into a buffer of the caller.</summary>
-    /// <param name="source">[h, w, 3].</param>
-    /// <param name="w">Columns of the source.</param>
-    /// <param name="h">Rows of the source.</param>
-    /// <param name="target">[h2, w2, 3]; must not overlap the source.</param>
+    /// <summary>Resizes a picture into a buffer of the caller. The source is converted row by row: no copy of it is made.</summary>
+    /// <param name="source">The source, in any format.</param>
+    /// <param name="target">[h2, w2, 3], RGB; must not overlap the source.</param>
     /// <param name="w2">Columns of the target.</param>
     /// <param name="h2">Rows of the target.</param>
     /// <exception cref="MediaException">A size is outside the limits of <see cref="PixelSize"/>, or does not fit its span.</exception>
-    public void Resize(ReadOnlySpan<byte> source, int w, int h, Span<byte> target, int w2, int h2)
+    public void Resize(ImageView source, Span<byte> target, int w2, int h2)
     {
-        PixelSize.Check(w, h, "The source of a resize");
+        PixelSize.Check(source.Width, source.Height, "The source of a resize");
         PixelSize.Check(w2, h2, "The target of a resize");
-        if (source.Length != w * h * 3 || target.Length != w2 * h2 * 3)
-            throw new MediaException($"A resize of RGB {w}×{h} to {w2}×{h2} needs {w * h * 3} and {w2 * h2 * 3} bytes, not {source.Length} and {target.Length}.");
-        if (h == h2)
+        if (target.Length != w2 * h2 * 3)
+            throw new MediaException($"A resize to RGB {w2}×{h2} needs {w2 * h2 * 3} bytes, not {target.Length}.");
+        int w = source.Width, stride = w2 * 3;
+        if (source.Height != h2) Vertical(source, target, w2, h2);
+        else if (w == w2)
+            for (int y = 0; y < h2; y++) source.CopyRow(y, target.Slice(y * stride, stride));
+        else
         {
-            if (w == w2) source.CopyTo(target);
-            else
-            {
-                BicubicTaps taps = Taps(w, w2);
-                for (int y = 0; y < h; y++) HorizontalPass(source.Slice(y * w * 3, w * 3), target.Slice(y * w2 * 3, w2 * 3), taps);
-            }
-            return;
+            BicubicTaps taps = Taps(w, w2);
+            for (int y = 0; y < h2; y++) HorizontalPass(source, y, target.Slice(y * stride, stride), taps);
         }
-        Vertical(source, w, h, target, w2, h2);
     }
 
     /// <summary>Makes target rows in order. Only as many horizontally resized rows are held as one target row is made of.</summary>
-    private void Vertical(ReadOnlySpan<byte> source, int w, int h, Span<byte> target, int w2, int h2)
+    private void Vertical(ImageView source, Span<byte> target, int w2, int h2)
     {
+        int w = source.Width, h = source.Height;
         BicubicTaps vertical = Taps(h, h2);
         BicubicTaps? horizontal = w == w2 ? null : Taps(w, w2);
         int stride = w2 * 3, slots = Math.Min(vertical.Stride, h), ready = 0;
         if (_sums.Length < stride) _sums = new int[stride];
-        if (horizontal != null && _ring.Length < (long)slots * stride) _ring = new byte[checked(slots * stride)];
+        // Rows that are what the vertical pass reads already are not copied.
+        bool direct = horizontal == null && source.Format == PixelFormat.Rgb24;
+        if (!direct && _ring.Length < (long)slots * stride) _ring = new byte[checked(slots * stride)];
         Span<int> sums = _sums.AsSpan(0, stride);
         for (int y = 0; y < h2; y++)
         {
             int first = vertical.First[y], end = first + vertical.Count[y];
             ready = Math.Max(ready, first);
-            if (horizontal != null)
+            for (; ready < end && !direct; ready++)
             {
-                for (; ready < end; ready++)
-                    HorizontalPass(source.Slice(ready * w * 3, w * 3), _ring.AsSpan(ready % slots * stride, stride), horizontal);
+                Span<byte> slot = _ring.AsSpan(ready % slots * stride, stride);
+                if (horizontal == null) source.CopyRow(ready, slot);
+                else HorizontalPass(source, ready, slot, horizontal);
             }
             sums.Fill(Half);
             for (int row = first; row < end; row++)
             {
-                ReadOnlySpan<byte> values = horizontal != null ? _ring.AsSpan(row % slots * stride, stride) : source.Slice(row * stride, stride);
+                ReadOnlySpan<byte> values = direct ? source.Row(row) : _ring.AsSpan(row % slots * stride, stride);
                 Accumulate(values, vertical.Weights[y * vertical.Stride + row - first], sums);
             }
             Round(sums, target.Slice(y * stride, stride));
@@ -100,10 +100,11 @@ public sealed class PillowBicubic
     }
 
     /// <summary>One row. A pixel is read as four bytes, so the row is copied first to where a byte may be read past its end.</summary>
-    private void HorizontalPass(ReadOnlySpan<byte> row, Span<byte> target, BicubicTaps taps)
+    private void HorizontalPass(ImageView source, int y, Span<byte> target, BicubicTaps taps)
     {
-        if (_padded.Length <= row.Length) _padded = new byte[row.Length + 1];
-        row.CopyTo(_padded);
+        int length = source.Width * 3;
+        if (_padded.Length <= length) _padded = new byte[length + 1];
+        source.CopyRow(y, _padded.AsSpan(0, length));
         ref byte pixels = ref MemoryMarshal.GetArrayDataReference(_padded);
         ref int weights = ref MemoryMarshal.GetArrayDataReference(taps.Weights);
         for (int x = 0; x < taps.First.Length; x++)

@@ -30,6 +30,9 @@ public sealed class RgbImage
     /// <summary>[Height, Width, 3], 0…255.</summary>
     public ReadOnlySpan<byte> Pixels => _pixels;
 
+    /// <summary>The same picture, for calls that take any pixel format.</summary>
+    public ImageView View => new(_pixels, Width, Height);
+
     /// <summary>One row, [Width, 3].</summary>
     public ReadOnlySpan<byte> Row(int y) => _pixels.AsSpan(y * Width * 3, Width * 3);
 }

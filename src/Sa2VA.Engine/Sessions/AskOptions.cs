@@ -45,11 +45,8 @@ public sealed record AskOptions
     /// <summary>True to keep the mask logits at the picture's size.</summary>
     public bool Logits { get; init; }
 
-    /// <summary>Told each piece of the answer as it is decoded, on the calling thread.</summary>
-    public Action<string>? OnText { get; init; }
-
-    /// <summary>Told how far the work has come, on the calling thread.</summary>
-    public Action<AskProgress>? OnProgress { get; init; }
+    /// <summary>Told how far the work has come, at once, on the thread that does it.</summary>
+    public IProgress<AskProgress>? Progress { get; init; }
 
     /// <summary>Earlier turns as upstream spells them, context tokens expanded: for recorded cases.</summary>
     internal string PastText { get; init; } = "";

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
@@ -9,7 +10,7 @@ namespace Sa2VA.Engine;
 /// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and has one caller at a time; different sessions
 /// of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
 /// </summary>
-public abstract class ChatSession : IDisposable
+public abstract class ChatSession : IDisposable, IAsyncDisposable
 {
     private readonly Conversation _conversation;
     private readonly DeviceBuffer? _imageTokens;
@@ -53,8 +54,87 @@ public abstract class ChatSession : IDisposable
     /// </param>
     /// <param name="options">Choices; null for upstream's.</param>
     /// <param name="cancellation">Stops within one token.</param>
-    /// <exception cref="PromptException">The text does not fit the model or the conversation, or the session is busy.</exception>
-    public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default)
+    /// <exception cref="PromptException">The text does not fit the model or the conversation.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
+    public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default) => Ask(text, options, null, cancellation);
+
+    /// <summary>Asks a question on a worker thread.</summary>
+    /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
+    public Task<Answer> AskAsync(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
+        Task.Run(() => Ask(text, options, cancellation), cancellation);
+
+    /// <summary>
+    /// Asks a question on a worker thread and gives the answer as it comes: pieces of text while they are decoded, then each object, then the
+    /// whole. A reader that leaves early ends the question, and leaves the session as it was before.
+    /// </summary>
+    /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
+    public async IAsyncEnumerable<AnswerUpdate> AskStreamAsync(string text, AskOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        var updates = Channel.CreateUnbounded<AnswerUpdate>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task asking = Task.Run(() =>
+        {
+            try
+            {
+                Answer answer = Ask(text, options, update => updates.Writer.TryWrite(update), stop.Token);
+                updates.Writer.TryWrite(new AnswerCompleted(answer));
+            }
+            finally
+            {
+                updates.Writer.Complete();
+            }
+        }, CancellationToken.None);
+        try
+        {
+            await foreach (AnswerUpdate update in updates.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                yield return update;
+            }
+            // Its error must reach the reader.
+            await asking.ConfigureAwait(false);
+        }
+        finally
+        {
+            // A caller that stops reading early must not leave the session busy.
+            stop.Cancel();
+            await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.</summary>
+    public void Dispose()
+    {
+        Gate.Close();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes the session and waits until its memory is free: until a call that is still running on another thread has ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Dispose();
+        await Gate.Released.ConfigureAwait(false);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What the language model sees, each [t, t, 3].</summary>
+    private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
+
+    /// <summary>Turns an answer's objects into masks, or makes them part of the stream.</summary>
+    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation);
+
+    private protected abstract void DisposeFrames();
+
+    private void Release()
+    {
+        DisposeFrames();
+        _conversation.Dispose();
+        _imageTokens?.Dispose();
+    }
+
+    private Answer Ask(string text, AskOptions? options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
@@ -71,18 +151,19 @@ public abstract class ChatSession : IDisposable
             Model.VisionTower.Encode(LanguageTiles(), _imageTokens!, Report(options, AskStage.Vision, Tiles), cancellation);
             _encoded = true;
         }
-        Generated generated = Generation.Run(_conversation, prompt, Model.Tokenizer, Model.StopRule, Model.SegId, Model.Config.Language.HiddenSize,
-            Math.Min(options.MaxNewTokens, room), Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0), options.OnText, cancellation);
-
-        string raw = Model.Tokenizer.DecodeReference(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(generated.Ids)).Trim();
-        GroundedText grounded = GroundedText.Parse(
-            Model.Tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(generated.Ids)), Model.StopRule.Words);
+        Generated generated = Generate(prompt, Math.Min(options.MaxNewTokens, room), options, onUpdate, cancellation);
+        ReadOnlySpan<int> ids = CollectionsMarshal.AsSpan(generated.Ids);
+        string raw = Model.Tokenizer.DecodeReference(ids).Trim();
+        GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(ids), Model.StopRule.Words);
         var objects = new List<AnswerObject>();
         if (Tiles > 0)
         {
             for (int i = 0; i < generated.SegStates.Count; i++)
-                objects.Add(new AnswerObject(_objects + i, i < grounded.Phrases.Count ? grounded.Phrases[i] : null, Model.ProjectSeg(generated.SegStates[i], cancellation)));
-            Segment(objects, options, cancellation);
+            {
+                string? phrase = i < grounded.Phrases.Count ? grounded.Phrases[i] : null;
+                objects.Add(new AnswerObject(_objects + i, phrase, Model.ProjectSeg(generated.SegStates[i], cancellation)));
+            }
+            Segment(objects, options, onUpdate, cancellation);
         }
 
         _objects += objects.Count;
@@ -94,75 +175,19 @@ public abstract class ChatSession : IDisposable
         return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated.Ids, objects, generated.Truncated);
     }
 
-    /// <summary>Asks a question on a worker thread.</summary>
-    /// <inheritdoc cref="Ask"/>
-    public Task<Answer> AskAsync(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
-        Task.Run(() => Ask(text, options, cancellation), cancellation);
-
-    /// <summary>Asks a question and gives the answer's pieces as they are decoded; they add up to the text with special tokens.</summary>
-    /// <param name="text">See <see cref="Ask"/>.</param>
-    /// <param name="options">See <see cref="Ask"/>; its <see cref="AskOptions.OnText"/> is called as well.</param>
-    /// <param name="onAnswer">Told the whole answer at the end.</param>
-    /// <param name="cancellation">Stops within one token.</param>
-    public async IAsyncEnumerable<string> AskStreamAsync(string text, AskOptions? options = null, Action<Answer>? onAnswer = null,
-        [EnumeratorCancellation] CancellationToken cancellation = default)
+    private Generated Generate(int[] prompt, int maxNewTokens, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
-        options ??= new AskOptions();
-        var pieces = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task<Answer> asking = Task.Run(() =>
+        ReadableText? readable = onUpdate is null ? null : new ReadableText(Model.StopRule.Words);
+        var reports = new GenerationReports(Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0),
+            readable is null ? null : piece => Tell(readable.Push(piece)));
+        Generated generated = Model.Generation.Run(_conversation, prompt, maxNewTokens, reports, cancellation);
+        if (readable is not null) Tell(readable.End());
+        return generated;
+
+        void Tell(string text)
         {
-            try
-            {
-                return Ask(text, options with
-                {
-                    OnText = piece =>
-                    {
-                        options.OnText?.Invoke(piece);
-                        pieces.Writer.TryWrite(piece);
-                    },
-                }, stop.Token);
-            }
-            finally
-            {
-                pieces.Writer.Complete();
-            }
-        }, CancellationToken.None);
-        try
-        {
-            await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false)) yield return piece;
-            // Awaited whether or not anybody wants the answer: its error must reach the reader.
-            Answer answer = await asking.ConfigureAwait(false);
-            onAnswer?.Invoke(answer);
+            if (text.Length > 0) onUpdate!(new TextUpdate(text));
         }
-        finally
-        {
-            // A caller that stops reading early must not leave the session busy.
-            stop.Cancel();
-            await ((Task)asking).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    /// <summary>Frees the session's memory; a call that is still running on another thread ends first.</summary>
-    public void Dispose()
-    {
-        Gate.Close();
-        GC.SuppressFinalize(this);
-    }
-
-    /// <summary>What the language model sees, each [t, t, 3].</summary>
-    private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
-
-    /// <summary>Turns an answer's objects into masks, or makes them part of the stream.</summary>
-    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation);
-
-    private protected abstract void DisposeFrames();
-
-    private void Release()
-    {
-        DisposeFrames();
-        _conversation.Dispose();
-        _imageTokens?.Dispose();
     }
 
     private int[] EncodePrompt(string text, AskOptions options)
@@ -181,7 +206,7 @@ public abstract class ChatSession : IDisposable
     }
 
     private protected static Action<int>? Report(AskOptions options, AskStage stage, int total) =>
-        options.OnProgress is { } report ? done => report(new AskProgress(stage, done, total)) : null;
+        options.Progress is { } progress ? done => progress.Report(new AskProgress(stage, done, total)) : null;
 }
 
 /// <summary>A conversation without a picture.</summary>
@@ -193,7 +218,7 @@ public sealed class TextSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => [];
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation) { }
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation) { }
 
     private protected override void DisposeFrames() { }
 }

@@ -3,26 +3,28 @@ using Sa2VA.Engine.Tracking;
 
 namespace Sa2VA.Engine;
 
-/// <summary>
-/// One object on one picture. In a video session it belongs to the session and is overwritten when the next frame is processed: copy with
-/// <see cref="ToMask"/> what has to stay.
-/// </summary>
+/// <summary>One object on one picture.</summary>
 public sealed class ObjectMask
 {
-    private byte[] _pixels = [];
-    private float[] _logits = [];
-    private readonly bool _keepsLogits;
+    private readonly byte[] _pixels;
+    private readonly float[] _logits;
+    private readonly bool _reused;
 
-    internal ObjectMask(int id, bool logits) => (Id, _keepsLogits) = (id, logits);
+    internal ObjectMask(int id, int width, int height, bool logits, bool reused = false)
+    {
+        (Id, Width, Height, _reused) = (id, width, height, reused);
+        _pixels = new byte[width * height];
+        _logits = logits ? new float[width * height] : [];
+    }
 
     /// <summary>The object's number within its session.</summary>
     public int Id { get; }
 
     /// <summary>Columns.</summary>
-    public int Width { get; private set; }
+    public int Width { get; }
 
     /// <summary>Rows.</summary>
-    public int Height { get; private set; }
+    public int Height { get; }
 
     /// <summary>Pixels inside.</summary>
     public long Area { get; private set; }
@@ -34,41 +36,37 @@ public sealed class ObjectMask
     public float Present { get; private set; }
 
     /// <summary>[Height, Width], 1 inside, 0 outside.</summary>
-    public ReadOnlySpan<byte> Pixels => _pixels.AsSpan(0, Width * Height);
+    public ReadOnlySpan<byte> Pixels => _pixels;
 
     /// <summary>[Height, Width] logits, above 0 inside; empty unless asked for.</summary>
     public ReadOnlySpan<float> Logits => _logits;
 
-    /// <summary>A copy that stays.</summary>
-    public Mask ToMask() => new(Width, Height, Pixels.ToArray());
+    /// <summary>The same as a mask that never changes; a copy where <see cref="VideoOptions.ReuseMasks"/> makes one necessary.</summary>
+    public Mask ToMask() => new(Width, Height, _reused ? [.. _pixels] : _pixels);
 
-    internal void Fill(ObjectTrack track, MaskResampler resampler, int width, int height)
+    internal void Fill(MaskPrediction prediction, MaskResampler resampler)
     {
-        if (_pixels.Length != width * height) _pixels = new byte[width * height];
-        (Width, Height) = (width, height);
-        Area = resampler.Mask(track.Low, height, width, _pixels);
-        (Score, Present) = (track.Score, track.Present);
-        if (!_keepsLogits) return;
-        if (_logits.Length != width * height) _logits = new float[width * height];
-        resampler.Logits(track.Low, height, width, _logits);
+        Area = resampler.Mask(prediction.Low, Height, Width, _pixels);
+        (Score, Present) = (prediction.Score, prediction.Present);
+        if (_logits.Length > 0) resampler.Logits(prediction.Low, Height, Width, _logits);
     }
 }
 
-/// <summary>All objects on one frame. Belongs to the session and is overwritten when the next frame is processed.</summary>
+/// <summary>All objects on one frame.</summary>
 public sealed class FrameMasks
 {
     private readonly List<ObjectMask> _objects = [];
 
-    internal FrameMasks() { }
+    internal FrameMasks(int width, int height) => (Width, Height) = (width, height);
 
-    /// <summary>The frame's number, from 0.</summary>
+    /// <summary>The frame's number, from 0; frames that failed or were cancelled are not counted.</summary>
     public long Frame { get; internal set; }
 
     /// <summary>Columns.</summary>
-    public int Width { get; internal set; }
+    public int Width { get; }
 
     /// <summary>Rows.</summary>
-    public int Height { get; internal set; }
+    public int Height { get; }
 
     /// <summary>Objects by number.</summary>
     public IReadOnlyList<ObjectMask> Objects => _objects;

@@ -11,18 +11,21 @@ internal sealed class SessionGate(Action release)
 {
     private const int Free = 0, Busy = 1, Closing = 2, Closed = 3;
 
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state;
 
-    /// <summary>True once the session has been closed, even if a call is still running.</summary>
-    public bool IsClosed => Volatile.Read(ref _state) >= Closing;
+    /// <summary>Ends when the session's memory is free.</summary>
+    public Task Released => _released.Task;
 
     /// <summary>Begins a call; dispose the result to end it.</summary>
     /// <param name="session">For the message.</param>
+    /// <exception cref="SessionBusyException">A call is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
     public Entry Enter(object session)
     {
         int was = Interlocked.CompareExchange(ref _state, Busy, Free);
         ObjectDisposedException.ThrowIf(was >= Closing, session);
-        if (was == Busy) throw new PromptException("This session is busy with another call; wait for it, or open a session per caller.");
+        if (was == Busy) throw new SessionBusyException("This session is busy with another call; wait for it, or open a session per caller.");
         return new Entry(this);
     }
 
@@ -30,20 +33,28 @@ internal sealed class SessionGate(Action release)
     public void Close()
     {
         int was = Interlocked.CompareExchange(ref _state, Closed, Free);
-        if (was == Free)
-        {
-            release();
-            return;
-        }
+        if (was == Free) Release();
         // The running call may end in between; then nobody else will free the memory.
-        if (was == Busy && Interlocked.CompareExchange(ref _state, Closing, Busy) == Free) Close();
+        else if (was == Busy && Interlocked.CompareExchange(ref _state, Closing, Busy) == Free) Close();
     }
 
     private void Exit()
     {
         if (Interlocked.CompareExchange(ref _state, Free, Busy) != Closing) return;
         Volatile.Write(ref _state, Closed);
-        release();
+        Release();
+    }
+
+    private void Release()
+    {
+        try
+        {
+            release();
+        }
+        finally
+        {
+            _released.TrySetResult();
+        }
     }
 
     public readonly struct Entry(SessionGate gate) : IDisposable

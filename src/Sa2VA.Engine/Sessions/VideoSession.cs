@@ -6,23 +6,24 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// A conversation about a video, and the video itself as a stream: questions name objects, frames go in one at a time, masks of all objects
-/// come out. Each frame is encoded once for all objects, memory does not grow with the stream, and a warm frame allocates nothing. Objects
-/// may be named before the first frame or between any two.
+/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Objects may be named before the first
+/// frame or between any two. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed.
 /// </summary>
 public sealed class VideoSession : ChatSession
 {
-    private readonly IReadOnlyList<RgbImage> _languageFrames;
+    private readonly LanguageFrames _shown;
+    private readonly bool _reuseMasks;
     private readonly VideoSegmentation _stream;
     private readonly MaskResampler _resampler;
     private readonly PillowBicubic _resize = new();
     private readonly byte[] _input;
-    private readonly FrameMasks _masks = new();
-    private readonly List<ObjectMask> _joined = [];
+    private readonly List<(int Id, bool Logits)> _named = [];
+    private FrameMasks? _masks;
 
-    internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> languageFrames) : base(model, languageFrames.Count)
+    internal VideoSession(Sa2VAModel model, LanguageFrames shown, VideoOptions options) : base(model, shown.Tiles.Count)
     {
-        int tile = model.Config.Vision.TileSize, side = model.Config.Grounding.ImageSize;
-        _languageFrames = [.. languageFrames.Select(f => PillowBicubic.Resize(f, tile, tile))];
+        int side = model.Config.Grounding.ImageSize;
+        (_shown, _reuseMasks) = (shown, options.ReuseMasks);
         _resampler = new MaskResampler(model.Segmentation.LowSide, side);
         _input = new byte[side * side * 3];
         try
@@ -40,7 +41,7 @@ public sealed class VideoSession : ChatSession
     public long Frames { get; private set; }
 
     /// <summary>Objects that the stream follows.</summary>
-    public int ObjectCount => _stream.Objects.Count;
+    public int ObjectCount => _named.Count;
 
     /// <summary>How often the image encoder has run: once per frame.</summary>
     public long EncoderRuns => _stream.Features.EncoderRuns;
@@ -48,45 +49,45 @@ public sealed class VideoSession : ChatSession
     private protected override bool IsVideo => true;
 
     /// <summary>Processes the next frame.</summary>
-    /// <param name="frame">Of the size of the first one.</param>
-    /// <param name="cancellation">Stops between two ops; the stream can then not go on.</param>
-    /// <returns>All objects on it. Overwritten by the next call.</returns>
-    /// <exception cref="MediaException">The frame's size differs, or an earlier frame was cancelled.</exception>
-    /// <exception cref="PromptException">The session is busy.</exception>
+    /// <inheritdoc cref="Next(ImageView, CancellationToken)"/>
     public FrameMasks Next(RgbImage frame, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(frame);
-        return Next(frame.Pixels, frame.Width, frame.Height, cancellation);
+        return Next(frame.View, cancellation);
     }
 
     /// <summary>Processes the next frame from memory of the caller, as a camera gives it.</summary>
-    /// <param name="pixels">[height, width, 3], 8-bit RGB.</param>
-    /// <param name="width">Columns.</param>
-    /// <param name="height">Rows.</param>
-    /// <param name="cancellation">Stops between two ops; the stream can then not go on.</param>
-    /// <inheritdoc cref="Next(RgbImage, CancellationToken)"/>
-    public FrameMasks Next(ReadOnlySpan<byte> pixels, int width, int height, CancellationToken cancellation = default)
+    /// <param name="frame">Of the size of the frames that the language model was shown.</param>
+    /// <param name="cancellation">Stops between two ops; the frame is then skipped.</param>
+    /// <returns>All objects on it, with masks of their own unless <see cref="VideoOptions.ReuseMasks"/> is set.</returns>
+    /// <exception cref="MediaException">The frame's size differs.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
+    public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
     {
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-        PixelSize.Check(width, height, "The frame");
-        if (pixels.Length != width * height * 3) throw new MediaException($"A frame of {width}×{height} pixels has {width * height * 3} bytes, not {pixels.Length}.");
-        if (Frames > 0 && (width != _masks.Width || height != _masks.Height))
-            throw new MediaException($"Frame {Frames} is {width}×{height}, the stream is {_masks.Width}×{_masks.Height}; begin a new session for another size.");
+        cancellation.ThrowIfCancellationRequested();
+        PixelSize.Check(frame.Width, frame.Height, "The frame");
+        if (frame.Width != _shown.Width || frame.Height != _shown.Height)
+        {
+            throw new MediaException($"Frame {Frames} is {frame.Width}×{frame.Height}, the frames shown to the language model are "
+                + $"{_shown.Width}×{_shown.Height}; begin a new session for another size.");
+        }
+        FrameMasks masks = RoomForMasks();
         int side = Model.Config.Grounding.ImageSize;
-        _resize.Resize(pixels, width, height, _input, side, side);
+        _resize.Resize(frame, _input, side, side);
         _stream.Step<byte>(_input, last: false, cancellation);
-        (_masks.Width, _masks.Height, _masks.Frame) = (width, height, Frames++);
-        foreach (ObjectMask mask in _joined) _masks.Add(mask);
-        _joined.Clear();
-        for (int i = 0; i < _stream.Objects.Count; i++) _masks.Objects[i].Fill(_stream.Objects[i], _resampler, width, height);
-        return _masks;
+        masks.Frame = Frames++;
+        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Objects[i].Prediction, _resampler);
+        return masks;
     }
 
     /// <summary>Processes frames as they come.</summary>
-    /// <param name="frames">Frames of one size.</param>
-    /// <param name="cancellation">Stops within one frame.</param>
-    /// <returns>Masks per frame, each as soon as it is done; overwritten by the next one.</returns>
+    /// <param name="frames">Frames of the size that the language model was shown.</param>
+    /// <param name="cancellation">Stops within one frame, which is then skipped.</param>
+    /// <returns>Masks per frame, each as soon as they are done.</returns>
+    /// <inheritdoc cref="Next(ImageView, CancellationToken)"/>
     public async IAsyncEnumerable<FrameMasks> TrackAsync(IAsyncEnumerable<RgbImage> frames, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(frames);
@@ -94,22 +95,33 @@ public sealed class VideoSession : ChatSession
             yield return await Task.Run(() => Next(frame, cancellation), cancellation).ConfigureAwait(false);
     }
 
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _languageFrames;
+    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, CancellationToken cancellation)
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation)
     {
         int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
         try
         {
             foreach (AnswerObject o in objects) _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
+            foreach (AnswerObject o in objects) onUpdate?.Invoke(new ObjectUpdate(o));
         }
         catch
         {
             _stream.RemoveFrom(before);
             throw;
         }
-        foreach (AnswerObject o in objects) _joined.Add(new ObjectMask(o.Id, options.Logits));
+        foreach (AnswerObject o in objects) _named.Add((o.Id, options.Logits));
     }
 
     private protected override void DisposeFrames() => _stream?.Dispose();
+
+    /// <summary>Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.</summary>
+    private FrameMasks RoomForMasks()
+    {
+        FrameMasks masks = _reuseMasks ? _masks ??= new FrameMasks(_shown.Width, _shown.Height) : new FrameMasks(_shown.Width, _shown.Height);
+        for (int i = masks.Objects.Count; i < _named.Count; i++)
+            masks.Add(new ObjectMask(_named[i].Id, _shown.Width, _shown.Height, _named[i].Logits, _reuseMasks));
+        return masks;
+    }
 }

@@ -4,21 +4,21 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame.
-/// Its first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
-/// allocates nothing.
+/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame. Its
+/// first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
+/// allocates nothing. A step counts only once it is kept: until then the next one begins where it began.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable
 {
     private readonly SegmentationModel _model;
-    private readonly Compiled<PromptedFrameGraph> _prompted;
-    private readonly ObjectPrompt _prompt;
+    private readonly MaskPrediction _prediction;
+    private readonly PromptedFrame _prompted;
     private readonly MemoryBank _bank;
-    private readonly PlanBindings _promptedBindings, _memoryBindings, _trackedBindings;
+    private readonly PlanBindings _memoryBindings, _trackedBindings;
     private readonly List<DeviceBuffer> _buffers = [];
-    private readonly DeviceBuffer _low, _ious, _selected, _objectLogit, _pointer, _memory, _memories, _memoryIndex, _timeIndex, _pointerIndex;
-    private readonly float[] _lowValues, _iouValues = new float[4];
+    private readonly DeviceBuffer _memory, _memories, _memoryIndex, _timeIndex, _pointerIndex;
     private readonly int[] _slots, _times, _pointers;
+    private Step _step;
 
     /// <summary>Begins a track; no frame is processed yet.</summary>
     /// <param name="model">Model.</param>
@@ -26,19 +26,14 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
     public ObjectTrack(SegmentationModel model, ObjectPrompt prompt, CancellationToken cancellation = default)
     {
-        (_model, _prompt) = (model, prompt);
-        _prompted = model.PromptedFrame(prompt.Multimask, dense: prompt.MaskLogits is not null, cancellation);
+        _model = model;
         _bank = new MemoryBank(model.ConditioningFrames);
-        PromptedFrameGraph prompted = _prompted.Graph;
+        _prediction = new MaskPrediction(model);
         MemoryEncoderGraph memory = model.MemoryEncoder.Graph;
         TrackedFrameGraph tracked = model.TrackedFrame.Graph;
         try
         {
-            _low = Allocate("mask logits", tracked.Outputs.Low);
-            _ious = Allocate("IoUs", tracked.Outputs.Ious);
-            _selected = Allocate("selected mask", tracked.Outputs.Selected);
-            _objectLogit = Allocate("object logit", tracked.Outputs.ObjectLogit);
-            _pointer = Allocate("object pointer", tracked.Outputs.Pointer);
+            _prompted = new PromptedFrame(model, prompt, _prediction, cancellation);
             _memory = Allocate("object memory", tracked.Memory);
             _memories = Allocate("object memories", tracked.Bank.Memories);
             DeviceBuffer pointers = Allocate("object pointers", tracked.Bank.Pointers);
@@ -46,19 +41,12 @@ internal sealed class ObjectTrack : IDisposable
             _timeIndex = Allocate("time index", tracked.Selection.TimeIndex);
             _pointerIndex = Allocate("pointer index", tracked.Selection.PointerIndex);
 
-            _promptedBindings = new PlanBindings(prompted.Graph);
-            BindOutputs(_promptedBindings, prompted.Outputs);
-            DeviceBuffer sparse = Allocate("sparse prompt", prompted.Sparse);
-            sparse.Write<float>(prompt.Sparse);
-            _promptedBindings.Bind(prompted.Sparse, sparse);
-            prompted.SetSparse(_promptedBindings, prompt.SparseRows);
-            if (prompted.Dense is not null) _promptedBindings.Bind(prompted.Dense, EncodeMask(prompt.MaskLogits!, cancellation));
-
-            _memoryBindings = new PlanBindings(memory.Graph).Bind(memory.Low, _low).Bind(memory.Pointer, _pointer).Bind(memory.Memory, _memory);
+            _memoryBindings = new PlanBindings(memory.Graph).Bind(memory.Low, _prediction.LowBuffer)
+                .Bind(memory.Pointer, _prediction.PointerBuffer).Bind(memory.Memory, _memory);
             BindBank(_memoryBindings, memory.Bank, pointers);
 
             _trackedBindings = new PlanBindings(tracked.Graph).Bind(tracked.Memory, _memory);
-            BindOutputs(_trackedBindings, tracked.Outputs);
+            _prediction.BindTo(_trackedBindings, tracked.Outputs);
             BindBank(_trackedBindings, tracked.Bank, pointers);
             _trackedBindings.Bind(tracked.Selection.MemoryIndex, _memoryIndex).Bind(tracked.Selection.TimeIndex, _timeIndex)
                 .Bind(tracked.Selection.PointerIndex, _pointerIndex);
@@ -68,31 +56,17 @@ internal sealed class ObjectTrack : IDisposable
             Dispose();
             throw;
         }
-        _lowValues = new float[tracked.Outputs.Low.Shape.Count];
-        _slots = new int[MemoryBank.MemorySlots(model.ConditioningFrames)];
+        _slots = new int[MemoryBank.MaxMemories(model.ConditioningFrames)];
         _times = new int[_slots.Length];
-        _pointers = new int[MemoryBank.PointerSlots(model.ConditioningFrames)];
+        _pointers = new int[MemoryBank.MaxPointers(model.ConditioningFrames)];
     }
 
-    /// <summary>Mask logits [4G, 4G] on the latest frame; overwritten by the next step.</summary>
-    public ReadOnlySpan<float> Low => _lowValues;
+    private enum Step { None, Conditioned, Tracked }
 
-    /// <summary>Predicted IoU of the four candidates on the latest frame, 0…1.</summary>
-    public ReadOnlySpan<float> Ious => _iouValues;
+    /// <summary>Where the object is on the latest frame.</summary>
+    public MaskPrediction Prediction => _prediction;
 
-    /// <summary>Which candidate was chosen on the latest frame, 0…3.</summary>
-    public int Selected { get; private set; }
-
-    /// <summary>Predicted IoU of the chosen mask on the latest frame, 0…1.</summary>
-    public float Score => _iouValues[Selected];
-
-    /// <summary>Above 0 when the object is in the latest frame.</summary>
-    public float ObjectLogit { get; private set; }
-
-    /// <summary>Probability that the object is in the latest frame, 0…1.</summary>
-    public float Present => 1 / (1 + MathF.Exp(-ObjectLogit));
-
-    /// <summary>Frames processed.</summary>
+    /// <summary>Frames that the object remembers or remembered.</summary>
     public long Frames => _bank.Conditioned + _bank.Tracked;
 
     /// <summary>True while the next frame can be conditioned on the prompt.</summary>
@@ -101,30 +75,29 @@ internal sealed class ObjectTrack : IDisposable
     /// <summary>Processes a frame with the prompt.</summary>
     /// <param name="frame">Encoded frame.</param>
     /// <param name="remember">False when no tracked frame will follow: the memory encoder is skipped.</param>
-    /// <param name="cancellation">Stops between two ops; the track is then of no further use.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
     public void Condition(FrameFeatures frame, bool remember, CancellationToken cancellation = default)
     {
         if (!AcceptsConditioning)
             throw new PromptException($"An object takes its prompt on its first {_model.ConditioningFrames} frames; this one is past them.");
-        frame.BindTo(_promptedBindings, _prompted.Graph.Frame);
-        _prompted.Plan.Run(_promptedBindings, cancellation);
-        if (remember)
-        {
-            MemoryEncoderGraph graph = _model.MemoryEncoder.Graph;
-            _memoryBindings.Bind(graph.F, frame.F);
-            SetSlots(_memoryBindings, graph.Bank, tracked: false);
-            _model.MemoryEncoder.Plan.Run(_memoryBindings, cancellation);
-            _bank.Advance(tracked: false);
-        }
-        ReadResults();
+        _step = Step.None;
+        _prompted.Run(frame, cancellation);
+        _prediction.Read();
+        if (!remember) return;
+        MemoryEncoderGraph graph = _model.MemoryEncoder.Graph;
+        _memoryBindings.Bind(graph.F, frame.F);
+        SetSlots(_memoryBindings, graph.Bank, tracked: false);
+        _model.MemoryEncoder.Plan.Run(_memoryBindings, cancellation);
+        _step = Step.Conditioned;
     }
 
     /// <summary>Processes a frame from memory alone.</summary>
     /// <param name="frame">Encoded frame.</param>
-    /// <param name="cancellation">Stops between two ops; the track is then of no further use.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
     public void Track(FrameFeatures frame, CancellationToken cancellation = default)
     {
         if (_bank.Conditioned == 0) throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
+        _step = Step.None;
         TrackedFrameGraph graph = _model.TrackedFrame.Graph;
         frame.BindTo(_trackedBindings, graph.Frame);
         _bank.Select(_slots, _times, _pointers);
@@ -134,12 +107,16 @@ internal sealed class ObjectTrack : IDisposable
         graph.Selection.Set(_trackedBindings, _bank.Memories, _bank.Pointers);
         SetSlots(_trackedBindings, graph.Bank, tracked: true);
         _model.TrackedFrame.Plan.Run(_trackedBindings, cancellation);
-        _bank.Advance(tracked: true);
-        ReadResults();
+        _prediction.Read();
+        _step = Step.Tracked;
     }
 
-    /// <summary>Copies the latest frame's pointer [D].</summary>
-    public void ReadPointer(Span<float> pointer) => _pointer.Read(pointer);
+    /// <summary>Makes the latest step part of what the object remembers. Cannot fail.</summary>
+    public void Keep()
+    {
+        if (_step != Step.None) _bank.Advance(_step == Step.Tracked);
+        _step = Step.None;
+    }
 
     /// <summary>Copies the latest remembered frame's memory [G², Dm], before it was rounded for the bank.</summary>
     public void ReadMemory(Span<float> memory) => _memory.Read(memory);
@@ -149,6 +126,8 @@ internal sealed class ObjectTrack : IDisposable
     {
         foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
+        _prompted?.Dispose();
+        _prediction.Dispose();
     }
 
     private DeviceBuffer Allocate(string name, Tensor tensor)
@@ -158,34 +137,9 @@ internal sealed class ObjectTrack : IDisposable
         return buffer;
     }
 
-    private DeviceBuffer EncodeMask(float[] logits, CancellationToken cancellation)
-    {
-        (MaskPromptGraph graph, ExecutionPlan plan) = _model.MaskPrompt(cancellation);
-        DeviceBuffer dense = Allocate("dense prompt", graph.Dense);
-        using DeviceBuffer mask = _model.Backend.Allocate("mask prompt", DType.F32, graph.Mask.Shape);
-        mask.Write<float>(logits);
-        plan.Run(new PlanBindings(graph.Graph).Bind(graph.Mask, mask).Bind(graph.Dense, dense), cancellation);
-        return dense;
-    }
-
-    private void BindOutputs(PlanBindings bindings, MaskOutputs outputs) => bindings.Bind(outputs.Low, _low).Bind(outputs.Ious, _ious)
-        .Bind(outputs.Selected, _selected).Bind(outputs.ObjectLogit, _objectLogit).Bind(outputs.Pointer, _pointer);
-
     private void BindBank(PlanBindings bindings, MemoryBankTensors bank, DeviceBuffer pointers) =>
         bindings.Bind(bank.Memories, _memories).Bind(bank.Pointers, pointers);
 
     private void SetSlots(PlanBindings bindings, MemoryBankTensors bank, bool tracked) =>
         bindings.Set(bank.MemorySlot, _bank.NextMemorySlot(tracked)).Set(bank.PointerSlot, _bank.NextPointerSlot(tracked));
-
-    private void ReadResults()
-    {
-        _low.Read<float>(_lowValues);
-        _ious.Read<float>(_iouValues);
-        Span<int> selected = stackalloc int[1];
-        _selected.Read(selected);
-        Selected = selected[0];
-        Span<float> logit = stackalloc float[1];
-        _objectLogit.Read(logit);
-        ObjectLogit = logit[0];
-    }
 }

@@ -5,14 +5,13 @@ namespace Sa2VA.Engine.Tracking;
 /// <summary>
 /// The video loop (docs/model/tracking.md#video-loop) as a stream: a frame at a time goes in, every object's mask comes out. Each frame is
 /// encoded once for all objects; objects do not influence each other, so each gets the bits it would get alone. An object may join at any
-/// frame: its own first frames are then its conditioning frames.
+/// frame: its own first frames are then its conditioning frames. A frame that fails or is cancelled is skipped: nothing of it stays.
 /// </summary>
 internal sealed class VideoSegmentation : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<int> _conditioning = [];
-    private bool _interrupted;
 
     public VideoSegmentation(SegmentationModel model)
     {
@@ -52,12 +51,10 @@ internal sealed class VideoSegmentation : IDisposable
     /// <summary>Encodes the next frame and steps every object on it.</summary>
     /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
     /// <param name="last">True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.</param>
-    /// <param name="cancellation">Stops between two ops; the stream can then not go on.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
     public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged
     {
-        if (_interrupted) throw new MediaException("This stream was interrupted in the middle of a frame; begin a new one.");
         cancellation.ThrowIfCancellationRequested();
-        _interrupted = true;
         Features.Encode(image, cancellation);
         for (int i = 0; i < _objects.Count; i++)
         {
@@ -65,7 +62,8 @@ internal sealed class VideoSegmentation : IDisposable
             if (track.Frames < _conditioning[i]) track.Condition(Features, remember: !last, cancellation);
             else track.Track(Features, cancellation);
         }
-        _interrupted = false;
+        // Only when every object has its mask does any of them remember the frame.
+        foreach (ObjectTrack track in _objects) track.Keep();
     }
 
     /// <inheritdoc/>

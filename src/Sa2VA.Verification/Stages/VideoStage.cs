@@ -36,10 +36,11 @@ internal static class VideoStage
         {
             if (levels) video.Step<byte>(source.Levels(t), cancellation: c.Cancellation);
             else video.Step<float>(source.Values(t), cancellation: c.Cancellation);
-            track.Low.CopyTo(low.AsSpan(t * side * side));
-            track.Ious[1..].CopyTo(ious.AsSpan(t * 3));
-            (logits[t], selected[t]) = (track.ObjectLogit, track.Selected);
-            track.ReadPointer(pointers.AsSpan(t * width, width));
+            MaskPrediction mask = track.Prediction;
+            mask.Low.CopyTo(low.AsSpan(t * side * side));
+            mask.Ious[1..].CopyTo(ious.AsSpan(t * 3));
+            (logits[t], selected[t]) = (mask.ObjectLogit, mask.Selected);
+            mask.Pointer.CopyTo(pointers.AsSpan(t * width, width));
             for (int k = 0; k < remembered.Count; k++)
                 if (remembered[k] == t) track.ReadMemory(memories.AsSpan(k * tokens * config.MemDim, tokens * config.MemDim));
         }

@@ -25,7 +25,7 @@ public sealed class PillowBicubicTests
             RgbImage image = TestPng.Rgb(Fixtures.Path("preprocess", name));
             int width = item.GetProperty("size")[0].GetInt32(), height = item.GetProperty("size")[1].GetInt32();
             var pixels = new byte[width * height * 3];
-            resizer.Resize(image.Pixels, image.Width, image.Height, pixels, width, height);
+            resizer.Resize(image.View, pixels, width, height);
             if (item.TryGetProperty("out", out JsonElement file))
             {
                 RgbImage expected = TestPng.Rgb(Fixtures.Path("preprocess", file.GetString()!));
@@ -59,8 +59,8 @@ public sealed class PillowBicubicTests
         Random.Shared.NextBytes(frame);
         void Next()
         {
-            resizer.Resize(frame, 320, 240, grounding, 256, 256);
-            resizer.Resize(frame, 320, 240, tile, 112, 112);
+            resizer.Resize(new ImageView(frame, 320, 240), grounding, 256, 256);
+            resizer.Resize(new ImageView(frame, 320, 240), tile, 112, 112);
         }
         Next();
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -78,7 +78,7 @@ public sealed class PillowBicubicTests
             for (int side = 1; side < 60; side += 3)
             {
                 var pixels = new byte[side * (side + 1) * 3];
-                resizer.Resize(image.Pixels, image.Width, image.Height, pixels, side, side + 1);
+                resizer.Resize(image.View, pixels, side, side + 1);
                 Assert.Equal(PillowBicubic.Resize(image, side, side + 1).Pixels.ToArray(), pixels);
             }
         }
@@ -88,9 +88,9 @@ public sealed class PillowBicubicTests
     public void The_size_must_fit()
     {
         var resizer = new PillowBicubic();
-        Assert.Throws<MediaException>(() => resizer.Resize(new byte[11], 2, 2, new byte[3], 1, 1));
-        Assert.Throws<MediaException>(() => resizer.Resize(new byte[12], 2, 2, new byte[4], 1, 1));
-        Assert.Throws<MediaException>(() => resizer.Resize([], 0, 2, new byte[3], 1, 1));
+        Assert.Throws<MediaException>(() => resizer.Resize(new ImageView(new byte[12], 2, 2), new byte[4], 1, 1));
+        Assert.Throws<MediaException>(() => resizer.Resize(new ImageView(new byte[12], 2, 2), [], 0, 1));
+        Assert.Throws<MediaException>(() => resizer.Resize(default, new byte[3], 1, 1));
         Assert.Throws<MediaException>(() => PillowBicubic.Resize(new RgbImage(1, 1, new byte[3]), 60_000, 60_000));
     }
 }

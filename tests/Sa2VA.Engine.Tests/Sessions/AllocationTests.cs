@@ -26,7 +26,7 @@ public sealed class AllocationTests
     public void TrackedFrame(int threads)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
-        using VideoSession session = model.OpenVideo(Shapes.Clip[..5]);
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
         Answer answer = session.Ask("Please segment the red circle, the blue star and the yellow triangle.", new AskOptions { Logits = true });
         Assert.Equal(3, answer.Objects.Count);
         int frame = 0;
@@ -34,7 +34,7 @@ public sealed class AllocationTests
         Measure(() =>
         {
             RgbImage image = Shapes.Clip[frame++ % 48];
-            FrameMasks masks = session.Next(image.Pixels, image.Width, image.Height, CancellationToken.None);
+            FrameMasks masks = session.Next(image.View, CancellationToken.None);
             for (int i = 0; i < masks.Objects.Count; i++) area += masks.Objects[i].Area + masks.Objects[i].Logits.Length;
         });
         Assert.True(area > 0);

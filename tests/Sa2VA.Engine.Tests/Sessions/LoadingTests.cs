@@ -10,7 +10,7 @@ public sealed class LoadingTests
     public void ProgressNeverGoesBack()
     {
         var reports = new List<LoadProgress>();
-        using Sa2VAModel model = Shapes.Load(progress: new CancellationTests.Reports(reports.Add));
+        using Sa2VAModel model = Shapes.Load(progress: new Reports<LoadProgress>(reports.Add));
         Assert.Equal(reports.Select(r => r.Bytes).Order(), reports.Select(r => r.Bytes));
         Assert.All(reports, r => Assert.InRange(r.Bytes, 0, r.TotalBytes));
         Assert.Equal(["vision tower", "language model", "segmentation", "ready"], reports.Select(r => r.Stage).Distinct());

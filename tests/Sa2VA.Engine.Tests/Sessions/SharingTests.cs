@@ -39,14 +39,14 @@ public sealed class SharingTests
         var refusals = new List<string>();
         Answer answer = session.Ask("Please segment the red circle.", new AskOptions
         {
-            OnText = _ =>
+            Progress = new Reports<AskProgress>(_ =>
             {
                 // From a callback and from another thread.
-                refusals.Add(Assert.Throws<PromptException>(() => session.Ask("Hello")).Message);
-                refusals.Add(Task.Run(() => Assert.Throws<PromptException>(() => session.Next(Shapes.Clip[0])).Message).GetAwaiter().GetResult());
-            },
+                refusals.Add(Assert.Throws<SessionBusyException>(() => session.Ask("Hello")).Message);
+                refusals.Add(Task.Run(() => Assert.Throws<SessionBusyException>(() => session.Next(Shapes.Clip[0])).Message).GetAwaiter().GetResult());
+            }),
         });
-        Assert.Equal(2 * answer.TokenIds.Count, refusals.Count);
+        Assert.True(refusals.Count >= 2 * answer.TokenIds.Count);
         Assert.All(refusals, m => Assert.Contains("busy", m, StringComparison.Ordinal));
         Assert.Equal(Shapes.Fingerprint(answer), Shapes.Fingerprint(session.Ask("Please segment the red circle.")));
     }
@@ -82,12 +82,12 @@ public sealed class SharingTests
         long held = 0;
         Answer answer = session.Ask(Shapes.Case("seg-one-128").Prompt, new AskOptions
         {
-            OnText = _ =>
+            Progress = new Reports<AskProgress>(_ =>
             {
                 Task.Run(session.Dispose).Wait();
                 held = model.MemoryInfo.Buffers;
                 Assert.Throws<ObjectDisposedException>(() => session.Ask("Hello"));
-            },
+            }),
         });
         Assert.Equal(Shapes.Case("seg-one-128").Prediction, answer.Raw);
         Assert.True(held > 0);

@@ -88,9 +88,9 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public void MasksAreOverwrittenByTheNextFrameAndCopiesStay()
+    public void ReusedMasksAreOverwrittenByTheNextFrameAndCopiesStay()
     {
-        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
         session.Ask("Please segment the red circle.");
         FrameMasks first = session.Next(Shapes.Clip[0]);
         ObjectMask circle = first.Objects[0];
@@ -108,6 +108,17 @@ public sealed class StreamObjectTests
         Assert.Equal(1, first.Frame);
         Assert.Equal(before, Shapes.Hash(copy.Pixels));
         Assert.NotEqual(before, Shapes.Hash(circle.Pixels));
+    }
+
+    [Fact]
+    public async Task EveryFrameHasMasksOfItsOwn()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        session.Ask("Please segment the red circle.", new AskOptions { Logits = true });
+        List<FrameMasks> all = await session.TrackAsync(Source(10)).ToListAsync();
+        Assert.Equal(Enumerable.Range(0, 10).Select(f => (long)f), all.Select(m => m.Frame));
+        Assert.Equal(Alone("Please segment the red circle.", Shapes.Clip[..10]), all.Select(m => Shapes.Fingerprint(m.Objects[0])));
+        Assert.Equal(10, all.Select(m => Shapes.Fingerprint(m.Objects[0])).Distinct().Count());
     }
 
     [Fact]

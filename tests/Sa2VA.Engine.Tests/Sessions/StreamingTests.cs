@@ -12,15 +12,39 @@ public sealed class StreamingTests
     {
         PredictCase recorded = Shapes.Case(name);
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image(image));
-        var pieces = new List<string>();
-        var heard = new List<string>();
-        Answer? answer = null;
-        await foreach (string piece in session.AskStreamAsync(recorded.Prompt, new AskOptions { OnText = heard.Add }, a => answer = a)) pieces.Add(piece);
-        Assert.NotNull(answer);
-        Assert.Equal(recorded.Prediction, string.Concat(pieces).Trim());
-        Assert.Equal(pieces, heard);
-        Assert.True(pieces.Count > 5);
+        List<AnswerUpdate> updates = await session.AskStreamAsync(recorded.Prompt).ToListAsync();
+        string[] pieces = [.. updates.OfType<TextUpdate>().Select(u => u.Text)];
+        Answer answer = Assert.IsType<AnswerCompleted>(updates[^1]).Answer;
+        Assert.Equal(recorded.Prediction, answer.Raw);
+        Assert.Equal(answer.Text, string.Concat(pieces));
+        Assert.True(pieces.Length > 5);
+        // Text, then objects with their masks, then the whole.
+        Assert.Equal(answer.Objects, updates[pieces.Length..^1].Select(u => ((ObjectUpdate)u).Object));
+        Assert.All(answer.Objects, o => Assert.NotNull(o.Mask));
         Assert.Equal(Shapes.Fingerprint(session.Ask(recorded.Prompt)), Shapes.Fingerprint(answer));
+    }
+
+    [Theory]
+    [InlineData("a<b and c|>d", "a<b and c|>d")]
+    [InlineData("Sure, [SEG].<|im_end|>", "Sure, [SEG].")]
+    [InlineData("<p> A ring </p> [SEG] .<|im_end|>\n", "A ring [SEG] .")]
+    [InlineData(" \n Yes <|endoftext|> <|im_end|> ", "Yes")]
+    [InlineData("<|im_end|>ers: <|im_end|> and so on", "ers: <|im_end|> and so on")]
+    [InlineData("1 < 2 <<p>3  4", "1 < 2 <3 4")]
+    [InlineData("tail <|im_", "tail <|im_")]
+    [InlineData("<</p>/p>", "</p>")]
+    [InlineData("  ", "")]
+    public void TextIsReadableHoweverItIsCut(string raw, string shown)
+    {
+        string[] stops = ["<|im_end|>", "<|endoftext|>"];
+        for (int size = 1; size <= raw.Length; size++)
+        {
+            var stream = new ReadableText(stops);
+            string text = "";
+            for (int at = 0; at < raw.Length; at += size) text += stream.Push(raw[at..Math.Min(raw.Length, at + size)]);
+            Assert.Equal(shown, text + stream.End());
+        }
+        Assert.Equal(shown, GroundedText.Parse(raw, stops).Text);
     }
 
     [Fact]
@@ -30,10 +54,8 @@ public sealed class StreamingTests
         for (int pieces = 1; pieces < 4; pieces++)
         {
             int read = 0;
-            bool answered = false;
-            await foreach (string _ in session.AskStreamAsync("Please describe the image.", onAnswer: _ => answered = true))
+            await foreach (AnswerUpdate _ in session.AskStreamAsync("Please describe the image."))
                 if (++read == pieces) break;
-            Assert.False(answered);
             // Free at once: the question that was left has ended, and left nothing behind to follow up.
             Assert.Equal(Shapes.Case("image-red-circle").Prediction, session.Ask("Please segment the red circle.").Raw);
         }
@@ -47,7 +69,7 @@ public sealed class StreamingTests
         int read = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (string _ in session.AskStreamAsync("Please describe the image.", cancellation: stop.Token))
+            await foreach (AnswerUpdate _ in session.AskStreamAsync("Please describe the image.", cancellation: stop.Token))
                 if (++read == 2) await stop.CancelAsync();
         });
         Assert.Equal(Shapes.Case("image-red-circle").Prediction, session.Ask("Please segment the red circle.").Raw);
@@ -60,11 +82,12 @@ public sealed class StreamingTests
         using TextSession session = Shapes.Model.OpenText();
         await Assert.ThrowsAsync<PromptException>(async () =>
         {
-            await foreach (string _ in session.AskStreamAsync("\ud800")) { }
+            await foreach (AnswerUpdate _ in session.AskStreamAsync("\ud800")) { }
         });
         await Assert.ThrowsAsync<InvalidTimeZoneException>(async () =>
         {
-            await foreach (string _ in session.AskStreamAsync("Hello", new AskOptions { OnText = _ => throw new InvalidTimeZoneException() })) { }
+            var progress = new Reports<AskProgress>(_ => throw new InvalidTimeZoneException());
+            await foreach (AnswerUpdate _ in session.AskStreamAsync("Hello", new AskOptions { Progress = progress })) { }
         });
         Assert.Equal(Shapes.Case("text-hello").Prediction, session.Ask("Hello").Raw);
     }
@@ -74,7 +97,7 @@ public sealed class StreamingTests
     {
         var reports = new List<AskProgress>();
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
-        Answer answer = session.Ask("Please segment the red circle and the blue star.", new AskOptions { OnProgress = reports.Add });
+        Answer answer = session.Ask("Please segment the red circle and the blue star.", new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
         Assert.Equal(reports.Select(r => r.Stage).Order(), reports.Select(r => r.Stage));
         AskProgress[] vision = Of(AskStage.Vision), prefill = Of(AskStage.Prefill), decode = Of(AskStage.Decode), masks = Of(AskStage.Masks);
         Assert.Equal(Enumerable.Range(1, vision[0].Total), vision.Select(r => r.Done));
@@ -83,7 +106,7 @@ public sealed class StreamingTests
         Assert.Equal(Enumerable.Range(1, answer.TokenIds.Count), decode.Select(r => r.Done));
         Assert.Equal([1, 2], masks.Select(r => r.Done));
         reports.Clear();
-        session.Ask("Please segment the red circle.", new AskOptions { OnProgress = reports.Add });
+        session.Ask("Please segment the red circle.", new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
         Assert.Empty(Of(AskStage.Vision));
 
         AskProgress[] Of(AskStage stage) => [.. reports.Where(r => r.Stage == stage)];

@@ -28,6 +28,9 @@ public sealed class MemoryBankTests
                 bank.Select(memories, times, pointers);
                 Assert.Equal(ExpectedMemories(t, conditioned), memories[..bank.Memories].Select((slot, i) => (memorySlots[slot], times[i])));
                 Assert.Equal(ExpectedPointers(t, conditioned), pointers[..bank.Pointers].Select(slot => pointerSlots[slot]));
+                // A frame that fails has written where no frame reads before the slot is written again.
+                Assert.DoesNotContain(bank.NextMemorySlot(tracked), memories[..bank.Memories]);
+                Assert.DoesNotContain(bank.NextPointerSlot(tracked), pointers[..bank.Pointers]);
             }
             memorySlots[bank.NextMemorySlot(tracked)] = t;
             pointerSlots[bank.NextPointerSlot(tracked)] = t;

@@ -2,7 +2,8 @@ namespace Sa2VA.Models;
 
 /// <summary>
 /// Bookkeeping of one object's past (docs/model/memory.md#bank): which slots of the bank a frame attends to, in what order, and which slots
-/// it then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory.
+/// it then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory. A ring has
+/// one slot more than a frame reads: what a frame overwrites it does not read, so a frame that fails can be given up, or run again.
 /// </summary>
 internal sealed class MemoryBank
 {
@@ -15,7 +16,7 @@ internal sealed class MemoryBank
     /// <summary>Time codes: 0…5 for a distance of 1…6 frames, 6 for conditioning frames.</summary>
     public const int TimeCodes = 7;
 
-    private const int ConditioningTime = 6;
+    private const int ConditioningTime = 6, MemoryRing = TrackedMemories + 1, PointerRing = TrackedPointers + 1;
     private readonly int _capacity;
 
     /// <param name="conditioningFrames">Most conditioning frames, at least 1.</param>
@@ -26,10 +27,16 @@ internal sealed class MemoryBank
     }
 
     /// <summary>Memory slots needed for a number of conditioning frames.</summary>
-    public static int MemorySlots(int conditioningFrames) => conditioningFrames + TrackedMemories;
+    public static int MemorySlots(int conditioningFrames) => conditioningFrames + MemoryRing;
 
     /// <summary>Pointer slots needed for a number of conditioning frames.</summary>
-    public static int PointerSlots(int conditioningFrames) => conditioningFrames + TrackedPointers;
+    public static int PointerSlots(int conditioningFrames) => conditioningFrames + PointerRing;
+
+    /// <summary>Most memories that a frame reads.</summary>
+    public static int MaxMemories(int conditioningFrames) => conditioningFrames + TrackedMemories;
+
+    /// <summary>Most pointers that a frame reads.</summary>
+    public static int MaxPointers(int conditioningFrames) => conditioningFrames + TrackedPointers;
 
     /// <summary>Conditioning frames so far.</summary>
     public int Conditioned { get; private set; }
@@ -46,13 +53,13 @@ internal sealed class MemoryBank
     /// <summary>True while a conditioning frame can be added: all of them come before the first tracked one.</summary>
     public bool AcceptsConditioning => Tracked == 0 && Conditioned < _capacity;
 
-    /// <summary>Memory slot that the next frame writes; among those of a tracked frame's own memories it is the oldest one's.</summary>
+    /// <summary>Memory slot that the next frame writes, and does not read.</summary>
     /// <param name="tracked">False for a conditioning frame.</param>
-    public int NextMemorySlot(bool tracked) => tracked ? _capacity + (int)(Tracked % TrackedMemories) : Conditioned;
+    public int NextMemorySlot(bool tracked) => tracked ? _capacity + (int)(Tracked % MemoryRing) : Conditioned;
 
-    /// <summary>Pointer slot that the next frame writes.</summary>
+    /// <summary>Pointer slot that the next frame writes, and does not read.</summary>
     /// <param name="tracked">False for a conditioning frame.</param>
-    public int NextPointerSlot(bool tracked) => tracked ? _capacity + (int)(Tracked % TrackedPointers) : Conditioned;
+    public int NextPointerSlot(bool tracked) => tracked ? _capacity + (int)(Tracked % PointerRing) : Conditioned;
 
     /// <summary>Lists what the next tracked frame attends to, in upstream's order: memories oldest first, tracked pointers newest first.</summary>
     /// <param name="memories">Receives <see cref="Memories"/> slots.</param>
@@ -68,13 +75,13 @@ internal sealed class MemoryBank
         for (int i = Conditioned; i < Memories; i++)
         {
             int distance = Memories - i;
-            memories[i] = _capacity + (int)((Tracked - distance) % TrackedMemories);
+            memories[i] = _capacity + (int)((Tracked - distance) % MemoryRing);
             times[i] = distance - 1;
         }
         for (int i = Conditioned; i < Pointers; i++)
         {
             int distance = i - Conditioned + 1;
-            pointers[i] = _capacity + (int)((Tracked - distance) % TrackedPointers);
+            pointers[i] = _capacity + (int)((Tracked - distance) % PointerRing);
         }
     }
 

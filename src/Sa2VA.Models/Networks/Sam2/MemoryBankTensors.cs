@@ -81,7 +81,7 @@ internal sealed class BankSelection
         int grid = config.ImageSize / 16;
         _rowsPerMemory = grid * grid;
         _rowsPerPointer = config.DModel / config.MemDim;
-        int memories = MemoryBank.MemorySlots(conditioningFrames), pointers = MemoryBank.PointerSlots(conditioningFrames);
+        int memories = MemoryBank.MaxMemories(conditioningFrames), pointers = MemoryBank.MaxPointers(conditioningFrames);
         MemoryCount = g.Scalar("memories", memories);
         PointerCount = g.Scalar("pointers", pointers);
         MemoryRows = g.Scalar("memory_rows", memories * _rowsPerMemory);

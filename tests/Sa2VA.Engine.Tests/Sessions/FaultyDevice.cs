@@ -1,0 +1,51 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>The CPU, with something happening before or after runs of its plans.</summary>
+internal sealed class FaultyDevice : Device
+{
+    private readonly Device _device = new CpuDevice { Threads = 2 };
+
+    /// <summary>Told before a plan runs, by the graph's name.</summary>
+    public Action<string>? Before { get; set; }
+
+    /// <summary>Told when a plan has written all it writes.</summary>
+    public Action<string>? After { get; set; }
+
+    public override string Name => "faulty";
+
+    public override string Description => "a CPU that fails when it is told to";
+
+    public override IBackend Open(long memoryBudget = 0) => new Backend(this, _device.Open(memoryBudget));
+
+    private sealed class Backend(FaultyDevice device, IBackend inner) : IBackend
+    {
+        public string Name => device.Name;
+
+        public string Description => device.Description;
+
+        public BackendMemory Memory => inner.Memory;
+
+        public DeviceBuffer Allocate(string name, DType type, Shape shape) => inner.Allocate(name, type, shape);
+
+        public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default) => new Plan(device, inner.Compile(graph, cancellation));
+
+        public void Dispose() => inner.Dispose();
+    }
+
+    private sealed class Plan(FaultyDevice device, ExecutionPlan inner) : ExecutionPlan(inner.Graph)
+    {
+        public override long ArenaBytes => inner.ArenaBytes;
+
+        public override void Run(PlanBindings bindings, CancellationToken cancellation = default)
+        {
+            device.Before?.Invoke(Graph.Name);
+            inner.Run(bindings, cancellation);
+            device.After?.Invoke(Graph.Name);
+        }
+
+        public override void Dispose() => inner.Dispose();
+    }
+}
