@@ -28,5 +28,11 @@ public sealed class SessionBusyException(string message, Exception? inner = null
 /// <summary>A device cannot be used, or its memory budget does not suffice.</summary>
 public sealed class DeviceException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 
+/// <summary>
+/// A computed result is NaN or infinite: the weights do not belong together, or numbers grew beyond what floats hold. The message names the
+/// stage. (A stored weight that is not finite is a <see cref="CheckpointException"/> when it is loaded.)
+/// </summary>
+public sealed class NonFiniteException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
 /// <summary>A graph is wired wrongly; the message names the op and the tensor.</summary>
 public sealed class GraphException(string message, Exception? inner = null) : Sa2VAException(message, inner);

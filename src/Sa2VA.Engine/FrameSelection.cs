@@ -42,6 +42,8 @@ public sealed class FrameSelection
         ArgumentNullException.ThrowIfNull(text);
         if (text == "first") return First;
         if (text == "uniform") return Uniform;
+        if (text.AsSpan().Count(',') >= Language.VisionTower.MaxTiles)
+            throw new PromptException($"The language model can be shown 1 to {Language.VisionTower.MaxTiles} frames; more numbers are given.");
         string[] parts = text.Split(',');
         var list = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)

@@ -184,6 +184,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
     /// <summary>From a [SEG] token's state [H] to the vector that prompts the segmentation [D].</summary>
+    /// <exception cref="NonFiniteException">The state or the vector is not finite.</exception>
     internal float[] ProjectSeg(float[] state, CancellationToken cancellation)
     {
         (SegProjector graph, ExecutionPlan plan) = _segProjector;
@@ -192,6 +193,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         plan.Run(new PlanBindings(graph.Graph).Bind(graph.State, input).Bind(graph.Seg, output), cancellation);
         var seg = new float[graph.Seg.Shape.Last];
         output.Read<float>(seg);
+        if (!FiniteCheck.IsFinite(seg)) throw FiniteCheck.Error(FiniteCheck.IsFinite(state) ? "The [SEG] projector" : "The language model, at a [SEG],");
         return seg;
     }
 }

@@ -37,19 +37,19 @@ public sealed class InteractivePromptTests
         byte[] levels = golden.Input("base_u8").Bytes();
         frame.Encode<byte>(levels.AsSpan(0, config.ImageSize * config.ImageSize * 3), TestContext.Current.CancellationToken);
 
-        float[] previous = [], pointer = new float[config.DModel];
+        float[] previous = [];
         IReadOnlyList<PointPrompt[]> clicks = Clicks(path);
         for (int i = 0; i < clicks.Count; i++)
         {
             using var track = new ObjectTrack(model, new ObjectPrompt(model, [], clicks[i], previous));
             track.Condition(frame, remember: false, TestContext.Current.CancellationToken);
-            track.ReadPointer(pointer);
-            Assert.Equal(golden.Output("selected_index").Integers[i], track.Selected);
-            Same("low", track.Low, i);
-            Same("ious", track.Ious, i);
-            Same("object_logit", [track.ObjectLogit], i);
-            Same("ptr", pointer, i);
-            previous = track.Low.ToArray();
+            MaskPrediction mask = track.Prediction;
+            Assert.Equal(golden.Output("selected_index").Integers[i], mask.Selected);
+            Same("low", mask.Low, i);
+            Same("ious", mask.Ious, i);
+            Same("object_logit", [mask.ObjectLogit], i);
+            Same("ptr", mask.Pointer, i);
+            previous = mask.Low.ToArray();
         }
 
         void Same(string name, ReadOnlySpan<float> values, int event_)

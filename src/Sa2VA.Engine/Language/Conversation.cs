@@ -49,6 +49,7 @@ internal sealed class Conversation : IDisposable
     /// <param name="reserve">Decode steps that are to follow.</param>
     /// <param name="progress">Told how many of the prompt's tokens are in the cache.</param>
     /// <param name="cancellation">Stops between two ops; the conversation stays usable.</param>
+    /// <exception cref="NonFiniteException">The logits are not finite.</exception>
     public int Prefill(ReadOnlySpan<int> prompt, int reserve, Action<int>? progress, CancellationToken cancellation)
     {
         int shared = CollectionsMarshal.AsSpan(_cached).CommonPrefixLength(prompt);
@@ -74,6 +75,7 @@ internal sealed class Conversation : IDisposable
     }
 
     /// <summary>Feeds one token and returns the most likely next one.</summary>
+    /// <exception cref="NonFiniteException">The logits are not finite.</exception>
     public int Decode(int id, CancellationToken cancellation)
     {
         KvCache cache = _cache ?? throw new PromptException("A conversation begins with a prompt.");
@@ -104,7 +106,11 @@ internal sealed class Conversation : IDisposable
     private int ReadNext()
     {
         _next.Read<int>(_one);
-        return _one[0];
+        // A negative id says that the row of logits is not finite.
+        if (_one[0] >= 0) return _one[0];
+        if (_imageTokens is not null && !FiniteCheck.IsFinite(_imageTokens)) throw FiniteCheck.Error("The vision tower or its projector");
+        int token = _cached.Count - _prefilled;
+        throw FiniteCheck.Error(token == 0 ? "The language model, reading the prompt," : $"The language model, at token {token} of its answer,");
     }
 
     private KvCache EnsureCapacity(int tokens, CancellationToken cancellation)

@@ -33,7 +33,8 @@ internal sealed class Generation(Tokenizer tokenizer, StopRule stop, int segId, 
         var states = new List<float[]>();
         TokenStream stream = tokenizer.Stream();
         string tail = "";
-        int next = conversation.Prefill(prompt, maxNewTokens, reports.Prefilled, cancellation);
+        // Room for an answer of the usual length; the cache grows if a longer one really comes.
+        int next = conversation.Prefill(prompt, Math.Min(maxNewTokens, AskOptions.DefaultMaxNewTokens), reports.Prefilled, cancellation);
         bool truncated = true;
         while (true)
         {

@@ -35,7 +35,7 @@ public sealed record AskOptions
 
     /// <summary>
     /// Regions of the image that the text calls <c>region1</c>, <c>region2</c>, … (docs/model/prompt.md#regions); first turn of an image
-    /// session only.
+    /// session only. Each has the image's size and marks something of it. Text that speaks of a region that is not here is refused.
     /// </summary>
     public IReadOnlyList<Mask> Regions { get; init; } = [];
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
+using Sa2VA.Models.Tokenizers;
 
 namespace Sa2VA.Engine;
 
@@ -50,11 +51,13 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>Asks a question and waits for the whole answer.</summary>
     /// <param name="text">
-    /// The question. Where <c>&lt;image&gt;</c> stands, the picture is put; a first question that lacks it gets it in front.
+    /// The question. Where <c>&lt;image&gt;</c> stands, the picture is put; a first question that lacks it gets it in front. A session without
+    /// a picture leaves it out.
     /// </param>
     /// <param name="options">Choices; null for upstream's.</param>
     /// <param name="cancellation">Stops within one token.</param>
     /// <exception cref="PromptException">The text does not fit the model or the conversation.</exception>
+    /// <exception cref="NonFiniteException">A network gave NaN or infinity; the message names the stage.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default) => Ask(text, options, null, cancellation);
@@ -192,18 +195,30 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
     private int[] EncodePrompt(string text, AskOptions options)
     {
+        // Limits before work: what cannot fit is not even tokenised.
+        int positions = Model.Config.Language.MaxPositions;
+        long least = Model.Tokenizer.LeastTokens(text);
+        if (least > positions)
+        {
+            throw new PromptException($"The prompt has {text.Length} characters and so at least {least} tokens; the model supports {positions} with its "
+                + "answer. Shorten it.");
+        }
+        Tokenizer.CheckUnicode(text);
+        ArgumentNullException.ThrowIfNull(options.Regions);
         if (options.FollowUp)
         {
             if (!_answered) throw new PromptException("There is nothing to follow up yet; ask a first question.");
             if (options.Regions.Count > 0) throw new PromptException("Regions belong to the first question about an image.");
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
-        if (options.Regions.Count > 0 && (IsVideo || Tiles == 0)) throw new PromptException("Regions can be marked in an image session only.");
-        int side = Model.Config.Vision.Grid / 2;
-        var media = new PromptMedia(Tiles, IsVideo, RegionMasks.Cells(options.Regions, side));
+        var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions));
         bool lacksTag = Tiles > 0 && options.PastText.Length == 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
         return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, options.PastText, media, options.SpecialTokens);
     }
+
+    /// <summary>The regions as cells of the token grid.</summary>
+    private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions) =>
+        throw new PromptException("Regions can be marked in an image session only.");
 
     private protected static Action<int>? Report(AskOptions options, AskStage stage, int total) =>
         options.Progress is { } progress ? done => progress.Report(new AskProgress(stage, done, total)) : null;

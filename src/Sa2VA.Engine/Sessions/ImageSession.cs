@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
 
 namespace Sa2VA.Engine;
@@ -29,6 +30,34 @@ public sealed class ImageSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => DynamicTiling.Split(_image, Model.Config.Vision.TileSize);
 
+    private protected override Mask[] RegionCells(string text, IReadOnlyList<Mask> regions)
+    {
+        int side = Model.Config.Vision.Grid / 2, room = Model.Config.Language.MaxPositions;
+        // A region needs at least its two marks.
+        if (regions.Count > room / 2)
+            throw new PromptException($"{regions.Count} regions do not fit into the {room} tokens that the model supports; mark fewer.");
+        RegionNames.Check(text, regions.Count);
+        var cells = new Mask[regions.Count];
+        for (int i = 0; i < cells.Length; i++)
+        {
+            Mask region = regions[i] ?? throw new ArgumentNullException(nameof(regions), $"region{i + 1} is null.");
+            if (region.Width != _image.Width || region.Height != _image.Height)
+            {
+                throw new PromptException($"region{i + 1} has {region.Width}×{region.Height} pixels, the image {_image.Width}×{_image.Height}; "
+                    + "a region is marked on the image itself, so give it that size.");
+            }
+            if (region.Area == 0) throw new PromptException($"region{i + 1} marks no pixel; leave it out, or mark something.");
+            cells[i] = RegionMasks.Cells(region, side);
+            if (cells[i].Area == 0)
+            {
+                throw new PromptException($"region{i + 1} is too small to be seen: its {region.Area} pixels lie on none of the {side}×{side} points at "
+                    + "which the model looks at regions. Mark more of it.");
+            }
+        }
+        long tokens = cells.Sum(c => c.Area);
+        return tokens <= room ? cells : throw new PromptException($"The regions alone have {tokens} tokens; the model supports {room}. Mark fewer or less.");
+    }
+
     private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
         CancellationToken cancellation)
     {
@@ -43,7 +72,6 @@ public sealed class ImageSession : ChatSession
             if (_prompted is null) _prompted = new PromptedFrame(Model.Segmentation, prompt, prediction, cancellation);
             else _prompted.SetPrompt(prompt, cancellation);
             _prompted.Run(features, cancellation);
-            prediction.Read();
             o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, options.Logits);
             o.Mask.Fill(prediction, _resampler);
             report?.Invoke(i + 1);

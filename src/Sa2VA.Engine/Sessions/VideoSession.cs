@@ -38,7 +38,7 @@ public sealed class VideoSession : ChatSession
     }
 
     /// <summary>Frames processed.</summary>
-    public long Frames { get; private set; }
+    public long Frames => _stream.Frames;
 
     /// <summary>Objects that the stream follows.</summary>
     public int ObjectCount => _named.Count;
@@ -61,6 +61,7 @@ public sealed class VideoSession : ChatSession
     /// <param name="cancellation">Stops between two ops; the frame is then skipped.</param>
     /// <returns>All objects on it, with masks of their own unless <see cref="VideoOptions.ReuseMasks"/> is set.</returns>
     /// <exception cref="MediaException">The frame's size differs.</exception>
+    /// <exception cref="NonFiniteException">A result is NaN or infinite; the frame is then skipped.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
@@ -78,7 +79,7 @@ public sealed class VideoSession : ChatSession
         int side = Model.Config.Grounding.ImageSize;
         _resize.Resize(frame, _input, side, side);
         _stream.Step<byte>(_input, last: false, cancellation);
-        masks.Frame = Frames++;
+        masks.Frame = Frames - 1;
         for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Objects[i].Prediction, _resampler);
         return masks;
     }

@@ -6,6 +6,9 @@ namespace Sa2VA.Engine.Tracking;
 /// <summary>The features of the frame that a stream is at: encoded once, read by every object on it. Reused from frame to frame.</summary>
 internal sealed class FrameFeatures : IDisposable
 {
+    /// <summary>What makes features, for messages.</summary>
+    public const string Stage = "The image encoder";
+
     private readonly SegmentationModel _model;
     private readonly DeviceBuffer _image;
     private readonly PlanBindings _bindings;
@@ -55,6 +58,9 @@ internal sealed class FrameFeatures : IDisposable
         _model.ImageEncoder.Plan.Run(_bindings, cancellation);
         EncoderRuns++;
     }
+
+    /// <summary>False if a feature is NaN or infinite. Reads everything from the device: only to explain a failure.</summary>
+    public bool IsFinite() => FiniteCheck.IsFinite(F) && FiniteCheck.IsFinite(S0) && FiniteCheck.IsFinite(S1);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -6,9 +6,9 @@ namespace Sa2VA.Engine.Tracking;
 /// <summary>What the mask decoder says of one object on one picture. Overwritten by the next run that is bound to it.</summary>
 internal sealed class MaskPrediction : IDisposable
 {
-    private readonly DeviceBuffer _ious, _selected, _objectLogit;
+    private readonly DeviceBuffer _iouLogits, _ious, _selected, _objectLogit;
     private readonly List<DeviceBuffer> _buffers = [];
-    private readonly float[] _low, _iouValues, _pointer;
+    private readonly float[] _low, _iouLogitValues, _iouValues, _pointer;
 
     public MaskPrediction(SegmentationModel model)
     {
@@ -16,6 +16,7 @@ internal sealed class MaskPrediction : IDisposable
         try
         {
             LowBuffer = Allocate("mask logits", outputs.Low);
+            _iouLogits = Allocate("IoU logits", outputs.IouLogits);
             _ious = Allocate("IoUs", outputs.Ious);
             _selected = Allocate("selected mask", outputs.Selected);
             _objectLogit = Allocate("object logit", outputs.ObjectLogit);
@@ -27,6 +28,7 @@ internal sealed class MaskPrediction : IDisposable
             throw;
         }
         _low = new float[outputs.Low.Shape.Count];
+        _iouLogitValues = new float[outputs.IouLogits.Shape.Count];
         _iouValues = new float[outputs.Ious.Shape.Count];
         _pointer = new float[outputs.Pointer.Shape.Count];
 
@@ -66,13 +68,15 @@ internal sealed class MaskPrediction : IDisposable
     public float Present => 1 / (1 + MathF.Exp(-ObjectLogit));
 
     /// <summary>Makes a plan write here.</summary>
-    public void BindTo(PlanBindings bindings, MaskOutputs outputs) => bindings.Bind(outputs.Low, LowBuffer).Bind(outputs.Ious, _ious)
-        .Bind(outputs.Selected, _selected).Bind(outputs.ObjectLogit, _objectLogit).Bind(outputs.Pointer, PointerBuffer);
+    public void BindTo(PlanBindings bindings, MaskOutputs outputs) => bindings.Bind(outputs.Low, LowBuffer)
+        .Bind(outputs.IouLogits, _iouLogits).Bind(outputs.Ious, _ious).Bind(outputs.Selected, _selected).Bind(outputs.ObjectLogit, _objectLogit).Bind(outputs.Pointer, PointerBuffer);
 
     /// <summary>Fetches what the last run wrote.</summary>
-    public void Read()
+    /// <returns>False if some of it is not finite; nothing of it may then be used.</returns>
+    public bool Read()
     {
         LowBuffer.Read<float>(_low);
+        _iouLogits.Read<float>(_iouLogitValues);
         _ious.Read<float>(_iouValues);
         PointerBuffer.Read<float>(_pointer);
         Span<int> selected = stackalloc int[1];
@@ -81,6 +85,7 @@ internal sealed class MaskPrediction : IDisposable
         Span<float> logit = stackalloc float[1];
         _objectLogit.Read(logit);
         ObjectLogit = logit[0];
+        return FiniteCheck.IsFinite(_low) && FiniteCheck.IsFinite(_iouLogitValues) && FiniteCheck.IsFinite(_pointer) && float.IsFinite(ObjectLogit);
     }
 
     /// <inheritdoc/>

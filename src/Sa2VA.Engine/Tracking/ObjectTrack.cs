@@ -76,13 +76,13 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="frame">Encoded frame.</param>
     /// <param name="remember">False when no tracked frame will follow: the memory encoder is skipped.</param>
     /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">The result is not finite.</exception>
     public void Condition(FrameFeatures frame, bool remember, CancellationToken cancellation = default)
     {
         if (!AcceptsConditioning)
             throw new PromptException($"An object takes its prompt on its first {_model.ConditioningFrames} frames; this one is past them.");
         _step = Step.None;
         _prompted.Run(frame, cancellation);
-        _prediction.Read();
         if (!remember) return;
         MemoryEncoderGraph graph = _model.MemoryEncoder.Graph;
         _memoryBindings.Bind(graph.F, frame.F);
@@ -94,6 +94,7 @@ internal sealed class ObjectTrack : IDisposable
     /// <summary>Processes a frame from memory alone.</summary>
     /// <param name="frame">Encoded frame.</param>
     /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">The result is not finite; perhaps because of what an earlier frame left in the bank.</exception>
     public void Track(FrameFeatures frame, CancellationToken cancellation = default)
     {
         if (_bank.Conditioned == 0) throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
@@ -107,7 +108,7 @@ internal sealed class ObjectTrack : IDisposable
         graph.Selection.Set(_trackedBindings, _bank.Memories, _bank.Pointers);
         SetSlots(_trackedBindings, graph.Bank, tracked: true);
         _model.TrackedFrame.Plan.Run(_trackedBindings, cancellation);
-        _prediction.Read();
+        if (!_prediction.Read()) throw FiniteCheck.Error(CulpritOfTracked(frame));
         _step = Step.Tracked;
     }
 
@@ -128,6 +129,16 @@ internal sealed class ObjectTrack : IDisposable
         _buffers.Clear();
         _prompted?.Dispose();
         _prediction.Dispose();
+    }
+
+    private string CulpritOfTracked(FrameFeatures frame)
+    {
+        if (!frame.IsFinite()) return FrameFeatures.Stage;
+        // What the frame itself has just written into the bank is in a slot that it does not read.
+        int size = _memories.Shape.Last;
+        foreach (int slot in _slots.AsSpan(0, _bank.Memories))
+            if (!FiniteCheck.IsFinite(_memories, (long)slot * size, size)) return "The memory encoder, on an earlier frame,";
+        return "Memory attention or the mask decoder";
     }
 
     private DeviceBuffer Allocate(string name, Tensor tensor)

@@ -8,6 +8,7 @@ internal sealed class PromptedFrame : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly Compiled<PromptedFrameGraph> _compiled;
+    private readonly MaskPrediction _prediction;
     private readonly PlanBindings _bindings;
     private readonly DeviceBuffer _sparse;
     private readonly DeviceBuffer? _dense;
@@ -18,7 +19,7 @@ internal sealed class PromptedFrame : IDisposable
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
     public PromptedFrame(SegmentationModel model, ObjectPrompt prompt, MaskPrediction prediction, CancellationToken cancellation)
     {
-        _model = model;
+        (_model, _prediction) = (model, prediction);
         _compiled = model.PromptedFrame(prompt.Multimask, dense: prompt.MaskLogits is not null, cancellation);
         PromptedFrameGraph graph = _compiled.Graph;
         _bindings = new PlanBindings(graph.Graph);
@@ -55,13 +56,15 @@ internal sealed class PromptedFrame : IDisposable
         plan.Run(new PlanBindings(graph.Graph).Bind(graph.Mask, mask).Bind(graph.Dense, _dense), cancellation);
     }
 
-    /// <summary>Runs the prompt on a picture.</summary>
+    /// <summary>Runs the prompt on a picture and fetches the result.</summary>
     /// <param name="frame">Encoded picture.</param>
     /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">The result is not finite.</exception>
     public void Run(FrameFeatures frame, CancellationToken cancellation)
     {
         frame.BindTo(_bindings, _compiled.Graph.Frame);
         _compiled.Plan.Run(_bindings, cancellation);
+        if (!_prediction.Read()) throw FiniteCheck.Error(frame.IsFinite() ? "The mask decoder" : FrameFeatures.Stage);
     }
 
     /// <inheritdoc/>

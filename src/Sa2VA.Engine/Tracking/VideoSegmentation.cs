@@ -22,6 +22,9 @@ internal sealed class VideoSegmentation : IDisposable
     /// <summary>The latest frame's features.</summary>
     public FrameFeatures Features { get; }
 
+    /// <summary>Frames that were processed and kept.</summary>
+    public long Frames { get; private set; }
+
     /// <summary>Objects in the order they joined.</summary>
     public IReadOnlyList<ObjectTrack> Objects => _objects;
 
@@ -52,6 +55,7 @@ internal sealed class VideoSegmentation : IDisposable
     /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
     /// <param name="last">True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.</param>
     /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
     public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged
     {
         cancellation.ThrowIfCancellationRequested();
@@ -59,11 +63,19 @@ internal sealed class VideoSegmentation : IDisposable
         for (int i = 0; i < _objects.Count; i++)
         {
             ObjectTrack track = _objects[i];
-            if (track.Frames < _conditioning[i]) track.Condition(Features, remember: !last, cancellation);
-            else track.Track(Features, cancellation);
+            try
+            {
+                if (track.Frames < _conditioning[i]) track.Condition(Features, remember: !last, cancellation);
+                else track.Track(Features, cancellation);
+            }
+            catch (NonFiniteException e)
+            {
+                throw new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
+            }
         }
         // Only when every object has its mask does any of them remember the frame.
         foreach (ObjectTrack track in _objects) track.Keep();
+        Frames++;
     }
 
     /// <inheritdoc/>

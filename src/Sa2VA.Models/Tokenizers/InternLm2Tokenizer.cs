@@ -37,6 +37,8 @@ public sealed class InternLm2Tokenizer : Tokenizer
 
     private protected override bool PrependsBos => prependsBos;
 
+    private protected override bool CollapsesSpaces => model.RemoveExtraWhitespaces;
+
     /// <inheritdoc/>
     public override string DecodeReference(ReadOnlySpan<int> ids)
     {

@@ -18,6 +18,8 @@ public enum SpecialTokenText
 /// </summary>
 public abstract class Tokenizer
 {
+    private int _longestToken;
+
     private protected Tokenizer(TokenizerSettings settings, int highestOrdinaryId)
     {
         Added = settings.Added;
@@ -84,13 +86,7 @@ public abstract class Tokenizer
     public int[] Encode(string text, SpecialTokenText specials = SpecialTokenText.Parse)
     {
         ArgumentNullException.ThrowIfNull(text);
-        int broken = IndexOfUnpairedSurrogate(text);
-        if (broken >= 0)
-        {
-            throw new PromptException($"The prompt is not valid Unicode: the character at index {broken} (U+{(int)text[broken]:X4}) is half of a "
-                + "surrogate pair. Pass text that was decoded from valid UTF-8 or UTF-16.");
-        }
-
+        CheckUnicode(text);
         var ids = new List<int>(text.Length / 3 + 8);
         if (BosId is int bos && PrependsBos) ids.Add(bos);
         string normal = Normalize(text);
@@ -104,6 +100,27 @@ public abstract class Tokenizer
 
         if (at < normal.Length) EncodeOrdinary(normal.AsSpan(at), ids);
         return [.. ids];
+    }
+
+    /// <summary>A number of tokens that a text has at the least, found by counting characters: to refuse absurd texts before they are encoded.</summary>
+    internal long LeastTokens(ReadOnlySpan<char> text)
+    {
+        // Normalisation joins up to four characters into one, of which only the first may be below U+0300.
+        long characters = CollapsesSpaces ? 0 : text.Length / 4, firsts = 0;
+        foreach (char c in text)
+            if (c < '\u0300' && (c != ' ' || !CollapsesSpaces)) firsts++;
+        int longest = LongestToken();
+        return (Math.Max(characters, firsts) + longest - 1) / longest;
+    }
+
+    /// <summary>Refuses text that is not valid UTF-16.</summary>
+    /// <exception cref="PromptException">The text holds half a surrogate pair; the message has its index.</exception>
+    internal static void CheckUnicode(string text)
+    {
+        int broken = IndexOfUnpairedSurrogate(text);
+        if (broken < 0) return;
+        throw new PromptException($"The prompt is not valid Unicode: the character at index {broken} (U+{(int)text[broken]:X4}) is half of a "
+            + "surrogate pair. Pass text that was decoded from valid UTF-8 or UTF-16.");
     }
 
     /// <summary>The text of the ids: added tokens by name, nothing put between tokens, broken UTF-8 as U+FFFD. Ids without a token are skipped.</summary>
@@ -129,9 +146,25 @@ public abstract class Tokenizer
 
     private protected virtual bool PrependsBos => false;
 
+    /// <summary>True where encoding makes runs of spaces one.</summary>
+    private protected virtual bool CollapsesSpaces => false;
+
     private protected abstract string Normalize(string text);
 
     private protected abstract void EncodeOrdinary(ReadOnlySpan<char> text, List<int> ids);
+
+    /// <summary>Bytes of the longest token, ordinary or added; at least 1.</summary>
+    private int LongestToken()
+    {
+        if (_longestToken > 0) return _longestToken;
+        int longest = 1;
+        for (int id = 0; id < VocabularySize; id++)
+        {
+            longest = Math.Max(longest, TokenBytes(id).Length);
+            if (Added.TryGetContent(id, out string content)) longest = Math.Max(longest, Encoding.UTF8.GetByteCount(content));
+        }
+        return _longestToken = longest;
+    }
 
     private static int IndexOfUnpairedSurrogate(ReadOnlySpan<char> text)
     {

@@ -4,12 +4,14 @@ namespace Sa2VA.Models;
 
 /// <summary>What the mask decoder says about one object on one frame.</summary>
 /// <param name="Masks">Logits of four candidates [4, 16G²], row-major 4G×4G maps.</param>
+/// <param name="IouLogits">Predicted IoU of each candidate before the sigmoid [1, 4], which would hide infinity.</param>
 /// <param name="Ious">Predicted IoU of each candidate [1, 4], 0…1.</param>
 /// <param name="Selected">Index of the chosen candidate, I32 [1].</param>
 /// <param name="Low">Logits of the chosen candidate [1, 16G²].</param>
 /// <param name="ObjectLogit">Above 0 when the object is in the frame [1, 1].</param>
 /// <param name="Pointer">The object's pointer [1, D], replaced by a learned vector when it is absent.</param>
-internal readonly record struct DecodedMask(Tensor Masks, Tensor Ious, Tensor Selected, Tensor Low, Tensor ObjectLogit, Tensor Pointer);
+internal readonly record struct DecodedMask(
+    Tensor Masks, Tensor IouLogits, Tensor Ious, Tensor Selected, Tensor Low, Tensor ObjectLogit, Tensor Pointer);
 
 /// <summary>The mask decoder (docs/model/mask-decoder.md): prompt tokens meet the frame's features and come back as masks.</summary>
 internal static class MaskDecoder
@@ -43,7 +45,8 @@ internal static class MaskDecoder
         (Tensor queries, Tensor keys) = TwoWayTransformer.Record(g, src, pe, t0, decoder.At("transformer"), config.MaskDecoderFfn);
 
         Tensor maskRows = g.SliceRows(queries, FirstMaskRow, MaskTokens);
-        Tensor ious = Mlp.Record(g, g.SliceRows(queries, 1, 1), decoder.At("iou_prediction_head"), config.IouHeadHidden, MaskTokens, Activation.Sigmoid);
+        Tensor iouLogits = Mlp.Record(g, g.SliceRows(queries, 1, 1), decoder.At("iou_prediction_head"), config.IouHeadHidden, MaskTokens);
+        Tensor ious = g.Map(iouLogits, Activation.Sigmoid);
         Tensor objectLogit = Mlp.Record(g, g.SliceRows(queries, 0, 1), decoder.At("pred_obj_score_head"), width, 1);
         Tensor masks = g.MatMul(Hypernetworks(g, maskRows, decoder, width), Upscale(g, g.Reshape(keys, new Shape(grid, grid, width)), features, decoder));
         Tensor selected = g.MaskSelect(masks, ious, multimask);
@@ -51,7 +54,7 @@ internal static class MaskDecoder
         // Without a choice among several masks the pointer comes from the first mask token, whichever mask is returned.
         Tensor maskRow = multimask ? g.Gather(maskRows, selected) : g.SliceRows(maskRows, 0, 1);
         Tensor pointer = g.Where(objectLogit, Mlp.Record(g, maskRow, w.At("obj_ptr_proj"), width, width), g.Constant(w.Get("no_obj_ptr", 1, width)));
-        return new DecodedMask(masks, ious, selected, g.Gather(masks, selected), objectLogit, pointer);
+        return new DecodedMask(masks, iouLogits, ious, selected, g.Gather(masks, selected), objectLogit, pointer);
     }
 
     /// <summary>Records keys [G, G, D] → [4G, 4G, D/8] with the frame's finer features added on the way.</summary>

@@ -8,12 +8,12 @@ internal static class Mlp
     private const int Layers = 3;
 
     /// <summary>Records <c>layers.0…2</c>.</summary>
-    public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, int hidden, int outWidth, Activation last = Activation.None)
+    public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, int hidden, int outWidth)
     {
         for (int i = 0; i < Layers; i++)
         {
             bool end = i == Layers - 1;
-            x = g.Linear(x, w.At("layers").At(i), end ? outWidth : hidden, end ? last : Activation.Relu);
+            x = g.Linear(x, w.At("layers").At(i), end ? outWidth : hidden, end ? Activation.None : Activation.Relu);
         }
         return x;
     }
