@@ -16,15 +16,16 @@ internal static class InspectCommand
     {
         TextOption model = CommonOptions.Model();
         var tokens = new NumberOption("--tokens", "Tokens of the conversation to count memory for.", 1, MostTokens, 4096);
+        var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
         return new Command("inspect", "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
-            "sa2va inspect --model Sa2VA-1B")
+            "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
         {
-            Options = [model, tokens],
-            Run = values => Task.FromResult(Run(terminal, values.Text(model), values.Number(tokens))),
+            Options = [model, tokens, scan],
+            Run = values => Task.FromResult(Run(terminal, values.Text(model), values.Number(tokens), values.Get(scan))),
         };
     }
 
-    private static int Run(Terminal terminal, string folder, int tokens)
+    private static int Run(Terminal terminal, string folder, int tokens, bool scan)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
@@ -38,13 +39,15 @@ internal static class InspectCommand
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors {Plural.Of(report.Missing.Count, "is", "are")} missing and "
                 + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
         PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
+        if (scan) Scan(terminal, folder, checkpoint);
         return ExitCode.Success;
     }
 
     private static void PrintDimensions(Terminal terminal, string folder, Sa2VAConfig config)
     {
         (VisionConfig v, LanguageConfig l, GroundingConfig g) = (config.Vision, config.Language, config.Grounding);
-        terminal.WriteLine($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))}: Sa2VA of the InternVL family, template {config.Template}");
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        terminal.WriteLine($"{name}: Sa2VA of the InternVL family, template {config.Template}");
         Line($"  vision tower    width {v.HiddenSize}, {v.SelectedLayers} of {v.Layers} layers, {v.Heads} heads, tiles of {v.TileSize}×{v.TileSize} pixels as {v.TokensPerTile} tokens");
         Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of {l.HeadDim}, vocabulary {l.VocabularySize}, at most {l.MaxPositions} tokens");
         Line($"  segmentation    SAM 2 at {g.ImageSize}×{g.ImageSize}, Hiera width {g.EmbedDim}, {string.Join('+', g.Stages)} blocks, tokens of {g.DModel}, memories of {g.MemDim}, {g.MemoryAttentionLayers} memory layers");
@@ -86,6 +89,34 @@ internal static class InspectCommand
         table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
         terminal.Styled.Write(table);
         terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. Intermediates share one arena, so the largest counts.");
+    }
+
+    private static void Scan(Terminal terminal, string folder, Checkpoint checkpoint)
+    {
+        IReadOnlyList<NonFiniteTensor> found = WeightScan.Run(checkpoint,
+            new Reports<ScanProgress>(p => terminal.Progress.Bytes("Scanning", p.Done, p.Total)), terminal.Cancellation);
+        if (found.Count == 0)
+        {
+            terminal.WriteLine($"Scanned {Size(checkpoint.Bytes)} of weights: every value is finite.");
+            return;
+        }
+        foreach (NonFiniteTensor t in found)
+            terminal.WriteLine(FormattableString.Invariant($"  {t.Name}: {t.Type} [{string.Join(", ", t.Dims)}], {t.NaN} NaN, {t.Infinite} infinite, ")
+                + FormattableString.Invariant($"the first at [{string.Join(", ", Position(t))}], in {Path.GetFileName(t.File)}"));
+        throw new CheckpointException($"{Quoted.Of(folder)} holds values that are not finite, in {Plural.Of(found.Count, "tensor")}: "
+            + $"{string.Join(", ", found.Take(3).Select(t => t.Name))}{(found.Count > 3 ? ", …" : "")}. Download the file again, or convert the model again.");
+    }
+
+    private static IEnumerable<long> Position(NonFiniteTensor tensor)
+    {
+        long rest = tensor.First;
+        var at = new Stack<long>();
+        foreach (long extent in tensor.Dims.Reverse())
+        {
+            at.Push(rest % extent);
+            rest /= extent;
+        }
+        return at;
     }
 
     private static Text Number(long value) => new(value.ToString("N0", CultureInfo.InvariantCulture));
