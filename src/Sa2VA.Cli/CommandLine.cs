@@ -74,7 +74,8 @@ internal sealed class CommandLine
         }
         catch (OutOfMemoryException e)
         {
-            return Fail(new DeviceException("The memory of this machine does not suffice; `sa2va inspect` shows what a checkpoint needs.", e), ExitCode.BadInput, line);
+            const string Message = "The memory of this machine does not suffice; `sa2va inspect` shows what a checkpoint needs.";
+            return Fail(new DeviceException(Message, e), ExitCode.BadInput, line);
         }
         catch (Exception e)
         {
@@ -86,7 +87,9 @@ internal sealed class CommandLine
 
     private bool Print(ParsedLine line)
     {
-        string? text = line.Help ? (line.Command is { } command ? HelpText.Of(command) : HelpText.Of(Description, Commands)) : line.Version ? Version + "\n" : null;
+        string? text = line.Help && line.Command is { } command ? HelpText.Of(command)
+            : line.Help ? HelpText.Of(Description, Commands)
+            : line.Version ? Version + "\n" : null;
         if (text is not null) _terminal.Out.Write(text);
         return text is not null;
     }
@@ -102,7 +105,8 @@ internal sealed class CommandLine
         bool quiet = error is StreamException { ReaderHasGone: true };
         if (!quiet) Attempt(() => _terminal.Note($"sa2va: {message}"));
         if (line.Json) Attempt(() => new JsonLines(_terminal.Out).Error(message, code));
-        if (code == ExitCode.Bug || (line.Verbose && code != ExitCode.Cancelled)) Attempt(() => _terminal.Error.WriteLine(error.ToString()));
+        bool stack = code == ExitCode.Bug || (line.Verbose && code != ExitCode.Cancelled);
+        if (stack) Attempt(() => _terminal.Error.WriteLine(error.ToString()));
         return code;
     }
 

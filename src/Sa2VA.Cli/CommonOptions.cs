@@ -7,7 +7,8 @@ internal static class CommonOptions
 {
     private const int MostThreads = 256;
 
-    public static TextOption Model() => new("--model", "DIR", "Folder of a checkpoint: config.json, tokenizer files, safetensors.") { Required = true };
+    public static TextOption Model() =>
+        new("--model", "DIR", "Folder of a checkpoint: config.json, tokenizer files, safetensors.") { Required = true };
 
     public static ChoiceOption Device() => new("--device", "Where to compute.", "auto", "cpu");
 
@@ -16,5 +17,6 @@ internal static class CommonOptions
     public static TextOption Out(string description) => new("--out", "DIR", description);
 
     public static ChoiceOption Names() =>
-        new("--names", "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
+        new("--names",
+            "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
 }

@@ -25,7 +25,9 @@ internal static class GroundedCaption
         terminal.WriteLine();
     }
 
-    /// <summary>The caption in pieces that add up to it; what the tags left between words is one space, before a comma or full stop none.</summary>
+    /// <summary>
+    /// The caption in pieces that add up to it; what the tags left between words is one space, before a comma or full stop none.
+    /// </summary>
     /// <param name="grounded">The answer.</param>
     /// <param name="ids">Object of each [SEG].</param>
     internal static List<(string Text, int? Id)> Pieces(GroundedText grounded, IReadOnlyList<int> ids)

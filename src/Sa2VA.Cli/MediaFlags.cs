@@ -44,7 +44,8 @@ internal sealed class MediaFlags
         string? image = values.Get(Image), video = values.Get(Video), frames = values.Get(Frames);
         int? maxFrames = values.Get(MaxFrames);
         if (image is not null && video is not null) throw new UsageException("Give either --image or --video, not both.");
-        if (video is null && (frames is not null || maxFrames is not null)) throw new UsageException("--frames and --max-frames belong to --video.");
+        if (video is null && (frames is not null || maxFrames is not null))
+            throw new UsageException("--frames and --max-frames belong to --video.");
         if (video is null && values.Has(Order)) throw new UsageException("--order belongs to --video.");
         var options = new MediaOptions
         {

@@ -6,6 +6,7 @@ namespace Sa2VA.Cli;
 /// <summary>The image or video of a command, opened and checked before a model is loaded.</summary>
 internal sealed class MediaInput : IDisposable
 {
+    private const int MostInputBytes = 1 << 30;
     private readonly MediaNotes _notes;
 
     private MediaInput(string source, MediaNotes notes) => (Source, _notes) = (source, notes);
@@ -42,10 +43,17 @@ internal sealed class MediaInput : IDisposable
     public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options)
     {
         if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with --video.");
-        string file = path == "-" && !OperatingSystem.IsWindows() ? "/dev/stdin" : path;
-        if (!File.Exists(file)) throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
+        bool isInput = path == "-" && terminal.Bytes is not null;
+        if (!isInput && !File.Exists(path))
+            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
         var notes = new MediaNotes(terminal);
-        return new MediaInput(path, notes) { Image = Interruptible(terminal, () => ImageFile.Load(file, options with { OnNote = notes.Add })) };
+        options = options with { OnNote = notes.Add };
+        return new MediaInput(path, notes)
+        {
+            Image = Interruptible(terminal, () => isInput
+                ? ImageFile.Load(StandardStreams.ReadAll(terminal.Bytes!, MostInputBytes), "standard input", options)
+                : ImageFile.Load(path, options)),
+        };
     }
 
     /// <summary>Opens a video.</summary>
@@ -85,5 +93,6 @@ internal sealed class MediaInput : IDisposable
     public void Dispose() => Video?.Dispose();
 
     // Reading a pipe that nobody writes to cannot be cancelled, waiting for it can.
-    private static T Interruptible<T>(Terminal terminal, Func<T> read) => Task.Run(read).WaitAsync(terminal.Cancellation).GetAwaiter().GetResult();
+    private static T Interruptible<T>(Terminal terminal, Func<T> read) =>
+        Task.Run(read).WaitAsync(terminal.Cancellation).GetAwaiter().GetResult();
 }

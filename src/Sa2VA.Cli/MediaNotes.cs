@@ -1,8 +1,8 @@
 namespace Sa2VA.Cli;
 
 /// <summary>
-/// What was done with pictures that might not be expected, each told once on standard error. Held back until there is a result: beside an error
-/// they would only hide it.
+/// What was done with pictures that might not be expected, each told once on standard error. Held back until there is a result: beside an
+/// error they would only hide it.
 /// </summary>
 internal sealed class MediaNotes(Terminal terminal)
 {

@@ -15,7 +15,8 @@ internal static class ModelLoader
     public static Sa2VAModel Load(Terminal terminal, string folder, string device = "auto", int threads = 0)
     {
         var model = Sa2VAModel.Load(folder, Device(device, threads),
-            progress: new Reports<LoadProgress>(p => terminal.Progress.Bytes("Loading", p.Bytes, p.TotalBytes)), cancellation: terminal.Cancellation);
+            progress: new Reports<LoadProgress>(p => terminal.Progress.Bytes("Loading", p.Bytes, p.TotalBytes)),
+            cancellation: terminal.Cancellation);
         terminal.Progress.Clear();
         return model;
     }

@@ -19,6 +19,7 @@ internal static class Program
 
     /// <summary>Runs the command with writers that are no terminal.</summary>
     /// <inheritdoc cref="Run(string[], Terminal)"/>
-    public static int Run(string[] args, TextWriter stdout, TextWriter stderr, TextReader? stdin = null, CancellationToken cancellation = default) =>
+    public static int Run(
+        string[] args, TextWriter stdout, TextWriter stderr, TextReader? stdin = null, CancellationToken cancellation = default) =>
         Run(args, new Terminal(stdin ?? TextReader.Null, stdout, stderr, cancellation));
 }

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Sa2VA.Cli;
 
-/// <summary>One line on standard error that is rewritten in place: what is being done, how far, how fast, how long still. Silent in a pipe.</summary>
+/// <summary>
+/// One line on standard error that is rewritten in place: what is being done, how far, how fast, how long still. Silent in a pipe.
+/// </summary>
 internal sealed class ProgressLine(TextWriter error, bool enabled)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
@@ -58,7 +60,8 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
             double rate = seconds > 0.2 ? (done - _first) / seconds : 0;
             string text = $"{what}: {amount()}";
             if (rate > 0) text += ", " + speed(rate);
-            if (rate > 0 && done < total) text += Text($", {TimeSpan.FromSeconds(Math.Min(359_999, (total - done) / rate)):h\\:mm\\:ss} left");
+            if (rate > 0 && done < total)
+                text += Text($", {TimeSpan.FromSeconds(Math.Min(359_999, (total - done) / rate)):h\\:mm\\:ss} left");
             error.Write("\r" + text.PadRight(_length));
             error.Flush();
             _length = text.Length;

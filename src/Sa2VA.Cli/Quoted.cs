@@ -27,8 +27,9 @@ internal static class Quoted
             }
             if (gap && line.Length > 0) line.Append(' ');
             gap = false;
-            // A terminal would act on control characters, and lone surrogates have no UTF-8.
-            line.Append(Rune.IsControl(rune) ? "\uFFFD" : rune.ToString());
+            // A terminal would act on control characters and those that turn the direction of writing; lone surrogates have no UTF-8.
+            bool acts = Rune.IsControl(rune) || rune.Value is (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069);
+            line.Append(acts ? "\uFFFD" : rune.ToString());
         }
         return line.ToString();
     }

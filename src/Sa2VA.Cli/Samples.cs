@@ -13,6 +13,7 @@ internal static class Samples
         foreach (string start in (string[])[AppContext.BaseDirectory, Environment.CurrentDirectory])
             for (string? at = Path.GetFullPath(start); at is not null; at = Path.GetDirectoryName(at))
                 if (File.Exists(Path.Combine(at, "samples", "models", ModelName, "config.json"))) return Path.Combine(at, "samples");
-        throw new UsageException($"The bundled samples (samples/models/{ModelName}) were found neither above {AppContext.BaseDirectory} nor above the current folder; run inside the repository.");
+        throw new UsageException($"The bundled samples (samples/models/{ModelName}) were found neither above {AppContext.BaseDirectory} "
+            + "nor above the current folder; run inside the repository.");
     }
 }

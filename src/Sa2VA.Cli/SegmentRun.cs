@@ -25,7 +25,9 @@ internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image,
 /// <param name="FirstMaskSeconds">From opening the session to the first mask; null without one.</param>
 internal sealed record SegmentSummary(int Frames, int Objects, double PromptSeconds, double? FirstMaskSeconds);
 
-/// <summary>Asks about an image or a video and gives the masks of every frame as soon as they are there. Holds one frame at a time.</summary>
+/// <summary>
+/// Asks about an image or a video and gives the masks of every frame as soon as they are there. Holds one frame at a time.
+/// </summary>
 internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput media)
 {
     /// <summary>Told each complete answer with its question's number.</summary>
@@ -45,7 +47,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         var objects = new List<AnswerObject>();
         for (int i = 0; i < prompts.Count; i++)
         {
-            Answer answer = session.Ask(prompts[i], new AskOptions { Regions = regions, Progress = new Reports<AskProgress>(terminal.Show) }, terminal.Cancellation);
+            var options = new AskOptions { Regions = regions, Progress = new Reports<AskProgress>(terminal.Show) };
+            Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
             objects.AddRange(answer.Objects);
             if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Sa2VA.Cli;
 
 /// <summary>
-/// The signals that end a program: the first one stops it in an orderly way, so that nothing half-written stays; a second one ends it at once, should
-/// that take too long. Those that the caller had ignored (<c>nohup</c>) stay ignored.
+/// The signals that end a program: the first one stops it in an orderly way, so that nothing half-written stays; a second one ends it at
+/// once, should that take too long. Those that the caller had ignored (<c>nohup</c>) stay ignored.
 /// </summary>
 internal sealed class Signals : IDisposable
 {
@@ -33,8 +33,8 @@ internal sealed class Signals : IDisposable
         // On Windows: Ctrl+C, Ctrl+Break, the closed window, the shutdown.
         PosixSignal[] everywhere = [PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP, PosixSignal.SIGTERM];
         if (OperatingSystem.IsWindows()) return everywhere;
-        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, then SIGUSR1 and SIGUSR2. A write beyond the limit on file
-        // sizes becomes an error of that write.
+        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, then SIGUSR1 and SIGUSR2. A write beyond the limit on
+        // file sizes becomes an error of that write.
         int[] others = [14, 24, 25, 26, .. OperatingSystem.IsLinux() ? (int[])[10, 12] : [30, 31]];
         return [.. everywhere, .. others.Select(n => (PosixSignal)n)];
     }

@@ -14,12 +14,13 @@ internal sealed class StreamException(string message, Exception inner) : Sa2VAEx
     public bool ReaderHasGone => !OperatingSystem.IsWindows() && InnerException is IOException { HResult: BrokenPipe };
 
     /// <summary>True for what the operating system says of a stream that is full, closed, or gone.</summary>
-    public static bool IsFailure(Exception e) => e is IOException or UnauthorizedAccessException or ObjectDisposedException or NotSupportedException;
+    public static bool IsFailure(Exception e) =>
+        e is IOException or UnauthorizedAccessException or ObjectDisposedException or NotSupportedException;
 }
 
 /// <summary>
-/// Standard output or error as a file: what cannot be written is an error, not lost. After the first error nothing more is tried, so that the
-/// error can be reported through what still works.
+/// Standard output or error as a file: what cannot be written is an error, not lost. After the first error nothing more is tried, so that
+/// the error can be reported through what still works.
 /// </summary>
 internal sealed class CheckedWriter(TextWriter inner, string name) : TextWriter
 {
@@ -72,8 +73,35 @@ internal static class StandardStreams
     /// <summary>Standard error.</summary>
     public static TextWriter Error => Writer(Console.OpenStandardError, 2, Console.IsErrorRedirected);
 
-    /// <summary>Standard input.</summary>
+    /// <summary>Standard input as text. Nothing is read before it is asked for.</summary>
     public static TextReader Input => Console.IsInputRedirected ? new StreamReader(Console.OpenStandardInput(), Utf8) : Console.In;
+
+    /// <summary>Standard input as bytes.</summary>
+    public static Stream OpenInput() => Console.OpenStandardInput();
+
+    /// <summary>Reads a stream to its end.</summary>
+    /// <param name="stream">Standard input.</param>
+    /// <param name="most">Most bytes.</param>
+    /// <exception cref="UsageException">There are more.</exception>
+    /// <exception cref="StreamException">It cannot be read.</exception>
+    public static byte[] ReadAll(Stream stream, int most)
+    {
+        using var all = new MemoryStream();
+        byte[] block = new byte[1 << 16];
+        try
+        {
+            for (int read; (read = stream.Read(block)) > 0;)
+            {
+                if (all.Length + read > most) throw new UsageException($"Standard input has more than {most} bytes; that is no picture.");
+                all.Write(block, 0, read);
+            }
+        }
+        catch (Exception e) when (StreamException.IsFailure(e))
+        {
+            throw new StreamException($"Standard input cannot be read: {e.Message.TrimEnd('.')}. Give a file with --image.", e);
+        }
+        return all.ToArray();
+    }
 
     /// <summary>Makes a Windows terminal show UTF-8; elsewhere terminals do.</summary>
     public static void UseUtf8()
@@ -89,10 +117,11 @@ internal static class StandardStreams
         }
     }
 
-    private static StreamWriter Writer(Func<Stream> open, int descriptor, bool redirected) => new(Stream(open, descriptor, redirected), Utf8) { AutoFlush = true };
+    private static StreamWriter Writer(Func<Stream> open, int descriptor, bool redirected) =>
+        new(Stream(open, descriptor, redirected), Utf8) { AutoFlush = true };
 
-    // The console's stream takes a pipe whose reader has gone for one that takes everything: a run would go on for hours for nobody. It keeps its
-    // place for files, since it shares their offset with other writers.
+    // The console's stream takes a pipe whose reader has gone for one that takes everything: a run would go on for hours for nobody. It
+    // keeps its place for files, since it shares their offset with other writers.
     private static Stream Stream(Func<Stream> open, int descriptor, bool redirected)
     {
         if (OperatingSystem.IsWindows() || !redirected) return open();

@@ -30,7 +30,8 @@ internal sealed class Terminal
             {
                 Out = new AnsiConsoleOutput(Out),
                 Ansi = ansi == true ? AnsiSupport.Yes : outputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
-                ColorSystem = ansi == true ? ColorSystemSupport.TrueColor : outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                ColorSystem = ansi == true ? ColorSystemSupport.TrueColor
+                    : outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
                 Interactive = InteractionSupport.No,
             });
             if (!outputIsTerminal) console.Profile.Width = FileWidth;
@@ -39,8 +40,12 @@ internal sealed class Terminal
     }
 
     /// <summary>This process's console.</summary>
-    public static Terminal OfProcess(CancellationToken cancellation) => new(StandardStreams.Input, StandardStreams.Output, StandardStreams.Error, cancellation,
-        !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
+    public static Terminal OfProcess(CancellationToken cancellation) =>
+        new(StandardStreams.Input, StandardStreams.Output, StandardStreams.Error, cancellation,
+            !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected) { Bytes = StandardStreams.OpenInput() };
+
+    /// <summary>Standard input as bytes, for a picture; null where it can only be read as text.</summary>
+    public Stream? Bytes { get; init; }
 
     /// <summary>Standard input.</summary>
     public TextReader In { get; }

@@ -46,6 +46,14 @@ internal sealed class CliRun
         foreach (string part in parts) Assert.Contains(part, line, StringComparison.Ordinal);
     }
 
+    /// <summary>The same with <c>--json</c>: one error line on standard output as well.</summary>
+    public void AssertRefusedWithJson(params string[] parts)
+    {
+        Assert.Equal(2, Json.Single().GetProperty("exit").GetInt32());
+        foreach (string part in parts) Assert.Contains(part, Json[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+        new CliRun(Code, "", Error).AssertRefused(parts);
+    }
+
     private sealed class WatchedWriter(Action<string> onText) : StringWriter
     {
         public override void Write(string? value)

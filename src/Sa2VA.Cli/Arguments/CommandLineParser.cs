@@ -26,8 +26,8 @@ internal sealed class ParsedLine
 }
 
 /// <summary>
-/// Reads <c>[options] command [options]</c>. A value is text, whatever it begins with: nothing is read from files, expanded, or split. It follows its
-/// option (<c>--out x</c>) or stands behind a sign (<c>--out=x</c>); only the second form can name a file as an option is called.
+/// Reads <c>[options] command [options]</c>. A value is text, whatever it begins with: nothing is read from files, expanded, or split. It
+/// follows its option (<c>--out x</c>) or stands behind a sign (<c>--out=x</c>); only the second form can name a file like an option.
 /// </summary>
 internal sealed class CommandLineParser(IReadOnlyList<Command> commands)
 {
@@ -74,7 +74,8 @@ internal sealed class CommandLineParser(IReadOnlyList<Command> commands)
             }
             else if (sign >= 0) line.Values.Add(option, arg[(sign + 1)..]);
             else line.Values.Add(option, Value(args, ref at, option, line.Command!));
-            while (option.TakesSeveral && at < args.Count && !args[at].StartsWith("--", StringComparison.Ordinal)) line.Values.Add(option, args[at++]);
+            while (option.TakesSeveral && at < args.Count && !args[at].StartsWith("--", StringComparison.Ordinal))
+                line.Values.Add(option, args[at++]);
         }
     }
 

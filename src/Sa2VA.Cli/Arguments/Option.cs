@@ -90,8 +90,8 @@ internal sealed class TextListOption : Option<IReadOnlyList<string>>
     private readonly bool _severalAtOnce;
 
     [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
-    public TextListOption(string name, string valueName, string description, bool severalAtOnce = false) : base(name, valueName, description) =>
-        (Default, _severalAtOnce) = ([], severalAtOnce);
+    public TextListOption(string name, string valueName, string description, bool severalAtOnce = false)
+        : base(name, valueName, description) => (Default, _severalAtOnce) = ([], severalAtOnce);
 
     public override bool TakesSeveral => _severalAtOnce;
 
@@ -102,7 +102,7 @@ internal sealed class TextListOption : Option<IReadOnlyList<string>>
     {
         RefuseEmpty(text);
         List<string> list = before as List<string> ?? [];
-        if (list.Count == Most) throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{Name} is given more than {Most} times."));
+        if (list.Count == Most) throw new UsageException(FormattableString.Invariant($"{Name} is given more than {Most} times."));
         list.Add(text);
         return list;
     }

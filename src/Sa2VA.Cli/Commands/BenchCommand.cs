@@ -13,13 +13,15 @@ internal static class BenchCommand
     {
         var model = new TextOption("--model", "DIR", "Folder of a checkpoint.");
         var preset = new TextOption("--preset", "NAME", "Sizes of a released model with computed weights, such as sa2va-1b.");
-        var stages = new TextOption("--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
+        var stages = new TextOption(
+            "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
         var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
         NumberOption threads = CommonOptions.Threads();
         var simd = new ChoiceOption("--simd", "Width of the vectors in bits.", "auto", "128", "256", "512");
         var json = new Flag("--json", "One JSON object per line: the machine, then each stage.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
-        return new Command("bench", "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
+        return new Command("bench",
+            "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
             Options = [model, preset, stages, runs, threads, simd, json, markdown],

@@ -47,7 +47,8 @@ internal static class ChatCommand
         {
             bool followUp = false;
             var questions = new QuestionReader(terminal);
-            if (terminal.InputIsTerminal) terminal.Note($"Ask, one question a line; {New} begins a new conversation, {Quit} or Ctrl+D ends.");
+            if (terminal.InputIsTerminal)
+                terminal.Note($"Ask, one question a line; {New} begins a new conversation, {Quit} or Ctrl+D ends.");
             while (true)
             {
                 if (terminal.InputIsTerminal) terminal.Error.Write("> ");

@@ -13,13 +13,17 @@ internal static class DemoCommand
         ["Please segment the red circle.", "Please segment the green ring, the pink heart and the yellow triangle."];
 
     private static readonly string[] VideoPrompts =
-        ["Please segment the red circle.", "Please segment the blue star.", "Please segment the yellow triangle.", "Please segment the green ring."];
+    [
+        "Please segment the red circle.", "Please segment the blue star.", "Please segment the yellow triangle.",
+        "Please segment the green ring.",
+    ];
 
     public static Command Create(Terminal terminal)
     {
         var output = new TextOption("--out", "DIR", "Folder for masks and overlays.") { Default = "demo-output" };
         NumberOption maxFrames = MediaFlags.MaxFramesOption(), threads = CommonOptions.Threads();
-        return new Command("demo", "Runs the bundled toy model on the bundled image and video.", "sa2va demo", "sa2va demo --out my-demo --max-frames 8")
+        return new Command("demo", "Runs the bundled toy model on the bundled image and video.",
+            "sa2va demo", "sa2va demo --out my-demo --max-frames 8")
         {
             Options = [output, maxFrames, threads],
             Run = async values =>
@@ -35,15 +39,17 @@ internal static class DemoCommand
         long start = Stopwatch.GetTimestamp();
         string samples = Samples.Find();
         using MediaInput image = MediaInput.OpenImage(terminal, Path.Combine(samples, "media", "shapes.png"), new MediaOptions());
-        using MediaInput video = MediaInput.OpenVideo(terminal, Path.Combine(samples, "media", "shapes"), FrameSelection.First, maxFrames, new MediaOptions());
+        using MediaInput video = MediaInput.OpenVideo(
+            terminal, Path.Combine(samples, "media", "shapes"), FrameSelection.First, maxFrames, new MediaOptions());
         using MediaInput scene = MediaInput.OpenImage(terminal, Path.Combine(samples, "media", "trio.png"), new MediaOptions());
         using var results = new ResultFolder(output, new RunDescription
         {
             Command = "demo", Model = Path.Combine(samples, "models", Samples.ModelName), Source = Path.Combine(samples, "media"),
             Prompts = [.. ImagePrompts, DescribeCommand.GroundedCaptionPrompt, .. VideoPrompts],
         });
-        terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with. Its masks are rough and its");
-        terminal.WriteLine("captions often wrong; released Sa2VA checkpoints run through the same code with `sa2va segment --model DIR`.");
+        terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
+        terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
+        terminal.WriteLine("with `sa2va segment --model DIR`.");
         using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), threads: threads);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);
@@ -52,7 +58,8 @@ internal static class DemoCommand
         results.Commit();
         if (results.AnimationProblem is { } problem) terminal.Note(problem);
         terminal.WriteLine();
-        terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s. Look at:"));
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {seconds:0.0} s. Look at:"));
         terminal.WriteLine("  " + Path.Combine(output, "image", "overlays", "frame-00000.png"));
         terminal.WriteLine("  " + Path.Combine(output, "caption", "overlays", "frame-00000.png"));
         terminal.WriteLine("  " + Path.Combine(output, "video", "overlay.webp") + " (animated; any browser shows it)");

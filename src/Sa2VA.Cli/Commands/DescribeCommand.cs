@@ -19,7 +19,10 @@ internal static class DescribeCommand
     {
         TextOption model = CommonOptions.Model();
         var media = new MediaFlags();
-        var prompt = new TextOption("--prompt", "TEXT", "Another wording of the request.") { Default = GroundedCaptionPrompt, IsText = true };
+        var prompt = new TextOption("--prompt", "TEXT", "Another wording of the request.")
+        {
+            Default = GroundedCaptionPrompt, IsText = true,
+        };
         TextOption output = CommonOptions.Out("Folder for masks and overlays.");
         ChoiceOption names = CommonOptions.Names();
         var json = new Flag("--json", "Write JSON lines with run-length masks, as segment does.");

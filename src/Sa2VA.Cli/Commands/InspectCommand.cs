@@ -17,7 +17,8 @@ internal static class InspectCommand
         TextOption model = CommonOptions.Model();
         var tokens = new NumberOption("--tokens", "Tokens of the conversation to count memory for.", 1, MostTokens, 4096);
         var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
-        return new Command("inspect", "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
+        return new Command("inspect",
+            "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
             "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
         {
             Options = [model, tokens, scan],
@@ -36,7 +37,8 @@ internal static class InspectCommand
         PrintNames(terminal, "Of another shape", report.Misshapen);
         PrintNames(terminal, "Extra (not used)", report.Extra);
         if (!report.IsUsable)
-            throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors {Plural.Of(report.Missing.Count, "is", "are")} missing and "
+            throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
+                + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
                 + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
         PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
         if (scan) Scan(terminal, folder, checkpoint);
@@ -48,29 +50,39 @@ internal static class InspectCommand
         (VisionConfig v, LanguageConfig l, GroundingConfig g) = (config.Vision, config.Language, config.Grounding);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         terminal.WriteLine($"{name}: Sa2VA of the InternVL family, template {config.Template}");
-        Line($"  vision tower    width {v.HiddenSize}, {v.SelectedLayers} of {v.Layers} layers, {v.Heads} heads, tiles of {v.TileSize}×{v.TileSize} pixels as {v.TokensPerTile} tokens");
-        Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of {l.HeadDim}, vocabulary {l.VocabularySize}, at most {l.MaxPositions} tokens");
-        Line($"  segmentation    SAM 2 at {g.ImageSize}×{g.ImageSize}, Hiera width {g.EmbedDim}, {string.Join('+', g.Stages)} blocks, tokens of {g.DModel}, memories of {g.MemDim}, {g.MemoryAttentionLayers} memory layers");
+        Line($"  vision tower    width {v.HiddenSize}, {v.SelectedLayers} of {v.Layers} layers, {v.Heads} heads, ",
+            $"tiles of {v.TileSize}×{v.TileSize} pixels as {v.TokensPerTile} tokens");
+        Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of ",
+            $"{l.HeadDim}, vocabulary {l.VocabularySize}, at most {l.MaxPositions} tokens");
+        Line($"  segmentation    SAM 2 at {g.ImageSize}×{g.ImageSize}, Hiera width {g.EmbedDim}, {string.Join('+', g.Stages)} blocks, ",
+            $"tokens of {g.DModel}, memories of {g.MemDim}, {g.MemoryAttentionLayers} memory layers");
 
-        void Line(FormattableString text) => terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+        void Line(FormattableString first, FormattableString second) =>
+            terminal.WriteLine(FormattableString.Invariant(first) + FormattableString.Invariant(second));
     }
 
     private static void PrintParts(Terminal terminal, Checkpoint checkpoint)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("part").AddColumn(new TableColumn("tensors").RightAligned())
             .AddColumn(new TableColumn("weights").RightAligned()).AddColumn(new TableColumn("bytes").RightAligned()).AddColumn("types");
-        List<(string Part, WeightInfo? Info)> tensors = [.. checkpoint.Names.Select(n => (n.Split('.')[0], checkpoint.TryDescribe(n, out WeightInfo info) ? info : (WeightInfo?)null))];
-        foreach (var part in tensors.GroupBy(t => t.Part).OrderBy(p => p.Key, StringComparer.Ordinal)) Row(part.Key, [.. part.Select(p => p.Info)]);
+        List<(string Part, WeightInfo? Info)> tensors =
+            [.. checkpoint.Names.Select(n => (n.Split('.')[0], checkpoint.TryDescribe(n, out WeightInfo info) ? info : (WeightInfo?)null))];
+        foreach (var part in tensors.GroupBy(t => t.Part).OrderBy(p => p.Key, StringComparer.Ordinal))
+            Row(part.Key, [.. part.Select(p => p.Info)]);
         Row("all", [.. tensors.Select(t => t.Info)]);
         terminal.Styled.Write(table);
-        terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{checkpoint.Files.Count} weight file{(checkpoint.Files.Count == 1 ? "" : "s")}, {Size(checkpoint.Bytes)}"));
+        terminal.WriteLine($"{Plural.Of(checkpoint.Files.Count, "weight file")}, {Size(checkpoint.Bytes)}");
 
         void Row(string part, List<WeightInfo?> infos)
         {
             List<WeightInfo> known = [.. infos.OfType<WeightInfo>()];
-            string types = string.Join(", ", known.GroupBy(i => i.Type).OrderByDescending(t => t.Count()).Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Count()} {t.Key}")));
-            if (known.Count < infos.Count) types += string.Create(CultureInfo.InvariantCulture, $", {infos.Count - known.Count} of a type that is not read");
-            table.AddRow(new Text(part), Number(infos.Count), Number(known.Sum(i => i.Shape.Count)), new Text(Size(known.Sum(i => i.Bytes))), new Text(types));
+            string types = string.Join(", ",
+                known.GroupBy(i => i.Type).OrderByDescending(t => t.Count())
+                    .Select(t => FormattableString.Invariant($"{t.Count()} {t.Key}")));
+            if (known.Count < infos.Count)
+                types += FormattableString.Invariant($", {infos.Count - known.Count} of a type that is not read");
+            table.AddRow(new Text(part), Number(infos.Count), Number(known.Sum(i => i.Shape.Count)),
+                new Text(Size(known.Sum(i => i.Bytes))), new Text(types));
         }
     }
 
@@ -84,11 +96,13 @@ internal static class InspectCommand
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("memory by stage").AddColumn(new TableColumn("weights").RightAligned())
             .AddColumn(new TableColumn("intermediates").RightAligned()).AddColumn(new TableColumn("buffers").RightAligned());
-        foreach (StageMemory s in stages) table.AddRow(new Text(s.Stage), new Text(Size(s.Weights)), new Text(Size(s.Arena)), new Text(Size(s.Buffers)));
+        foreach (StageMemory s in stages)
+            table.AddRow(new Text(s.Stage), new Text(Size(s.Weights)), new Text(Size(s.Arena)), new Text(Size(s.Buffers)));
         long weights = stages.Sum(s => s.Weights), arena = stages.Max(s => s.Arena), buffers = stages.Sum(s => s.Buffers);
         table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
         terminal.Styled.Write(table);
-        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. Intermediates share one arena, so the largest counts.");
+        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. "
+            + "Intermediates share one arena, so the largest counts.");
     }
 
     private static void Scan(Terminal terminal, string folder, Checkpoint checkpoint)
@@ -101,10 +115,12 @@ internal static class InspectCommand
             return;
         }
         foreach (NonFiniteTensor t in found)
-            terminal.WriteLine(FormattableString.Invariant($"  {t.Name}: {t.Type} [{string.Join(", ", t.Dims)}], {t.NaN} NaN, {t.Infinite} infinite, ")
-                + FormattableString.Invariant($"the first at [{string.Join(", ", Position(t))}], in {Path.GetFileName(t.File)}"));
+            terminal.WriteLine(FormattableString.Invariant($"  {t.Name}: {t.Type} [{string.Join(", ", t.Dims)}], {t.NaN} NaN, ")
+                + FormattableString.Invariant($"{t.Infinite} infinite, the first at [{string.Join(", ", Position(t))}], ")
+                + FormattableString.Invariant($"in {Path.GetFileName(t.File)}"));
         throw new CheckpointException($"{Quoted.Of(folder)} holds values that are not finite, in {Plural.Of(found.Count, "tensor")}: "
-            + $"{string.Join(", ", found.Take(3).Select(t => t.Name))}{(found.Count > 3 ? ", …" : "")}. Download the file again, or convert the model again.");
+            + $"{string.Join(", ", found.Take(3).Select(t => t.Name))}{(found.Count > 3 ? ", …" : "")}. "
+            + "Download the file again, or convert the model again.");
     }
 
     private static IEnumerable<long> Position(NonFiniteTensor tensor)

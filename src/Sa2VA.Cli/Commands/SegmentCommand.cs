@@ -24,19 +24,21 @@ internal static class SegmentCommand
         NumberOption threads = CommonOptions.Threads();
         return new Command("segment", "Writes one PNG mask per object and frame, and overlays.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
-            "sa2va segment --model Sa2VA-1B --video frames --prompt \"Please segment the dog.\" --prompt \"Please segment the ball.\" --out result --json",
+            "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --out result --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source")
         {
             Options = [model, .. media.All, prompt, regions, output, names, json, device, threads],
             Run = async values =>
             {
-                if (!values.Has(output) && !values.Get(json)) throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
+                if (!values.Has(output) && !values.Get(json))
+                    throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
                 long start = Stopwatch.GetTimestamp();
                 using MediaInput input = media.Open(terminal, values);
                 await RunAsync(terminal, new Request
                 {
                     Start = start, Media = input, Model = values.Text(model), Prompts = values.Get(prompt), Regions = values.Get(regions),
-                    Out = values.Get(output), Names = values.Get(names), Json = values.Get(json), Device = values.Get(device), Threads = values.Number(threads),
+                    Out = values.Get(output), Names = values.Get(names), Json = values.Get(json),
+                    Device = values.Get(device), Threads = values.Number(threads),
                 }).ConfigureAwait(false);
                 return ExitCode.Success;
             },
@@ -97,10 +99,12 @@ internal static class SegmentCommand
         json?.End(summary, load, total);
         if (json is null) table.Print(terminal);
         if (summary.Objects == 0)
-            terminal.Note("No answer names an object, so there are no masks. Ask for it, such as: --prompt \"Please segment the red circle.\"");
+            terminal.Note("No answer names an object, so there are no masks. "
+                + "Ask for it, such as: --prompt \"Please segment the red circle.\"");
         if (results?.AnimationProblem is { } problem) terminal.Note(problem);
         if (json is null && results is { Masks: > 0 })
-            terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {results.Path} ({total:0.0} s, {load:0.0} s of it loading)"));
+            terminal.WriteLine($"{results.Written} in {results.Path} "
+                + FormattableString.Invariant($"({total:0.0} s, {load:0.0} s of it loading)"));
     }
 
     private static Mask[] ReadRegions(string path, MediaInput media)
@@ -110,8 +114,11 @@ internal static class SegmentCommand
         (int width, int height, byte[] labels) = ImageFile.LoadLabels(path);
         if ((width, height) != (media.Width, media.Height))
             throw new UsageException(FormattableString.Invariant(
-                $"{Quoted.Of(path)} is {width}×{height}, the picture is {media.Width}×{media.Height}; --regions takes a PNG of the picture's size."));
+                $"{Quoted.Of(path)} is {width}×{height}, the picture is {media.Width}×{media.Height}; ") + FormattableString.Invariant(
+                $"--regions takes a PNG of the picture's size."));
         Mask[] regions = RegionMasks.FromLabels(labels, width, height);
-        return regions.Length > 0 ? regions : throw new UsageException($"{Quoted.Of(path)} marks no region: every pixel is 0. Pixels of value 1 are region1.");
+        return regions.Length > 0
+            ? regions
+            : throw new UsageException($"{Quoted.Of(path)} marks no region: every pixel is 0. Pixels of value 1 are region1.");
     }
 }

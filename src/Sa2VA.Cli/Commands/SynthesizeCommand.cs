@@ -12,7 +12,8 @@ internal static class SynthesizeCommand
         var output = new TextOption("--out", "DIR", "Folder to write; new or empty.") { Required = true };
         var tokenizer = new TextOption("--tokenizer", "DIR",
             "Folder with the tokenizer of the base language model; without it no tokenizer is written.");
-        return new Command("synthesize", "Writes a checkpoint of a released model's size with computed weights, to measure speed and to test loaders.",
+        return new Command("synthesize",
+            "Writes a checkpoint of a released model's size with computed weights, to measure speed and to test loaders.",
             "sa2va synthesize --preset sa2va-1b --out synthetic-1b",
             "sa2va synthesize --preset sa2va-4b --out synthetic-4b --tokenizer Qwen2.5-3B")
         {
@@ -30,7 +31,8 @@ internal static class SynthesizeCommand
             terminal.Progress.Bytes("Writing", p.Done, p.Total);
         }), terminal.Cancellation);
         terminal.WriteLine(FormattableString.Invariant($"{preset}: {total / 1e9:0.00} GB of computed weights in {folder}"));
-        if (tokenizer is null) terminal.Note("There is no tokenizer beside them: questions cannot be asked; `sa2va bench` and `sa2va inspect` work.");
+        if (tokenizer is null)
+            terminal.Note("There is no tokenizer beside them: questions cannot be asked; `sa2va bench` and `sa2va inspect` work.");
         return ExitCode.Success;
     }
 }

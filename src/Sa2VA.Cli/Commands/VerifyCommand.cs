@@ -11,7 +11,8 @@ internal static class VerifyCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var goldens = new TextListOption("--goldens", "FILE|DIR", "Golden files (.safetensors), predict cases (.json), or folders of them.", severalAtOnce: true)
+        var goldens = new TextListOption(
+            "--goldens", "FILE|DIR", "Golden files (.safetensors), predict cases (.json), or folders of them.", severalAtOnce: true)
         {
             Required = true,
         };
@@ -22,13 +23,15 @@ internal static class VerifyCommand
         ChoiceOption device = CommonOptions.Device();
         NumberOption threads = CommonOptions.Threads();
         return new Command("verify",
-            "Computes again what the reference implementation recorded, and compares: exit 0 if at least one file ran and none failed, 1 otherwise.",
+            "Computes again what the reference implementation recorded, and compares: "
+            + "exit 0 if at least one file ran and none failed, 1 otherwise.",
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
             Options = [goldens, model, json, markdown, device, threads],
             Run = values => Task.FromResult(Run(terminal, new Request
             {
-                Goldens = values.Get(goldens), Model = values.Get(model), Json = values.Get(json), Markdown = values.Get(markdown), Threads = values.Number(threads),
+                Goldens = values.Get(goldens), Model = values.Get(model), Json = values.Get(json), Markdown = values.Get(markdown),
+                Threads = values.Number(threads),
             })),
         };
     }
@@ -49,13 +52,17 @@ internal static class VerifyCommand
             throw new UsageException($"There is no folder {Quoted.Of(model)}; give the folder of a checkpoint with --model.");
         (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(request.Goldens);
         int total = goldens.Count + cases.Count, done = 0;
-        if (total == 0) throw new UsageException($"There is neither a golden file nor a predict case in {string.Join(", ", request.Goldens.Select(Quoted.Of))}.");
+        string places = string.Join(", ", request.Goldens.Select(Quoted.Of));
+        if (total == 0) throw new UsageException($"There is neither a golden file nor a predict case in {places}.");
         // A place that cannot be written to is found out before hours of computing.
         using SummaryFile? file = markdown is null ? null : new SummaryFile(markdown);
         IVerifyOutput output = request.Json ? new VerifyJson(terminal) : new VerifyText(terminal);
         var summary = new VerifySummary();
 
-        var options = new VerifierOptions { ModelFolder = model, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }) };
+        var options = new VerifierOptions
+        {
+            ModelFolder = model, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }),
+        };
         using (var verifier = new Verifier(options))
             foreach (string path in goldens)
             {
@@ -95,7 +102,9 @@ internal static class VerifyCommand
                 cases.AddRange(Directory.EnumerateFiles(path, "*.json", SearchOption.AllDirectories)
                     .Order(StringComparer.Ordinal).Where(PredictCase.IsCase));
             }
-            else throw new UsageException($"There is no file or folder {Quoted.Of(path)}; give golden files, predict cases, or folders of them with --goldens.");
+            else
+                throw new UsageException($"There is no file or folder {Quoted.Of(path)}; "
+                    + "give golden files, predict cases, or folders of them with --goldens.");
         }
         return (goldens, cases);
     }

@@ -14,8 +14,8 @@ internal sealed class FrameNames
     public static FrameNames ByIndex { get; } = new(null, false);
 
     /// <summary>
-    /// The names of the source's files without their extension, as evaluation servers for DAVIS and MeViS want them; with it where two files differ
-    /// in nothing else.
+    /// The names of the source's files without their extension, as evaluation servers for DAVIS and MeViS want them; with it where two
+    /// files differ in nothing else.
     /// </summary>
     /// <param name="media">The image or video.</param>
     public static FrameNames BySource(MediaInput media)

@@ -6,9 +6,10 @@ using Sa2VA.Media;
 namespace Sa2VA.Cli.Results;
 
 /// <summary>
-/// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c>, of a video <c>overlay.webp</c>, and the list
-/// of them, <c>sa2va-run.json</c>. It holds one run: everything is written as it comes into a folder whose name ends in <c>.part</c>, and takes the place
-/// of the former run's files by <see cref="Commit"/>; without that the former run stays as it is. Other files are left alone.
+/// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c>, of a video
+/// <c>overlay.webp</c>, and the list of them, <c>sa2va-run.json</c>. It holds one run: everything is written as it comes into a folder
+/// whose name ends in <c>.part</c>, and takes the place of the former run's files by <see cref="Commit"/>; without that the former run stays
+/// as it is. Other files are left alone.
 /// </summary>
 internal sealed class ResultFolder : IDisposable
 {
@@ -20,7 +21,8 @@ internal sealed class ResultFolder : IDisposable
 
     private readonly string _path, _staging;
     private readonly RunDescription _run;
-    private readonly HashSet<string> _former = [], _folders = [];
+    private readonly HashSet<string> _folders = [];
+    private HashSet<string> _former = [];
     private AnimatedWebP? _animation;
     private bool _committed;
 
@@ -33,7 +35,8 @@ internal sealed class ResultFolder : IDisposable
         (Path, _run) = (path, run);
         _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
         if (File.Exists(_path)) throw new UsageException($"{Quoted.Of(path)} is a file; give a folder with --out.");
-        // The nearest folder that exists: what fails leaves no new folders behind, and a folder that is there shows at once whether it can be written.
+        // The nearest folder that exists: what fails leaves no new folders behind, and a folder that is there shows at once whether it can
+        // be written.
         string above = _path;
         while (!Directory.Exists(above))
         {
@@ -143,7 +146,8 @@ internal sealed class ResultFolder : IDisposable
         {
             if (_animation is null)
             {
-                TimeSpan duration = video.Duration(0) is { } d ? (d < ShortestDuration ? TimeSpan.FromMilliseconds(100) : d) : DefaultDuration;
+                TimeSpan duration = video.Duration(0) ?? DefaultDuration;
+                if (duration < ShortestDuration) duration = TimeSpan.FromMilliseconds(100);
                 _animation = new AnimatedWebP(Place(folder, "overlay.webp"), overlay.Width, overlay.Height, duration);
             }
             _animation.Add(overlay);
@@ -161,7 +165,12 @@ internal sealed class ResultFolder : IDisposable
         string name = string.Join('/', parts.Where(p => p.Length > 0)), folder = System.IO.Path.Combine([.. parts[..^1]]);
         // Found out at the first frame, not after the last one.
         string place = System.IO.Path.Combine([_path, .. parts]);
-        if (!_former.Contains(name) && System.IO.Path.Exists(place)) throw RunReplacement.InTheWay(place);
+        if (!_former.Contains(name) && System.IO.Path.Exists(place))
+        {
+            // Another run may have finished since.
+            _former = RunManifest.FilesOf(_path);
+            if (!_former.Contains(name)) throw RunReplacement.InTheWay(place);
+        }
         if (_folders.Add(folder))
         {
             for (string at = System.IO.Path.Combine(_path, folder); at.Length > _path.Length; at = System.IO.Path.GetDirectoryName(at)!)

@@ -21,8 +21,8 @@ internal sealed record RunDescription
 }
 
 /// <summary>
-/// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. The next run into the folder replaces these files
-/// and no others. A folder of an earlier version has none; there the names tell.
+/// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. The next run into the folder replaces
+/// these files and no others. A folder of an earlier version has none; there the names tell.
 /// </summary>
 internal static partial class RunManifest
 {
@@ -54,7 +54,8 @@ internal static partial class RunManifest
             }
             return files;
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
+            or IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"{Quoted.Of(path)} is no list that a run of sa2va has written ({e.Message.TrimEnd('.')}); "
                 + "move it away, or give another folder with --out.", e);
@@ -100,10 +101,10 @@ internal static partial class RunManifest
         }
     }
 
-    [GeneratedRegex(@"^((image|caption|video)/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)$", RegexOptions.Singleline)]
+    [GeneratedRegex(@"^((image|caption|video)/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)\z")]
     private static partial Regex Written();
 
-    [GeneratedRegex(@"^(masks/object-[0-9]+/frame-[0-9]{5,}\.png|overlays/frame-[0-9]{5,}\.png|overlay\.webp)$")]
+    [GeneratedRegex(@"^(masks/object-[0-9]+/frame-[0-9]{5,}\.png|overlays/frame-[0-9]{5,}\.png|overlay\.webp)\z")]
     private static partial Regex WrittenWithoutList();
 }
 

@@ -4,8 +4,8 @@ using System.Text;
 namespace Sa2VA.Cli.Results;
 
 /// <summary>
-/// Puts a run's files in the place of the former run's: either all of it happens or nothing. Two processes that do it to one folder do it one after
-/// the other.
+/// Puts a run's files in the place of the former run's: either all of it happens or nothing. Two processes that do it to one folder do it
+/// one after the other.
 /// </summary>
 internal sealed class RunReplacement
 {
@@ -28,7 +28,9 @@ internal sealed class RunReplacement
         using var mutex = new Mutex(false, MutexName(target));
         try
         {
-            if (!mutex.WaitOne(Patience)) throw new UsageException($"Another run has been writing to {Quoted.Of(target)} for a minute; give another folder with --out.");
+            if (!mutex.WaitOne(Patience))
+                throw new UsageException($"Another run has been writing to {Quoted.Of(target)} for a minute; "
+                    + "give another folder with --out.");
         }
         catch (AbandonedMutexException)
         {

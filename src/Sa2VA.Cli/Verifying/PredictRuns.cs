@@ -62,7 +62,8 @@ internal sealed class PredictRuns(string? modelFolder, int threads, Cancellation
         catch (CheckpointException e) when (e.Message.Contains("not supported yet", StringComparison.Ordinal))
         {
             // A family of checkpoints that the engine does not run is no failure of what it does run.
-            _skip = "not supported yet: " + (e.Message.Contains("Qwen3", StringComparison.Ordinal) ? "Qwen3-VL family" : "Qwen2.5-VL family");
+            string family = e.Message.Contains("Qwen3", StringComparison.Ordinal) ? "Qwen3-VL" : "Qwen2.5-VL";
+            _skip = $"not supported yet: {family} family";
             return;
         }
         _model = Sa2VAModel.Load(folder, new CpuDevice { Threads = threads }, cancellation: cancellation);
@@ -73,8 +74,9 @@ internal sealed class PredictRuns(string? modelFolder, int threads, Cancellation
         if (predict.Model.IndexOfAny(['/', '\\', ':', '\0']) >= 0 || predict.Model is "" or "." or "..")
             throw new CheckpointException($"'{predict.Path}' names the model '{predict.Model}', which is no folder name.");
         for (string? at = Path.GetFullPath(predict.Root); at is not null; at = Path.GetDirectoryName(at))
-            foreach (string candidate in (string[])[Path.Combine(at, "models", predict.Model), Path.Combine(at, "samples", "models", predict.Model)])
-                if (Directory.Exists(candidate)) return candidate;
-        throw new CheckpointException($"'{predict.Path}' needs the checkpoint '{predict.Model}', and there is no folder models/{predict.Model} above it; name the checkpoint's folder with --model.");
+            foreach (string folder in (string[])[at, Path.Combine(at, "samples")])
+                if (Path.Combine(folder, "models", predict.Model) is var candidate && Directory.Exists(candidate)) return candidate;
+        throw new CheckpointException($"'{predict.Path}' needs the checkpoint '{predict.Model}', and there is no folder "
+            + $"models/{predict.Model} above it; name the checkpoint's folder with --model.");
     }
 }

@@ -3,7 +3,9 @@ using Sa2VA.Verification;
 
 namespace Sa2VA.Cli.Verifying;
 
-/// <summary>Results as JSON lines: <c>golden</c> and <c>predict</c> per file, <c>summary</c> at the end. Numbers that are not finite are null.</summary>
+/// <summary>
+/// Results as JSON lines: <c>golden</c> and <c>predict</c> per file, <c>summary</c> at the end. Numbers that are not finite are null.
+/// </summary>
 internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
 {
     private readonly JsonLines _lines = new(terminal.Out);

@@ -11,7 +11,8 @@ internal static class VerifyMarkdown
         Table(VerifyCells.StageHeadings, [.. summary.Stages.Select(VerifyCells.Of)]);
         Table(VerifyCells.PredictHeadings, [.. summary.Predictions.Select(VerifyCells.Of)]);
         text.Append(VerifyCells.Counts(summary)).Append(".\n");
-        foreach ((string reason, int count) in summary.SkipReasons) text.Append(FormattableString.Invariant($"- {count} skipped: {reason}\n"));
+        foreach ((string reason, int count) in summary.SkipReasons)
+            text.Append(FormattableString.Invariant($"- {count} skipped: {reason}\n"));
         return text.ToString();
 
         void Table(string[] headings, string[][] rows)

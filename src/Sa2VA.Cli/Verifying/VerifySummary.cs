@@ -39,7 +39,8 @@ internal sealed class VerifySummary
     public void Add(PredictRun run)
     {
         if (Count(run.Status, run.SkipReason)) return;
-        if (!_predictions.TryGetValue(run.Case.Model, out PredictRow? row)) _predictions.Add(run.Case.Model, row = new PredictRow(run.Case.Model));
+        if (!_predictions.TryGetValue(run.Case.Model, out PredictRow? row))
+            _predictions.Add(run.Case.Model, row = new PredictRow(run.Case.Model));
         row.Add(run.Result!);
     }
 

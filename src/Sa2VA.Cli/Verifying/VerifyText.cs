@@ -21,7 +21,10 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     {
         terminal.WriteLine($"{Word(result.Status)}  {result.Path}  {result.Stage}{(result.SkipReason is { } reason ? ": " + reason : "")}");
         foreach (TensorCheck c in result.Checks)
-            terminal.WriteLine("      " + (c.Problem ?? (c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c))) + (c.Passed ? "" : "  <- outside"));
+        {
+            string errors = c.Problem ?? (c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c));
+            terminal.WriteLine("      " + errors + (c.Passed ? "" : "  <- outside"));
+        }
     }
 
     public void Write(PredictRun run)
@@ -31,7 +34,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
         if (r.Mismatch is { } mismatch) terminal.WriteLine("      " + mismatch);
         terminal.WriteLine(r.Ious.Count == 0
             ? "      text and tokens " + (r.TextEqual && r.IdsEqual ? "equal" : "differ")
-            : string.Create(CultureInfo.InvariantCulture, $"      {r.Ious.Count} objects, lowest IoU {r.LowestIou:0.00000}, lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}"));
+            : FormattableString.Invariant($"      {Plural.Of(r.Ious.Count, "object")}, lowest IoU {r.LowestIou:0.00000}, ")
+                + FormattableString.Invariant($"lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}"));
     }
 
     public void End(VerifySummary summary)
@@ -39,10 +43,12 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
         Print(VerifyCells.StageHeadings, [.. summary.Stages.Select(VerifyCells.Of)]);
         Print(VerifyCells.PredictHeadings, [.. summary.Predictions.Select(VerifyCells.Of)]);
         terminal.WriteLine(VerifyCells.Counts(summary));
-        foreach ((string reason, int count) in summary.SkipReasons) terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {count} skipped: {reason}"));
+        foreach ((string reason, int count) in summary.SkipReasons)
+            terminal.WriteLine(FormattableString.Invariant($"  {count} skipped: {reason}"));
     }
 
-    private static string Errors(TensorCheck c) => $"{c.Name}: max {VerifyCells.Error(c.MaxError)} of {VerifyCells.Error(c.MaxAllowed)}, rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} ({VerifyCells.Share(StageRow.ShareOf(c))})";
+    private static string Errors(TensorCheck c) => $"{c.Name}: max {VerifyCells.Error(c.MaxError)} of {VerifyCells.Error(c.MaxAllowed)}, "
+        + $"rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} ({VerifyCells.Share(StageRow.ShareOf(c))})";
 
     private void Print(string[] headings, string[][] rows)
     {
