@@ -6,8 +6,9 @@ using SkiaSharp;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Writes an animated WebP frame by frame: the file grows with each, nothing else is held, and it appears in its place only when it is finished.
-/// Container: RIFF with VP8X, ANIM and one ANMF per frame.
+/// Writes an animated WebP frame by frame: the file grows with each, nothing else is held, and it appears in its place only when it is
+/// finished. Container: RIFF with VP8X, ANIM and one ANMF per frame. Calls from several threads wait for each other; none writes after
+/// <see cref="Finish"/> or <see cref="Dispose"/>.
 /// </summary>
 public sealed class AnimatedWebP : IDisposable
 {
@@ -19,6 +20,7 @@ public sealed class AnimatedWebP : IDisposable
     private readonly int _width, _height, _milliseconds;
     private readonly SKWebpEncoderOptions _options;
     private readonly byte[] _rgba;
+    private readonly Lock _writer = new();
 
     /// <summary>Begins the file.</summary>
     /// <param name="path">Where it will be; its folder must exist.</param>
@@ -30,14 +32,19 @@ public sealed class AnimatedWebP : IDisposable
     public AnimatedWebP(string path, int width, int height, TimeSpan frameDuration, float? quality = 85)
     {
         PixelSize.Check(width, height, path);
-        if (width > MaxSide || height > MaxSide) throw new MediaException($"{path}: WebP holds at most {MaxSide} pixels a side, not {width}×{height}; shrink the frames.");
+        if (width > MaxSide || height > MaxSide)
+            throw new MediaException($"{path}: WebP holds at most {MaxSide} pixels a side, not {width}×{height}; shrink the frames.");
         double milliseconds = Math.Round(frameDuration.TotalMilliseconds);
-        if (milliseconds is < 0 or > MaxDuration) throw new ArgumentOutOfRangeException(nameof(frameDuration), frameDuration, "Outside 0 to 16,777,215 ms.");
+        if (milliseconds is < 0 or > MaxDuration)
+            throw new ArgumentOutOfRangeException(nameof(frameDuration), frameDuration, "Outside 0 to 16,777,215 ms.");
         (_path, _width, _height, _milliseconds) = (path, width, height, (int)milliseconds);
-        _options = quality is { } q ? new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, q) : new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 30);
+        _options = quality is { } q
+            ? new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, q)
+            : new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 30);
         _rgba = new byte[width * height * 4];
         _file = new AtomicFile(path);
-        Write([.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, AnimationFlag, 0, 0, 0, .. Int24(width - 1), .. Int24(height - 1), .. "ANIM"u8, 6, 0, 0, 0, 0, 0, 0, 255, 0, 0]);
+        Write([.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, AnimationFlag, 0, 0, 0, .. Int24(width - 1), .. Int24(height - 1)]);
+        Write([.. "ANIM"u8, 6, 0, 0, 0, 0, 0, 0, 255, 0, 0]);
     }
 
     /// <summary>Frames written so far.</summary>
@@ -45,34 +52,50 @@ public sealed class AnimatedWebP : IDisposable
 
     /// <summary>Appends a frame.</summary>
     /// <exception cref="MediaException">It has another size, or the file cannot be written or grew beyond 4 GiB.</exception>
+    /// <exception cref="ObjectDisposedException">The animation is finished or disposed of.</exception>
     public void Add(RgbImage frame)
     {
         ArgumentNullException.ThrowIfNull(frame);
         if (frame.Width != _width || frame.Height != _height)
-            throw new MediaException($"{_path}: frame {FrameCount} has {frame.Width}×{frame.Height} pixels, the animation {_width}×{_height}.");
-        ImageFile.ToRgba(frame.Pixels, _rgba);
-        using SKData still = ImageFile.Encode(_rgba, _width, _height, SKColorType.Rgba8888, pixels => pixels.Encode(_options), _path);
-        ReadOnlySpan<byte> picture = PictureChunks(still.AsSpan());
-        int size = 16 + picture.Length;
-        if (_file.Stream.Length + size > uint.MaxValue - 16) throw new MediaException($"{_path} would grow beyond 4 GiB, the limit of WebP; write fewer frames.");
-        Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(_milliseconds), DoNotBlend]);
-        Write(picture);
-        FrameCount++;
+            throw new MediaException($"{_path}: frame {FrameCount} has {frame.Width}×{frame.Height} pixels, "
+                + $"the animation {_width}×{_height}.");
+        lock (_writer)
+        {
+            Stream file = _file.Stream;
+            ImageFile.ToRgba(frame.Pixels, _rgba);
+            using SKData still = ImageFile.Encode(_rgba, _width, _height, SKColorType.Rgba8888, pixels => pixels.Encode(_options), _path);
+            ReadOnlySpan<byte> picture = PictureChunks(still.AsSpan());
+            int size = 16 + picture.Length;
+            if (file.Length + size > uint.MaxValue - 16)
+                throw new MediaException($"{_path} would grow beyond 4 GiB, the limit of WebP; write fewer frames.");
+            Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(_milliseconds),
+                DoNotBlend]);
+            Write(picture);
+            FrameCount++;
+        }
     }
 
     /// <summary>Completes the file and puts it in its place.</summary>
     /// <exception cref="MediaException">There is no frame, or the file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The animation is finished or disposed of.</exception>
     public void Finish()
     {
-        if (FrameCount == 0) throw new MediaException($"{_path}: an animation needs a frame.");
-        uint riffSize = (uint)(_file.Stream.Length - 8);
-        _file.Stream.Position = 4;
-        Write(Int32((int)riffSize));
-        _file.Commit();
+        lock (_writer)
+        {
+            Stream file = _file.Stream;
+            if (FrameCount == 0) throw new MediaException($"{_path}: an animation needs a frame.");
+            uint riffSize = (uint)(file.Length - 8);
+            file.Position = 4;
+            Write(Int32((int)riffSize));
+            _file.Commit();
+        }
     }
 
     /// <summary>Deletes the file unless it was finished.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        lock (_writer) _file.Dispose();
+    }
 
     /// <summary>Of a still WebP only the chunks that a frame may hold: its picture and its alpha.</summary>
     private ReadOnlySpan<byte> PictureChunks(ReadOnlySpan<byte> still)
@@ -83,7 +106,7 @@ public sealed class AnimatedWebP : IDisposable
             long length = BinaryPrimitives.ReadUInt32LittleEndian(still[(at + 4)..]);
             long padded = 8 + length + length % 2;
             if (at + padded > still.Length) break;
-            if (still.Slice(at, 4).SequenceEqual("VP8 "u8) || still.Slice(at, 4).SequenceEqual("VP8L"u8)) return still.Slice(at, (int)padded);
+            if (still[at..].StartsWith("VP8 "u8) || still[at..].StartsWith("VP8L"u8)) return still.Slice(at, (int)padded);
             at += (int)padded;
         }
         throw new MediaException($"{_path}: the encoder gave no picture for frame {FrameCount}.");

@@ -3,12 +3,13 @@ using Sa2VA.Core;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// A file that appears whole or not at all: written beside its place, renamed by <see cref="Commit"/>, deleted by <see cref="Dispose"/> otherwise.
-/// An older file of that name stays until then.
+/// A file that appears whole or not at all: written beside its place, renamed by <see cref="Commit"/>, deleted by <see cref="Dispose"/>
+/// otherwise. An older file of that name stays until then.
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
     private readonly string _path, _part;
+    private readonly Lock _end = new();
     private FileStream? _stream;
 
     /// <summary>Opens the new file for writing.</summary>
@@ -52,23 +53,32 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>Closes the file and puts it in its place, over an older one.</summary>
     /// <exception cref="MediaException">That failed; nothing is left behind.</exception>
+    /// <exception cref="ObjectDisposedException">It was committed or disposed of.</exception>
     public void Commit()
     {
-        try
+        lock (_end)
         {
-            Stream.Dispose();
-            File.Move(_part, _path, overwrite: true);
-            _stream = null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Dispose();
-            throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+            try
+            {
+                Stream.Dispose();
+                File.Move(_part, _path, overwrite: true);
+                _stream = null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Discard();
+                throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+            }
         }
     }
 
     /// <summary>Deletes what was not committed. Errors of a full or vanished disk are not reported a second time.</summary>
     public void Dispose()
+    {
+        lock (_end) Discard();
+    }
+
+    private void Discard()
     {
         if (_stream is not { } stream) return;
         _stream = null;

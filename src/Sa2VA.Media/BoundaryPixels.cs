@@ -3,8 +3,8 @@ using Sa2VA.Engine;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// The boundary of a mask: pixels that differ from their right, lower or lower-right neighbour; in the last row only the right one counts, in the
-/// last column only the lower one, the last pixel is never one.
+/// The boundary of a mask: pixels that differ from their right, lower or lower-right neighbour; in the last row only the right one counts,
+/// in the last column only the lower one, the last pixel is never one.
 /// </summary>
 internal sealed class BoundaryPixels
 {

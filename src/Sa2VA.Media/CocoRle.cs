@@ -5,8 +5,8 @@ using Sa2VA.Engine;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Masks as COCO's compressed run lengths, byte for byte those of pycocotools: runs of outside and inside in turn, down the columns; from the
-/// fourth on each is stored as the difference to the last but one; five bits a character, lowest first, from '0' on.
+/// Masks as COCO's compressed run lengths, byte for byte those of pycocotools: runs of outside and inside in turn, down the columns; from
+/// the fourth on each is stored as the difference to the last but one; five bits a character, lowest first, from '0' on.
 /// </summary>
 public static class CocoRle
 {
@@ -58,7 +58,8 @@ public static class CocoRle
     /// <param name="counts">Compressed run lengths.</param>
     /// <param name="width">Columns: the second number of <c>size</c>.</param>
     /// <param name="height">Rows: the first number of <c>size</c>.</param>
-    /// <exception cref="MediaException">The size is outside the limits, or the runs are malformed or do not cover exactly all pixels.</exception>
+    /// <exception cref="MediaException">The size is outside the limits, or the runs are malformed or do not cover exactly all
+    /// pixels.</exception>
     public static Mask Decode(string counts, int width, int height)
     {
         ArgumentNullException.ThrowIfNull(counts);
@@ -72,7 +73,8 @@ public static class CocoRle
             long length = Next(counts, ref at);
             if (runs > 2) length += beforeLast;
             if (length < 0 || length > pixels.Length - covered)
-                throw new MediaException($"The run-length mask has a run of {length} pixels at character {start}, after {covered} of {width}×{height}.");
+                throw new MediaException($"The run-length mask has a run of {length} pixels at character {start}, "
+                    + $"after {covered} of {width}×{height}.");
             (beforeLast, last) = (last, length);
             covered += length;
             if (runs % 2 == 0)
@@ -113,7 +115,8 @@ public static class CocoRle
                 throw new MediaException($"The run-length mask breaks off or has too long a number at character {at}.");
             int bits = counts[at] - FirstChar;
             if (bits is < 0 or >= MoreBit * 2)
-                throw new MediaException($"The run-length mask has a character U+{(int)counts[at]:X4} at {at} that is none of its alphabet ('0' to 'o').");
+                throw new MediaException($"The run-length mask has a character U+{(int)counts[at]:X4} at {at} "
+                    + "that is none of its alphabet ('0' to 'o').");
             at++;
             value |= (long)(bits & (SignBit * 2 - 1)) << shift;
             if ((bits & MoreBit) != 0) continue;

@@ -5,7 +5,9 @@ using SkiaSharp;
 
 namespace Sa2VA.Media;
 
-/// <summary>A picture or animation whose header has been read and found acceptable; pixels are decoded into buffers of the caller.</summary>
+/// <summary>
+/// A picture or animation whose header has been read and found acceptable; pixels are decoded into buffers of the caller.
+/// </summary>
 internal sealed class EncodedImage : IDisposable
 {
     /// <summary>An animation keeps its canvas while its frames are in use: twice the pixels of 4K video.</summary>
@@ -67,7 +69,8 @@ internal sealed class EncodedImage : IDisposable
         SKCodec? codec = null;
         try
         {
-            codec = SKCodec.Create(data) ?? throw new MediaException($"{name} has a damaged header, or is a {container.Format} of a rare kind; convert it to PNG.");
+            codec = SKCodec.Create(data)
+                ?? throw new MediaException($"{name} has a damaged header, or is a {container.Format} of a rare kind; convert it to PNG.");
             CheckSize(codec.Info.Width, codec.Info.Height, bytes.Length, container, name);
             return new EncodedImage(data, codec, container, name, upright);
         }
@@ -88,10 +91,11 @@ internal sealed class EncodedImage : IDisposable
         if (container.Format == PictureFormat.Png) LabelPng.CheckDeflated(pixels / 8, bytes, name);
         if (pixels <= MaxAnimationPixels) return;
         if (container.Readable > 1 || container.Format == PictureFormat.Gif)
-            throw new MediaException($"{name} has frames of {width}×{height} pixels, more than the {MaxAnimationPixels} of an animation that are accepted; "
-                + "shrink it, or give its frames as a folder of pictures.");
+            throw new MediaException($"{name} has frames of {width}×{height} pixels, more than the {MaxAnimationPixels} "
+                + "of an animation that are accepted; shrink it, or give its frames as a folder of pictures.");
         if (pixels / MaxPixelsPerByte > bytes)
-            throw new MediaException($"{name} claims {width}×{height} pixels, but has only {bytes} bytes; the file is damaged, or shows nothing.");
+            throw new MediaException($"{name} claims {width}×{height} pixels, but has only {bytes} bytes; "
+                + "the file is damaged, or shows nothing.");
     }
 
     /// <summary>Frames of an animation; one entry without meaning for a still picture.</summary>
@@ -101,7 +105,8 @@ internal sealed class EncodedImage : IDisposable
         SKCodecFrameInfo[] frames = _codec.FrameInfo;
         if (frames.Length == 0) frames = [new SKCodecFrameInfo { RequiredFrame = -1 }];
         return frames.Length == Container.Readable ? frames
-            : throw new MediaException($"Only {frames.Length} of the {Container.Readable} frames of {Name} can be decoded; the file is damaged.");
+            : throw new MediaException($"Only {frames.Length} of the {Container.Readable} frames of {Name} can be decoded; "
+                + "the file is damaged.");
     }
 
     /// <summary>A buffer for one frame.</summary>
@@ -124,7 +129,9 @@ internal sealed class EncodedImage : IDisposable
             : $"{where} cannot be decoded ({result}); the file is damaged.");
     }
 
-    /// <summary>The canvas without alpha, as a picture of its own, turned if that is wanted. Colours under alpha stay as they are.</summary>
+    /// <summary>
+    /// The canvas without alpha, as a picture of its own, turned if that is wanted. Colours under alpha stay as they are.
+    /// </summary>
     public RgbImage ToRgb(ReadOnlySpan<byte> canvas)
     {
         // Pictures as large as this pile up until the collector happens to run.

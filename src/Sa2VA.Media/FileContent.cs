@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Media;
 
-/// <summary>Whole files and streams in memory, with a limit that is kept while reading: no length that a file or stream claims is trusted.</summary>
+/// <summary>
+/// Whole files and streams in memory, with a limit that is kept while reading: no length that a file or stream claims is trusted.
+/// </summary>
 internal static class FileContent
 {
     /// <summary>The most bytes of a file.</summary>

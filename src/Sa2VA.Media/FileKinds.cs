@@ -1,18 +1,21 @@
 namespace Sa2VA.Media;
 
-/// <summary>What the ending of a name promises. The content decides how a file is read; the ending, whether one of a folder is meant as a frame.</summary>
+/// <summary>
+/// What the ending of a name promises. The content decides how a file is read; the ending, whether one of a folder is meant as a frame.
+/// </summary>
 internal static class FileKinds
 {
     private static readonly HashSet<string> Frames = Set(".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp .png .apng .bmp .dib .webp .gif");
 
     private static readonly HashSet<string> Pictures = Set(
-        ".tif .tiff .heic .heics .heif .heifs .hif .avif .avifs .jxl .jp2 .j2k .jpf .jpx .jpm .j2c .jpc .jxr .wdp .hdp .psd .psb .xcf .svg .svgz "
-        + ".ico .cur .icns .tga .dds .exr .hdr .pbm .pgm .ppm .pnm .pam .pfm .qoi .pcx .xpm .xbm .eps .sgi .ras .wbmp .flif .bpg .jng .dcm .fits .fit "
-        + ".raw .dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .3fr .fff .iiq .kdc .dcr .mrw .erf .mef .mos .rwl");
+        ".tif .tiff .heic .heics .heif .heifs .hif .avif .avifs .jxl .jp2 .j2k .jpf .jpx .jpm .j2c .jpc .jxr .wdp .hdp .psd .psb .xcf "
+        + ".svg .svgz .ico .cur .icns .tga .dds .exr .hdr .pbm .pgm .ppm .pnm .pam .pfm .qoi .pcx .xpm .xbm .eps .sgi .ras .wbmp .flif "
+        + ".bpg .jng .dcm .fits .fit .raw .dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .3fr .fff .iiq .kdc "
+        + ".dcr .mrw .erf .mef .mos .rwl");
 
     private static readonly HashSet<string> Videos = Set(
-        ".mp4 .m4v .mov .qt .avi .mkv .webm .ts .m2ts .mts .mpg .mpeg .mpe .m1v .m2v .vob .flv .f4v .wmv .asf .3gp .3g2 .ogv .ogg .rm .rmvb .mxf "
-        + ".divx .y4m .ivf .h264 .264 .avc .h265 .265 .hevc .gifv .mng .mjpeg .mjpg");
+        ".mp4 .m4v .mov .qt .avi .mkv .webm .ts .m2ts .mts .mpg .mpeg .mpe .m1v .m2v .vob .flv .f4v .wmv .asf .3gp .3g2 .ogv .ogg .rm "
+        + ".rmvb .mxf .divx .y4m .ivf .h264 .264 .avc .h265 .265 .hevc .gifv .mng .mjpeg .mjpg");
 
     /// <summary>Endings that editors, copiers and browsers give to what is not, or not yet, the file.</summary>
     private static readonly HashSet<string> Leftovers = Set(".bak .old .orig .tmp .temp .part .partial .crdownload .download .swp");

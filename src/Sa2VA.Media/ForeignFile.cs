@@ -143,7 +143,8 @@ internal static class ForeignFile
     {
         string all = Encoding.Latin1.GetString(brands[..Math.Min(brands.Length, 64)]);
         string brand = all.Length >= 4 ? all[..4] : all;
-        if (brand is "avif" or "avis" || (brand is "mif1" or "msf1" && all.Contains("avi", StringComparison.Ordinal))) return (Kind.Picture, "an AVIF picture");
+        if (brand is "avif" or "avis" || (brand is "mif1" or "msf1" && all.Contains("avi", StringComparison.Ordinal)))
+            return (Kind.Picture, "an AVIF picture");
         if (brand is "heic" or "heix" or "hevc" or "hevx" or "heim" or "heis" or "hevm" or "hevs" or "mif1" or "msf1" or "mif2")
             return (Kind.Picture, "a HEIC picture");
         if (brand is "crx ") return (Kind.Picture, "a camera's raw file (CR3)");
@@ -155,7 +156,8 @@ internal static class ForeignFile
         bool wide = start.StartsWith((ReadOnlySpan<byte>)[0xff, 0xfe]) || start.StartsWith((ReadOnlySpan<byte>)[0xfe, 0xff]);
         string text = wide ? Encoding.Unicode.GetString(start) : Encoding.UTF8.GetString(start);
         text = text.TrimStart('\ufeff').TrimStart();
-        if (Begins("<svg") || (Begins("<?xml") && text.Contains("<svg", StringComparison.OrdinalIgnoreCase)) || (Begins("<!--") && text.Contains("<svg")))
+        if (Begins("<svg") || (Begins("<?xml") && text.Contains("<svg", StringComparison.OrdinalIgnoreCase))
+            || (Begins("<!--") && text.Contains("<svg")))
             return (Kind.Picture, "an SVG drawing");
         if (Begins("<!doctype html") || Begins("<html") || Begins("<head") || Begins("<body"))
             return (Kind.Other, "an HTML page, such as a site sends instead of a download");

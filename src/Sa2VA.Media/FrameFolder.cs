@@ -50,7 +50,8 @@ internal sealed class FrameFolder : VideoSource
         try
         {
             files = [.. Directory.EnumerateFiles(path).OrderBy(Path.GetFileName, StringComparer.Ordinal)];
-            folders = [.. Directory.EnumerateDirectories(path).Select(f => Path.GetFileName(f) + Path.DirectorySeparatorChar).Order(StringComparer.Ordinal)];
+            folders = [.. Directory.EnumerateDirectories(path).Select(f => Path.GetFileName(f) + Path.DirectorySeparatorChar)
+                .Order(StringComparer.Ordinal)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -61,8 +62,10 @@ internal sealed class FrameFolder : VideoSource
         if (frames.Length == 0)
             throw new MediaException($"{path} holds no frames: no file ends in {FileKinds.FrameList}."
                 + (others.Length > 0 ? $" It holds {Some(others)}." : " It is empty."));
-        if (others.Length > 0) Note($"{path}: {Some(others)} {(others.Length == 1 ? "is no frame and was" : "are no frames and were")} left out.");
-        string[] twice = [.. frames.Select(f => Path.GetFileName(f)).GroupBy(f => Path.GetFileNameWithoutExtension(f), StringComparer.OrdinalIgnoreCase)
+        if (others.Length > 0)
+            Note($"{path}: {Some(others)} {(others.Length == 1 ? "is no frame and was" : "are no frames and were")} left out.");
+        string[] twice = [.. frames.Select(f => Path.GetFileName(f))
+            .GroupBy(f => Path.GetFileNameWithoutExtension(f), StringComparer.OrdinalIgnoreCase)
             .Where(g => g.Count() > 1).Select(g => string.Join(" and ", g))];
         if (twice.Length > 0) Note($"{path}: {Some(twice)} have one name but for their endings; each is a frame of its own.");
         return frames;

@@ -8,15 +8,17 @@ namespace Sa2VA.Media;
 public static class ImageFile
 {
     /// <summary>
-    /// Reads a PNG, JPEG, WebP, BMP or GIF (first frame) as 8-bit RGB: grey and palette expanded, 16 bits reduced to the upper 8, alpha dropped
-    /// without blending, colour profiles ignored.
+    /// Reads a PNG, JPEG, WebP, BMP or GIF (first frame) as 8-bit RGB: grey and palette expanded, 16 bits reduced to the upper 8, alpha
+    /// dropped without blending, colour profiles ignored.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Choices, and who is told of them; null for the defaults, which turn the picture upright.</param>
     /// <exception cref="MediaException">The file cannot be read, is none of these formats, too large, damaged, or cut short.</exception>
     public static RgbImage Load(string path, MediaOptions? options = null) => Load(FileContent.Read(path).Span, path, options);
 
-    /// <summary>Reads a picture from a stream, as <see cref="Load(string, MediaOptions)"/> does from a file: from where it stands to its end.</summary>
+    /// <summary>
+    /// Reads a picture from a stream, as <see cref="Load(string, MediaOptions)"/> does from a file: from where it stands to its end.
+    /// </summary>
     /// <param name="stream">A file, a pipe, a download; it need not be seekable, and stays open.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="options">Choices, and who is told of them; null for the defaults.</param>
@@ -70,7 +72,8 @@ public static class ImageFile
     }
 
     /// <summary>Encodes pixels that lie in managed memory; <paramref name="name"/> begins the message if the codec refuses.</summary>
-    internal static unsafe SKData Encode(byte[] pixels, int width, int height, SKColorType type, Func<SKPixmap, SKData?> encode, string name)
+    internal static unsafe SKData Encode(byte[] pixels, int width, int height, SKColorType type, Func<SKPixmap, SKData?> encode,
+        string name)
     {
         fixed (byte* p = pixels)
         {

@@ -6,8 +6,8 @@ using Sa2VA.Engine;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Reads the raw values of grey and palette PNG files: the general decoder gives the colours of a palette, never its indices. Up to 8 bits, not
-/// interlaced; greys of fewer bits are spread over 0…255.
+/// Reads the raw values of grey and palette PNG files: the general decoder gives the colours of a palette, never its indices. Up to 8 bits,
+/// not interlaced; greys of fewer bits are spread over 0…255.
 /// </summary>
 internal static class LabelPng
 {
@@ -37,12 +37,13 @@ internal static class LabelPng
                 (width, height) = (BinaryPrimitives.ReadInt32BigEndian(data), BinaryPrimitives.ReadInt32BigEndian(data[4..]));
                 (bits, type) = (data[8], data[9]);
                 if (type is not (Grey or Palette) || bits is not (1 or 2 or 4 or 8) || (data[10], data[11], data[12]) != (0, 0, 0))
-                    throw new MediaException($"{name} is not a plain grey or palette PNG of at most 8 bits (colour type {type}, {bits} bits, "
-                        + $"interlace {data[12]}); convert it.");
+                    throw new MediaException($"{name} is not a plain grey or palette PNG of at most 8 bits (colour type {type}, "
+                        + $"{bits} bits, interlace {data[12]}); convert it.");
             }
             else if (kind.SequenceEqual("IDAT"u8)) packed.Write(data);
             else if (kind.SequenceEqual("eXIf"u8) && !Orientation.IsStoredUpright(Exif.Orientation(data)))
-                throw new MediaException($"{name} has an EXIF orientation, which label maps and masks must not have; save it as it is seen.");
+                throw new MediaException($"{name} has an EXIF orientation, which label maps and masks must not have; "
+                    + "save it as it is seen.");
         }
         CheckDeflated((width * (long)bits / 8 + 1) * height, packed.Length, name);
         packed.Position = 0;
@@ -67,7 +68,8 @@ internal static class LabelPng
     /// <exception cref="MediaException">It lies.</exception>
     public static void CheckDeflated(long inflated, long packed, string name)
     {
-        if (inflated > packed * MaxDeflation) throw new MediaException($"{name} holds too few pixels for the size in its header; the file is damaged or cut short.");
+        if (inflated > packed * MaxDeflation)
+            throw new MediaException($"{name} holds too few pixels for the size in its header; the file is damaged or cut short.");
     }
 
     private static byte[] Unfilter(Stream rows, int width, int height, int bits, int factor, string name)

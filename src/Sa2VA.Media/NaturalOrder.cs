@@ -1,6 +1,8 @@
 namespace Sa2VA.Media;
 
-/// <summary>Compares names by their characters, but runs of digits by their value. Names that differ in leading zeros alone compare by characters.</summary>
+/// <summary>
+/// Compares names by their characters, but runs of digits by their value. Names that differ in leading zeros alone compare by characters.
+/// </summary>
 internal sealed class NaturalOrder : IComparer<string?>
 {
     public static NaturalOrder Instance { get; } = new();

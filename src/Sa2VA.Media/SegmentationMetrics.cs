@@ -53,7 +53,8 @@ public static class SegmentationMetrics
         double width = prediction.Width, height = prediction.Height;
         int radius = (int)Math.Ceiling(0.008 * Math.Sqrt(height * height + width * width));
         BoundaryPixels predicted = new(prediction), actual = new(truth);
-        return new BoundaryScore(radius, predicted.Count, actual.Count, predicted.CountNear(actual, radius), actual.CountNear(predicted, radius));
+        return new BoundaryScore(radius, predicted.Count, actual.Count, predicted.CountNear(actual, radius),
+            actual.CountNear(predicted, radius));
     }
 
     private static void CheckSizes(Mask prediction, Mask truth)
@@ -61,6 +62,7 @@ public static class SegmentationMetrics
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(truth);
         if (prediction.Width != truth.Width || prediction.Height != truth.Height)
-            throw new MediaException($"A mask of {prediction.Width}×{prediction.Height} cannot be compared with one of {truth.Width}×{truth.Height}; resize it first.");
+            throw new MediaException($"A mask of {prediction.Width}×{prediction.Height} cannot be compared with one of "
+                + $"{truth.Width}×{truth.Height}; resize it first.");
     }
 }

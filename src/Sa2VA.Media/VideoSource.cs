@@ -32,7 +32,9 @@ public abstract class VideoSource : IDisposable
     /// <param name="index">From 0.</param>
     public abstract TimeSpan? Duration(int index);
 
-    /// <summary>The file that a frame comes from, without its folder: <c>0012.png</c>; of an animation with the frame: <c>clip.gif#12</c>.</summary>
+    /// <summary>
+    /// The file that a frame comes from, without its folder: <c>0012.png</c>; of an animation with the frame: <c>clip.gif#12</c>.
+    /// </summary>
     /// <param name="index">From 0.</param>
     public string FrameName(int index)
     {
@@ -55,8 +57,8 @@ public abstract class VideoSource : IDisposable
             if (file.Container.Format is PictureFormat.Gif or PictureFormat.WebP) return new Animation(file, options);
             throw new MediaException(file.Container.Frames > 1
                 ? ForeignFile.Refusal(ForeignFile.Kind.Video, "an animated PNG", path)
-                : $"{path} is neither a folder of frames nor an animated GIF or WebP, but a still picture ({file.Container.Format}): load it as a "
-                    + "picture, or give the folder of all frames.");
+                : $"{path} is neither a folder of frames nor an animated GIF or WebP, but a still picture "
+                    + $"({file.Container.Format}): load it as a picture, or give the folder of all frames.");
         }
         catch
         {
@@ -113,7 +115,9 @@ public abstract class VideoSource : IDisposable
         Task<RgbImage> Start(int index) => Task.Run(() => Read(index), CancellationToken.None);
     }
 
-    /// <summary>Waits for a frame that is being decoded, then closes the file. Reading ends with an error from then on; the properties remain.</summary>
+    /// <summary>
+    /// Waits for a frame that is being decoded, then closes the file. Reading ends with an error from then on; the properties remain.
+    /// </summary>
     public void Dispose()
     {
         lock (_decoder)
@@ -139,6 +143,7 @@ public abstract class VideoSource : IDisposable
 
     private void CheckIndex(int index)
     {
-        if ((uint)index >= (uint)FrameCount) throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has {FrameCount} frames.");
+        if ((uint)index >= (uint)FrameCount)
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has {FrameCount} frames.");
     }
 }

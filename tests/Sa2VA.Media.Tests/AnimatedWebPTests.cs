@@ -45,9 +45,11 @@ public sealed class AnimatedWebPTests
         using (var animation = new AnimatedWebP(folder["a.webp"], 8, 8, TimeSpan.FromMilliseconds(40)))
         {
             animation.Add(TestImages.Gradient(8, 8));
-            Assert.Contains("9×8", Assert.Throws<MediaException>(() => animation.Add(TestImages.Gradient(9, 8))).Message, StringComparison.Ordinal);
+            Assert.Contains("9×8", Assert.Throws<MediaException>(() => animation.Add(TestImages.Gradient(9, 8))).Message,
+                StringComparison.Ordinal);
         }
-        using (var animation = new AnimatedWebP(folder["b.webp"], 8, 8, TimeSpan.FromMilliseconds(40))) Assert.Throws<MediaException>(animation.Finish);
+        using (var animation = new AnimatedWebP(folder["b.webp"], 8, 8, TimeSpan.FromMilliseconds(40)))
+            Assert.Throws<MediaException>(animation.Finish);
         Assert.Empty(folder.Names);
         Assert.Throws<MediaException>(() => new AnimatedWebP(folder["c.webp"], 20_000, 8, TimeSpan.Zero));
         Assert.Empty(folder.Names);
@@ -66,8 +68,58 @@ public sealed class AnimatedWebPTests
         for (int length = 0; length < file.Length; length += 64)
         {
             File.WriteAllBytes(folder["cut.webp"], file[..length]);
-            Assert.Contains("cut.webp", Assert.Throws<MediaException>(() => VideoSource.Open(folder["cut.webp"])).Message, StringComparison.Ordinal);
+            Assert.Contains("cut.webp", Assert.Throws<MediaException>(() => VideoSource.Open(folder["cut.webp"])).Message,
+                StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task Nothing_is_written_after_the_end_and_dispose_waits_for_the_frame_in_work()
+    {
+        using var folder = new TestFolder();
+        RgbImage frame = TestImages.Noise(64, 48, 1);
+        var finished = new AnimatedWebP(folder["a.webp"], 64, 48, TimeSpan.FromMilliseconds(40));
+        finished.Add(frame);
+        finished.Finish();
+        byte[] file = File.ReadAllBytes(folder["a.webp"]);
+        Assert.Throws<ObjectDisposedException>(() => finished.Add(frame));
+        Assert.Throws<ObjectDisposedException>(finished.Finish);
+        finished.Dispose();
+        finished.Dispose();
+        Assert.Equal(file, File.ReadAllBytes(folder["a.webp"]));
+        for (int round = 0; round < 10; round++)
+        {
+            var animation = new AnimatedWebP(folder["b.webp"], 64, 48, TimeSpan.FromMilliseconds(40));
+            using var started = new CountdownEvent(2);
+            Task[] writers = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+            {
+                started.Signal();
+                while (true) animation.Add(frame);
+            }, TestContext.Current.CancellationToken))];
+            started.Wait(TestContext.Current.CancellationToken);
+            await Task.Delay(round, TestContext.Current.CancellationToken);
+            animation.Dispose();
+            foreach (Task writer in writers) await Assert.ThrowsAsync<ObjectDisposedException>(() => writer);
+            Assert.Equal(["a.webp"], folder.Names);
+        }
+    }
+
+    [Fact]
+    public async Task Frames_added_from_several_threads_do_not_mix()
+    {
+        using var folder = new TestFolder();
+        RgbImage[] frames = [.. Enumerable.Range(0, 8).Select(i => TestImages.Gradient(32, 24, i % 6))];
+        using (var animation = new AnimatedWebP(folder["a.webp"], 32, 24, TimeSpan.FromMilliseconds(40), null))
+        {
+            await Task.WhenAll(frames.Select(f => Task.Run(() => animation.Add(f))));
+            animation.Finish();
+        }
+        using VideoSource video = VideoSource.Open(folder["a.webp"]);
+        int[] seen =
+            [.. Enumerable.Range(0, video.FrameCount)
+                .Select(i => Array.FindIndex(frames, f => f.Pixels.SequenceEqual(video.Read(i).Pixels)))];
+        Assert.DoesNotContain(-1, seen);
+        Assert.Equal(frames.Length, seen.Length);
     }
 
     private static double Distance(RgbImage a, RgbImage b)

@@ -31,7 +31,8 @@ public sealed class FileTests
         Assert.Equal(["a"], folder.Names);
         Assert.Equal("old", File.ReadAllText(folder["a"]));
         Directory.CreateDirectory(folder["taken"]);
-        Assert.Contains("taken", Assert.Throws<MediaException>(() => AtomicFile.Write(folder["taken"], [1])).Message, StringComparison.Ordinal);
+        Assert.Contains("taken", Assert.Throws<MediaException>(() => AtomicFile.Write(folder["taken"], [1])).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["a", "taken"], folder.Names);
         Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder["none"], "x"), [1]));
     }

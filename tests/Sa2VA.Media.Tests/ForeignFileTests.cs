@@ -6,7 +6,10 @@ using SkiaSharp;
 
 namespace Sa2VA.Tests;
 
-/// <summary>Files that are not read are called what they are, wherever they are given; a folder's files are read, refused by name, or left out with a word.</summary>
+/// <summary>
+/// Files that are not read are called what they are, wherever they are given; a folder's files are read, refused by name, or left out with
+/// a word.
+/// </summary>
 public sealed class ForeignFileTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -58,7 +61,9 @@ public sealed class ForeignFileTests
         using var folder = new TestFolder();
         byte[] bytes = Encoding.Latin1.GetBytes(content);
         File.WriteAllBytes(folder["x.png"], bytes);
-        foreach (Action read in new Action[] { () => ImageFile.Load(folder["x.png"]), () => VideoSource.Open(folder["x.png"]), () => VideoSource.Open(folder.Folder).Dispose() })
+        Action[] reads =
+            [() => ImageFile.Load(folder["x.png"]), () => VideoSource.Open(folder["x.png"]), () => VideoSource.Open(folder.Folder)];
+        foreach (Action read in reads)
         {
             string message = Assert.Throws<MediaException>(read).Message;
             Assert.Contains("x.png", message, StringComparison.Ordinal);
@@ -76,11 +81,13 @@ public sealed class ForeignFileTests
         foreach (SKEncodedImageFormat format in new[] { SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg })
         {
             File.WriteAllBytes(folder["a"], TestImages.Encode(picture, format));
-            Assert.Contains("still picture", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a"])).Message, StringComparison.Ordinal);
+            Assert.Contains("still picture", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a"])).Message,
+                StringComparison.Ordinal);
         }
         File.WriteAllBytes(folder["a"], TestImages.Encode(picture, SKEncodedImageFormat.Webp));
         List<string> notes = [];
-        using (VideoSource video = VideoSource.Open(folder["a"], new MediaOptions { OnNote = notes.Add })) Assert.Equal(("a#0", 1), (video.FrameName(0), video.FrameCount));
+        using (VideoSource video = VideoSource.Open(folder["a"], new MediaOptions { OnNote = notes.Add }))
+            Assert.Equal(("a#0", 1), (video.FrameName(0), video.FrameCount));
         Assert.Contains("single frame", Assert.Single(notes), StringComparison.Ordinal);
     }
 
@@ -89,7 +96,8 @@ public sealed class ForeignFileTests
     {
         byte[] png = TestImages.Png(2, 2, 8, 0, [1, 2, 3, 4]);
         byte[] apng = [.. png[..33], .. TestImages.Chunk("acTL", [0, 0, 0, 5, 0, 0, 0, 0]), .. png[33..]];
-        foreach ((byte[] file, int frames) in new[] { (apng, 5), (TestImages.Gif(4, 4, (0, 0, 4, 4, 1, 0, 0), (0, 0, 4, 4, 2, 0, 0)), 2), (TestImages.AnimatedWebP(4, 4, 3, null), 3) })
+        byte[] gif = TestImages.Gif(4, 4, (0, 0, 4, 4, 1, 0, 0), (0, 0, 4, 4, 2, 0, 0)), webp = TestImages.AnimatedWebP(4, 4, 3, null);
+        foreach ((byte[] file, int frames) in new[] { (apng, 5), (gif, 2), (webp, 3) })
         {
             List<string> notes = [];
             ImageFile.Load(file, "moving", new MediaOptions { OnNote = notes.Add });
@@ -97,7 +105,8 @@ public sealed class ForeignFileTests
         }
         using var folder = new TestFolder();
         File.WriteAllBytes(folder["a.png"], apng);
-        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a.png"])).Message, StringComparison.Ordinal);
+        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a.png"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -106,10 +115,13 @@ public sealed class ForeignFileTests
     public void Png_and_webp_are_turned_as_their_exif_says(byte orientation)
     {
         RgbImage picture = TestImages.Gradient(8, 6);
-        byte[] png = TestImages.Encode(picture, SKEncodedImageFormat.Png), still = TestImages.Encode(picture, SKEncodedImageFormat.Webp, 100);
+        byte[] png = TestImages.Encode(picture, SKEncodedImageFormat.Png),
+            still = TestImages.Encode(picture, SKEncodedImageFormat.Webp, 100);
         byte[] exif = TestImages.Exif(orientation);
         png = [.. png[..33], .. TestImages.Chunk("eXIf", exif), .. png[33..]];
-        byte[] webp = [.. "RIFF"u8, 0, 0, 0, 0, .. "WEBPVP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 7, 0, 0, 5, 0, 0, .. still[12..], .. "EXIF"u8, (byte)exif.Length, 0, 0, 0, .. exif];
+        byte[] webp =
+            [.. "RIFF"u8, 0, 0, 0, 0, .. "WEBPVP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 7, 0, 0, 5, 0, 0, .. still[12..], .. "EXIF"u8,
+                (byte)exif.Length, 0, 0, 0, .. exif];
         BitConverter.GetBytes(webp.Length - 8).CopyTo(webp, 4);
         foreach (byte[] file in new[] { png, webp })
         {
@@ -127,11 +139,15 @@ public sealed class ForeignFileTests
         using var folder = new TestFolder();
         string[] names = ["0.jpg", "1.jfif", "2.JPG", "3.jpe", "4.Pjpeg", "5.jpeg", "6.png", "7.dib", "8.apng", "9.tif", "10", "shot.0011"];
         for (int i = 0; i < names.Length; i++)
-            File.WriteAllBytes(folder[names[i]], TestImages.Encode(TestImages.Gradient(16, 16, i % 6), i % 2 == 0 ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, 95));
+        {
+            SKEncodedImageFormat format = i % 2 == 0 ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg;
+            File.WriteAllBytes(folder[names[i]], TestImages.Encode(TestImages.Gradient(16, 16, i % 6), format, 95));
+        }
         using VideoSource video = VideoSource.Open(folder.Folder);
         Assert.Equal(names, Enumerable.Range(0, video.FrameCount).Select(video.FrameName));
-        int i2 = 0;
-        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation)) Assert.InRange(frame.Pixels[2], i2 % 6 * 40 - 9, i2++ % 6 * 40 + 9);
+        int seen = 0;
+        await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
+            Assert.InRange(frame.Pixels[2], seen % 6 * 40 - 9, seen++ % 6 * 40 + 9);
     }
 
     [Theory]
@@ -163,7 +179,8 @@ public sealed class ForeignFileTests
         using var folder = new TestFolder();
         ImageFile.SavePng(folder["0.png"], TestImages.Gradient(4, 4));
         File.Copy(folder["0.png"], folder["1.jpg_large"]);
-        Assert.Contains("1.jpg_large", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("1.jpg_large", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+            StringComparison.Ordinal);
         File.Delete(folder["1.jpg_large"]);
         File.WriteAllBytes(folder["1"], Encoding.Latin1.GetBytes("\0\0\0\u0018ftypheic\0\0\0\0mif1heic"));
         Assert.Contains("HEIC", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
@@ -176,17 +193,20 @@ public sealed class ForeignFileTests
         for (int i = 0; i < 3; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(4, 4));
         List<string> notes = [];
         using (VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add })) Assert.Empty(notes);
-        foreach (string name in new[] { "notes.txt", "Thumbs.db", ".DS_Store", "labels.json", "2.png.bak" }) File.WriteAllText(folder[name], "?");
+        string[] others = ["notes.txt", "Thumbs.db", ".DS_Store", "labels.json", "2.png.bak"];
+        foreach (string name in others) File.WriteAllText(folder[name], "?");
         Directory.CreateDirectory(folder["more"]);
-        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add })) Assert.Equal(3, video.FrameCount);
+        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add }))
+            Assert.Equal(3, video.FrameCount);
         string note = Assert.Single(notes);
         foreach (string word in new[] { ".DS_Store", "2.png.bak", "Thumbs.db", "labels.json", "notes.txt", "and 1 more", "left out" })
             Assert.Contains(word, note, StringComparison.Ordinal);
         notes.Clear();
         Directory.Delete(folder["more"]);
-        foreach (string name in new[] { "notes.txt", "Thumbs.db", ".DS_Store", "labels.json", "2.png.bak" }) File.Delete(folder[name]);
+        foreach (string name in others) File.Delete(folder[name]);
         File.Copy(folder["1.png"], folder["1.jpg"]);
-        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add })) Assert.Equal(4, video.FrameCount);
+        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add }))
+            Assert.Equal(4, video.FrameCount);
         Assert.Contains("1.jpg and 1.png", Assert.Single(notes), StringComparison.Ordinal);
     }
 }

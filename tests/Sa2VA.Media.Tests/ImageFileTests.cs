@@ -74,14 +74,16 @@ public sealed class ImageFileTests
         File.WriteAllBytes(folder["large.png"], TestImages.PngStart(60_000, 60_000, 8, 3));
         File.WriteAllBytes(folder["jpeg.png"], TestImages.Encode(TestImages.Gradient(8, 8), SKEncodedImageFormat.Jpeg));
         foreach (string name in folder.Names)
-            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder[name])).Message, StringComparison.Ordinal);
+            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder[name])).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
     public void Alpha_is_dropped_not_blended()
     {
         byte[] rgba = [200, 100, 50, 0, 10, 20, 30, 128, 255, 254, 253, 255, 7, 8, 9, 1];
-        Assert.Equal([200, 100, 50, 10, 20, 30, 255, 254, 253, 7, 8, 9], ImageFile.Load(TestImages.Png(2, 2, 8, 6, rgba), "rgba").Pixels.ToArray());
+        Assert.Equal([200, 100, 50, 10, 20, 30, 255, 254, 253, 7, 8, 9],
+            ImageFile.Load(TestImages.Png(2, 2, 8, 6, rgba), "rgba").Pixels.ToArray());
         byte[] greyAlpha = [200, 0, 10, 128];
         Assert.Equal([200, 200, 200, 10, 10, 10], ImageFile.Load(TestImages.Png(2, 1, 8, 4, greyAlpha), "la").Pixels.ToArray());
         byte[] transparent = TestImages.Png(2, 1, 8, 3, [0, 1], [9, 8, 7, 60, 50, 40], [0, 128]);
@@ -133,7 +135,8 @@ public sealed class ImageFileTests
             {
                 try
                 {
-                    Assert.True(ImageFile.Load(file.AsSpan(0, length), name).Pixels.SequenceEqual(whole), $"{name} cut to {length} of {file.Length} bytes gave another picture.");
+                    Assert.True(ImageFile.Load(file.AsSpan(0, length), name).Pixels.SequenceEqual(whole),
+                        $"{name} cut to {length} of {file.Length} bytes gave another picture.");
                 }
                 catch (MediaException e)
                 {
@@ -148,7 +151,8 @@ public sealed class ImageFileTests
     [Fact]
     public void A_header_that_claims_too_much_is_refused_before_anything_is_allocated()
     {
-        byte[] png = TestImages.PngStart(60_000, 60_000, 8, 2), bmp = TestImages.Bmp(TestImages.Gradient(2, 2)), gif = TestImages.Gif(65_535, 65_535, (0, 0, 1, 1, 0, 0, 0));
+        byte[] png = TestImages.PngStart(60_000, 60_000, 8, 2), bmp = TestImages.Bmp(TestImages.Gradient(2, 2)),
+            gif = TestImages.Gif(65_535, 65_535, (0, 0, 1, 1, 0, 0, 0));
         bmp[19] = bmp[23] = 0xf0;
         byte[] tooShort = [.. TestImages.PngStart(14_000, 14_000, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]];
         foreach (byte[] file in new[] { png, TestImages.Png(60_000, 60_000, 8, 2, new byte[60_000]), bmp, gif, tooShort })
@@ -221,7 +225,8 @@ public sealed class ImageFileTests
             ReadOnlySpan<byte> corner = turned.Row(bottom ? turned.Height - 1 : 0).Slice(atRight ? 3 * (turned.Width - 1) : 0, 3);
             Assert.True(corner[0] < 30 && corner[1] < 30, $"Orientation {orientation}: the corner is {corner[0]}, {corner[1]}.");
             ReadOnlySpan<byte> along = turned.Row(bottom ? turned.Height - 1 : 0).Slice(atRight ? 0 : 3 * (turned.Width - 1), 3);
-            Assert.True(orientation >= 5 ? along[1] > 200 : along[0] > 200, $"Orientation {orientation}: the other corner is {along[0]}, {along[1]}.");
+            Assert.True((orientation >= 5 ? along[1] : along[0]) > 200,
+                $"Orientation {orientation}: the other corner is {along[0]}, {along[1]}.");
         }
     }
 

@@ -43,7 +43,8 @@ public sealed class LabelTests
     {
         byte[] file = Png(Labels(4), 4);
         for (int length = 0; length < file.Length; length++)
-            Assert.StartsWith("map", Assert.Throws<MediaException>(() => LabelPng.Read(file.AsSpan(0, length), "map")).Message, StringComparison.Ordinal);
+            Assert.StartsWith("map", Assert.Throws<MediaException>(() => LabelPng.Read(file.AsSpan(0, length), "map")).Message,
+                StringComparison.Ordinal);
         Assert.Equal(Labels(4), Read([.. file, .. "trailing bytes"u8]));
     }
 
@@ -64,7 +65,8 @@ public sealed class LabelTests
     {
         Assert.Equal([1, 2, 3, 4], Read(Png(2, 2, [0, 1, 2, 0, 3, 4])));
         foreach (byte[] rows in new byte[][] { [0, 1, 2, 0, 3], [0, 1, 2], [], [0, 1, 2, 0, 3, 4, 0], [0, 1, 2, 0, 3, 4, 0, 5, 6] })
-            Assert.Contains("pixels", Assert.Throws<MediaException>(() => LabelPng.Read(Png(2, 2, rows), "map")).Message, StringComparison.Ordinal);
+            Assert.Contains("pixels", Assert.Throws<MediaException>(() => LabelPng.Read(Png(2, 2, rows), "map")).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,9 +75,11 @@ public sealed class LabelTests
         byte[] file = Png(2, 2, [0, 1, 2, 0, 3, 4]);
         byte[] header = file[8..33], rest = file[33..];
         Assert.Throws<MediaException>(() => LabelPng.Read([.. file[..33], .. header, .. rest], "map"));
-        Assert.Throws<MediaException>(() => LabelPng.Read([.. file[..8], .. TestImages.Chunk("tIME", new byte[7]), .. header, .. rest], "map"));
+        Assert.Throws<MediaException>(() =>
+            LabelPng.Read([.. file[..8], .. TestImages.Chunk("tIME", new byte[7]), .. header, .. rest], "map"));
         Assert.Contains("orientation", Assert.Throws<MediaException>(
-            () => LabelPng.Read([.. file[..33], .. TestImages.Chunk("eXIf", TestImages.Exif(6)), .. rest], "map")).Message, StringComparison.Ordinal);
+            () => LabelPng.Read([.. file[..33], .. TestImages.Chunk("eXIf", TestImages.Exif(6)), .. rest], "map")).Message,
+                StringComparison.Ordinal);
         Assert.Equal([1, 2, 3, 4], Read([.. file[..33], .. TestImages.Chunk("eXIf", TestImages.Exif(1)), .. rest]));
     }
 
@@ -111,6 +115,7 @@ public sealed class LabelTests
     {
         using var packed = new MemoryStream();
         using (var deflate = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) deflate.Write(rows);
-        return [.. TestImages.PngStart(width, height, 8, 0), .. TestImages.Chunk("IDAT", packed.ToArray()), .. TestImages.Chunk("IEND", [])];
+        return [.. TestImages.PngStart(width, height, 8, 0), .. TestImages.Chunk("IDAT", packed.ToArray()),
+            .. TestImages.Chunk("IEND", [])];
     }
 }

@@ -47,7 +47,8 @@ public sealed class MetricsTests
         {
             int width = random.Next(1, 90), height = random.Next(1, 90);
             double share = random.NextDouble();
-            var mask = new Mask(width, height, [.. Enumerable.Range(0, width * height).Select(_ => (byte)(random.NextDouble() < share ? 1 : 0))]);
+            var mask = new Mask(width, height,
+                [.. Enumerable.Range(0, width * height).Select(_ => (byte)(random.NextDouble() < share ? 1 : 0))]);
             Assert.Equal(mask.Pixels.ToArray(), CocoRle.Decode(CocoRle.Encode(mask), width, height).Pixels.ToArray());
         }
     }
@@ -84,7 +85,8 @@ public sealed class MetricsTests
             regions.Add(SegmentationMetrics.Jaccard(prediction, truth));
             BoundaryScore boundary = SegmentationMetrics.Boundary(prediction, truth);
             boundaries.Add(boundary.F);
-            Assert.Equal((name, pair.GetProperty("intersection").GetInt64(), pair.GetProperty("union").GetInt64()), (name, overlaps[^1].Item1, overlaps[^1].Item2));
+            Assert.Equal((name, pair.GetProperty("intersection").GetInt64(), pair.GetProperty("union").GetInt64()),
+                (name, overlaps[^1].Item1, overlaps[^1].Item2));
             Assert.Equal((name, pair.GetProperty("iou_1e-5").GetDouble()), (name, ious[^1]));
             Assert.Equal((name, pair.GetProperty("j").GetDouble()), (name, regions[^1]));
             Assert.Equal((name, Score(pair)), (name, boundary));

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -6,8 +7,8 @@ using SkiaSharp;
 namespace Sa2VA.Tests;
 
 /// <summary>
-/// Damaged files of every format give a picture or a <see cref="MediaException"/>, never anything else, and no memory that their size does not
-/// allow. Every round has its own seed: 10,000 rounds, or a million with SA2VA_FULL=1.
+/// Damaged files of every format give a picture or a <see cref="MediaException"/>, never anything else, and no memory that their size does
+/// not allow. Every round has its own seed: 10,000 rounds, or a million with SA2VA_FULL=1.
 /// </summary>
 public sealed class MutationTests
 {
@@ -29,7 +30,8 @@ public sealed class MutationTests
     public void Baseline_jpeg() => Stills(TestImages.Encode(Picture, SKEncodedImageFormat.Jpeg), TestJpeg.ScanPerComponent(Picture).File);
 
     [Fact]
-    public void Progressive_jpeg() => Stills(TestJpeg.Progressive(Picture).File, TestImages.WithOrientation(TestJpeg.Progressive(Picture).File, 5));
+    public void Progressive_jpeg() =>
+        Stills(TestJpeg.Progressive(Picture).File, TestImages.WithOrientation(TestJpeg.Progressive(Picture).File, 5));
 
     [Fact]
     public void Lossy_webp() => Stills(TestImages.Encode(Picture, SKEncodedImageFormat.Webp, 60));
@@ -44,10 +46,12 @@ public sealed class MutationTests
     public void Still_gif() => Stills(TestImages.Gif(Width, Height, (0, 0, Width, Height, 5, 0, 4)));
 
     [Fact]
-    public void Animated_gif() => Animations(TestImages.Gif(Width, Height, (0, 0, Width, Height, 5, 1, 4), (3, 3, 9, 5, 9, 3, 4), (1, 1, 8, 8, 20, 2, 4)));
+    public void Animated_gif() =>
+        Animations(TestImages.Gif(Width, Height, (0, 0, Width, Height, 5, 1, 4), (3, 3, 9, 5, 9, 3, 4), (1, 1, 8, 8, 20, 2, 4)));
 
     [Fact]
-    public void Animated_webp() => Animations(TestImages.AnimatedWebP(Width, Height, 3, 60), TestImages.AnimatedWebP(Width, Height, 3, null));
+    public void Animated_webp() =>
+        Animations(TestImages.AnimatedWebP(Width, Height, 3, 60), TestImages.AnimatedWebP(Width, Height, 3, null));
 
     [Fact]
     public void Label_png()
@@ -120,7 +124,8 @@ public sealed class MutationTests
             }
             catch (MediaException e)
             {
-                Assert.True(e.Message.Contains("damaged", StringComparison.Ordinal) || e.Message.StartsWith("The run-length", StringComparison.Ordinal), e.Message);
+                Assert.True(e.Message.Contains("damaged", StringComparison.Ordinal)
+                    || e.Message.StartsWith("The run-length", StringComparison.Ordinal), e.Message);
                 allowed = refused;
             }
             catch (Exception e)
@@ -167,7 +172,7 @@ public sealed class MutationTests
                 default:
                     // Numbers at the edges, in either byte order.
                     int value = Edges[random.Next(Edges.Length)];
-                    byte[] number = BitConverter.GetBytes(random.Next(2) == 0 ? value : System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(value));
+                    byte[] number = BitConverter.GetBytes(random.Next(2) == 0 ? value : BinaryPrimitives.ReverseEndianness(value));
                     for (int i = 0; i < Math.Min(number.Length, file.Count - at); i++) file[at + i] = number[i];
                     break;
             }

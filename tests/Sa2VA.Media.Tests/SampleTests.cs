@@ -15,7 +15,8 @@ public class SampleTests
         string folder = Directory.CreateTempSubdirectory("sa2va-sample").FullName;
         try
         {
-            await SegmentImage.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder, TestContext.Current.CancellationToken);
+            await SegmentImage.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder,
+                TestContext.Current.CancellationToken);
             Mask mask = MaskFile.Load(Path.Combine(folder, "mask-0.png"));
             Assert.InRange(mask.Area, 1, (long)mask.Width * mask.Height - 1);
         }
@@ -27,13 +28,16 @@ public class SampleTests
 
     [Fact]
     public async Task The_video_example_runs() =>
-        await TrackVideo.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes"), TestContext.Current.CancellationToken);
+        await TrackVideo.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes"),
+            TestContext.Current.CancellationToken);
 
     [Fact]
     public void The_readme_shows_the_image_example()
     {
         string readme = File.ReadAllText(Path.Combine(Fixtures.Repository, "README.md")).ReplaceLineEndings("\n");
-        string[] lines = File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "Sa2VA.Samples", "SegmentImage.cs")).ReplaceLineEndings("\n").Split('\n');
+        string[] lines =
+            File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "Sa2VA.Samples",
+                "SegmentImage.cs")).ReplaceLineEndings("\n").Split('\n');
         int first = Array.FindIndex(lines, l => l.Contains("Sa2VAModel model", StringComparison.Ordinal));
         int last = Array.FindIndex(lines, l => l.Contains("next.Text", StringComparison.Ordinal));
         const int Indentation = 8;

@@ -45,7 +45,8 @@ public sealed class SmallFileTests
     [Fact]
     public void More_frames_than_anyone_looks_at_are_refused()
     {
-        Refused("16384 frames", "cut it into parts", TestImages.Gif(2, 2, [.. Enumerable.Range(0, 16_385).Select(i => (0, 0, 1, 1, 5, 3, 4))]));
+        Refused("16384 frames", "cut it into parts",
+            TestImages.Gif(2, 2, [.. Enumerable.Range(0, 16_385).Select(i => (0, 0, 1, 1, 5, 3, 4))]));
         byte[] file = TestImages.AnimatedWebP(4, 4, 1, null);
         byte[] many = [.. file[..44], .. Enumerable.Repeat(file[44..], 16_385).SelectMany(f => f)];
         BitConverter.GetBytes(many.Length - 8).CopyTo(many, 4);
@@ -57,7 +58,8 @@ public sealed class SmallFileTests
     {
         TestJpeg jpeg = TestJpeg.Progressive(TestImages.Gradient(8, 8));
         byte[] file = jpeg.File, last = file[jpeg.Scans[^2]..jpeg.Scans[^1]];
-        Refused("500 scans", "damaged", [.. file[..jpeg.Scans[^1]], .. Enumerable.Repeat(last, 500).SelectMany(s => s), .. file[jpeg.Scans[^1]..]]);
+        Refused("500 scans", "damaged",
+            [.. file[..jpeg.Scans[^1]], .. Enumerable.Repeat(last, 500).SelectMany(s => s), .. file[jpeg.Scans[^1]..]]);
     }
 
     [Fact]

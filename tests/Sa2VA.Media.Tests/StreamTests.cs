@@ -19,7 +19,8 @@ public sealed class StreamTests
         seekable.Position = 3;
         Assert.Equal(expected, ImageFile.Load(seekable, "stream").Pixels.ToArray());
         seekable.Position = 0;
-        Assert.StartsWith("stream", Assert.Throws<MediaException>(() => ImageFile.Load(seekable, "stream")).Message, StringComparison.Ordinal);
+        Assert.StartsWith("stream", Assert.Throws<MediaException>(() => ImageFile.Load(seekable, "stream")).Message,
+            StringComparison.Ordinal);
         Assert.True(seekable.CanRead);
         foreach (long length in new[] { -1, 0, 5, 1 << 20, int.MaxValue / 4 })
         {
@@ -35,7 +36,8 @@ public sealed class StreamTests
         Assert.Contains("zeros", Assert.Throws<MediaException>(() => ImageFile.Load(zeros, "zeros")).Message, StringComparison.Ordinal);
         Assert.InRange(zeros.Position, 1, 1 << 20);
         using var picture = new OddStream(Picture) { Endless = true };
-        Assert.Contains("256 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(picture, "endless")).Message, StringComparison.Ordinal);
+        Assert.Contains("256 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(picture, "endless")).Message,
+            StringComparison.Ordinal);
         using var liar = new OddStream(Picture) { Claimed = long.MaxValue };
         Assert.Contains("1024 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(liar, "liar")).Message, StringComparison.Ordinal);
         Assert.Equal(0, liar.Position);
@@ -54,7 +56,8 @@ public sealed class StreamTests
     public void Folders_and_devices_are_refused_and_pipes_read()
     {
         using var folder = new TestFolder();
-        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => ImageFile.Load(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => ImageFile.Load(folder.Folder)).Message,
+            StringComparison.Ordinal);
         Assert.Contains("is a folder", Assert.Throws<MediaException>(() => MaskFile.Load(folder.Folder)).Message, StringComparison.Ordinal);
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
         Assert.Contains("/dev/zero", Assert.Throws<MediaException>(() => ImageFile.Load("/dev/zero")).Message, StringComparison.Ordinal);

@@ -9,7 +9,8 @@ internal sealed class TestFolder : IDisposable
 
     public string this[string name] => Path.Combine(Folder, name);
 
-    public string[] Names => [.. Directory.EnumerateFileSystemEntries(Folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
+    public string[] Names =>
+        [.. Directory.EnumerateFileSystemEntries(Folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

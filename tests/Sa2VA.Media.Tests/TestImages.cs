@@ -49,7 +49,8 @@ internal static class TestImages
                 deflate.Write(rows, y * stride, stride);
             }
         }
-        return [.. PngStart(width, height, bits, type), .. palette is null ? [] : Chunk("PLTE", palette), .. alpha is null ? [] : Chunk("tRNS", alpha),
+        return [.. PngStart(width, height, bits, type), .. palette is null ? [] : Chunk("PLTE", palette),
+            .. alpha is null ? [] : Chunk("tRNS", alpha),
             .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
     }
 
@@ -69,7 +70,8 @@ internal static class TestImages
         int stride = (image.Width * 3 + 3) / 4 * 4;
         var file = new byte[54 + stride * image.Height];
         (file[0], file[1]) = ((byte)'B', (byte)'M');
-        foreach ((int at, int value) in new[] { (2, file.Length), (10, 54), (14, 40), (18, image.Width), (22, image.Height), (26, 1 | 24 << 16), (34, stride * image.Height) })
+        foreach ((int at, int value) in new[] { (2, file.Length), (10, 54), (14, 40), (18, image.Width), (22, image.Height),
+            (26, 1 | 24 << 16), (34, stride * image.Height) })
             BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
         for (int y = 0; y < image.Height; y++)
         {
@@ -93,7 +95,8 @@ internal static class TestImages
         using var packed = new MemoryStream();
         using (var deflate = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
-            foreach ((int x0, int y0, int dx, int dy) in new[] { (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2) })
+            foreach ((int x0, int y0, int dx, int dy) in new[] { (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+                (1, 0, 2, 2), (0, 1, 1, 2) })
             {
                 for (int y = y0; y < image.Height; y += dy)
                 {
@@ -120,7 +123,8 @@ internal static class TestImages
         (header[0], header[1]) = ((byte)'B', (byte)'M');
         foreach ((int at, int value) in new[]
                  {
-                     (2, start + rows.Count), (10, start), (14, 40), (18, image.Width), (22, image.Height), (26, 1 | 8 << 16), (30, 1), (34, rows.Count), (46, 256),
+                     (2, start + rows.Count), (10, start), (14, 40), (18, image.Width), (22, image.Height), (26, 1 | 8 << 16), (30, 1),
+                         (34, rows.Count), (46, 256),
                  })
             BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(at), value);
         for (int i = 0; i < 256; i++) header.AsSpan(54 + 4 * i, 3).Fill((byte)i);
@@ -140,7 +144,8 @@ internal static class TestImages
     }
 
     /// <summary>GIF whose frames are of one colour of a 128-colour palette each; a frame may cover only a part of the canvas.</summary>
-    public static byte[] Gif(int width, int height, params (int Left, int Top, int Width, int Height, int Colour, int Disposal, int Centiseconds)[] frames)
+    public static byte[] Gif(int width, int height,
+        params (int Left, int Top, int Width, int Height, int Colour, int Disposal, int Centiseconds)[] frames)
     {
         using var file = new MemoryStream();
         file.Write("GIF89a"u8);
@@ -149,7 +154,8 @@ internal static class TestImages
         foreach (var f in frames)
         {
             file.Write([0x21, 0xf9, 4, (byte)(f.Disposal << 2), (byte)f.Centiseconds, (byte)(f.Centiseconds >> 8), 0, 0]);
-            file.Write([0x2c, (byte)f.Left, (byte)(f.Left >> 8), (byte)f.Top, (byte)(f.Top >> 8), (byte)f.Width, (byte)(f.Width >> 8), (byte)f.Height, (byte)(f.Height >> 8), 0, 7]);
+            file.Write([0x2c, (byte)f.Left, (byte)(f.Left >> 8), (byte)f.Top, (byte)(f.Top >> 8), (byte)f.Width, (byte)(f.Width >> 8),
+                (byte)f.Height, (byte)(f.Height >> 8), 0, 7]);
             // Codes of 8 bits, a clear code before each 100 pixels: the table never grows to 9.
             List<byte> codes = [];
             for (int i = 0; i < f.Width * f.Height; i++)
@@ -166,10 +172,12 @@ internal static class TestImages
     }
 
     /// <summary>The same JPEG with an EXIF segment.</summary>
-    public static byte[] WithOrientation(byte[] jpeg, byte orientation) => [.. jpeg[..2], 0xff, 0xe1, 0, 34, .. "Exif\0\0"u8, .. Exif(orientation), .. jpeg[2..]];
+    public static byte[] WithOrientation(byte[] jpeg, byte orientation) =>
+        [.. jpeg[..2], 0xff, 0xe1, 0, 34, .. "Exif\0\0"u8, .. Exif(orientation), .. jpeg[2..]];
 
     /// <summary>A TIFF header with the orientation as its only entry.</summary>
-    public static byte[] Exif(byte orientation) => [.. "MM\0*\0\0\0\b\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001"u8, 0, orientation, 0, 0, 0, 0, 0, 0];
+    public static byte[] Exif(byte orientation) =>
+        [.. "MM\0*\0\0\0\b\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001"u8, 0, orientation, 0, 0, 0, 0, 0, 0];
 
     public static (byte R, byte G, byte B) GifColour(int index) => ((byte)(2 * index), (byte)(255 - 2 * index), (byte)index);
 

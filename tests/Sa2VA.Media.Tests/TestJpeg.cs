@@ -3,8 +3,8 @@ using Sa2VA.Engine;
 namespace Sa2VA.Tests;
 
 /// <summary>
-/// JPEG files of the kinds that the codec does not write: progressive with refined scans, and baseline with a scan per component. Every Huffman
-/// code is a number of fixed length.
+/// JPEG files of the kinds that the codec does not write: progressive with refined scans, and baseline with a scan per component. Every
+/// Huffman code is a number of fixed length.
 /// </summary>
 internal sealed class TestJpeg
 {
@@ -26,9 +26,12 @@ internal sealed class TestJpeg
     private TestJpeg(RgbImage image, byte frame)
     {
         int across = (image.Width + 7) / 8, down = (image.Height + 7) / 8;
-        _coefficients = [.. Enumerable.Range(0, 3).Select(c => (int[][])[.. Enumerable.Range(0, across * down).Select(b => Block(image, c, b % across * 8, b / across * 8))])];
+        int[][] Blocks(int c) => [.. Enumerable.Range(0, across * down).Select(b => Block(image, c, b % across * 8, b / across * 8))];
+        _coefficients = [Blocks(0), Blocks(1), Blocks(2)];
         Segment(0xdb, [0, .. Enumerable.Repeat((byte)Quantum, 64)]);
-        Segment(frame, [8, (byte)(image.Height >> 8), (byte)image.Height, (byte)(image.Width >> 8), (byte)image.Width, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
+        Segment(frame,
+            [8, (byte)(image.Height >> 8), (byte)image.Height, (byte)(image.Width >> 8), (byte)image.Width, 3, 1, 0x11, 0, 2, 0x11, 0, 3,
+                0x11, 0]);
         // 16 codes of 5 bits for DC, 255 of 8 bits for AC.
         Segment(0xc4, [0x00, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. Enumerable.Range(0, 16).Select(v => (byte)v)]);
         Segment(0xc4, [0x10, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, .. Enumerable.Range(0, 255).Select(v => (byte)v)]);
@@ -68,7 +71,9 @@ internal sealed class TestJpeg
     private void Scan(int[] components, int first, int last, int high, int low)
     {
         Scans.Add(_file.Count);
-        Segment(0xda, [(byte)components.Length, .. components.SelectMany(c => new byte[] { (byte)(c + 1), 0 }), (byte)first, (byte)last, (byte)(high << 4 | low)]);
+        Segment(0xda,
+            [(byte)components.Length, .. components.SelectMany(c => new byte[] { (byte)(c + 1), 0 }), (byte)first, (byte)last,
+                (byte)(high << 4 | low)]);
         var previous = new int[3];
         for (int b = 0; b < _coefficients[0].Length; b++)
         {
@@ -159,7 +164,8 @@ internal sealed class TestJpeg
         }
     }
 
-    private void Segment(byte marker, byte[] content) => _file.AddRange([0xff, marker, (byte)((content.Length + 2) >> 8), (byte)(content.Length + 2), .. content]);
+    private void Segment(byte marker, byte[] content) =>
+        _file.AddRange([0xff, marker, (byte)((content.Length + 2) >> 8), (byte)(content.Length + 2), .. content]);
 
     private static int[] Block(RgbImage image, int component, int left, int top)
     {

@@ -15,7 +15,8 @@ public sealed class TruncationTests
         ["png"] = TestImages.Encode(Picture, SKEncodedImageFormat.Png),
         ["interlaced png"] = TestImages.InterlacedPng(Picture),
         ["grey png"] = TestImages.Png(40, 24, 8, 0, [.. Picture.Pixels[..(40 * 24)]]),
-        ["palette png"] = TestImages.Png(40, 24, 4, 3, [.. Picture.Pixels[..(20 * 24)]], [.. Enumerable.Range(0, 48).Select(i => (byte)(5 * i))]),
+        ["palette png"] =
+            TestImages.Png(40, 24, 4, 3, [.. Picture.Pixels[..(20 * 24)]], [.. Enumerable.Range(0, 48).Select(i => (byte)(5 * i))]),
         ["baseline jpeg"] = TestImages.Encode(Picture, SKEncodedImageFormat.Jpeg),
         ["progressive jpeg"] = TestJpeg.Progressive(Picture).File,
         ["jpeg with a scan per component"] = TestJpeg.ScanPerComponent(Picture).File,
@@ -29,7 +30,8 @@ public sealed class TruncationTests
 
     private static readonly Dictionary<string, byte[]> Animations = new()
     {
-        ["animated gif"] = TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4), (3, 3, 20, 20, 9, 1, 4), (0, 0, 40, 24, 20, 2, 4), (1, 1, 2, 2, 30, 1, 4)),
+        ["animated gif"] =
+            TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4), (3, 3, 20, 20, 9, 1, 4), (0, 0, 40, 24, 20, 2, 4), (1, 1, 2, 2, 30, 1, 4)),
         ["animated lossy webp"] = TestImages.AnimatedWebP(40, 24, 4, 70),
         ["animated lossless webp"] = TestImages.AnimatedWebP(40, 24, 3, null),
     };
@@ -96,7 +98,8 @@ public sealed class TruncationTests
     [Fact]
     public void A_gif_cut_between_two_frames_is_no_shorter_one()
     {
-        byte[] one = TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4)), two = TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4), (0, 0, 40, 24, 6, 1, 4));
+        byte[] one = TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4)),
+            two = TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4), (0, 0, 40, 24, 6, 1, 4));
         byte[] cut = two[..(one.Length - 1)];
         Assert.Equal(one[..^1], cut);
         Assert.Contains("after 1 frame", Refusal(cut), StringComparison.Ordinal);
@@ -108,7 +111,8 @@ public sealed class TruncationTests
         foreach ((string name, byte[] file) in Stills.Concat(Animations))
         {
             byte[] whole = ImageFile.Load(file, name).Pixels.ToArray();
-            foreach (byte[] garbage in new byte[][] { [0], [.. Enumerable.Range(0, 300).Select(i => (byte)(i * 7))], [.. "\r\n<!-- cached -->"u8], file })
+            foreach (byte[] garbage in new byte[][] { [0], [.. Enumerable.Range(0, 300).Select(i => (byte)(i * 7))],
+                [.. "\r\n<!-- cached -->"u8], file })
                 Assert.Equal(whole, ImageFile.Load([.. file, .. garbage], name).Pixels.ToArray());
         }
     }

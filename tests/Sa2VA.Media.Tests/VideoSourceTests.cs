@@ -35,7 +35,10 @@ public sealed class VideoSourceTests
     {
         using var folder = new TestFolder();
         foreach ((string name, int phase) in new[] { ("b.png", 2), ("10.PNG", 1), ("a10.jpeg", 0), ("Z.png", 0), ("9.png", 0) })
-            File.WriteAllBytes(folder[name], TestImages.Encode(TestImages.Gradient(20, 10, phase), name.EndsWith("jpeg") ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Png));
+        {
+            SKEncodedImageFormat format = name.EndsWith("jpeg") ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Png;
+            File.WriteAllBytes(folder[name], TestImages.Encode(TestImages.Gradient(20, 10, phase), format));
+        }
         File.WriteAllText(folder["notes.txt"], "no frame");
         File.WriteAllText(folder[".b.png"], "no frame");
         Directory.CreateDirectory(folder["sub.png"]);
@@ -77,14 +80,17 @@ public sealed class VideoSourceTests
     {
         string[] sorted =
         [
-            "", "-1", "0.5", "0.10", "1", "01", "1a", "2", "10", "0100000000000000000000000000002", "100000000000000000000000000000003", "B9", "a", "a1", "a01b", "a1c", "a10b2",
+            "", "-1", "0.5", "0.10", "1", "01", "1a", "2", "10", "0100000000000000000000000000002", "100000000000000000000000000000003",
+                "B9", "a", "a1", "a01b", "a1c", "a10b2",
             "a10b11", "b",
         ];
         Assert.Equal(sorted.Order(StringComparer.Ordinal).Order(NaturalOrder.Instance), sorted.Reverse().Order(NaturalOrder.Instance));
         string[] natural = [.. sorted.Reverse().Order(NaturalOrder.Instance)];
-        foreach ((string before, string after) in new[] { ("2", "10"), ("0.5", "0.10"), ("a1c", "a10b2"), ("a10b2", "a10b11"), ("01", "1"), ("10", "B9"), ("a", "a1"),
+        foreach ((string before, string after) in new[] { ("2", "10"), ("0.5", "0.10"), ("a1c", "a10b2"), ("a10b2", "a10b11"), ("01", "1"),
+            ("10", "B9"), ("a", "a1"),
             ("0100000000000000000000000000002", "100000000000000000000000000000003") })
-            Assert.True(Array.IndexOf(natural, before) < Array.IndexOf(natural, after), $"{before} before {after}: {string.Join(' ', natural)}");
+            Assert.True(Array.IndexOf(natural, before) < Array.IndexOf(natural, after),
+                $"{before} before {after}: {string.Join(' ', natural)}");
     }
 
     [Theory]
@@ -96,7 +102,9 @@ public sealed class VideoSourceTests
         using var folder = new TestFolder();
         for (int i = 0; i < 4; i++)
         {
-            byte[] jpeg = TestImages.Encode(TestImages.Gradient(i > 0 || !upright || orientation < 5 ? 48 : 32, i > 0 || !upright || orientation < 5 ? 32 : 48), SKEncodedImageFormat.Jpeg, 95);
+            // The first is stored as it is seen.
+            (int width, int height) = i == 0 && upright && orientation >= 5 ? (32, 48) : (48, 32);
+            byte[] jpeg = TestImages.Encode(TestImages.Gradient(width, height), SKEncodedImageFormat.Jpeg, 95);
             File.WriteAllBytes(folder[$"{i}.jpg"], i > 0 ? TestImages.WithOrientation(jpeg, orientation) : jpeg);
         }
         List<string> notes = [];
@@ -124,7 +132,8 @@ public sealed class VideoSourceTests
         video.Dispose();
         Assert.Throws<ObjectDisposedException>(() => video.Read(3));
         Assert.Throws<ObjectDisposedException>(() => video.Read(2));
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await video.Frames(cancellation: Cancellation).CountAsync(Cancellation));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () =>
+            await video.Frames(cancellation: Cancellation).CountAsync(Cancellation));
 
         int seen = 0;
         VideoSource other = Video(folder, kind);
@@ -170,7 +179,8 @@ public sealed class VideoSourceTests
     {
         if (kind == "gif")
         {
-            File.WriteAllBytes(folder["a.gif"], TestImages.Gif(64, 64, [.. Enumerable.Range(0, 6).Select(i => (i, 0, 48, 48, 10 + i, 1, 5))]));
+            File.WriteAllBytes(folder["a.gif"],
+                TestImages.Gif(64, 64, [.. Enumerable.Range(0, 6).Select(i => (i, 0, 48, 48, 10 + i, 1, 5))]));
             return VideoSource.Open(folder["a.gif"]);
         }
         if (kind == "webp")
@@ -206,19 +216,22 @@ public sealed class VideoSourceTests
     public void What_is_no_video_is_refused_by_name()
     {
         using var folder = new TestFolder();
-        Assert.Contains(folder.Folder, Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(folder.Folder, Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+            StringComparison.Ordinal);
         ImageFile.SavePng(folder["still.png"], TestImages.Gradient(4, 4));
         Assert.Throws<MediaException>(() => VideoSource.Open(folder["still.png"]));
         Assert.Throws<MediaException>(() => VideoSource.Open(folder["missing"]));
         File.WriteAllText(folder["frame.tiff"], "");
-        Assert.Contains("frame.tiff", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("frame.tiff", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Frames_may_be_read_while_others_are_enumerated()
     {
         using var folder = new TestFolder();
-        File.WriteAllBytes(folder["a.gif"], TestImages.Gif(24, 16, [.. Enumerable.Range(0, 30).Select(i => (i % 8, 0, 16, 16, 10 + i, 1, 5))]));
+        File.WriteAllBytes(folder["a.gif"],
+            TestImages.Gif(24, 16, [.. Enumerable.Range(0, 30).Select(i => (i % 8, 0, 16, 16, 10 + i, 1, 5))]));
         using VideoSource video = VideoSource.Open(folder["a.gif"]);
         byte[] first = video.Read(0).Pixels.ToArray();
         int i = 0;
@@ -255,7 +268,8 @@ public sealed class VideoSourceTests
     {
         // A full frame, then parts over it: kept (1), cleared (2) or undone (3) before the next.
         using var folder = new TestFolder();
-        (int, int, int, int, int, int, int)[] frames = [(0, 0, 24, 16, 10, 1, 5), (2, 2, 6, 6, 20, disposal, 6), (6, 4, 8, 8, 30, disposal, 7), (0, 0, 4, 4, 40, disposal, 8)];
+        (int, int, int, int, int, int, int)[] frames =
+            [(0, 0, 24, 16, 10, 1, 5), (2, 2, 6, 6, 20, disposal, 6), (6, 4, 8, 8, 30, disposal, 7), (0, 0, 4, 4, 40, disposal, 8)];
         File.WriteAllBytes(folder["a.gif"], TestImages.Gif(24, 16, frames));
         using VideoSource video = VideoSource.Open(folder["a.gif"]);
         Assert.Equal((24, 16, 4), (video.Width, video.Height, video.FrameCount));

@@ -18,9 +18,11 @@ internal static class BmpContainer
         if (header >= Header)
         {
             // Compressed rows have no length that could be known here; the decoder follows them to their end.
-            long width = BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]), height = Math.Abs((long)BinaryPrimitives.ReadInt32LittleEndian(bytes[22..]));
+            long width = BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]),
+                height = Math.Abs((long)BinaryPrimitives.ReadInt32LittleEndian(bytes[22..]));
             int bits = BinaryPrimitives.ReadUInt16LittleEndian(bytes[28..]);
-            uint start = BinaryPrimitives.ReadUInt32LittleEndian(bytes[10..]), compression = BinaryPrimitives.ReadUInt32LittleEndian(bytes[30..]);
+            uint start = BinaryPrimitives.ReadUInt32LittleEndian(bytes[10..]),
+                compression = BinaryPrimitives.ReadUInt32LittleEndian(bytes[30..]);
             long end = start + (width * bits + 31) / 32 * 4 * height;
             if (compression is Uncompressed or BitFields && width > 0 && end > bytes.Length)
                 throw Container.CutShort(name, $"after {bytes.Length} of {end} bytes");

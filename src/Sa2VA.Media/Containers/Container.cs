@@ -4,8 +4,8 @@ using SkiaSharp;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// What the framing of a file says, without its pixels. The codec takes files that break off for shorter or blurred ones in several formats, so
-/// the framing is walked to its end first.
+/// What the framing of a file says, without its pixels. The codec takes files that break off for shorter or blurred ones in several
+/// formats, so the framing is walked to its end first.
 /// </summary>
 /// <param name="Format">The format, by content.</param>
 /// <param name="Frames">Number of frames that are stored.</param>
@@ -44,6 +44,10 @@ internal readonly record struct Container(PictureFormat Format, int Frames, int 
         if (BmpContainer.IsBmp(start)) return PictureFormat.Bmp;
         return null;
     }
+
+    /// <summary>The error of a file with more frames than are read.</summary>
+    public static MediaException TooManyFrames(string name) =>
+        new($"{name} has more than the {MaxFrames} frames that are accepted; cut it into parts.");
 
     /// <summary>The error of a file that ends too early.</summary>
     public static MediaException CutShort(string name, string where) =>

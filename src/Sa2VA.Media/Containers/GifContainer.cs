@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Media;
 
-/// <summary>GIF: a canvas, then extensions and frames made of sub-blocks, then a trailer. Without walking to it a cut file is a shorter animation.</summary>
+/// <summary>
+/// GIF: a canvas, then extensions and frames made of sub-blocks, then a trailer. Without walking to it a cut file is a shorter animation.
+/// </summary>
 internal static class GifContainer
 {
     private const byte Extension = 0x21, Frame = 0x2c, Trailer = 0x3b;
@@ -14,23 +16,26 @@ internal static class GifContainer
         if (bytes.Length >= HeaderBytes) at += TableBytes(bytes[10]);
         while (true)
         {
-            if (at >= bytes.Length) throw Container.CutShort(name, $"after {frames} {(frames == 1 ? "frame" : "frames")}, before its end mark");
+            if (at >= bytes.Length)
+                throw Container.CutShort(name, $"after {frames} {(frames == 1 ? "frame" : "frames")}, before its end mark");
             switch (bytes[at])
             {
                 case Trailer:
-                    return frames > 0 ? new Container(PictureFormat.Gif, frames, frames) : throw new MediaException($"{name} holds no frame.");
+                    return frames > 0 ? new Container(PictureFormat.Gif, frames, frames)
+                        : throw new MediaException($"{name} holds no frame.");
                 case Extension:
                     at = SkipBlocks(bytes, at + 2);
                     break;
                 case Frame:
                     if (at + FrameBytes >= bytes.Length) throw Container.CutShort(name, $"inside frame {frames}");
                     if (++frames > Container.MaxFrames)
-                        throw new MediaException($"{name} has more than the {Container.MaxFrames} frames that are accepted; cut it into parts.");
+                        throw Container.TooManyFrames(name);
                     at = SkipBlocks(bytes, at + FrameBytes + TableBytes(bytes[at + FrameBytes - 1]) + 1);
                     if (at > bytes.Length) throw Container.CutShort(name, $"inside frame {frames - 1}");
                     break;
                 default:
-                    throw new MediaException($"{name} has a block of unknown kind 0x{bytes[at]:x2} after {frames} frames; the file is damaged.");
+                    throw new MediaException($"{name} has a block of unknown kind 0x{bytes[at]:x2} after {frames} frames; "
+                        + "the file is damaged.");
             }
         }
     }

@@ -3,10 +3,13 @@ using SkiaSharp;
 
 namespace Sa2VA.Media;
 
-/// <summary>JPEG: segments with a marker in front; entropy-coded data follows each start of scan, up to the next marker that is no restart.</summary>
+/// <summary>
+/// JPEG: segments with a marker in front; entropy-coded data follows each start of scan, up to the next marker that is no restart.
+/// </summary>
 internal static class JpegContainer
 {
-    private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda, Application1 = 0xe1;
+    private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda,
+        Application1 = 0xe1;
 
     /// <summary>Each costs a pass over all blocks, however few bytes it has; encoders write about ten.</summary>
     private const int MaxScans = 500;
@@ -38,10 +41,12 @@ internal static class JpegContainer
             }
             else if (kind == Scan)
             {
-                if (++scans > MaxScans) throw new MediaException($"{name} has more than {MaxScans} scans; the file is damaged or made to waste time.");
+                if (++scans > MaxScans)
+                    throw new MediaException($"{name} has more than {MaxScans} scans; the file is damaged or made to waste time.");
                 partial |= length < 3 || bytes[at + 2] < components;
             }
-            else if (kind == Application1 && bytes.Slice(at + 2, length - 2).StartsWith("Exif\0\0"u8)) origin ??= Exif.Orientation(bytes.Slice(at + 2, length - 2));
+            else if (kind == Application1 && bytes.Slice(at + 2, length - 2) is var block && block.StartsWith("Exif\0\0"u8))
+                origin ??= Exif.Orientation(block);
             at += length;
         }
         // The decoder feels the end of a single scan by itself, and one that lost nothing but its end marker is whole. Of several scans it

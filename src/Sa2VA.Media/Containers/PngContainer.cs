@@ -33,7 +33,8 @@ internal static class PngContainer
             if (kind.SequenceEqual("IEND"u8)) break;
             if (kind.SequenceEqual("IDAT"u8)) pixels = true;
             if (kind.SequenceEqual("eXIf"u8)) origin = Exif.Orientation(chunk[8..^4]);
-            if (kind.SequenceEqual("acTL"u8) && !pixels && chunk.Length >= Framing + 4) animated = BinaryPrimitives.ReadInt32BigEndian(chunk[8..]);
+            if (kind.SequenceEqual("acTL"u8) && !pixels && chunk.Length >= Framing + 4)
+                animated = BinaryPrimitives.ReadInt32BigEndian(chunk[8..]);
         }
         if (!pixels) throw new MediaException($"{name} holds no pixels; the file is damaged.");
         return new Container(PictureFormat.Png, Math.Max(animated, 1), 1, origin);

@@ -25,7 +25,7 @@ internal static class WebPContainer
             still |= kind.SequenceEqual("VP8 "u8) || kind.SequenceEqual("VP8L"u8);
             if (kind.SequenceEqual("EXIF"u8)) origin = Exif.Orientation(rest.Slice(ChunkHeader, (int)length));
             if (kind.SequenceEqual("ANMF"u8) && ++frames > Container.MaxFrames)
-                throw new MediaException($"{name} has more than the {Container.MaxFrames} frames that are accepted; cut it into parts.");
+                throw Container.TooManyFrames(name);
             // Chunks begin at even places; the padding of the last one may be missing.
             rest = rest[(int)Math.Min(ChunkHeader + length + length % 2, rest.Length)..];
         }

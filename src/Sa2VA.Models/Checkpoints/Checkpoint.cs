@@ -66,15 +66,13 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
 
     /// <inheritdoc/>
     WeightData IWeightSource.Open(string name) => _byName.TryGetValue(name, out SafetensorsFile? file)
-        ? file.Open(name)
+        ? file.Open(name) // which refuses to once it is closed
         : throw new CheckpointException($"The checkpoint in '{Folder}' has no tensor '{name}'.");
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (SafetensorsFile file in _files) file.Dispose();
-        _files.Clear();
-        _byName.Clear();
     }
 
     private SafetensorsFile AddFile(string name)

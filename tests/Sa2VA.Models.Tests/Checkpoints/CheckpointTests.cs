@@ -29,6 +29,21 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public unsafe void A_tensor_that_is_open_outlives_its_checkpoint()
+    {
+        Shard("model.safetensors", "b", "a");
+        Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        WeightData a = ((IWeightSource)checkpoint).Open("a");
+        checkpoint.Dispose();
+        checkpoint.Dispose();
+        Assert.Equal(7, *a.Pointer);
+        Assert.Throws<ObjectDisposedException>(() => ((IWeightSource)checkpoint).Open("a"));
+        a.Dispose();
+        a.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => (nint)a.Pointer);
+    }
+
+    [Fact]
     public void The_sharded_fixture_opens()
     {
         string folder = Fixtures.Model("internvl-qwen2");
