@@ -24,7 +24,9 @@ public class AttentionTests
                 (g, t) => g.FlashAttention(t[0], t[1], t[2], heads, kvHeads, attention.Scale, causal));
     }
 
-    /// <summary>Around the edges of blocks of 32 queries and tiles of 96 keys, where the last key a query sees is alone in its tile.</summary>
+    /// <summary>
+    /// Around the edges of blocks of 32 queries and tiles of 96 keys, where the last key a query sees is alone in its tile.
+    /// </summary>
     public static TheoryData<int, int> Chunks() =>
         [.. from start in (int[])[0, 1, 31, 33, 95, 97] from rows in (int[])[1, 2, 127, 128, 129] select (start, rows)];
 
@@ -112,7 +114,8 @@ public class AttentionTests
         float[] q = TestValues.Random(1, heads * d, 2), k = TestValues.Random(2, cache.Count, 2), v = TestValues.Random(3, cache.Count);
         (double[] exact, float[] naive) = attention.Compute(q, k, v);
         new GuardedOp().Floats(new Shape(1, heads * d), q).Floats(cache, k).Floats(cache, v)
-            .Follows(exact, naive, $"decode {length} d={d}", (g, t) => g.DecodeAttention(t[0], t[1], t[2], heads, kvHeads, attention.Scale));
+            .Follows(exact, naive, $"decode {length} d={d}", (g, t) =>
+                g.DecodeAttention(t[0], t[1], t[2], heads, kvHeads, attention.Scale));
     }
 
     [Theory]
@@ -141,7 +144,8 @@ public class AttentionTests
         float[] ones = new float[shape.Count], v = TestValues.Random(3, shape.Count);
         Array.Fill(ones, 1);
         GuardedOp Inputs(float[] values) =>
-            new GuardedOp().Floats(shape, TestValues.Random(1, shape.Count)).Floats(shape, TestValues.Random(2, shape.Count)).Floats(shape, values);
+            new GuardedOp().Floats(shape, TestValues.Random(1, shape.Count)).Floats(shape, TestValues.Random(2, shape.Count))
+                .Floats(shape, values);
         Inputs(ones).Satisfies<float>(ones.Length, (g, t, _) => g.FlashAttention(t[0], t[1], t[2], 2, 2, 0.25f),
             y => Assert.All(y, value => Assert.Equal(1, value, 1e-6f)));
 

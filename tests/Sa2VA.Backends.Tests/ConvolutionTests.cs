@@ -17,7 +17,8 @@ public class ConvolutionTests
     public void Conv2d(int height, int width, int inputs, int outputs, int kernel, int stride, int padding, DType type, bool hasBias)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("c.weight", type, new Shape(outputs, inputs, kernel, kernel), TestValues.Random(1, outputs * inputs * kernel * kernel));
+        float[] w = weights.Add("c.weight", type, new Shape(outputs, inputs, kernel, kernel),
+            TestValues.Random(1, outputs * inputs * kernel * kernel));
         float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs)) : new float[outputs];
         float[] x = TestValues.Random(3, height * width * inputs);
         int h = (height + 2 * padding - kernel) / stride + 1, v = (width + 2 * padding - kernel) / stride + 1;
@@ -40,7 +41,8 @@ public class ConvolutionTests
             reference[i] += b[o];
             naive[i] += b[o];
         }
-        new GuardedOp(weights).Floats(new Shape(height, width, inputs), x).Follows(reference, naive, $"convolution {height}×{width}×{inputs}→{outputs} by {kernel}",
+        new GuardedOp(weights).Floats(new Shape(height, width, inputs), x)
+            .Follows(reference, naive, $"convolution {height}×{width}×{inputs}→{outputs} by {kernel}",
             (g, t) => g.Conv2d(t[0], g.At("c"), outputs, kernel, stride, padding));
     }
 
@@ -53,7 +55,8 @@ public class ConvolutionTests
     public void DepthwiseConv2d(int height, int width, int channels, int kernel)
     {
         var weights = new TestWeights();
-        float[] w = weights.Add("c.weight", DType.BF16, new Shape(channels, 1, kernel, kernel), TestValues.Random(1, channels * kernel * kernel));
+        float[] w = weights.Add("c.weight", DType.BF16, new Shape(channels, 1, kernel, kernel),
+            TestValues.Random(1, channels * kernel * kernel));
         float[] b = weights.Add("c.bias", DType.F32, new Shape(channels), TestValues.Random(2, channels));
         float[] x = TestValues.Random(3, height * width * channels);
         var reference = new double[x.Length];
@@ -71,7 +74,8 @@ public class ConvolutionTests
                     naive[i] += a * f;
                 }
         }
-        new GuardedOp(weights).Floats(new Shape(height, width, channels), x).Follows(reference, naive, $"depthwise {height}×{width}×{channels} by {kernel}",
+        new GuardedOp(weights).Floats(new Shape(height, width, channels), x)
+            .Follows(reference, naive, $"depthwise {height}×{width}×{channels} by {kernel}",
             (g, t) => g.DepthwiseConv2d(t[0], g.At("c"), kernel));
     }
 
@@ -86,7 +90,8 @@ public class ConvolutionTests
         var weights = new TestWeights();
         float[] w = weights.Add("c.weight", DType.BF16, new Shape(inputs, outputs, 2, 2), TestValues.Random(1, outputs * inputs * 4));
         float[] b = hasBias ? weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs)) : new float[outputs];
-        float[] x = TestValues.Random(3, height * width * inputs), r = hasResidual ? TestValues.Random(4, 4 * height * width * outputs) : new float[4 * height * width * outputs];
+        float[] x = TestValues.Random(3, height * width * inputs),
+            r = hasResidual ? TestValues.Random(4, 4 * height * width * outputs) : new float[4 * height * width * outputs];
         var reference = new double[r.Length];
         var naive = new float[r.Length];
         for (int i = 0; i < r.Length; i++)
@@ -102,7 +107,8 @@ public class ConvolutionTests
             naive[i] = naive[i] + b[o] + r[i];
         }
         var residual = new Shape(2 * height, 2 * width, outputs);
-        new GuardedOp(weights).Floats(new Shape(height, width, inputs), x).Floats(residual, r).Follows(reference, naive, $"transposed {height}×{width}×{inputs}→{outputs}",
+        new GuardedOp(weights).Floats(new Shape(height, width, inputs), x).Floats(residual, r)
+            .Follows(reference, naive, $"transposed {height}×{width}×{inputs}→{outputs}",
             (g, t) => g.ConvTranspose2d(t[0], g.At("c"), outputs, hasResidual ? t[1] : null));
     }
 

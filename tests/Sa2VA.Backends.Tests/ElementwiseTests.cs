@@ -15,7 +15,8 @@ public class ElementwiseTests
         {
             double[] reference = [.. x.Select(v => Reference.Activate((double)v, f) * 20 - 10)];
             float[] naive = [.. x.Select(v => Reference.Activate(v, f) * 20 - 10)];
-            new GuardedOp().Floats(new Shape(rows, width), x).Follows(reference, naive, $"{f} of {rows}×{width}", (g, t) => g.Map(t[0], f, 20, -10));
+            new GuardedOp().Floats(new Shape(rows, width), x)
+                .Follows(reference, naive, $"{f} of {rows}×{width}", (g, t) => g.Map(t[0], f, 20, -10));
         }
     }
 
@@ -38,7 +39,8 @@ public class ElementwiseTests
         var shape = new Shape(rows, width);
         new GuardedOp().Floats(shape, a).Floats(shape, b).Gives<float>([.. a.Zip(b, (x, y) => x + y)], (g, t) => g.Add(t[0], t[1]));
         new GuardedOp().Floats(shape, a).Floats(shape, b).Gives<float>([.. a.Zip(b, (x, y) => x * y)], (g, t) => g.Multiply(t[0], t[1]));
-        new GuardedOp().Floats(shape, a).Floats(shape, b).Follows([.. a.Zip(b, (x, y) => Reference.Activate((double)x, Activation.Silu) * y)],
+        new GuardedOp().Floats(shape, a).Floats(shape, b)
+            .Follows([.. a.Zip(b, (x, y) => Reference.Activate((double)x, Activation.Silu) * y)],
             [.. a.Zip(b, (x, y) => Reference.Activate(x, Activation.Silu) * y)], $"SwiGLU {rows}×{width}", (g, t) => g.SwiGlu(t[0], t[1]));
     }
 
@@ -67,13 +69,17 @@ public class ElementwiseTests
     [Fact]
     public void CopyConvertsBetweenFloatTypes()
     {
-        float[] x = [.. TestValues.Random(1, 16 * 33), .. (float[])[0, -0f, 1e-8f, 6e-8f, 65504, 65520, 1e9f, -1e9f, 3.3895314e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, 1e-40f, 1, 2, 3]];
+        float[] x = [.. TestValues.Random(1, 16 * 33),
+            .. (float[])[0, -0f, 1e-8f, 6e-8f, 65504, 65520, 1e9f, -1e9f, 3.3895314e38f, float.MaxValue, float.PositiveInfinity,
+            float.NegativeInfinity, 1e-40f, 1, 2, 3]];
         var shape = new Shape(16 * 33 + 16, 1);
         new GuardedOp().Floats(shape, x).Gives<ushort>([.. x.Select(v => BFloat16.FromSingle(v).Bits)], (g, t) => g.Copy(t[0], DType.BF16));
-        new GuardedOp().Floats(shape, x).Gives<ushort>([.. x.Select(v => BitConverter.HalfToUInt16Bits((Half)v))], (g, t) => g.Copy(t[0], DType.F16));
+        new GuardedOp().Floats(shape, x)
+            .Gives<ushort>([.. x.Select(v => BitConverter.HalfToUInt16Bits((Half)v))], (g, t) => g.Copy(t[0], DType.F16));
         var row = new Shape(2, x.Length / 2);
         new GuardedOp().Floats(row, x).Gives<float>([.. x.Select(BFloat16.Round)], (g, t) => g.Copy(g.Copy(t[0], DType.BF16), DType.F32));
-        new GuardedOp().Floats(row, x).Gives<float>([.. x.Select(v => (float)(Half)v)], (g, t) => g.Copy(g.Copy(t[0], DType.F16), DType.F32));
+        new GuardedOp().Floats(row, x)
+            .Gives<float>([.. x.Select(v => (float)(Half)v)], (g, t) => g.Copy(g.Copy(t[0], DType.F16), DType.F32));
         new GuardedOp().Floats(row, x).Gives<float>([.. x.Select(v => (float)(Half)BFloat16.Round(v))],
             (g, t) => g.Copy(g.Copy(g.Copy(t[0], DType.BF16), DType.F16), DType.F32));
     }
@@ -112,6 +118,7 @@ public class ElementwiseTests
                 reference[i] += (double)a[i / n * k + l] * b[i % n * k + l];
                 naive[i] += a[i / n * k + l] * b[i % n * k + l];
             }
-        new GuardedOp().Floats(new Shape(m, k), a).Floats(new Shape(n, k), b).Follows(reference, naive, $"{m}×{n}×{k}", (g, t) => g.MatMul(t[0], t[1]));
+        new GuardedOp().Floats(new Shape(m, k), a).Floats(new Shape(n, k), b)
+            .Follows(reference, naive, $"{m}×{n}×{k}", (g, t) => g.MatMul(t[0], t[1]));
     }
 }

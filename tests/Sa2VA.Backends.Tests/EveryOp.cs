@@ -16,14 +16,16 @@ internal sealed class EveryOp : IDisposable
         Tensor image = g.Input("image", DType.U8, new Shape(32, 32, 3)), ids = g.Input("ids", DType.I32, new Shape(16));
         Tensor keys = g.State("keys", DType.F32, new Shape(64, 24)), values = g.State("values", DType.F32, new Shape(64, 24));
         Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24));
-        Tensor map = g.Conv2d(g.Normalize(image, g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768))), g.At("conv"), 24, 3, 2, 1);
+        Tensor map = g.Conv2d(g.Normalize(image, g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768))), g.At("conv"), 24, 3,
+            2, 1);
         map = g.DepthwiseConv2d(map, g.At("depth"), 3);
         map = g.Add(map, g.WindowAttention(g.Linear(map, g.Weight("qkv")), null, 2, 4, false, 0.3f));
         map = g.Resize(g.MaxPool2d(map), 16, 16, ResizeMode.Bilinear);
         map = g.ConvTranspose2d(g.MaxPool2d(map), g.At("up"), 24, map);
         Tensor shuffled = g.Linear(g.PixelShuffle(map, false), g.Weight("shuffle"));
         Tensor x = g.Add(g.Embedding(g.Weight("table"), ids), g.SliceRows(shuffled, 0, 16));
-        Tensor cos = g.Constant("cos", new Shape(64, 6), TestValues.Random(7, 384)), sin = g.Constant("sin", new Shape(64, 6), TestValues.Random(8, 384));
+        Tensor cos = g.Constant("cos", new Shape(64, 6), TestValues.Random(7, 384)),
+            sin = g.Constant("sin", new Shape(64, 6), TestValues.Random(8, 384));
         Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half, start);
         Tensor k = g.WriteRows(keys, q, start, length), v = g.WriteRows(values, x, start, length);
         g.WriteRows(rounded, x, start);
@@ -80,7 +82,8 @@ internal sealed class EveryOp : IDisposable
     {
         var weights = new TestWeights();
         int seed = 0;
-        void Add(string name, params int[] dims) => weights.Add(name, DType.BF16, new Shape(dims), TestValues.Random(++seed, new Shape(dims).Count, 0.2f));
+        void Add(string name, params int[] dims) =>
+            weights.Add(name, DType.BF16, new Shape(dims), TestValues.Random(++seed, new Shape(dims).Count, 0.2f));
         Add("conv.weight", 24, 3, 3, 3);
         Add("conv.bias", 24);
         Add("depth.weight", 24, 1, 3, 3);

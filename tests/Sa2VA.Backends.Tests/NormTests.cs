@@ -5,7 +5,9 @@ namespace Sa2VA.Tests;
 public class NormTests
 {
     /// <summary>One element, around the sixteen lanes of a reduction, primes, and widths of released models.</summary>
-    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 3, 2 }, { 2, 15 }, { 2, 16 }, { 5, 17 }, { 7, 31 }, { 3, 97 }, { 4, 144 }, { 33, 257 }, { 3, 896 }, { 2, 3200 }, { 1, 6144 } };
+    public static TheoryData<int, int> Shapes =>
+        new() { { 1, 1 }, { 3, 2 }, { 2, 15 }, { 2, 16 }, { 5, 17 }, { 7, 31 }, { 3, 97 }, { 4, 144 }, { 33, 257 }, { 3, 896 },
+        { 2, 3200 }, { 1, 6144 } };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -57,12 +59,15 @@ public class NormTests
         {
             double square = 0;
             float squareF = 0;
-            for (int c = 0; c < width; c++) (square, squareF) = (square + (double)x[r * width + c] * x[r * width + c], squareF + x[r * width + c] * x[r * width + c]);
+            for (int c = 0; c < width; c++)
+                (square, squareF) = (square + (double)x[r * width + c] * x[r * width + c], squareF + x[r * width + c] * x[r * width + c]);
             double scale = 1 / Math.Sqrt(square / width + 1e-5f);
             float scaleF = 1 / MathF.Sqrt(squareF / width + 1e-5f);
-            for (int c = 0; c < width; c++) (reference[r * width + c], naive[r * width + c]) = (x[r * width + c] * scale * w[c], x[r * width + c] * scaleF * w[c]);
+            for (int c = 0; c < width; c++)
+                (reference[r * width + c], naive[r * width + c]) = (x[r * width + c] * scale * w[c], x[r * width + c] * scaleF * w[c]);
         }
-        new GuardedOp(weights).Floats(new Shape(rows, width), x).Follows(reference, naive, $"RMS norm {rows}×{width}", (g, t) => g.RmsNorm(t[0], g.At("n"), 1e-5f));
+        new GuardedOp(weights).Floats(new Shape(rows, width), x)
+            .Follows(reference, naive, $"RMS norm {rows}×{width}", (g, t) => g.RmsNorm(t[0], g.At("n"), 1e-5f));
     }
 
     [Theory]
@@ -84,7 +89,8 @@ public class NormTests
                 sum += reference[r * width + c] = Math.Exp((double)x[r * width + c] - max);
                 sumF += naive[r * width + c] = MathF.Exp(x[r * width + c] - max);
             }
-            for (int c = 0; c < width; c++) (reference[r * width + c], naive[r * width + c]) = (reference[r * width + c] / sum, naive[r * width + c] / sumF);
+            for (int c = 0; c < width; c++)
+                (reference[r * width + c], naive[r * width + c]) = (reference[r * width + c] / sum, naive[r * width + c] / sumF);
         }
         new GuardedOp().Floats(new Shape(rows, width), x).Follows(reference, naive, $"softmax {rows}×{width}", (g, t) => g.Softmax(t[0]));
     }
@@ -98,7 +104,8 @@ public class NormTests
         float[] threes = new float[64];
         Array.Fill(threes, 3);
         // No variance: the bias alone is left. A softmax of 32 equal numbers: 1/32 each.
-        new GuardedOp(weights).Floats(new Shape(2, 32), threes).Gives<float>([.. bias, .. bias], (g, t) => g.LayerNorm(t[0], g.At("n"), 1e-6f));
+        new GuardedOp(weights).Floats(new Shape(2, 32), threes)
+            .Gives<float>([.. bias, .. bias], (g, t) => g.LayerNorm(t[0], g.At("n"), 1e-6f));
         float[] even = new float[64];
         Array.Fill(even, 1f / 32);
         new GuardedOp().Floats(new Shape(2, 32), threes).Gives(even, (g, t) => g.Softmax(t[0]));
@@ -116,7 +123,8 @@ public class NormTests
             double sum = 0;
             float sumF = 0;
             for (int c = 0; c < 17; c++) (sum, sumF) = (sum + Math.Exp(middle[r * 17 + c]), sumF + MathF.Exp(middle[r * 17 + c]));
-            for (int c = 0; c < 17; c++) (reference[r * 17 + c], naive[r * 17 + c]) = (Math.Exp(middle[r * 17 + c]) / sum, MathF.Exp(middle[r * 17 + c]) / sumF);
+            for (int c = 0; c < 17; c++)
+                (reference[r * 17 + c], naive[r * 17 + c]) = (Math.Exp(middle[r * 17 + c]) / sum, MathF.Exp(middle[r * 17 + c]) / sumF);
         }
         // Three of five rows count in this run; the result's other two must not be touched.
         new GuardedOp().Floats(new Shape(5, 48), x).Scalar("n", 5, 3).Follows(reference, naive, "softmax of a view",

@@ -47,6 +47,29 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
+    public void ATensorMayBeDeclaredOutputTwice(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        var g = new GraphBuilder("twice", new TestWeights());
+        Tensor x = g.Input("x", DType.F32, new Shape(3, 5)), y = g.Map(x, Activation.Relu);
+        Tensor[] outputs = [g.Output("a", y), g.Output("b", y), g.Output("row", g.SliceRows(y, 1, 1)), g.Output("input", x)];
+        using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
+        var bindings = new PlanBindings(plan.Graph);
+        DeviceBuffer[] buffers = [.. outputs.Append(x).Select(t => backend.Allocate(t.Name, t.Type, t.Shape))];
+        foreach ((Tensor tensor, DeviceBuffer buffer) in outputs.Append(x).Zip(buffers)) bindings.Bind(tensor, buffer);
+        float[] values = TestValues.Random(1, 15);
+        buffers[^1].Write<float>(values);
+        plan.Run(bindings, Cancellation);
+
+        float[] positive = [.. values.Select(v => Math.Max(v, 0))];
+        float[][] results = [.. buffers.Select(b => new float[b.Shape.Count])];
+        for (int i = 0; i < results.Length; i++) buffers[i].Read<float>(results[i]);
+        Assert.Equal([positive, positive, positive[5..10], values], results[..4]);
+        foreach (DeviceBuffer buffer in buffers) buffer.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
     public void NothingIsUsableAfterItsEnd(string name)
     {
         IBackend backend = TestBackend.OpenNamed(name);
@@ -110,7 +133,8 @@ public class PlanTests
         using var a = new EveryOp(backend);
         using var b = new EveryOp(backend);
         Assert.Throws<GraphException>(() => a.Plan.Run(b.Bindings, Cancellation));
-        Assert.Contains("not bound", Assert.Throws<GraphException>(() => a.Plan.Run(new PlanBindings(a.Plan.Graph), Cancellation)).Message, StringComparison.Ordinal);
+        Assert.Contains("not bound", Assert.Throws<GraphException>(() => a.Plan.Run(new PlanBindings(a.Plan.Graph), Cancellation)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

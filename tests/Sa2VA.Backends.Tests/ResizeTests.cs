@@ -9,7 +9,8 @@ public class ResizeTests
 
     public static TheoryData<int, int, int, int, int> Sizes => new()
     {
-        { 1, 1, 1, 1, 1 }, { 1, 1, 5, 7, 3 }, { 7, 5, 7, 5, 2 }, { 7, 5, 14, 10, 1 }, { 13, 17, 5, 31, 17 }, { 31, 29, 8, 7, 1 }, { 16, 16, 37, 41, 33 }, { 48, 48, 192, 192, 1 },
+        { 1, 1, 1, 1, 1 }, { 1, 1, 5, 7, 3 }, { 7, 5, 7, 5, 2 }, { 7, 5, 14, 10, 1 }, { 13, 17, 5, 31, 17 }, { 31, 29, 8, 7, 1 },
+            { 16, 16, 37, 41, 33 }, { 48, 48, 192, 192, 1 },
         { 64, 64, 16, 16, 4 },
     };
 
@@ -23,23 +24,29 @@ public class ResizeTests
             int c = i % channels, y = i / channels / toWidth * height / toHeight, z = i / channels % toWidth * width / toWidth;
             return x[(y * width + z) * channels + c];
         })];
-        new GuardedOp().Floats(new Shape(height, width, channels), x).Gives(expected, (g, t) => g.Resize(t[0], toHeight, toWidth, ResizeMode.Nearest));
+        new GuardedOp().Floats(new Shape(height, width, channels), x)
+            .Gives(expected, (g, t) => g.Resize(t[0], toHeight, toWidth, ResizeMode.Nearest));
     }
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Bilinear(int height, int width, int toHeight, int toWidth, int channels) => Check(ResizeMode.Bilinear, height, width, toHeight, toWidth, channels,
-        (source, i, n) => Math.Max(0, 1 - Math.Abs(Math.Max(source, 0) - i)), (source, i, n) => MathF.Max(0, 1 - MathF.Abs(MathF.Max(source, 0) - i)));
+    public void Bilinear(int height, int width, int toHeight, int toWidth, int channels) =>
+        Check(ResizeMode.Bilinear, height, width, toHeight, toWidth, channels,
+            (source, i, n) => Math.Max(0, 1 - Math.Abs(Math.Max(source, 0) - i)),
+            (source, i, n) => MathF.Max(0, 1 - MathF.Abs(MathF.Max(source, 0) - i)));
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void Bicubic(int height, int width, int toHeight, int toWidth, int channels) => Check(ResizeMode.Bicubic, height, width, toHeight, toWidth, channels,
-        (source, i, n) => Cubic(Math.Abs(source - i)), (source, i, n) => CubicF(MathF.Abs(source - i)));
+    public void Bicubic(int height, int width, int toHeight, int toWidth, int channels) =>
+        Check(ResizeMode.Bicubic, height, width, toHeight, toWidth, channels,
+            (source, i, n) => Cubic(Math.Abs(source - i)), (source, i, n) => CubicF(MathF.Abs(source - i)));
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public void BilinearAntialias(int height, int width, int toHeight, int toWidth, int channels) => Check(ResizeMode.BilinearAntialias, height, width, toHeight, toWidth, channels,
-        (source, i, scale) => Math.Max(0, 1 - Math.Abs(source - i) / Math.Max(scale, 1)), (source, i, scale) => MathF.Max(0, 1 - MathF.Abs(source - i) / MathF.Max(scale, 1)));
+    public void BilinearAntialias(int height, int width, int toHeight, int toWidth, int channels) =>
+        Check(ResizeMode.BilinearAntialias, height, width, toHeight, toWidth, channels,
+            (source, i, scale) => Math.Max(0, 1 - Math.Abs(source - i) / Math.Max(scale, 1)),
+            (source, i, scale) => MathF.Max(0, 1 - MathF.Abs(source - i) / MathF.Max(scale, 1)));
 
     [Theory]
     [InlineData(2, 2, 1)]
@@ -62,11 +69,11 @@ public class ResizeTests
     }
 
     /// <summary>
-    /// A separable filter by its definition: weight(source position, sample, scale), samples outside the map repeating its edge (or, for the
-    /// antialiased filter, left out and the rest normalised).
+    /// A separable filter by its definition: weight(source position, sample, scale), samples outside the map repeating its edge (or, for
+    /// the antialiased filter, left out and the rest normalised).
     /// </summary>
-    private static void Check(ResizeMode mode, int height, int width, int toHeight, int toWidth, int channels, Func<double, int, double, double> weight,
-        Func<float, int, float, float> weightF)
+    private static void Check(ResizeMode mode, int height, int width, int toHeight, int toWidth, int channels,
+        Func<double, int, double, double> weight, Func<float, int, float, float> weightF)
     {
         float[] x = TestValues.Random(1, height * width * channels);
         (double[,] v, float[,] vF) = Matrix(height, toHeight);
@@ -89,7 +96,8 @@ public class ResizeTests
                 reference[i] += v[i / (toWidth * channels), k + Reach] * row[at];
                 naive[i] += vF[i / (toWidth * channels), k + Reach] * rowF[at];
             }
-        new GuardedOp().Floats(new Shape(height, width, channels), x).Follows(reference, naive, $"{mode} {height}×{width}→{toHeight}×{toWidth}",
+        new GuardedOp().Floats(new Shape(height, width, channels), x)
+            .Follows(reference, naive, $"{mode} {height}×{width}→{toHeight}×{toWidth}",
             (g, t) => g.Resize(t[0], toHeight, toWidth, mode));
 
         (double[,], float[,]) Matrix(int input, int output)
@@ -106,7 +114,8 @@ public class ResizeTests
                     sum += exact[o, k + Reach] = weight(source, k, scale);
                     sumF += single[o, k + Reach] = weightF(sourceF, k, scaleF);
                 }
-                for (int k = 0; k < input && !edges; k++) (exact[o, k + Reach], single[o, k + Reach]) = (exact[o, k + Reach] / sum, single[o, k + Reach] / sumF);
+                for (int k = 0; k < input && !edges; k++)
+                    (exact[o, k + Reach], single[o, k + Reach]) = (exact[o, k + Reach] / sum, single[o, k + Reach] / sumF);
             }
             return (exact, single);
         }

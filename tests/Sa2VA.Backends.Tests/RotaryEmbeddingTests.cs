@@ -5,16 +5,18 @@ namespace Sa2VA.Tests;
 public class RotaryEmbeddingTests
 {
     [Theory]
-    [InlineData(1, 1, 1, RotaryPairing.Half, 0, 1)]
-    [InlineData(7, 3, 12, RotaryPairing.Half, 5, 7)]
-    [InlineData(7, 3, 12, RotaryPairing.Adjacent, 0, 7)]
-    [InlineData(33, 2, 32, RotaryPairing.Half, 100, 33)]
-    [InlineData(130, 1, 128, RotaryPairing.Adjacent, 0, 97)]
-    [InlineData(19, 14, 17, RotaryPairing.Half, 3, 19)]
-    [InlineData(50, 1, 31, RotaryPairing.Adjacent, 0, 0)]
-    public void Rotates(int rows, int heads, int pairs, RotaryPairing pairing, int start, int rotated)
+    [InlineData(1, 1, 1, RotaryPairing.Half, 0, 1, 13)]
+    [InlineData(7, 3, 12, RotaryPairing.Half, 5, 7, 12)]
+    [InlineData(7, 3, 12, RotaryPairing.Adjacent, 0, 7, 13)]
+    [InlineData(33, 2, 32, RotaryPairing.Half, 100, 33, 133)]
+    [InlineData(33, 2, 32, RotaryPairing.Half, 5, 33, 13)]
+    [InlineData(40, 1, 8, RotaryPairing.Half, 29, 40, 30)]
+    [InlineData(130, 1, 128, RotaryPairing.Adjacent, 0, 97, 13)]
+    [InlineData(19, 14, 17, RotaryPairing.Half, 3, 19, 22)]
+    [InlineData(50, 1, 31, RotaryPairing.Adjacent, 0, 0, 13)]
+    public void Rotates(int rows, int heads, int pairs, RotaryPairing pairing, int start, int rotated, int table)
     {
-        int width = heads * pairs * 2, table = start == 0 ? 13 : start + rows;
+        int width = heads * pairs * 2;
         float[] x = TestValues.Random(1, rows * width), angles = TestValues.Random(2, table * pairs, 7);
         float[] cos = [.. angles.Select(MathF.Cos)], sin = [.. angles.Select(MathF.Sin)];
         var reference = new double[x.Length];
@@ -30,7 +32,8 @@ public class RotaryEmbeddingTests
             (naive[first], naive[second]) = (a * c - b * s, b * c + a * s);
         }
         new GuardedOp().Floats(new Shape(rows, width), x).Scalar("start", 1000, start).Scalar("rotated", 1000, rotated)
-            .Follows(reference, naive, $"rotary {rows}×{heads}×{2 * pairs} {pairing}", (g, t, s) => g.RotaryEmbedding(t[0], g.Constant("cos", new Shape(table, pairs), cos),
+            .Follows(reference, naive, $"rotary {rows}×{heads}×{2 * pairs} {pairing}", (g, t, s) =>
+                g.RotaryEmbedding(t[0], g.Constant("cos", new Shape(table, pairs), cos),
                 g.Constant("sin", new Shape(table, pairs), sin), heads, pairing, s[0], s[1]));
     }
 }

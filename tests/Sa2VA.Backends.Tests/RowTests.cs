@@ -49,7 +49,8 @@ public class RowTests
         float[] table = weights.Add("table", type, new Shape(9, 35), TestValues.Random(1, 9 * 35)), rows = TestValues.Random(2, 4 * 35);
         int[] ids = [8, -1, 0, -4, 3, 3, -2];
         float[] expected = [.. ids.SelectMany(id => (id < 0 ? rows.AsSpan((-1 - id) * 35, 35) : table.AsSpan(id * 35, 35)).ToArray())];
-        new GuardedOp(weights).Floats(new Shape(4, 35), rows).Ints(ids).Gives(expected, (g, t) => g.Embedding(g.Weight("table"), t[1], t[0]));
+        new GuardedOp(weights).Floats(new Shape(4, 35), rows).Ints(ids)
+            .Gives(expected, (g, t) => g.Embedding(g.Weight("table"), t[1], t[0]));
     }
 
     [Theory]
@@ -71,8 +72,10 @@ public class RowTests
         new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c)
             .Gives<float>([.. a, .. b, .. c], (g, t) => g.Concat(t));
         // Two rows of the first and none of the second part in this run.
-        new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c).Scalar("a", 301, 2).Scalar("b", 7, 0).Scalar("all", 309, 3)
-            .Gives<float>([.. a[..122], .. c], (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0]), g.Reshape(t[1], t[1].Shape, s[1]), t[2]], s[2]));
+        new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c).Scalar("a", 301, 2)
+            .Scalar("b", 7, 0).Scalar("all", 309, 3)
+            .Gives<float>([.. a[..122], .. c], (g, t, s) =>
+                g.Concat([g.Reshape(t[0], t[0].Shape, s[0]), g.Reshape(t[1], t[1].Shape, s[1]), t[2]], s[2]));
     }
 
     [Fact]
@@ -119,7 +122,8 @@ public class RowTests
     {
         // Few different values: ties everywhere.
         float[] x = [.. TestValues.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];
-        int[] expected = [.. Enumerable.Range(0, 23).Select(r => Array.IndexOf(x[(r * 1009)..((r + 1) * 1009)], x[(r * 1009)..((r + 1) * 1009)].Max()))];
+        int[] expected = [.. Enumerable.Range(0, 23)
+            .Select(r => Array.IndexOf(x[(r * 1009)..((r + 1) * 1009)], x[(r * 1009)..((r + 1) * 1009)].Max()))];
         new GuardedOp().Floats(new Shape(23, 1009), x).Gives(expected, (g, t) => g.ArgMax(t[0]));
     }
 
@@ -131,11 +135,14 @@ public class RowTests
     [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 97, 100, 3)]
     [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 0, 0, 0)]
     [InlineData(false, new[] { 0.9f, 0.1f, 0.3f, 0.2f }, 0, 1, 2)]
-    public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected)
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.1f, 0.5f }, 3, 3, 3, 0.05f)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.1f, 0.5f }, 3, 3, 0, 1f, -0.05f)]
+    public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected, float surely = 1, float outside = -1)
     {
-        // Of mask 0, some pixels lie surely inside, some near the border, the rest outside.
+        // Of mask 0, some pixels lie surely inside, some near the border, the rest outside. At a distance of 0.05 exactly: not beyond it.
         var masks = new float[4 * 131];
-        for (int i = 0; i < 131; i++) masks[i] = i < inside ? 1 : i < around ? 0.01f : -1;
-        new GuardedOp().Floats(new Shape(4, 131), masks).Floats(new Shape(4), ious).Gives([expected], (g, t) => g.MaskSelect(t[0], t[1], multimask));
+        for (int i = 0; i < 131; i++) masks[i] = i < inside ? surely : i < around ? 0.01f : outside;
+        new GuardedOp().Floats(new Shape(4, 131), masks).Floats(new Shape(4), ious)
+            .Gives([expected], (g, t) => g.MaskSelect(t[0], t[1], multimask));
     }
 }

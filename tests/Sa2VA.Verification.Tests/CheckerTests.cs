@@ -92,13 +92,16 @@ public sealed class CheckerTests
     [Fact]
     public void A_changed_checkpoint_fails()
     {
-        string model = Fixtures.Model("internvl-internlm2"), path = Fixtures.Path("goldens", "internvl-internlm2", "block-cx_block.safetensors");
+        string model = Fixtures.Model("internvl-internlm2"),
+            path = Fixtures.Path("goldens", "internvl-internlm2", "block-cx_block.safetensors");
         using TestGolden golden = TestGolden.CopyOf(path);
         string folder = Path.Combine(golden.Folder, "model");
         Directory.CreateDirectory(folder);
         File.Copy(Path.Combine(model, "config.json"), Path.Combine(folder, "config.json"));
-        foreach (string file in Directory.EnumerateFiles(model, "*.safetensors")) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
-        foreach (string file in Directory.EnumerateFiles(model, "*.index.json")) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        foreach (string file in Directory.EnumerateFiles(model, "*.safetensors"))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        foreach (string file in Directory.EnumerateFiles(model, "*.index.json"))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         Assert.Equal(StageStatus.Passed, golden.Verify(folder).Status);
 
         string tensor = golden.Metadata["prefix"] + "pwconv2.bias";
@@ -126,7 +129,8 @@ public sealed class CheckerTests
         foreach (string folder in (string[])["ops", "internvl-internlm2", "internvl-qwen2", "internvl-6b-vit"])
         {
             if (!Fixtures.Exists("goldens", folder)) continue;
-            foreach (string path in Directory.EnumerateFiles(Fixtures.Path("goldens", folder), "*.safetensors").Order(StringComparer.Ordinal))
+            foreach (string path in Directory.EnumerateFiles(Fixtures.Path("goldens", folder), "*.safetensors")
+                .Order(StringComparer.Ordinal))
             {
                 using var golden = new GoldenFile(path);
                 if (stages.Add(golden.Stage))

@@ -10,7 +10,9 @@ public sealed class GoldenFileTests
     public void Inputs_by_formula_follow_the_stream_and_repeat_in_blocks()
     {
         using TestGolden made = TestGolden.Linear();
-        made.Metadata["params"] = """{"in_formula": {"in.f": {"name": "n", "shape": [2, 1, 2], "scale": 2.5, "repeat": 3}, "in.g": {"name": "n", "shape": [4]}}}""";
+        made.Metadata["params"] = """
+            {"in_formula": {"in.f": {"name": "n", "shape": [2, 1, 2], "scale": 2.5, "repeat": 3}, "in.g": {"name": "n", "shape": [4]}}}
+            """;
         using var golden = new GoldenFile(made.Save());
         var stream = new SyntheticStream("n");
 

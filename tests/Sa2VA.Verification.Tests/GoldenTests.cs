@@ -2,7 +2,9 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>Every recorded computation that is present, one test per file. Full-size synthetic ones are left to <c>sa2va verify</c>.</summary>
+/// <summary>
+/// Every recorded computation that is present, one test per file. Full-size synthetic ones are left to <c>sa2va verify</c>.
+/// </summary>
 public sealed class GoldenTests(GoldenTests.SharedVerifier shared) : IClassFixture<GoldenTests.SharedVerifier>
 {
     public static TheoryData<string> Files()
@@ -28,7 +30,10 @@ public sealed class GoldenTests(GoldenTests.SharedVerifier shared) : IClassFixtu
         Assert.Null(result.SkipReason);
         Assert.NotEmpty(result.Checks);
         foreach (TensorCheck c in result.Checks)
-            Assert.True(c.Passed, $"{result.Stage} {c.Name}: {c.Problem ?? $"max {c.MaxError:E2} of {c.MaxAllowed:E2}, rms {c.RmsError:E2} of {c.RmsAllowed:E2}"}");
+        {
+            string errors = $"max {c.MaxError:E2} of {c.MaxAllowed:E2}, rms {c.RmsError:E2} of {c.RmsAllowed:E2}";
+            Assert.True(c.Passed, $"{result.Stage} {c.Name}: {c.Problem ?? errors}");
+        }
         Assert.Equal(StageStatus.Passed, result.Status);
     }
 

@@ -26,9 +26,11 @@ public class HieraSizesTests
             WindowPosEmbedBkgSpatialSize = [background, background],
         };
         var weights = new SyntheticWeights(SyntheticPresets.Get("sa2va-1b") with { Grounding = grounding });
-        Assert.Equal(parameters, weights.Tensors.Where(t => t.Name.StartsWith(Prefix + ".image_encoder.trunk.", StringComparison.Ordinal)).Sum(t => t.Shape.Count));
+        Assert.Equal(parameters, weights.Tensors.Where(t => t.Name.StartsWith(Prefix + ".image_encoder.trunk.", StringComparison.Ordinal))
+            .Sum(t => t.Shape.Count));
 
-        float[] wide = Encode(weights, grounding, new CpuOptions()), narrow = Encode(weights, grounding, new CpuOptions { Threads = 1, Simd = SimdLevel.V128 });
+        float[] wide = Encode(weights, grounding, new CpuOptions()),
+            narrow = Encode(weights, grounding, new CpuOptions { Threads = 1, Simd = SimdLevel.V128 });
         Assert.All(wide, v => Assert.True(float.IsFinite(v)));
         Assert.True(wide.Max() > wide.Min());
         Assert.True(wide.AsSpan().SequenceEqual(narrow));
@@ -39,13 +41,16 @@ public class HieraSizesTests
         using var backend = new CpuBackend(options);
         var graph = new ImageEncoderGraph(weights, Prefix, grounding, table: null);
         using ExecutionPlan plan = backend.Compile(graph.Graph, TestContext.Current.CancellationToken);
-        using DeviceBuffer image = backend.Allocate("image", DType.F32, graph.Image.Shape), f = backend.Allocate("f", DType.F32, graph.F.Shape);
-        using DeviceBuffer s0 = backend.Allocate("s0", DType.F32, graph.High.S0.Shape), s1 = backend.Allocate("s1", DType.F32, graph.High.S1.Shape);
+        using DeviceBuffer image = backend.Allocate("image", DType.F32, graph.Image.Shape),
+            f = backend.Allocate("f", DType.F32, graph.F.Shape);
+        using DeviceBuffer s0 = backend.Allocate("s0", DType.F32, graph.High.S0.Shape),
+            s1 = backend.Allocate("s1", DType.F32, graph.High.S1.Shape);
         var pixels = new float[graph.Image.Shape.Count];
         var stream = new SyntheticStream("frame");
         for (int i = 0; i < pixels.Length; i++) pixels[i] = stream[i];
         image.Write<float>(pixels);
-        plan.Run(new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.F, f).Bind(graph.High.S0, s0).Bind(graph.High.S1, s1), TestContext.Current.CancellationToken);
+        plan.Run(new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.F, f).Bind(graph.High.S0, s0).Bind(graph.High.S1, s1),
+            TestContext.Current.CancellationToken);
         var features = new float[graph.F.Shape.Count];
         f.Read<float>(features);
         return features;

@@ -4,7 +4,9 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>Golden files that are damaged in their meaning: whatever a stage is given, it answers with a verdict or a typed error.</summary>
+/// <summary>
+/// Golden files that are damaged in their meaning: whatever a stage is given, it answers with a verdict or a typed error.
+/// </summary>
 public sealed class HostileGoldenTests
 {
     /// <summary>One file of each stage.</summary>
@@ -15,7 +17,8 @@ public sealed class HostileGoldenTests
         foreach (string folder in (string[])["ops", "internvl-internlm2"])
         {
             if (!Fixtures.Exists("goldens", folder)) continue;
-            foreach (string path in Directory.EnumerateFiles(Fixtures.Path("goldens", folder), "*.safetensors").Order(StringComparer.Ordinal))
+            foreach (string path in Directory.EnumerateFiles(Fixtures.Path("goldens", folder), "*.safetensors")
+                .Order(StringComparer.Ordinal))
             {
                 using var golden = new GoldenFile(path);
                 if (stages.Add(golden.Stage)) data.Add(folder + "/" + Path.GetFileName(path));
@@ -38,7 +41,8 @@ public sealed class HostileGoldenTests
             Try(tensor, g => g.Retype(tensor));
         }
         foreach ((string key, JsonNode? value) in JsonNode.Parse(whole.Metadata["params"])!.AsObject())
-            foreach (string other in (string[])["0", "-1", "1", "3", "65536", "1000003", "1e300", "true", "\"text\"", "null", "[]", "[5]", "[-7, 9]", "{}"])
+            foreach (string other in (string[])["0", "-1", "1", "3", "65536", "1000003", "1e300", "true", "\"text\"", "null", "[]", "[5]",
+                "[-7, 9]", "{}"])
                 Try($"{key} = {other}", g =>
                 {
                     JsonObject damaged = JsonNode.Parse(g.Metadata["params"])!.AsObject();

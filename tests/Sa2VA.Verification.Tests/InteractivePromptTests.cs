@@ -56,14 +56,17 @@ public sealed class InteractivePromptTests
         {
             // Large outputs hold every n-th element.
             float[] recorded = golden.Output(name).Floats;
-            int stride = values.Length * (int)golden.Output("selected_index").Integers.LongLength / recorded.Length, count = values.Length / stride;
+            int stride = values.Length * (int)golden.Output("selected_index").Integers.LongLength / recorded.Length,
+                count = values.Length / stride;
             float[] sample = [.. values.ToArray().Where((_, k) => k % stride == 0)];
             TensorCheck check = TensorCheck.Compare(name, sample, recorded.AsSpan(event_ * count, count), Network);
             Assert.True(check.Passed, $"{name} of prompt {event_}: max {check.MaxError:E2} of {check.MaxAllowed:E2}");
         }
     }
 
-    /// <summary>The points of each event before anything else happens, in pixels of the network's input; earlier ones stay until cleared.</summary>
+    /// <summary>
+    /// The points of each event before anything else happens, in pixels of the network's input; earlier ones stay until cleared.
+    /// </summary>
     private static List<PointPrompt[]> Clicks(string path)
     {
         using TestGolden file = TestGolden.CopyOf(path);
@@ -73,7 +76,8 @@ public sealed class InteractivePromptTests
         var events = new List<PointPrompt[]>();
         foreach (JsonElement e in json.RootElement.GetProperty("events").EnumerateArray())
         {
-            if (e.GetProperty("op").GetString() != "points" || e.GetProperty("frame").GetInt32() != 0 || e.GetProperty("object").GetInt32() != 1) break;
+            if (e.GetProperty("op").GetString() != "points") break;
+            if (e.GetProperty("frame").GetInt32() != 0 || e.GetProperty("object").GetInt32() != 1) break;
             var points = new List<PointPrompt>();
             if (e.GetProperty("box") is { ValueKind: JsonValueKind.Array } box)
             {
@@ -82,7 +86,8 @@ public sealed class InteractivePromptTests
                 points.Add(Place(corners[2], corners[3], 3));
             }
             if (events.Count > 0 && !e.GetProperty("clear").GetBoolean()) points.AddRange(events[^1]);
-            foreach ((JsonElement point, JsonElement label) in e.GetProperty("points").EnumerateArray().Zip(e.GetProperty("labels").EnumerateArray()))
+            foreach ((JsonElement point, JsonElement label) in e.GetProperty("points").EnumerateArray()
+                .Zip(e.GetProperty("labels").EnumerateArray()))
                 points.Add(Place(Floats(point)[0], Floats(point)[1], label.GetInt32()));
             events.Add([.. points]);
         }

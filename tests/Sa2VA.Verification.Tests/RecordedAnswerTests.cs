@@ -5,8 +5,8 @@ using Sa2VA.Tests;
 namespace Sa2VA.Verification.Tests;
 
 /// <summary>
-/// The answers that upstream's own code gave for the small checkpoints: InternLM2, Qwen2 and Phi-3's template, InternViT 300M and 6B, F16, BF16
-/// and F32, single and sharded. The trained checkpoint's are among the engine's tests.
+/// The answers that upstream's own code gave for the small checkpoints: InternLM2, Qwen2 and Phi-3's template, InternViT 300M and 6B, F16,
+/// BF16 and F32, single and sharded. The trained checkpoint's are among the engine's tests.
 /// </summary>
 public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models) : IClassFixture<RecordedAnswerTests.LoadedModels>
 {

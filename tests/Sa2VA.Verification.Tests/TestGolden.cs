@@ -9,7 +9,8 @@ internal sealed class TestGolden : IDisposable
 {
     private readonly List<Stored> _tensors = [];
 
-    public Dictionary<string, string> Metadata { get; } = new() { ["format"] = GoldenFile.Format, ["model"] = "", ["prefix"] = "", ["params"] = "{}", ["note"] = "" };
+    public Dictionary<string, string> Metadata { get; } =
+        new() { ["format"] = GoldenFile.Format, ["model"] = "", ["prefix"] = "", ["params"] = "{}", ["note"] = "" };
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("sa2va-verify-").FullName;
 
@@ -37,13 +38,15 @@ internal sealed class TestGolden : IDisposable
                 continue;
             }
             int begin = p.Value.GetProperty("data_offsets")[0].GetInt32(), end = p.Value.GetProperty("data_offsets")[1].GetInt32();
-            golden._tensors.Add(new Stored(p.Name, p.Value.GetProperty("dtype").GetString()!, [.. p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt32())],
+            golden._tensors.Add(new Stored(p.Name, p.Value.GetProperty("dtype").GetString()!,
+                [.. p.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt32())],
                 file[(8 + header + begin)..(8 + header + end)]));
         }
         return golden;
     }
 
-    public TestGolden Add(string name, int[] dims, float[] values) => Add(name, "F32", dims, MemoryMarshal.AsBytes<float>(values).ToArray());
+    public TestGolden Add(string name, int[] dims, float[] values) =>
+        Add(name, "F32", dims, MemoryMarshal.AsBytes<float>(values).ToArray());
 
     public TestGolden Add(string name, string type, int[] dims, byte[] bytes)
     {
@@ -60,10 +63,12 @@ internal sealed class TestGolden : IDisposable
     public IReadOnlyList<string> Names => [.. _tensors.Select(t => t.Name)];
 
     /// <summary>Gives a tensor other extents: one, or one more than it had.</summary>
-    public TestGolden Reshape(string name, bool flat) => Replace(name, t => t with { Dims = flat ? [t.Dims.Aggregate(1, (a, b) => a * b)] : [1, .. t.Dims] });
+    public TestGolden Reshape(string name, bool flat) =>
+        Replace(name, t => t with { Dims = flat ? [t.Dims.Aggregate(1, (a, b) => a * b)] : [1, .. t.Dims] });
 
     /// <summary>Reads a tensor's bytes as another type of the same size.</summary>
-    public TestGolden Retype(string name) => Replace(name, t => t with { Type = t.Type switch { "F32" => "I32", "I32" => "F32", "I64" => "F64", "U8" => "BOOL", _ => "I16" } });
+    public TestGolden Retype(string name) =>
+        Replace(name, t => t with { Type = t.Type switch { "F32" => "I32", "I32" => "F32", "I64" => "F64", "U8" => "BOOL", _ => "I16" } });
 
     /// <summary>Changes one element: floats by a tenth of the tensor's largest magnitude and 0.001, integers by 1.</summary>
     public TestGolden Disturb(string name, int element = 0)

@@ -33,7 +33,8 @@ public class CpuBackendTests
             using ExecutionPlan plan = free.Compile(Large(), Cancellation);
             needed = free.Memory.Total;
         }
-        using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed })) enough.Compile(Large(), Cancellation).Dispose();
+        using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed }))
+            enough.Compile(Large(), Cancellation).Dispose();
         // Whatever part runs out first, what is held never exceeds the budget.
         for (long budget = 1; budget < needed; budget += needed / 23)
         {
@@ -49,7 +50,8 @@ public class CpuBackendTests
             weights.Add("b", DType.F32, new Shape(33), TestValues.Random(2, 33));
             var g = new GraphBuilder("large", weights);
             Tensor x = g.Input("x", DType.F32, new Shape(500, 300));
-            g.Output("y", g.Map(g.Linear(g.Add(x, g.Constant("c", new Shape(1, 300), new float[300])), g.Weight("w"), g.Weight("b")), Activation.Relu));
+            g.Output("y", g.Map(g.Linear(g.Add(x, g.Constant("c", new Shape(1, 300), new float[300])), g.Weight("w"), g.Weight("b")),
+                Activation.Relu));
             return g.Build();
         }
     }
@@ -62,7 +64,8 @@ public class CpuBackendTests
         float[] before = [.. net.Run()];
         var g = new GraphBuilder("huge", new TestWeights());
         g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(1 << 14, 1 << 14)))));
-        Assert.Contains("huge", Assert.Throws<DeviceException>(() => backend.Compile(g.Build(), Cancellation)).Message, StringComparison.Ordinal);
+        Assert.Contains("huge", Assert.Throws<DeviceException>(() => backend.Compile(g.Build(), Cancellation)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(before, net.Run());
     }
 
@@ -80,7 +83,9 @@ public class CpuBackendTests
                 Assert.Equal(bits, (int)backend.Simd);
             }
             else
-                Assert.Contains($"{bits}-bit", Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Simd = (SimdLevel)bits })).Message, StringComparison.Ordinal);
+                Assert.Contains($"{bits}-bit",
+                    Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Simd = (SimdLevel)bits })).Message,
+                    StringComparison.Ordinal);
         }
     }
 }

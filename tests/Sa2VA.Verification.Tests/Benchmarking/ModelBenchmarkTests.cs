@@ -12,7 +12,8 @@ public class ModelBenchmarkTests
     public void EveryStageOfACheckpointIsMeasured()
     {
         List<string> told = [];
-        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told), Cancellation);
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"),
+            new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told), Cancellation);
         Assert.Equal(["machine", .. ModelBenchmark.StageNames], told);
         Assert.Equal(ModelBenchmark.StageNames, report.Stages.Select(s => s.Stage));
         Assert.Equal(2, report.Ceilings.Threads);
@@ -42,11 +43,13 @@ public class ModelBenchmarkTests
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
         Assert.Equal("mask-decoder", Assert.Single(report.Stages).Stage);
 
-        var e = Assert.Throws<ArgumentException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Stages = ["encoder"] }, cancellation: Cancellation));
+        var e = Assert.Throws<ArgumentException>(() =>
+            ModelBenchmark.RunPreset("sa2va-1b", options with { Stages = ["encoder"] }, cancellation: Cancellation));
         Assert.Contains("'encoder'", e.Message, StringComparison.Ordinal);
         Assert.Contains("image-encoder", e.Message, StringComparison.Ordinal);
         Assert.Throws<CheckpointException>(() => ModelBenchmark.RunPreset("sa2va-0b", cancellation: Cancellation));
-        Assert.Throws<DeviceException>(() => ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }, cancellation: Cancellation));
+        Assert.Throws<DeviceException>(() =>
+            ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }, cancellation: Cancellation));
     }
 
     [Fact]
@@ -58,7 +61,8 @@ public class ModelBenchmarkTests
         var g = new GraphBuilder("step", weights);
         RuntimeScalar length = g.Scalar("length", 100);
         Tensor ids = g.Input("ids", DType.I32, new Shape(1));
-        Tensor keys = g.State("keys", DType.F32, new Shape(100, 8), length), values = g.State("values", DType.F32, new Shape(100, 8), length);
+        Tensor keys = g.State("keys", DType.F32, new Shape(100, 8), length),
+            values = g.State("values", DType.F32, new Shape(100, 8), length);
         Tensor x = g.Embedding(g.Weight("table"), ids);
         Tensor q = g.Linear(x, g.Weight("w"));
         g.Output("y", g.DecodeAttention(g.Add(q, g.Linear(x, g.Weight("w"))), keys, values, 2, 2, 1));
