@@ -32,7 +32,7 @@ public class AttentionTests
 
     [Theory]
     [MemberData(nameof(Chunks))]
-    public void ChunksOfACausalSequenceSeeWhatIsBeforeThem(int start, int rows)
+    public void Chunks_of_a_causal_sequence_see_what_is_before_them(int start, int rows)
     {
         AttentionReference[] others = [new(1, 1, 72, 72), new(2, 2, 80, 80), new(1, 1, 128, 128), new(2, 1, 256, 64)];
         foreach (AttentionReference attention in (AttentionReference[])[new(4, 2, 64, 64), others[(start + rows) % 4]])
@@ -60,7 +60,7 @@ public class AttentionTests
     [InlineData(6, 6, 14, 2, 20, false, true)]
     [InlineData(6, 6, 14, 2, 20, true, false)]
     [InlineData(32, 16, 16, 2, 56, true, true)]
-    public void WindowAttentionIsAttentionOfGatheredWindows(int height, int width, int window, int heads, int d, bool pool, bool hasBias)
+    public void WindowAttention_is_attention_of_gathered_windows(int height, int width, int window, int heads, int d, bool pool, bool hasBias)
     {
         int c = heads * d;
         var attention = new AttentionReference(heads, heads, d, d);
@@ -124,7 +124,7 @@ public class AttentionTests
     [InlineData(64)]
     [InlineData(65)]
     [InlineData(129)]
-    public void DecodeAttentionSeesTheValidRowsOfACacheOnly(int length)
+    public void DecodeAttention_sees_the_valid_rows_of_a_cache_only(int length)
     {
         var attention = new AttentionReference(6, 2, 24, 24);
         var cache = new Shape(200, 48);
@@ -138,7 +138,7 @@ public class AttentionTests
     }
 
     [Fact]
-    public void ConstantValuesComeBackAndHiddenKeysLeaveNoTrace()
+    public void Constant_values_come_back_and_hidden_keys_leave_no_trace()
     {
         var shape = new Shape(50, 16);
         float[] ones = new float[shape.Count], v = TestValues.Random(3, shape.Count);

@@ -21,7 +21,7 @@ public class ElementwiseTests
     }
 
     [Fact]
-    public void ActivationsKeepTheirLimits()
+    public void Activations_keep_their_limits()
     {
         // Far out there is nothing to round: 0 below, x or 1 above, and no NaN on the way.
         float[] x = [-100, -1e30f, float.MinValue, 0, 100, 1e30f, float.MaxValue];
@@ -45,7 +45,7 @@ public class ElementwiseTests
     }
 
     [Fact]
-    public void RowsOfTheSecondOperandRepeat()
+    public void Rows_of_the_second_operand_repeat()
     {
         float[] a = TestValues.Random(1, 6 * 19), b = TestValues.Random(2, 2 * 19);
         new GuardedOp().Floats(new Shape(6, 19), a).Floats(new Shape(2, 19), b)
@@ -59,7 +59,7 @@ public class ElementwiseTests
     [InlineData(0f, false)]
     [InlineData(-3f, false)]
     [InlineData(float.NaN, false)]
-    public void WhereTakesTheFirstAlternativeAboveZero(float condition, bool first)
+    public void Where_takes_the_first_alternative_above_zero(float condition, bool first)
     {
         float[] a = TestValues.Random(1, 37), b = TestValues.Random(2, 37);
         new GuardedOp().Floats(new Shape(1), [condition]).Floats(new Shape(1, 37), a).Floats(new Shape(1, 37), b)
@@ -67,7 +67,7 @@ public class ElementwiseTests
     }
 
     [Fact]
-    public void CopyConvertsBetweenFloatTypes()
+    public void Copy_converts_between_float_types()
     {
         float[] x = [.. TestValues.Random(1, 16 * 33),
             .. (float[])[0, -0f, 1e-8f, 6e-8f, 65504, 65520, 1e9f, -1e9f, 3.3895314e38f, float.MaxValue, float.PositiveInfinity,
@@ -85,7 +85,7 @@ public class ElementwiseTests
     }
 
     [Fact]
-    public void CopyMakesAViewContiguous()
+    public void Copy_makes_a_view_contiguous()
     {
         float[] x = TestValues.Random(1, 50 * 700);
         float[] expected = [.. Enumerable.Range(0, 40 * 600).Select(i => x[(i / 600 + 7) * 700 + 51 + i % 600])];
@@ -93,7 +93,7 @@ public class ElementwiseTests
     }
 
     [Fact]
-    public void NormalizeLooksEveryLevelUp()
+    public void Normalize_looks_every_level_up()
     {
         byte[] image = [.. Enumerable.Range(0, 7 * 111 * 3).Select(i => (byte)(i * 37 + i / 256))];
         float[] table = TestValues.Random(1, 768);

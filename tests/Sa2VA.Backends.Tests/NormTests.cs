@@ -96,7 +96,7 @@ public class NormTests
     }
 
     [Fact]
-    public void EqualElementsNormaliseExactly()
+    public void Equal_elements_normalise_exactly()
     {
         var weights = new TestWeights();
         weights.Add("n.weight", DType.F32, new Shape(32), TestValues.Random(1, 32));
@@ -112,7 +112,7 @@ public class NormTests
     }
 
     [Fact]
-    public void ViewsWithGapsAndRunTimeLengthsAreHonoured()
+    public void Views_with_gaps_and_run_time_lengths_are_honoured()
     {
         float[] x = TestValues.Random(1, 5 * 48, 2);
         float[] middle = [.. Enumerable.Range(0, 5 * 17).Select(i => x[i / 17 * 48 + 13 + i % 17])];

@@ -12,7 +12,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void AWarmRunAllocatesNothingOnAnyThread(string name)
+    public void A_warm_run_allocates_nothing_on_any_thread(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         using var net = new EveryOp(backend);
@@ -34,7 +34,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void TwoRunsAndTwoPlansGiveTheSameBits(string name)
+    public void Two_runs_and_two_plans_give_the_same_bits(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         using var first = new EveryOp(backend);
@@ -47,7 +47,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void ATensorMayBeDeclaredOutputTwice(string name)
+    public void A_tensor_may_be_declared_output_twice(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         var g = new GraphBuilder("twice", new TestWeights());
@@ -70,7 +70,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void NothingIsUsableAfterItsEnd(string name)
+    public void Nothing_is_usable_after_its_end(string name)
     {
         IBackend backend = TestBackend.OpenNamed(name);
         var net = new EveryOp(backend);
@@ -95,7 +95,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void BuffersCheckTypesAndRanges(string name)
+    public void Buffers_check_types_and_ranges(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         using DeviceBuffer b = backend.Allocate("b", DType.F32, new Shape(2, 3));
@@ -115,7 +115,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void ARunIsCancelledBetweenOpsAndCanBeRepeated(string name)
+    public void A_run_is_cancelled_between_ops_and_can_be_repeated(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         using var net = new EveryOp(backend);
@@ -127,7 +127,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void BindingsOfAnotherGraphAndIncompleteOnesAreRefused(string name)
+    public void Bindings_of_another_graph_and_incomplete_ones_are_refused(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         using var a = new EveryOp(backend);
@@ -139,7 +139,7 @@ public class PlanTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void ManyThreadsMayRunPlansOfOneBackend(string name)
+    public void Many_threads_may_run_plans_of_one_backend(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         EveryOp[] nets = [.. Enumerable.Range(0, 4).Select(_ => new EveryOp(backend))];

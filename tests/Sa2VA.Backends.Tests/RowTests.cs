@@ -5,7 +5,7 @@ namespace Sa2VA.Tests;
 public class RowTests
 {
     [Fact]
-    public void GatherPicksRowsAndGivesZerosForNegativeIndices()
+    public void Gather_picks_rows_and_gives_zeros_for_negative_indices()
     {
         float[] table = TestValues.Random(1, 11 * 1537);
         int[] index = [10, 0, -1, 5, 5, int.MinValue, 3, 10, 1, 2, 4, 6, 7];
@@ -14,7 +14,7 @@ public class RowTests
     }
 
     [Fact]
-    public void GatherTakesAsManyRowsAsTheRunHas()
+    public void Gather_takes_as_many_rows_as_the_run_has()
     {
         float[] table = TestValues.Random(1, 5 * 3);
         new GuardedOp().Floats(new Shape(5, 3), table).Scalar("n", 2, 2).Gives<float>([.. table[6..9], .. table[3..6]],
@@ -31,7 +31,7 @@ public class RowTests
     [Theory]
     [InlineData(11)]
     [InlineData(int.MaxValue)]
-    public void AnIndexBehindTheTableIsRefused(int index)
+    public void An_index_behind_the_table_is_refused(int index)
     {
         var op = new GuardedOp().Floats(new Shape(11, 4), new float[44]).Ints(index);
         var e = Assert.Throws<GraphException>(() => op.Gives(new float[4], (g, t) => g.Gather(t[0], t[1])));
@@ -43,7 +43,7 @@ public class RowTests
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
     [InlineData(DType.F16)]
-    public void EmbeddingReadsTheTableOrTheOverridingRows(DType type)
+    public void Embedding_reads_the_table_or_the_overriding_rows(DType type)
     {
         var weights = new TestWeights();
         float[] table = weights.Add("table", type, new Shape(9, 35), TestValues.Random(1, 9 * 35)), rows = TestValues.Random(2, 4 * 35);
@@ -56,7 +56,7 @@ public class RowTests
     [Theory]
     [InlineData(9, "vocabulary of 9")]
     [InlineData(-2, "image row 1")]
-    public void EmbeddingRefusesIdsThatDoNotExist(int id, string says)
+    public void Embedding_refuses_ids_that_do_not_exist(int id, string says)
     {
         var weights = new TestWeights();
         weights.Add("table", DType.BF16, new Shape(9, 4), new float[36]);
@@ -66,7 +66,7 @@ public class RowTests
     }
 
     [Fact]
-    public void ConcatJoinsValidRowsOnly()
+    public void Concat_joins_valid_rows_only()
     {
         float[] a = TestValues.Random(1, 301 * 61), b = TestValues.Random(2, 7 * 61), c = TestValues.Random(3, 61);
         new GuardedOp().Floats(new Shape(301, 61), a).Floats(new Shape(7, 61), b).Floats(new Shape(1, 61), c)
@@ -79,7 +79,7 @@ public class RowTests
     }
 
     [Fact]
-    public void ConcatRefusesALengthThatIsNotTheSum()
+    public void Concat_refuses_a_length_that_is_not_the_sum()
     {
         float[] a = TestValues.Random(1, 4 * 3);
         var op = new GuardedOp().Floats(new Shape(4, 3), a).Scalar("a", 4, 2).Scalar("all", 8, 5);
@@ -91,7 +91,7 @@ public class RowTests
     [InlineData(1)]
     [InlineData(4)]
     [InlineData(9)]
-    public void LastRowIsTheLastValidOne(int length)
+    public void LastRow_is_the_last_valid_one(int length)
     {
         float[] x = TestValues.Random(1, 9 * 5);
         new GuardedOp().Floats(new Shape(9, 5), x).Scalar("n", 9, length).Gives(x[((length - 1) * 5)..(length * 5)],
@@ -99,7 +99,7 @@ public class RowTests
     }
 
     [Fact]
-    public void LastRowOfNothingIsRefused()
+    public void LastRow_of_nothing_is_refused()
     {
         var op = new GuardedOp().Floats(new Shape(9, 5), new float[45]).Scalar("n", 9, 0);
         Assert.Throws<GraphException>(() => op.Gives(new float[5], (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0]))));
@@ -114,11 +114,11 @@ public class RowTests
     [InlineData(new[] { float.NegativeInfinity, float.NegativeInfinity }, 0)]
     [InlineData(new[] { float.NaN, float.NaN }, 0)]
     [InlineData(new[] { 1f, float.PositiveInfinity, float.PositiveInfinity }, 1)]
-    public void ArgMaxIsTheLowestIndexOfTheLargest(float[] row, int expected) =>
+    public void ArgMax_is_the_lowest_index_of_the_largest(float[] row, int expected) =>
         new GuardedOp().Floats(new Shape(1, row.Length), row).Gives([expected], (g, t) => g.ArgMax(t[0]));
 
     [Fact]
-    public void ArgMaxOfManyRowsMatchesAPlainSearch()
+    public void ArgMax_of_many_rows_matches_a_plain_search()
     {
         // Few different values: ties everywhere.
         float[] x = [.. TestValues.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];

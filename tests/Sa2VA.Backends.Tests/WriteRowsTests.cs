@@ -11,7 +11,7 @@ public class WriteRowsTests
     [InlineData(DType.BF16, 4, 3)]
     [InlineData(DType.F16, 7, 1)]
     [InlineData(DType.F32, 5, 0)]
-    public void WritesTheValidRowsAndNothingElse(DType type, int start, int rows)
+    public void Writes_the_valid_rows_and_nothing_else(DType type, int start, int rows)
     {
         foreach (TestBackend backend in TestBackend.All) Write(backend, type, start, rows);
     }
@@ -48,7 +48,7 @@ public class WriteRowsTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void RowsBeyondTheCapacityAreRefused(string name)
+    public void Rows_beyond_the_capacity_are_refused(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         (GraphBuilder g, RuntimeScalar at, RuntimeScalar count, Tensor input, Tensor state) = Declare(DType.F32, 8, 4);

@@ -5,7 +5,7 @@ namespace Sa2VA.Tests;
 public class BFloat16Tests
 {
     [Fact]
-    public void EveryValueSurvivesARoundTrip()
+    public void Every_value_survives_a_round_trip()
     {
         for (int bits = 0; bits <= ushort.MaxValue; bits++)
         {
@@ -19,7 +19,7 @@ public class BFloat16Tests
     }
 
     [Fact]
-    public void RoundsToTheNearestValueAndTiesToEven()
+    public void Rounds_to_the_nearest_value_and_ties_to_even()
     {
         var random = new Random(7);
         for (int i = 0; i < 1_000_000; i++) Check((uint)random.NextInt64(1L << 32));
@@ -29,7 +29,7 @@ public class BFloat16Tests
     }
 
     [Fact]
-    public void EqualityIsOfBits()
+    public void Equality_is_of_bits()
     {
         Assert.Equal(BFloat16.FromSingle(1.5f), new BFloat16(0x3fc0));
         Assert.NotEqual(BFloat16.FromSingle(0f), BFloat16.FromSingle(-0f));

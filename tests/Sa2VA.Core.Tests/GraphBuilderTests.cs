@@ -69,7 +69,7 @@ public class GraphBuilderTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void WrongWiringFailsWhileRecordingWithTheOpsAndATensorsName(string name)
+    public void Wrong_wiring_fails_while_recording_with_the_ops_and_a_tensors_name(string name)
     {
         var net = new Net();
         string message = Assert.Throws<GraphException>(() => Wrong[name](net)).Message;
@@ -80,7 +80,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void AMisshapenLayerNamesItsTensor()
+    public void A_misshapen_layer_names_its_tensor()
     {
         var n = new Net();
         Assert.Contains("'conv.weight'", Assert.Throws<CheckpointException>(() => n.G.Conv2d(n.Map, n.G.At("conv"), 3, 3, 1, 1)).Message,
@@ -92,7 +92,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void ShapesAreInferred()
+    public void Shapes_are_inferred()
     {
         var n = new Net();
         Assert.Equal(new Shape(7, 16), n.G.Linear(n.Rows, n.G.Weight("wide")).Shape);
@@ -106,7 +106,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void ViewsCostNothingAndKeepTheirPlace()
+    public void Views_cost_nothing_and_keep_their_place()
     {
         var n = new Net();
         Tensor v = n.G.SliceChannels(n.G.SliceRows(n.Rows, 2, 3), 1, 4);
@@ -118,7 +118,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void AGraphIsBuiltOnceAndDoesSomething()
+    public void A_graph_is_built_once_and_does_something()
     {
         var n = new Net();
         Assert.Contains("no output", Assert.Throws<GraphException>(n.G.Build).Message, StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void InputsAndConstantsAreChecked()
+    public void Inputs_and_constants_are_checked()
     {
         var n = new Net();
         Assert.Contains("'rows'", Assert.Throws<GraphException>(() => n.G.Input("rows", DType.F32, new Shape(1))).Message,
@@ -143,7 +143,7 @@ public class GraphBuilderTests
     }
 
     [Fact]
-    public void FlopsAndWeightBytesAreCounted()
+    public void Flops_and_weight_bytes_are_counted()
     {
         var n = new Net();
         Tensor x = n.G.Input("tokens", DType.F32, new Shape(20, 8), n.Length);

@@ -7,7 +7,7 @@ namespace Sa2VA.Tests;
 public class MemoryPlanTests
 {
     [Fact]
-    public void TensorsThatLiveTogetherNeverShareBytes()
+    public void Tensors_that_live_together_never_share_bytes()
     {
         Arbitrary<int> seeds = Arb.From(Gen.Choose(0, int.MaxValue - 1));
         Prop.ForAll(seeds, seed => Check(RandomGraph(seed), 1 << (4 + seed % 4)))
@@ -15,7 +15,7 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void AChainNeedsTwoTensorsHoweverLongItIs()
+    public void A_chain_needs_two_tensors_however_long_it_is()
     {
         var g = new GraphBuilder("chain", new TestWeights());
         Tensor x = g.Input("x", DType.F32, new Shape(100, 10));
@@ -29,7 +29,7 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void InputsConstantsStatesAndOutputsAreNotPlaced()
+    public void Inputs_constants_states_and_outputs_are_not_placed()
     {
         var g = new GraphBuilder("bound", new TestWeights());
         RuntimeScalar at = g.Scalar("at", 3);
@@ -44,7 +44,7 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void ATensorOfAnotherGraphIsRefusedByName()
+    public void A_tensor_of_another_graph_is_refused_by_name()
     {
         var other = new GraphBuilder("other", new TestWeights());
         Tensor foreign = other.Map(other.Input("x", DType.F32, new Shape(2, 2)), Activation.Relu);

@@ -10,7 +10,7 @@ public class OpFlopsTests
     [InlineData(0, 7)]
     [InlineData(3, 1)]
     [InlineData(9, 4)]
-    public void CausalAttentionCountsTheKeysThatAreSeen(int start, int rows)
+    public void Causal_attention_counts_the_keys_that_are_seen(int start, int rows)
     {
         const int Heads = 6, KvHeads = 2, HeadDim = 8, ValueDim = 5;
         var g = new GraphBuilder("attention", new TestWeights());
@@ -27,7 +27,7 @@ public class OpFlopsTests
     }
 
     [Fact]
-    public void AttentionOverAllKeysCountsThemAll()
+    public void Attention_over_all_keys_counts_them_all()
     {
         var g = new GraphBuilder("attention", new TestWeights());
         RuntimeScalar length = g.Scalar("length", 30);
@@ -39,7 +39,7 @@ public class OpFlopsTests
     }
 
     [Fact]
-    public void MapsCountEachOfTheirPixels()
+    public void Maps_count_each_of_their_pixels()
     {
         var weights = new TestWeights();
         weights.Add("conv.weight", DType.F32, new Shape(4, 6, 3, 3), new float[216]);

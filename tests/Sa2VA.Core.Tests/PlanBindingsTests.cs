@@ -20,7 +20,7 @@ public class PlanBindingsTests
     }
 
     [Fact]
-    public void CompleteBindingsPass()
+    public void Complete_bindings_pass()
     {
         PlanBindings b = Complete();
         b.CheckComplete();
@@ -30,7 +30,7 @@ public class PlanBindingsTests
     }
 
     [Fact]
-    public void WhatIsMissingIsNamed()
+    public void What_is_missing_is_named()
     {
         Says(() => new PlanBindings(_graph).CheckComplete(), "net", "'x'");
         PlanBindings b = new PlanBindings(_graph).Bind(_x, Buffer("x", DType.F32, 24)).Bind(_state, Buffer("s", DType.BF16, 24));
@@ -39,7 +39,7 @@ public class PlanBindingsTests
     }
 
     [Fact]
-    public void BuffersMustFit()
+    public void Buffers_must_fit()
     {
         PlanBindings b = Complete();
         Says(() => b.Bind(_x, Buffer("short", DType.F32, 23)), "'short'", "'x'");
@@ -49,7 +49,7 @@ public class PlanBindingsTests
     }
 
     [Fact]
-    public void ForeignTensorsAreRefused()
+    public void Foreign_tensors_are_refused()
     {
         var g = new GraphBuilder("other", new TestWeights());
         Tensor foreign = g.Input("x", DType.F32, new Shape(6, 4));
@@ -57,7 +57,7 @@ public class PlanBindingsTests
     }
 
     [Fact]
-    public void ScalarsHaveABoundAndAGraph()
+    public void Scalars_have_a_bound_and_a_graph()
     {
         PlanBindings b = Complete();
         b.Set(_length, 0).Set(_length, 6);

@@ -5,7 +5,7 @@ namespace Sa2VA.Tests;
 public class ShapeTests
 {
     [Fact]
-    public void CountsAndAxes()
+    public void Counts_and_axes()
     {
         var s = new Shape(2, 3, 5);
         Assert.Equal((3, 30L, 5, 6L), (s.Rank, s.Count, s.Last, s.Rows));
@@ -18,7 +18,7 @@ public class ShapeTests
     }
 
     [Fact]
-    public void EqualityIsOfExtents()
+    public void Equality_is_of_extents()
     {
         Assert.True(new Shape(2, 3) == new Shape(2, 3));
         Assert.True(new Shape(2, 3) != new Shape(3, 2));
@@ -34,21 +34,21 @@ public class ShapeTests
     [InlineData(new[] { -1 }, "[-1]")]
     [InlineData(new[] { int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue }, "2^40")]
     [InlineData(new[] { 1 << 20, 1 << 20, 2 }, "2^40")]
-    public void WrongExtentsAreRefused(int[] dims, string says) =>
+    public void Wrong_extents_are_refused(int[] dims, string says) =>
         Assert.Contains(says, Assert.Throws<GraphException>(() => new Shape(dims)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(2)]
     [InlineData(-3)]
     [InlineData(int.MinValue)]
-    public void AxesThatDoNotExistAreRefused(int axis) =>
+    public void Axes_that_do_not_exist_are_refused(int axis) =>
         Assert.Contains("[4, 5]", Assert.Throws<GraphException>(() => new Shape(4, 5)[axis]).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void TheLargestShapeIsAllowed() => Assert.Equal(1L << 40, new Shape(1 << 20, 1 << 20).Count);
+    public void The_largest_shape_is_allowed() => Assert.Equal(1L << 40, new Shape(1 << 20, 1 << 20).Count);
 
     [Fact]
-    public void ElementSizes()
+    public void Element_sizes()
     {
         Assert.Equal([4, 2, 2, 4, 8, 1, 1],
             ((DType[])[DType.F32, DType.F16, DType.BF16, DType.I32, DType.I64, DType.U8, DType.Bool]).Select(t => t.Size()));

@@ -15,7 +15,7 @@ public class WeightTests
     }
 
     [Fact]
-    public void RowsArePickedInAnyOrder()
+    public void Rows_are_picked_in_any_order()
     {
         Weight w = _g.Weight("block.w").Reorder([3, 1, 1]);
         Assert.Equal(new Shape(3, 3), w.Shape);
@@ -26,7 +26,7 @@ public class WeightTests
     [Theory]
     [InlineData(4)]
     [InlineData(-1)]
-    public void RowsThatDoNotExistAreRefused(int row)
+    public void Rows_that_do_not_exist_are_refused(int row)
     {
         string message = Assert.Throws<GraphException>(() => _g.Weight("block.w").Reorder([0, row])).Message;
         Assert.Contains("'block.w'", message, StringComparison.Ordinal);
@@ -34,7 +34,7 @@ public class WeightTests
     }
 
     [Fact]
-    public void ReorderingTwiceOrToNothingIsRefused()
+    public void Reordering_twice_or_to_nothing_is_refused()
     {
         Weight once = _g.Weight("block.w").Reorder([1]);
         Assert.Contains("'block.w'", Assert.Throws<GraphException>(() => once.Reorder([0])).Message, StringComparison.Ordinal);
@@ -42,7 +42,7 @@ public class WeightTests
     }
 
     [Fact]
-    public void MissingMisshapenAndIntegerWeightsAreRefusedByName()
+    public void Missing_misshapen_and_integer_weights_are_refused_by_name()
     {
         Says(() => _g.Weight("block.missing"), "'block.missing'", "net");
         Says(() => _g.Weight("block.w", 3, 4), "'block.w'", "[4, 3]", "[3, 4]");
@@ -52,7 +52,7 @@ public class WeightTests
     }
 
     [Fact]
-    public void ScopesSpellNames()
+    public void Scopes_spell_names()
     {
         Assert.Equal("block.w", _g.At("block").Get("w").Name);
         Assert.Equal("block.w", _g.At("").At("block").Get("w", 4, 3).Name);

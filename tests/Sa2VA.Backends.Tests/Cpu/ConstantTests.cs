@@ -11,7 +11,7 @@ public sealed class ConstantTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void PlansShareAConstantAndTheLastOneFreesIt()
+    public void Plans_share_a_constant_and_the_last_one_frees_it()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         int fills = 0;
@@ -47,7 +47,7 @@ public sealed class ConstantTests
     }
 
     [Fact]
-    public void ShapesWeightsAndSourcesTellConstantsApart()
+    public void Shapes_weights_and_sources_tell_constants_apart()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         TestWeights one = Weights(1), two = Weights(2);
@@ -84,7 +84,7 @@ public sealed class ConstantTests
     }
 
     [Fact]
-    public void GivenValuesAreKnownByWhatTheyAre()
+    public void Given_values_are_known_by_what_they_are()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         ExecutionPlan[] plans = [Plan("a", [1, 2, 3, 4]), Plan("b", [1, 2, 3, 4]), Plan("a", [1, 2, 3, 5])];
@@ -101,7 +101,7 @@ public sealed class ConstantTests
     }
 
     [Fact]
-    public void NoManagedCopyIsMade()
+    public void No_managed_copy_is_made()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -114,7 +114,7 @@ public sealed class ConstantTests
     }
 
     [Fact]
-    public void AFailedCompilationHoldsNothing()
+    public void A_failed_compilation_holds_nothing()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         var g = new GraphBuilder("failing", new TestWeights());

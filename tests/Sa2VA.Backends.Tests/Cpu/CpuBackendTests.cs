@@ -9,7 +9,7 @@ public class CpuBackendTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void TheBudgetIsCheckedBeforeAnAllocation()
+    public void The_budget_is_checked_before_an_allocation()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = 1 << 20 });
         using (DeviceBuffer half = backend.Allocate("half", DType.F32, new Shape(1 << 17)))
@@ -25,7 +25,7 @@ public class CpuBackendTests
     }
 
     [Fact]
-    public void ACompilationStaysInsideTheBudget()
+    public void A_compilation_stays_inside_the_budget()
     {
         long needed;
         using (var free = new CpuBackend(new CpuOptions { Threads = 2 }))
@@ -57,7 +57,7 @@ public class CpuBackendTests
     }
 
     [Fact]
-    public void AFailedCompilationLeavesEarlierPlansWhole()
+    public void A_failed_compilation_leaves_earlier_plans_whole()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = 64 << 20 });
         using var net = new EveryOp(backend);
@@ -70,7 +70,7 @@ public class CpuBackendTests
     }
 
     [Fact]
-    public void OptionsOutOfRangeAndMissingVectorsAreRefused()
+    public void Options_out_of_range_and_missing_vectors_are_refused()
     {
         Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Threads = -1 }));
         Assert.Throws<DeviceException>(() => new CpuBackend(new CpuOptions { Threads = 257 }));

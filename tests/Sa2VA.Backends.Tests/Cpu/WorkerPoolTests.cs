@@ -9,7 +9,7 @@ public class WorkerPoolTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public void EveryPartIsDoneOnce(int workers)
+    public void Every_part_is_done_once(int workers)
     {
         using var pool = new WorkerPool(workers);
         foreach (int parts in (int[])[0, 1, 2, workers, workers + 1, 100])
@@ -27,7 +27,7 @@ public class WorkerPoolTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(4)]
-    public void AnExceptionOfAnyPartReachesTheCallerAndThePoolGoesOn(int workers)
+    public void An_exception_of_any_part_reaches_the_caller_and_the_pool_goes_on(int workers)
     {
         using var pool = new WorkerPool(workers);
         foreach (int parts in (int[])[1, 2, 3, 9])
@@ -52,7 +52,7 @@ public class WorkerPoolTests
     }
 
     [Fact]
-    public void AnExceptionOnAThreadOfThePoolReachesTheCaller()
+    public void An_exception_on_a_thread_of_the_pool_reaches_the_caller()
     {
         using var pool = new WorkerPool(2);
         int caller = Environment.CurrentManagedThreadId;
@@ -66,7 +66,7 @@ public class WorkerPoolTests
     }
 
     [Fact]
-    public void AClosedPoolRefusesWork()
+    public void A_closed_pool_refuses_work()
     {
         var pool = new WorkerPool(3);
         pool.Dispose();

@@ -13,7 +13,7 @@ public sealed class CacheGrowthTests
     [InlineData(Smallest - 3, "in the middle of an answer")]
     [InlineData(Smallest - 1, "at an answer's second token")]
     [InlineData(Smallest, "at an answer's first token")]
-    public void AnAnswerGoesOn(int prompt, string when)
+    public void An_answer_goes_on(int prompt, string when)
     {
         int[] ids = Ids(prompt + 6);
         using Conversation small = new(Shapes.Model.LanguageModel, null), large = new(Shapes.Model.LanguageModel, null);
@@ -29,7 +29,7 @@ public sealed class CacheGrowthTests
     [InlineData(1)]
     [InlineData(600)]
     [InlineData(Smallest - 1)]
-    public void AFollowUpGoesOn(int shared)
+    public void A_follow_up_goes_on(int shared)
     {
         int[] ids = Ids(Smallest + 90);
         using Conversation small = new(Shapes.Model.LanguageModel, null), large = new(Shapes.Model.LanguageModel, null);

@@ -13,7 +13,7 @@ public sealed class StopRuleTests
     [InlineData("<stop\n he\r\nre>")]
     [InlineData("\n<stop here>\n")]
     [InlineData("so much before that it no longer matters <stop here>")]
-    public void AWordEndsTheAnswerHoweverItComesInPieces(string text)
+    public void A_word_ends_the_answer_however_it_comes_in_pieces(string text)
     {
         for (int piece = 1; piece <= text.Length; piece++)
         {
@@ -36,14 +36,14 @@ public sealed class StopRuleTests
     [InlineData("<Stop Here>")]
     [InlineData("en d")]
     [InlineData("")]
-    public void OtherTextDoesNot(string text)
+    public void Other_text_does_not(string text)
     {
         string tail = "";
         foreach (char c in text) Assert.False(Rule.EndsWithStopWord(ref tail, c.ToString()));
     }
 
     [Fact]
-    public void WordsOfTheVocabularyAreComparedAsIds()
+    public void Words_of_the_vocabulary_are_compared_as_ids()
     {
         Assert.True(Shapes.Model.Tokenizer.TryGetId("<|im_end|>", out int id));
         Assert.True(Rule.IsStopId(id));

@@ -13,7 +13,7 @@ public sealed class ObjectPromptTests
     private static readonly PointPrompt[] Box = [new(40, 40, PointLabel.BoxTopLeft), new(120, 120, PointLabel.BoxBottomRight)];
 
     [Fact]
-    public void OnlyOneClickOrNoneIsAmbiguous()
+    public void Only_one_click_or_none_is_ambiguous()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         using Checkpoint checkpoint = Checkpoint.Open(Sessions.Shapes.Folder);

@@ -9,7 +9,7 @@ public class ModelBenchmarkTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void EveryStageOfACheckpointIsMeasured()
+    public void Every_stage_of_a_checkpoint_is_measured()
     {
         List<string> told = [];
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"),
@@ -37,7 +37,7 @@ public class ModelBenchmarkTests
     }
 
     [Fact]
-    public void StagesAreChosenByName()
+    public void Stages_are_chosen_by_name()
     {
         var options = new BenchmarkOptions { Threads = 1, Runs = 1, Stages = ["mask-decoder"] };
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
@@ -53,7 +53,7 @@ public class ModelBenchmarkTests
     }
 
     [Fact]
-    public void ADecodeStepReadsItsWeightsAndItsCacheOnce()
+    public void A_decode_step_reads_its_weights_and_its_cache_once()
     {
         var weights = new TestWeights();
         weights.Add("w", DType.BF16, new Shape(8, 16), new float[128]);
@@ -70,7 +70,7 @@ public class ModelBenchmarkTests
     }
 
     [Fact]
-    public void CeilingsArePositiveAndCounted()
+    public void Ceilings_are_positive_and_counted()
     {
         MachineCeilings c = MachineCeilings.Measure(3, runs: 3, bufferBytes: 1 << 22, cancellation: Cancellation);
         Assert.Equal((3, 3, 3), (c.Threads, c.Flops.Count, c.Bandwidth.Count));
@@ -81,7 +81,7 @@ public class ModelBenchmarkTests
     }
 
     [Fact]
-    public void SpreadIsMedianAndRange()
+    public void Spread_is_median_and_range()
     {
         Assert.Equal(new Spread(2, 1, 9, 3), Spread.Of([9, 1, 2]));
         Assert.Equal(new Spread(2.5, 1, 9, 4), Spread.Of([9, 1, 2, 3]));
