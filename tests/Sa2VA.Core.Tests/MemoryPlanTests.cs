@@ -11,7 +11,7 @@ public class MemoryPlanTests
     {
         Arbitrary<int> seeds = Arb.From(Gen.Choose(0, int.MaxValue - 1));
         Prop.ForAll(seeds, seed => Check(RandomGraph(seed), 1 << (4 + seed % 4)))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithReplay(42, 4711));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(FullRun.Times(500, 50_000)).WithReplay(42, 4711));
     }
 
     [Fact]
