@@ -60,7 +60,8 @@ public class AttentionTests
     [InlineData(6, 6, 14, 2, 20, false, true)]
     [InlineData(6, 6, 14, 2, 20, true, false)]
     [InlineData(32, 16, 16, 2, 56, true, true)]
-    public void WindowAttention_is_attention_of_gathered_windows(int height, int width, int window, int heads, int d, bool pool, bool hasBias)
+    public void WindowAttention_is_attention_of_gathered_windows(int height, int width, int window, int heads, int d, bool pool,
+        bool hasBias)
     {
         int c = heads * d;
         var attention = new AttentionReference(heads, heads, d, d);
