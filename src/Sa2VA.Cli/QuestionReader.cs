@@ -49,7 +49,7 @@ internal sealed class QuestionReader(Terminal terminal)
         }
         catch (Exception e) when (StreamException.IsFailure(e))
         {
-            throw new StreamException($"Standard input cannot be read: {e.Message.TrimEnd('.')}. Ask with --prompt TEXT.", e);
+            throw new StreamException($"Standard input cannot be read: {StreamException.Reason(e)}. Ask with --prompt TEXT.", e);
         }
     }
 }

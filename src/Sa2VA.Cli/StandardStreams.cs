@@ -13,6 +13,9 @@ internal sealed class StreamException(string message, Exception inner) : Sa2VAEx
     /// <summary>True if the reader of a pipe has gone, as <c>head</c> does when it has seen enough.</summary>
     public bool ReaderHasGone => !OperatingSystem.IsWindows() && InnerException is IOException { HResult: BrokenPipe };
 
+    /// <summary>What went wrong, without the full stop.</summary>
+    public static string Reason(Exception e) => e is IOException ? e.Message.TrimEnd('.') : "it is closed";
+
     /// <summary>True for what the operating system says of a stream that is full, closed, or gone.</summary>
     public static bool IsFailure(Exception e) =>
         e is IOException or UnauthorizedAccessException or ObjectDisposedException or NotSupportedException;
@@ -57,7 +60,8 @@ internal sealed class CheckedWriter(TextWriter inner, string name) : TextWriter
         catch (Exception e) when (StreamException.IsFailure(e))
         {
             Failed = true;
-            throw new StreamException($"Standard {name} cannot be written: {e.Message.TrimEnd('.')}. Send it to where there is room.", e);
+            throw new StreamException($"Standard {name} cannot be written: {StreamException.Reason(e)}. Send it to where there is room.",
+                e);
         }
     }
 }
@@ -98,7 +102,7 @@ internal static class StandardStreams
         }
         catch (Exception e) when (StreamException.IsFailure(e))
         {
-            throw new StreamException($"Standard input cannot be read: {e.Message.TrimEnd('.')}. Give a file with --image.", e);
+            throw new StreamException($"Standard input cannot be read: {StreamException.Reason(e)}. Give a file with --image.", e);
         }
         return all.ToArray();
     }

@@ -42,8 +42,10 @@ public class BadInputTests
         { ["verify", "--goldens", "EMPTY", "--markdown", ""], ["--markdown is empty"] },
         { ["segment", "--model", "absent", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["'absent'", "checkpoint"] },
         { ["segment", "--model", "EMPTY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["EMPTY", "config.json"] },
-        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "absent.png"], ["'absent.png'", "--regions"] },
-        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "SHAPES"], ["shapes.png", "grey or palette"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "absent.png"],
+            ["'absent.png'", "--regions"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "OUT", "--regions", "SHAPES"],
+            ["shapes.png", "grey or palette"] },
         { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--regions", "SHAPES"], ["--image"] },
         { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "<image> and <image>", "--out", "OUT"], ["more than once"] },
         { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "<IMG_CONTEXT>", "--out", "OUT"], ["<IMG_CONTEXT>"] },
@@ -88,7 +90,8 @@ public class BadInputTests
         for (int i = 0; i < 8; i++) File.Copy(Path.Combine(CliRun.Clip, $"{i:D3}.png"), folder.At("frames", $"{i:D3}.png"));
         File.WriteAllBytes(folder.At("frames", "006.png"), File.ReadAllBytes(folder.At("frames", "006.png"))[..200]);
         string[] before = folder.Entries;
-        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", folder.At("frames"), "--prompt", "Please segment the red circle.", "--json", "--out", folder.At("out"));
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", folder.At("frames"), "--prompt",
+            "Please segment the red circle.", "--json", "--out", folder.At("out"));
         Assert.Equal(2, run.Code);
         Assert.Contains("006.png", run.Error, StringComparison.Ordinal);
         Assert.Equal(6, run.Json.Count(l => l.GetProperty("type").GetString() == "frame"));

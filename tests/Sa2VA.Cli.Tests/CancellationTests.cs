@@ -10,7 +10,8 @@ public class CancellationTests
         CliRun run = CliRun.With((line, cancel) =>
         {
             if (line.Contains("\"frame\":6", StringComparison.Ordinal)) cancel.Cancel();
-        }, TextReader.Null, "segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.", "--json", "--out", folder.At("out"));
+        }, TextReader.Null, "segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.",
+            "--json", "--out", folder.At("out"));
         Assert.Equal(130, run.Code);
         Assert.Equal(7, run.Json.Count(l => l.GetProperty("type").GetString() == "frame"));
         Assert.Equal(130, run.Json[^1].GetProperty("exit").GetInt32());
@@ -28,7 +29,8 @@ public class CancellationTests
             if (!line.Contains("\"frame\":1", StringComparison.Ordinal)) return;
             Assert.Contains(folder.Entries, e => e.EndsWith("masks/object-0/frame-00001.png", StringComparison.Ordinal));
             cancel.Cancel();
-        }, TextReader.Null, "segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.", "--json", "--out", folder.Path);
+        }, TextReader.Null, "segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.",
+            "--json", "--out", folder.Path);
         Assert.Equal(130, run.Code);
         Assert.Equal(["mine.txt"], folder.Entries);
     }

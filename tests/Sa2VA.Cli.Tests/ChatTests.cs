@@ -32,10 +32,13 @@ public class ChatTests
     {
         // Recorded: this follow-up to this question; a first question that speaks of the picture would get it, a follow-up must not.
         string picture = Fixtures.Path("media", "square-150.png");
-        CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--image", picture, "--prompt", "<image>How many shapes are there in this image?", "--prompt", "Please segment the green cross.");
+        CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--image", picture, "--prompt",
+            "<image>How many shapes are there in this image?", "--prompt", "Please segment the green cross.");
         Assert.Equal((0, ""), (run.Code, run.Error));
-        Assert.Equal(["There are three shapes.", "Sure, [SEG]."], run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
-        CliRun refused = CliRun.Of("chat", "--model", CliRun.Toy, "--image", picture, "--prompt", "How many shapes are there in this image?", "--prompt", "<image>Please segment the green cross.");
+        Assert.Equal(["There are three shapes.", "Sure, [SEG]."],
+            run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        CliRun refused = CliRun.Of("chat", "--model", CliRun.Toy, "--image", picture, "--prompt",
+            "How many shapes are there in this image?", "--prompt", "<image>Please segment the green cross.");
         Assert.Equal(2, refused.Code);
         Assert.Contains("<image>", refused.Error, StringComparison.Ordinal);
     }
@@ -63,7 +66,8 @@ public class ChatTests
     [Fact]
     public void Ctrl_c_stops_within_a_token()
     {
-        CliRun run = CliRun.With((_, cancel) => cancel.Cancel(), TextReader.Null, "chat", "--model", CliRun.Toy, "--prompt", "What can you do?");
+        CliRun run = CliRun.With((_, cancel) => cancel.Cancel(), TextReader.Null, "chat", "--model", CliRun.Toy, "--prompt",
+            "What can you do?");
         Assert.Equal(130, run.Code);
         Assert.Equal("I", run.Out.Trim());
         Assert.Equal("sa2va: Cancelled.", run.Error.Trim());

@@ -36,7 +36,9 @@ internal sealed class CliRun
         return new CliRun(code, output.ToString(), error.ToString());
     }
 
-    /// <summary>Bad input: exit 2, one line on standard error that names each of <paramref name="parts"/>, nothing on standard output.</summary>
+    /// <summary>
+    /// Bad input: exit 2, one line on standard error that names each of <paramref name="parts"/>, nothing on standard output.
+    /// </summary>
     public void AssertRefused(params string[] parts)
     {
         Assert.Equal(2, Code);

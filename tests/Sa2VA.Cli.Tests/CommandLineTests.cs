@@ -134,14 +134,17 @@ public class CommandLineTests
     {
         foreach (Command command in Line.Commands)
             foreach (Option option in command.Options.Where(o => o is TextOption or TextListOption))
-                foreach (string value in (string[])["", " ", "\t"]) CliRun.Of(command.Name, option.Name, value).AssertRefused($"{option.Name} is empty");
+                foreach (string value in (string[])["", " ", "\t"]) CliRun.Of(command.Name, option.Name, value)
+                    .AssertRefused($"{option.Name} is empty");
     }
 
     [Fact]
     public void A_message_is_one_line_whatever_it_quotes()
     {
-        CliRun.Of("segment", "--model", "a\nb\u001b[2J\ud800", "--image", "absent\r\n.png", "--prompt", "x", "--json").AssertRefusedWithJson("'absent .png'");
-        CliRun.Of("chat", "--model", "m", "--image", "a\u001b[2J\ud800" + new string('x', 100_000)).AssertRefused("'a\uFFFD[2J\uFFFDx", "…");
+        CliRun.Of("segment", "--model", "a\nb\u001b[2J\ud800", "--image", "absent\r\n.png", "--prompt", "x", "--json")
+            .AssertRefusedWithJson("'absent .png'");
+        CliRun.Of("chat", "--model", "m", "--image", "a\u001b[2J\ud800" + new string('x', 100_000))
+            .AssertRefused("'a\uFFFD[2J\uFFFDx", "…");
     }
 
     [Theory]
@@ -154,5 +157,6 @@ public class CommandLineTests
 
     private static ParsedLine Parse(string[] args) => Line.Parse(args);
 
-    private static T Value<T>(ParsedLine line, string option) => line.Values.Get(line.Command!.Options.OfType<Option<T>>().Single(o => o.Name == option));
+    private static T Value<T>(ParsedLine line, string option) =>
+        line.Values.Get(line.Command!.Options.OfType<Option<T>>().Single(o => o.Name == option));
 }

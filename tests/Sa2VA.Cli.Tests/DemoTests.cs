@@ -18,7 +18,8 @@ public class DemoTests
         Assert.Contains("Sure, [SEG].", run.Out, StringComparison.Ordinal);
         Assert.Contains(Path.Combine(output, "video", "overlay.webp"), run.Out, StringComparison.Ordinal);
 
-        RgbImage picture = ImageFile.Load(CliRun.Shapes), overlay = ImageFile.Load(Path.Combine(output, "image", "overlays", "frame-00000.png"));
+        RgbImage picture = ImageFile.Load(CliRun.Shapes),
+            overlay = ImageFile.Load(Path.Combine(output, "image", "overlays", "frame-00000.png"));
         Assert.Equal((picture.Width, picture.Height), (overlay.Width, overlay.Height));
         Assert.False(picture.Pixels.SequenceEqual(overlay.Pixels));
         Assert.Equal(4, Directory.GetFiles(Path.Combine(output, "image", "masks"), "*.png", SearchOption.AllDirectories).Length);
@@ -44,6 +45,7 @@ public class DemoTests
         Assert.Equal("mine", File.ReadAllText(folder.At("mine.txt")));
         Assert.Contains("video/overlay.webp", folder.Entries);
         Assert.DoesNotContain(folder.Entries, e => e.Contains(".part", StringComparison.Ordinal));
-        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(folder.Path)!), e => e.StartsWith(folder.Path + ".", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(folder.Path)!), e =>
+            e.StartsWith(folder.Path + ".", StringComparison.Ordinal));
     }
 }

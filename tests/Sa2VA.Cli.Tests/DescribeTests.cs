@@ -32,7 +32,8 @@ public class DescribeTests
             (byte r, byte g, byte b) = Overlay.Colour(id);
             Assert.Contains($"\u001b[38;2;{r};{g};{b}m{phrases[id]}", output.ToString(), StringComparison.Ordinal);
             bool drawn = false;
-            for (int i = 0; i < overlay.Pixels.Length; i += 3) drawn |= overlay.Pixels[i] == r && overlay.Pixels[i + 1] == g && overlay.Pixels[i + 2] == b;
+            for (int i = 0; i < overlay.Pixels.Length; i += 3) drawn |= overlay.Pixels[i] == r && overlay.Pixels[i + 1] == g
+                && overlay.Pixels[i + 2] == b;
             Assert.True(drawn);
         }
     }
@@ -42,7 +43,8 @@ public class DescribeTests
     {
         CliRun run = CliRun.Of("describe", "--model", CliRun.Toy, "--image", Trio, "--json");
         Assert.Equal(["start", "answer", "frame", "end"], run.Json.Select(l => l.GetProperty("type").GetString()!));
-        Assert.Equal(["A red ring", "a white circle", "an orange triangle"], run.Json[1].GetProperty("phrases").EnumerateArray().Select((JsonElement p) => p.GetString()!));
+        Assert.Equal(["A red ring", "a white circle", "an orange triangle"], run.Json[1].GetProperty("phrases").EnumerateArray()
+            .Select((JsonElement p) => p.GetString()!));
         Assert.Equal("A red ring [SEG] , a white circle [SEG] and an orange triangle [SEG] .", run.Json[1].GetProperty("text").GetString());
     }
 

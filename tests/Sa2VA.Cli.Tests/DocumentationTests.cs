@@ -35,7 +35,8 @@ public class DocumentationTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher is a shell script");
         using var folder = new ScratchFolder();
-        foreach (string line in Fenced(Path.Combine(Fixtures.Repository, "samples", "README.md")).Where(l => l.StartsWith("./sa2va ", StringComparison.Ordinal)))
+        foreach (string line in Fenced(Path.Combine(Fixtures.Repository, "samples", "README.md"))
+            .Where(l => l.StartsWith("./sa2va ", StringComparison.Ordinal)))
         {
             // As written, but for the folder, which belongs into no repository.
             string[] args = [.. ShellWords.Of(line)[1..].Select(a => a == "result" ? folder.At("result") : InClone(a))];
@@ -44,7 +45,8 @@ public class DocumentationTests
         }
     }
 
-    private static string InClone(string word) => word.StartsWith("samples/", StringComparison.Ordinal) ? Path.Combine(Fixtures.Repository, word) : word;
+    private static string InClone(string word) => word.StartsWith("samples/", StringComparison.Ordinal)
+        ? Path.Combine(Fixtures.Repository, word) : word;
 
     private static IEnumerable<string> Fenced(string page)
     {

@@ -10,21 +10,26 @@ public class HostileCommandLineTests
 
     private static readonly string[] Values =
     [
-        "", " ", "-", "--", "-1", "0", "1", "2147483647", "2147483648", "-2147483648", "1e3", "NaN", "∞", "٣", "0x1", "1.5", "auto", "cpu", "first", "uniform", "0,1,2",
-        "0,,1", "-5,3", "99999999999,1", "@file", "[suggest]", "%s%n", "$(reboot)", "`x`", "absent.png", "absent/", "a\0b", "a\nb", "\u001b[31m", "\ud800",
-        "\udfff\ud800", "🙂", "e\u0301", "\u202Eabc", "name=value", "'", "\"", "\\", ":", "con", "nul", "sa2va-1b", "sa2va-99b", "decode", "decode,dreaming", ",,", "=",
+        "", " ", "-", "--", "-1", "0", "1", "2147483647", "2147483648", "-2147483648", "1e3", "NaN", "∞", "٣", "0x1", "1.5", "auto", "cpu",
+            "first", "uniform", "0,1,2",
+        "0,,1", "-5,3", "99999999999,1", "@file", "[suggest]", "%s%n", "$(reboot)", "`x`", "absent.png", "absent/", "a\0b", "a\nb",
+            "\u001b[31m", "\ud800",
+        "\udfff\ud800", "🙂", "e\u0301", "\u202Eabc", "name=value", "'", "\"", "\\", ":", "con", "nul", "sa2va-1b", "sa2va-99b", "decode",
+            "decode,dreaming", ",,", "=",
     ];
 
     [Fact]
     public void Never_end_in_a_bug()
     {
         var random = new Random(20260801);
-        Command[] commands = [.. new CommandLine(new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, CancellationToken.None)).Commands];
+        Command[] commands = [.. new CommandLine(new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, CancellationToken.None))
+            .Commands];
         for (int i = 0; i < Lines; i++)
         {
             string[] args = Mutated(random, commands);
             CliRun run = CliRun.Of(args);
-            string shown = string.Create(CultureInfo.InvariantCulture, $"line {i}: {string.Join(" ", args.Select(Quoted.Of))} -> {run.Code}: {run.Error}");
+            string shown = string.Create(CultureInfo.InvariantCulture,
+                $"line {i}: {string.Join(" ", args.Select(Quoted.Of))} -> {run.Code}: {run.Error}");
             Assert.True(run.Code is 0 or 2, shown);
             Assert.DoesNotContain("This is a bug", run.Error, StringComparison.Ordinal);
             if (run.Code == 0) Assert.Equal("", run.Error);
@@ -62,7 +67,8 @@ public class HostileCommandLineTests
                 case 3: words.Insert(at, commands[random.Next(commands.Length)].Options[0].Name); break;
                 case 4: words[at] += "=" + Values[random.Next(Values.Length)]; break;
                 case 5: words[at] = words[at][..random.Next(words[at].Length + 1)]; break;
-                default: words.Insert(at, random.Next(4) switch { 0 => "--json", 1 => "--verbose", 2 => "--help", _ => new string('x', 5000) }); break;
+                default: words.Insert(at,
+                    random.Next(4) switch { 0 => "--json", 1 => "--verbose", 2 => "--help", _ => new string('x', 5000) }); break;
             }
             if (words.Count == 0) words.Add("");
         }

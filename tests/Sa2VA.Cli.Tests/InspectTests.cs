@@ -11,18 +11,23 @@ public class InspectTests
     {
         CliRun run = CliRun.Of("inspect", "--model", CliRun.Toy);
         Assert.Equal((0, ""), (run.Code, run.Error));
-        Assert.All((string[])["InternVL", "qwen_chat", "tiles of 112×112", "Qwen2, width 144", "SAM 2 at 192×192", "grounding_encoder", "3,325,546", "Missing: none",
-            "Extra (not used): none", "segmentation, per object", "Needs about"], s => Assert.Contains(s, run.Out, StringComparison.Ordinal));
+        Assert.All((string[])["InternVL", "qwen_chat", "tiles of 112×112", "Qwen2, width 144", "SAM 2 at 192×192", "grounding_encoder",
+            "3,325,546", "Missing: none",
+            "Extra (not used): none", "segmentation, per object", "Needs about"], s =>
+                Assert.Contains(s, run.Out, StringComparison.Ordinal));
     }
 
     [Fact]
     public void More_tokens_need_more_memory()
     {
-        string small = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "1024").Out, large = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "8192").Out;
+        string small = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "1024").Out,
+            large = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "8192").Out;
         Assert.Contains("language model, 1024 tokens", small, StringComparison.Ordinal);
         Assert.True(Needs(large) > Needs(small));
 
-        static double Needs(string text) => double.Parse(text[(text.IndexOf("Needs about ", StringComparison.Ordinal) + 12)..].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        static double Needs(string text) =>
+            double.Parse(text[(text.IndexOf("Needs about ", StringComparison.Ordinal) + 12)..].Split(' ')[0],
+                System.Globalization.CultureInfo.InvariantCulture);
     }
 
     [Fact]
@@ -52,7 +57,8 @@ public class InspectTests
 
     [Theory]
     [InlineData("absent", "'absent'")]
-    public void What_is_not_there_is_refused(string model, string part) => CliRun.Of("inspect", "--model", model).AssertRefused(part, "downloaded checkpoint");
+    public void What_is_not_there_is_refused(string model, string part) => CliRun.Of("inspect", "--model", model)
+        .AssertRefused(part, "downloaded checkpoint");
 
     /// <summary>Renames one tensor and gives another a different rank; data stay as they are.</summary>
     private static void Break(string path)

@@ -12,12 +12,14 @@ public class LauncherTests
         Directory.CreateSymbolicLink(clone.Scratch.At("link"), clone.Root);
         File.CreateSymbolicLink(clone.Scratch.At("sa2va link"), Path.Combine(clone.Root, "sa2va"));
         string[] args = ["segment", "--prompt", "two  blanks", "@x", "", "*", "$HOME", "a\"b'c", "-n", "--", "\\"];
-        foreach (string path in (string[])[Path.Combine(clone.Root, "sa2va"), clone.Scratch.At("link", "sa2va"), clone.Scratch.At("sa2va link")])
+        foreach (string path in (string[])[Path.Combine(clone.Root, "sa2va"), clone.Scratch.At("link", "sa2va"),
+            clone.Scratch.At("sa2va link")])
         {
             (int code, string output, string error) = clone.Run(path, args);
             Assert.Equal((7, ""), (code, error));
             string[] lines = output.Split('\n')[..^1];
-            Assert.EndsWith(Path.Combine("a folder with blanks", "src", "Sa2VA.Cli", "bin", "Release", "net10.0", "sa2va.dll"), lines[0], StringComparison.Ordinal);
+            Assert.EndsWith(Path.Combine("a folder with blanks", "src", "Sa2VA.Cli", "bin", "Release", "net10.0", "sa2va.dll"), lines[0],
+                StringComparison.Ordinal);
             Assert.Equal(args, lines[1..]);
         }
     }
@@ -51,7 +53,8 @@ public class LauncherTests
             Root = Scratch.At(name);
             Directory.CreateDirectory(Path.Combine(Root, "src", "Sa2VA.Cli", "bin", "Release", "net10.0"));
             Directory.CreateDirectory(Scratch.At("bin"));
-            foreach (string file in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json", "src/Program.cs", "src/Sa2VA.Cli/bin/Release/net10.0/sa2va.dll"])
+            foreach (string file in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json", "src/Program.cs",
+                "src/Sa2VA.Cli/bin/Release/net10.0/sa2va.dll"])
                 File.WriteAllText(Path.Combine(Root, file), "");
             File.Copy(Path.Combine(Fixtures.Repository, "sa2va"), Path.Combine(Root, "sa2va"));
             WriteDotnet("""for a in "$@"; do printf '%s\n' "$a"; done; exit 7""");
@@ -69,13 +72,15 @@ public class LauncherTests
         public void WriteDotnet(string script)
         {
             File.WriteAllText(Scratch.At("bin", "dotnet"), $"#!/bin/bash\n{script}\n");
-            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Scratch.At("bin", "dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Scratch.At("bin", "dotnet"),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
         public (int Code, string Output, string Error) Run(string program, string[] args)
         {
-            var start = new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Scratch.Path };
-            start.Environment["PATH"] = $"{Scratch.At("bin")}:/usr/local/sbin:/usr/sbin:/sbin:{(Directory.Exists("/usr/bin") && !File.Exists("/usr/bin/dotnet") ? "/usr/bin:/bin" : ToolFolder())}";
+            var start = new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true,
+                WorkingDirectory = Scratch.Path };
+            start.Environment["PATH"] = $"{Scratch.At("bin")}:{ToolFolder()}";
             start.Environment["HOME"] = Scratch.Path;
             start.Environment.Remove("DOTNET_ROOT");
             using Process process = Process.Start(start)!;
@@ -93,7 +98,8 @@ public class LauncherTests
             string tools = Scratch.At("tools");
             if (Directory.Exists(tools)) return tools;
             Directory.CreateDirectory(tools);
-            foreach (string tool in (string[])["bash", "env", "dirname", "readlink", "find", "sort", "cksum", "cat", "head", "mkdir", "mv", "rm", "cut", "tr", "grep", "flock"])
+            foreach (string tool in (string[])["bash", "env", "dirname", "readlink", "find", "sort", "cksum", "cat", "head", "mkdir", "mv",
+                "rm", "cut", "tr", "grep", "flock"])
                 foreach (string folder in (string[])["/usr/bin", "/bin"])
                     if (File.Exists(Path.Combine(folder, tool)) && !File.Exists(Path.Combine(tools, tool)))
                         File.CreateSymbolicLink(Path.Combine(tools, tool), Path.Combine(folder, tool));

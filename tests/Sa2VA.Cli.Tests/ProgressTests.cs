@@ -7,7 +7,8 @@ public class ProgressTests
     {
         using var error = new StringWriter();
         var terminal = new Terminal(TextReader.Null, TextWriter.Null, error, CancellationToken.None, errorIsTerminal: true);
-        Assert.Equal(0, Program.Run(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.", "--json"], terminal));
+        Assert.Equal(0, Program.Run(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt",
+            "Please segment the red circle.", "--json"], terminal));
         string text = error.ToString();
         Assert.Matches(@"Segmenting: \d+/48 frames, \d+\.\d frames/s, 0:00:0\d left", text);
         Assert.EndsWith(" \r", text, StringComparison.Ordinal);
@@ -16,5 +17,6 @@ public class ProgressTests
 
     [Fact]
     public void A_pipe_sees_nothing() =>
-        Assert.Equal("", CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment the red circle.", "--json").Error);
+        Assert.Equal("", CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt",
+            "Please segment the red circle.", "--json").Error);
 }

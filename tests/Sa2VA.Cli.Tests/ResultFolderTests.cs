@@ -12,21 +12,23 @@ public class ResultFolderTests
     public void A_later_run_replaces_what_the_former_one_wrote_and_nothing_else()
     {
         using var folder = new ScratchFolder();
-        Directory.CreateDirectory(folder.At("masks", "object-1"));
-        File.WriteAllText(folder.At("masks", "object-1", "mine.txt"), "mine");
+        Directory.CreateDirectory(folder.At("masks", "mine"));
+        File.WriteAllText(folder.At("masks", "mine", "frame-00000.png"), "mine");
         File.WriteAllText(folder.At("frame-00000.png"), "mine too");
         Assert.Equal(0, Run(folder.Path, 4, Two).Code);
         Assert.Equal((0, ""), (Run(folder.Path, 2, Two[..2]).Code, Run(folder.Path, 2, Two[..2]).Error));
         Assert.Equal(
         [
-            "frame-00000.png", "masks", "masks/object-0", "masks/object-0/frame-00000.png", "masks/object-0/frame-00001.png", "masks/object-1",
-            "masks/object-1/mine.txt", "overlay.webp", "overlays", "overlays/frame-00000.png", "overlays/frame-00001.png", "sa2va-run.json",
+            "frame-00000.png", "masks", "masks/mine", "masks/mine/frame-00000.png", "masks/object-0", "masks/object-0/frame-00000.png",
+                "masks/object-0/frame-00001.png",
+            "overlay.webp", "overlays", "overlays/frame-00000.png", "overlays/frame-00001.png", "sa2va-run.json",
         ], folder.Entries);
         JsonElement list = JsonDocument.Parse(File.ReadAllBytes(folder.At("sa2va-run.json"))).RootElement;
         Assert.Equal("segment", list.GetProperty("command").GetString());
         Assert.Equal([Two[1]], list.GetProperty("prompts").EnumerateArray().Select(p => p.GetString()!));
         Assert.True(list.GetProperty("complete").GetBoolean());
-        Assert.Equal(["masks/object-0/frame-00000.png", "masks/object-0/frame-00001.png", "overlay.webp", "overlays/frame-00000.png", "overlays/frame-00001.png"],
+        Assert.Equal(["masks/object-0/frame-00000.png", "masks/object-0/frame-00001.png", "overlay.webp", "overlays/frame-00000.png",
+            "overlays/frame-00001.png"],
             list.GetProperty("files").EnumerateArray().Select(f => f.GetString()!));
     }
 
@@ -41,7 +43,8 @@ public class ResultFolderTests
             File.WriteAllText(folder.At(file), "old");
         }
         Assert.Equal(0, Run(folder.Path, 1, Two[..2]).Code);
-        Assert.Equal(["frame-00000.png", "masks", "masks/object-0", "masks/object-0/frame-00000.png", "masks/object-3", "masks/object-3/notes.png", "overlay.webp",
+        Assert.Equal(["frame-00000.png", "masks", "masks/object-0", "masks/object-0/frame-00000.png", "masks/object-3",
+            "masks/object-3/notes.png", "overlay.webp",
             "overlays", "overlays/frame-00000.png", "sa2va-run.json"], folder.Entries);
         Assert.NotEqual("old", File.ReadAllText(folder.At("overlay.webp")));
     }
@@ -72,7 +75,8 @@ public class ResultFolderTests
         Directory.CreateDirectory(Path.GetDirectoryName(folder.At(file))!);
         File.WriteAllText(folder.At(file), "mine");
         // The list of a run that wrote nothing: without it the names would be those of an earlier version.
-        RunManifest.Write(folder.Path, new RunDescription { Command = "segment", Model = "m", Source = "s", Prompts = [] }, [], complete: true);
+        RunManifest.Write(folder.Path, new RunDescription { Command = "segment", Model = "m", Source = "s", Prompts = [] }, [],
+            complete: true);
         Dictionary<string, byte[]> before = Contents(folder.Path);
         CliRun run = Run(folder.Path, 1, Two[..2]);
         Assert.Equal(2, run.Code);
@@ -96,7 +100,8 @@ public class ResultFolderTests
         using var folder = new ScratchFolder();
         File.WriteAllText(folder.At("mine.txt"), "mine");
         File.WriteAllText(folder.At("sa2va-run.json"), list);
-        CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.Path).AssertRefused("sa2va-run.json", "--out");
+        CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.Path)
+            .AssertRefused("sa2va-run.json", "--out");
         Assert.Equal(["mine.txt", "sa2va-run.json"], folder.Entries);
     }
 
@@ -107,7 +112,8 @@ public class ResultFolderTests
     {
         using var folder = new ScratchFolder();
         if (exists) Directory.CreateDirectory(folder.At("out"));
-        Task<CliRun>[] runs = [.. Enumerable.Range(1, 4).Select(i => Task.Run(() => Run(folder.At("out"), i, i % 2 == 0 ? Two : Two[..2])))];
+        Task<CliRun>[] runs = [.. Enumerable.Range(1, 4)
+            .Select(i => Task.Run(() => Run(folder.At("out"), i, i % 2 == 0 ? Two : Two[..2])))];
         Assert.All(await Task.WhenAll(runs), r => Assert.Equal((0, ""), (r.Code, r.Error)));
         Assert.Equal(["out"], Directory.EnumerateFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)));
         JsonElement list = JsonDocument.Parse(File.ReadAllBytes(folder.At("out", "sa2va-run.json"))).RootElement;
@@ -124,15 +130,18 @@ public class ResultFolderTests
         Directory.CreateDirectory(folder.At("clip"));
         foreach ((int from, string to) in ((int, string)[])[(0, "00009.png"), (1, "00010.png"), (2, "00012.png")])
             File.Copy(Path.Combine(CliRun.Clip, $"{from:D3}.png"), folder.At("clip", to));
-        CliRun run = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("clip"), .. Two[..2], "--json", "--names", "source", "--out", folder.At("out")]);
+        CliRun run = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("clip"), .. Two[..2], "--json", "--names", "source",
+            "--out", folder.At("out")]);
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal(["00009.png", "00010.png", "00012.png"],
             run.Json.Where(l => l.GetProperty("type").GetString() == "frame").Select(l => l.GetProperty("source").GetString()!));
-        Assert.Equal(["masks/object-0/00009.png", "masks/object-0/00010.png", "masks/object-0/00012.png", "overlay.webp", "overlays/00009.png", "overlays/00010.png",
+        Assert.Equal(["masks/object-0/00009.png", "masks/object-0/00010.png", "masks/object-0/00012.png", "overlay.webp",
+            "overlays/00009.png", "overlays/00010.png",
             "overlays/00012.png", "sa2va-run.json"], ResultFiles.In(folder.At("out")).Order(StringComparer.Ordinal));
         // Two files that differ in their extension alone keep it.
         File.Copy(Path.Combine(CliRun.Clip, "003.png"), folder.At("clip", "00012.PNG"));
-        Assert.Equal(0, CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("clip"), .. Two[..2], "--names", "source", "--out", folder.At("out")]).Code);
+        Assert.Equal(0, CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("clip"), .. Two[..2], "--names", "source",
+            "--out", folder.At("out")]).Code);
         Assert.Equal(4, Directory.GetFiles(folder.At("out", "masks", "object-0")).Length);
         Assert.Contains("out/masks/object-0/00012.png.png", folder.Entries);
     }
@@ -141,12 +150,14 @@ public class ResultFolderTests
     public void An_image_is_named_after_its_file_on_request()
     {
         using var folder = new ScratchFolder();
-        Assert.Equal(0, CliRun.Of("describe", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", Two[1], "--names", "source", "--out", folder.At("out")).Code);
+        Assert.Equal(0, CliRun.Of("describe", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", Two[1], "--names", "source",
+            "--out", folder.At("out")).Code);
         Assert.Contains("out/masks/object-0/shapes.png", folder.Entries);
     }
 
     private static CliRun Run(string output, int frames, string[] prompts) =>
         CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. prompts, "--max-frames", $"{frames}", "--out", output]);
 
-    private static Dictionary<string, byte[]> Contents(string folder) => ResultFiles.In(folder).ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(folder, f)));
+    private static Dictionary<string, byte[]> Contents(string folder) => ResultFiles.In(folder)
+        .ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(folder, f)));
 }

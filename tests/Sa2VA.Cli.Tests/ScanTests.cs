@@ -22,12 +22,14 @@ public class ScanTests
         foreach (string file in Directory.GetFiles(CliRun.Toy)) File.Copy(file, folder.At(Path.GetFileName(file)));
         byte[] bytes = File.ReadAllBytes(folder.At("model.safetensors"));
         (long start, int columns) = Place(bytes, "language_model.model.layers.1.mlp.down_proj.weight");
-        foreach ((int index, ushort value) in ((int, ushort)[])[((2 * columns) + 5, 0x7FC0), ((2 * columns) + 6, 0xFF80), ((3 * columns) + 1, 0xFFFF)])
+        foreach ((int index, ushort value) in ((int, ushort)[])[((2 * columns) + 5, 0x7FC0), ((2 * columns) + 6, 0xFF80),
+            ((3 * columns) + 1, 0xFFFF)])
             MemoryMarshal.Write(bytes.AsSpan((int)start + (index * 2)), value);
         File.WriteAllBytes(folder.At("model.safetensors"), bytes);
         CliRun run = CliRun.Of("inspect", "--model", folder.Path, "--scan");
         Assert.Equal(2, run.Code);
-        Assert.Matches(@"language_model\.model\.layers\.1\.mlp\.down_proj\.weight: BF16 \[144, \d+\], 2 NaN, 1 infinite, the first at \[2, 5\], in model\.safetensors", run.Out);
+        Assert.Matches(@"language_model\.model\.layers\.1\.mlp\.down_proj\.weight: BF16 \[144, \d+\], "
+            + @"2 NaN, 1 infinite, the first at \[2, 5\], in model\.safetensors", run.Out);
         string line = Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains("in 1 tensor: language_model.model.layers.1.mlp.down_proj.weight", line, StringComparison.Ordinal);
     }

@@ -27,7 +27,8 @@ public class SegmentTests
         using var folder = new ScratchFolder();
         List<string> args = ["segment", "--model", Fixtures.Model(model), "--prompt", recorded.Prompt, "--json", "--out", folder.At("out")];
         if (recorded.Image is { } image) args.AddRange(["--image", Media(image)]);
-        if (recorded.Video is { } video) args.AddRange(["--video", Path.GetDirectoryName(Media(video[0]))!, "--max-frames", $"{video.Count}"]);
+        if (recorded.Video is { } video) args.AddRange(["--video", Path.GetDirectoryName(Media(video[0]))!, "--max-frames",
+            $"{video.Count}"]);
         if (recorded.Regions is { } regions) args.AddRange(["--regions", Media(regions)]);
 
         CliRun run = CliRun.Of([.. args]);
@@ -35,7 +36,8 @@ public class SegmentTests
         Assert.Equal(0, run.Code);
         JsonElement[] lines = run.Json;
         int frames = recorded.Video?.Count ?? 1;
-        Assert.Equal(["start", "answer", .. Enumerable.Repeat("frame", frames), "end"], lines.Select(l => l.GetProperty("type").GetString()!));
+        Assert.Equal(["start", "answer", .. Enumerable.Repeat("frame", frames), "end"],
+            lines.Select(l => l.GetProperty("type").GetString()!));
         Assert.Equal(model, lines[0].GetProperty("model").GetString());
         Assert.Equal(frames, lines[0].GetProperty("frames").GetInt32());
         Assert.Equal(recorded.Prediction, lines[1].GetProperty("raw").GetString());
@@ -48,36 +50,43 @@ public class SegmentTests
             Assert.Equal(recorded.Masks.Count, line.GetProperty("objects").GetArrayLength());
             for (int i = 0; i < recorded.Masks.Count; i++) CheckObject(line.GetProperty("objects")[i], i, f, recorded.Masks[i][f], folder);
         }
-        Assert.Equal((frames, recorded.Masks.Count), (lines[^1].GetProperty("frames").GetInt32(), lines[^1].GetProperty("objects").GetInt32()));
+        Assert.Equal((frames, recorded.Masks.Count),
+            (lines[^1].GetProperty("frames").GetInt32(), lines[^1].GetProperty("objects").GetInt32()));
         string[] seconds = ["load", "prompt", "first_mask", "total"];
         Assert.All(seconds, s => Assert.True(lines[^1].GetProperty("seconds").GetProperty(s).GetDouble() >= 0));
     }
 
     public static IEnumerable<TheoryDataRow<string, string>> BundledCases() =>
         // Every clone carries this model with all its cases.
-        Directory.EnumerateFiles(Path.Combine(Fixtures.Repository, "tests", "fixtures", "predict", "internvl-internlm2"), "*.json").Order(StringComparer.Ordinal)
-            .Select(PredictCase.Read).Where(c => c.Masks.Count > 0 && c.PastText.Length == 0).Select(c => new TheoryDataRow<string, string>(c.Model, c.Name));
+        Directory.EnumerateFiles(Path.Combine(Fixtures.Repository, "tests", "fixtures", "predict", "internvl-internlm2"), "*.json")
+            .Order(StringComparer.Ordinal)
+            .Select(PredictCase.Read).Where(c => c.Masks.Count > 0 && c.PastText.Length == 0)
+                .Select(c => new TheoryDataRow<string, string>(c.Model, c.Name));
 
     [Fact]
     public void Follows_objects_of_several_prompts_in_one_pass()
     {
         CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.",
-            "--prompt", "<image>Please describe the video content.", "--prompt", "Please segment the blue star.", "--json", "--max-frames", "6", "--frames", "uniform");
+            "--prompt", "<image>Please describe the video content.", "--prompt", "Please segment the blue star.", "--json", "--max-frames",
+                "6", "--frames", "uniform");
         Assert.Equal(0, run.Code);
         JsonElement[] lines = run.Json;
         Assert.Equal("uniform", lines[0].GetProperty("frame_selection").GetString());
         Assert.Equal([0, 1, 2], lines.Where(l => Type(l) == "answer").Select(l => l.GetProperty("prompt").GetInt32()));
-        Assert.Equal("[0]|[]|[1]", string.Join('|', lines.Where(l => Type(l) == "answer").Select(l => l.GetProperty("objects").GetRawText())));
+        Assert.Equal("[0]|[]|[1]",
+            string.Join('|', lines.Where(l => Type(l) == "answer").Select(l => l.GetProperty("objects").GetRawText())));
         JsonElement[] frames = [.. lines.Where(l => Type(l) == "frame")];
         Assert.Equal(6, frames.Length);
-        Assert.All(frames, f => Assert.Equal("0,1", string.Join(',', f.GetProperty("objects").EnumerateArray().Select(o => o.GetProperty("id").GetInt32()))));
+        Assert.All(frames, f =>
+            Assert.Equal("0,1", string.Join(',', f.GetProperty("objects").EnumerateArray().Select(o => o.GetProperty("id").GetInt32()))));
     }
 
     [Fact]
     public void An_answer_without_objects_says_so_and_still_counts_the_frames()
     {
         using var folder = new ScratchFolder();
-        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please describe the video content.", "--json", "--max-frames", "3",
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please describe the video content.",
+            "--json", "--max-frames", "3",
             "--out", folder.At("out"));
         Assert.Equal(0, run.Code);
         Assert.Contains("no masks", run.Error, StringComparison.Ordinal);
@@ -91,23 +100,27 @@ public class SegmentTests
     public void An_empty_mask_has_no_box()
     {
         // The ring is behind the frame's edge in the middle of the clip.
-        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the green ring.", "--json");
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the green ring.",
+            "--json");
         JsonElement[] objects = [.. run.Json.Where(l => Type(l) == "frame").Select(l => l.GetProperty("objects")[0])];
         Assert.Equal(48, objects.Length);
         Assert.Contains(objects, o => o.GetProperty("area").GetInt64() == 0);
-        Assert.All(objects, o => Assert.Equal(o.GetProperty("area").GetInt64() == 0, o.GetProperty("bbox").ValueKind == JsonValueKind.Null));
+        Assert.All(objects, o =>
+            Assert.Equal(o.GetProperty("area").GetInt64() == 0, o.GetProperty("bbox").ValueKind == JsonValueKind.Null));
     }
 
     [Fact]
     public void For_people_it_prints_answers_and_what_became_of_the_objects()
     {
         using var folder = new ScratchFolder();
-        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment the red circle.", "--out", folder.At("out"));
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment the red circle.",
+            "--out", folder.At("out"));
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Contains("Sure, [SEG].", run.Out, StringComparison.Ordinal);
         Assert.Contains("1 of 1", run.Out, StringComparison.Ordinal);
         Assert.Contains($"1 mask and 1 overlay in {folder.At("out")}", run.Out, StringComparison.Ordinal);
-        Assert.Equal(["out", "out/masks", "out/masks/object-0", "out/masks/object-0/frame-00000.png", "out/overlays", "out/overlays/frame-00000.png", "out/sa2va-run.json"],
+        Assert.Equal(["out", "out/masks", "out/masks/object-0", "out/masks/object-0/frame-00000.png", "out/overlays",
+            "out/overlays/frame-00000.png", "out/sa2va-run.json"],
             folder.Entries);
     }
 

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Sa2VA.Cli.Tests;
 
-/// <summary>The words of a command line of the documentation, as a shell splits them: blanks, quotation marks of both kinds, a comment at the end.</summary>
+/// <summary>
+/// The words of a command line of the documentation, as a shell splits them: blanks, quotation marks of both kinds, a comment at the end.
+/// </summary>
 internal static class ShellWords
 {
     public static string[] Of(string line)

@@ -20,13 +20,15 @@ public class SignalTests
         Assert.SkipWhen(await IsIgnored(signal, cancellation), $"SIG{signal} is ignored here");
         using var folder = new ScratchFolder();
         Directory.CreateDirectory(folder.At("out"));
-        using Process process = Start("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please segment the red circle.",
+        using Process process = Start("segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt",
+            "Please segment the red circle.",
             "--prompt", "Please segment the blue star.", "--prompt", "Please segment the green ring.", "--json", "--out", folder.At("out"));
         Task<string> error = process.StandardError.ReadToEndAsync(cancellation);
         while (await process.StandardOutput.ReadLineAsync(cancellation) is { } line)
             if (line.Contains("\"frame\":1,", StringComparison.Ordinal)) break;
         Assert.Contains(folder.Entries, e => e.EndsWith(".part", StringComparison.Ordinal));
-        using (var kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync(cancellation);
+        using (var kill = Process.Start("kill",
+            [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync(cancellation);
         await process.StandardOutput.ReadToEndAsync(cancellation);
         await process.WaitForExitAsync(cancellation);
         Assert.Equal(130, process.ExitCode);
@@ -48,7 +50,8 @@ public class SignalTests
     // A shell script's background jobs ignore INT and QUIT, nohup ignores HUP; what is ignored stays ignored.
     private static async Task<bool> IsIgnored(string signal, CancellationToken cancellation)
     {
-        using Process shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"ulimit -c 0; kill -{signal} $$; echo ignored"]) { RedirectStandardOutput = true })!;
+        using Process shell = Process.Start(new ProcessStartInfo("/bin/sh",
+            ["-c", $"ulimit -c 0; kill -{signal} $$; echo ignored"]) { RedirectStandardOutput = true })!;
         return (await shell.StandardOutput.ReadToEndAsync(cancellation)).Length > 0;
     }
 

@@ -100,10 +100,12 @@ public class StandardStreamTests
         string[] args = ["segment", "--model", CliRun.Toy, "--image", "-", "--prompt", "Please segment the red circle.", "--json"];
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var terminal = new Terminal(TextReader.Null, output, error, TestContext.Current.CancellationToken) { Bytes = File.OpenRead(CliRun.Shapes) };
+        var terminal = new Terminal(TextReader.Null, output, error,
+            TestContext.Current.CancellationToken) { Bytes = File.OpenRead(CliRun.Shapes) };
         Assert.Equal(0, Program.Run(args, terminal));
         Assert.Equal("", error.ToString());
-        Assert.Contains("\"frame\":0,\"source\":\"stdin\",\"objects\":[{\"id\":0,\"area\":10693,", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("\"frame\":0,\"source\":\"stdin\",\"objects\":[{\"id\":0,\"area\":10693,", output.ToString(),
+            StringComparison.Ordinal);
         CliRun.Of(args).AssertRefusedWithJson("'-'", "--image");
     }
 

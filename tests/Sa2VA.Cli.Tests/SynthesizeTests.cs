@@ -12,7 +12,8 @@ public class SynthesizeTests
         using var cancel = new CancellationTokenSource();
         cancel.Cancel();
         using var output = new StringWriter();
-        Assert.Equal(130, Program.Run(["synthesize", "--preset", "sa2va-1b", "--out", folder.At("out")], output, TextWriter.Null, cancellation: cancel.Token));
+        Assert.Equal(130, Program.Run(["synthesize", "--preset", "sa2va-1b", "--out", folder.At("out")], output, TextWriter.Null,
+            cancellation: cancel.Token));
         Assert.Empty(folder.Entries);
     }
 
@@ -23,7 +24,8 @@ public class SynthesizeTests
         File.WriteAllText(folder.At("mine.txt"), "mine");
         CliRun.Of("synthesize", "--preset", "sa2va-2b", "--out", folder.At("out")).AssertRefused("'sa2va-2b'", "sa2va-1b");
         CliRun.Of("synthesize", "--preset", "sa2va-1b", "--out", folder.Path).AssertRefused("holds files");
-        CliRun.Of("synthesize", "--preset", "sa2va-1b", "--out", folder.At("out"), "--tokenizer", folder.At("absent")).AssertRefused("absent");
+        CliRun.Of("synthesize", "--preset", "sa2va-1b", "--out", folder.At("out"), "--tokenizer", folder.At("absent"))
+            .AssertRefused("absent");
         Assert.Equal(["mine.txt"], folder.Entries);
     }
 

@@ -6,9 +6,11 @@ public class VerifyTests
 {
     private static string Bundled(params string[] parts) => Path.Combine([Fixtures.Repository, "tests", "fixtures", .. parts]);
 
-    private static string Case => Directory.EnumerateFiles(Bundled("predict", "internvl-internlm2"), "*.json").Order(StringComparer.Ordinal).First();
+    private static string Case => Directory.EnumerateFiles(Bundled("predict", "internvl-internlm2"), "*.json")
+        .Order(StringComparer.Ordinal).First();
 
-    private static string Op => Directory.EnumerateFiles(Bundled("goldens", "ops"), "linear*.safetensors").Order(StringComparer.Ordinal).First();
+    private static string Op => Directory.EnumerateFiles(Bundled("goldens", "ops"), "linear*.safetensors").Order(StringComparer.Ordinal)
+        .First();
 
     [Fact]
     public void Prints_errors_against_tolerances_and_a_summary()
@@ -81,7 +83,8 @@ public class VerifyTests
         File.WriteAllText(folder.At("JUNK.safetensors"), "no golden");
         File.WriteAllText(folder.At("JUNK.json"), "{}");
         string[] before = folder.Entries;
-        CliRun.Of("verify", "--goldens", path == "absent" ? path : folder.At(path), "--markdown", folder.At("summary.md")).AssertRefused(part);
+        CliRun.Of("verify", "--goldens", path == "absent" ? path : folder.At(path), "--markdown", folder.At("summary.md"))
+            .AssertRefused(part);
         Assert.Equal(before, folder.Entries);
     }
 
@@ -89,7 +92,8 @@ public class VerifyTests
     public void Ctrl_c_stops_and_writes_no_summary()
     {
         using var folder = new ScratchFolder();
-        CliRun run = CliRun.With((_, cancel) => cancel.Cancel(), TextReader.Null, "verify", "--goldens", Bundled("goldens", "ops"), "--json", "--markdown", folder.At("summary.md"));
+        CliRun run = CliRun.With((_, cancel) => cancel.Cancel(), TextReader.Null, "verify", "--goldens", Bundled("goldens", "ops"),
+            "--json", "--markdown", folder.At("summary.md"));
         Assert.Equal(130, run.Code);
         Assert.Equal(2, run.Json.Length);
         Assert.Empty(folder.Entries);

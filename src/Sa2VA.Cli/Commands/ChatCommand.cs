@@ -91,7 +91,8 @@ internal static class ChatCommand
                     {
                         EndLine();
                         if (answer.Truncated)
-                            terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; --max-tokens allows more.");
+                            terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; "
+                                + "--max-tokens allows more.");
                     }
                 }
             }

@@ -8,7 +8,8 @@ namespace Sa2VA.Cli.Results;
 /// <summary>
 /// The folder that a command fills: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c>, of a video
 /// <c>overlay.webp</c>, and the list of them, <c>sa2va-run.json</c>. It holds one run: everything is written as it comes into a folder
-/// whose name ends in <c>.part</c>, and takes the place of the former run's files by <see cref="Commit"/>; without that the former run stays
+/// whose name ends in <c>.part</c>, and takes the place of the former run's files by <see cref="Commit"/>; without that the former run
+/// stays
 /// as it is. Other files are left alone.
 /// </summary>
 internal sealed class ResultFolder : IDisposable

@@ -75,12 +75,12 @@ public static class BenchmarkText
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
                 w.WriteNumber("flops", s.Flops);
-                w.WriteNumber("gflops", s.FlopsPerSecond / 1e9);
-                w.WriteNumber("peak_share", s.PeakShare(c));
+                Write(w, "gflops", s.FlopsPerSecond / 1e9);
+                Write(w, "peak_share", s.PeakShare(c));
                 w.WriteNumber("bytes", s.Bytes);
-                w.WriteNumber("gbs", s.BytesPerSecond / 1e9);
-                w.WriteNumber("bandwidth_share", s.BandwidthShare(c));
-                w.WriteNumber("cores", s.Cores);
+                Write(w, "gbs", s.BytesPerSecond / 1e9);
+                Write(w, "bandwidth_share", s.BandwidthShare(c));
+                Write(w, "cores", s.Cores);
                 w.WriteNumber("memory_bytes", s.MemoryBytes);
             });
         }
@@ -98,12 +98,19 @@ public static class BenchmarkText
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
+    // A stage that took no time has an infinite rate, and JSON has no such number.
+    private static void Write(Utf8JsonWriter w, string name, double value)
+    {
+        if (double.IsFinite(value)) w.WriteNumber(name, value);
+        else w.WriteNull(name);
+    }
+
     private static void Write(Utf8JsonWriter w, string name, Spread spread)
     {
         w.WriteStartObject(name);
-        w.WriteNumber("median", spread.Median);
-        w.WriteNumber("min", spread.Min);
-        w.WriteNumber("max", spread.Max);
+        Write(w, "median", spread.Median);
+        Write(w, "min", spread.Min);
+        Write(w, "max", spread.Max);
         w.WriteNumber("count", spread.Count);
         w.WriteEndObject();
     }
