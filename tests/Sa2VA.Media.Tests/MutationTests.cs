@@ -8,7 +8,7 @@ namespace Sa2VA.Tests;
 
 /// <summary>
 /// Damaged files of every format give a picture or a <see cref="MediaException"/>, never anything else, and no memory that their size does
-/// not allow. Every round has its own seed: 10,000 rounds, or a million with SA2VA_FULL=1.
+/// not allow. Every round has its own seed: 10,000 rounds, or a million in a full run.
 /// </summary>
 public sealed class MutationTests
 {
@@ -21,7 +21,7 @@ public sealed class MutationTests
 
     private static readonly int[] Edges = [0, 1, -1, int.MaxValue, int.MinValue, 0xffff, 0x7fff, 0x10000];
 
-    private static readonly int Rounds = Environment.GetEnvironmentVariable("SA2VA_FULL") == "1" ? 1_000_000 : 10_000;
+    private static readonly int Rounds = FullRun.Times(10_000, 1_000_000);
 
     [Fact]
     public void Png() => Stills(TestImages.Png(Width, Height, 8, 2, Picture.Pixels.ToArray()), TestImages.InterlacedPng(Picture));

@@ -5,7 +5,7 @@ namespace Sa2VA.Tests;
 public class NaturalOrderTests
 {
     [Fact]
-    public void DifferentNamesNeverCompareAsEqual()
+    public void Different_names_never_compare_as_equal()
     {
         string[] names = ["", "0", "00", "1", "01", "001", "1a", "01a", "a1", "a01", "a1b2", "a01b2", "a1b02", "a01b02", "9", "10", "b"];
         foreach (string x in names)

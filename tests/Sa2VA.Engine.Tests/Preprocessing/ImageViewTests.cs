@@ -21,7 +21,7 @@ public sealed class ImageViewTests
     }
 
     [Theory, MemberData(nameof(Layouts))]
-    public void EveryLayoutIsTheSamePicture(PixelFormat format, int padding)
+    public void Every_layout_is_the_same_picture(PixelFormat format, int padding)
     {
         foreach ((int width, int height) in ((int, int)[])[(1, 1), (7, 5), (64, 3), (40, 64)])
         {
@@ -42,7 +42,7 @@ public sealed class ImageViewTests
     }
 
     [Theory, MemberData(nameof(Layouts))]
-    public void SessionsSeeTheSamePicture(PixelFormat format, int padding)
+    public void Sessions_see_the_same_picture(PixelFormat format, int padding)
     {
         RgbImage[] clip = [.. Shapes.Clip[..3].Select(f => format == PixelFormat.Gray8 ? Grey(f) : f)];
         using ImageSession expected = Shapes.Model.OpenImage(clip[0]);
@@ -77,12 +77,12 @@ public sealed class ImageViewTests
     [InlineData(4, 2, 16, 33, PixelFormat.Rgb24, "has 28 to 32 bytes, not 33")]
     [InlineData(4, 3, int.MaxValue, 36, PixelFormat.Rgb24, "bytes, not 36")]
     [InlineData(4, 2, 0, 24, (PixelFormat)17, "pixel format 17")]
-    public void LayoutsThatDoNotFitAreRefused(int width, int height, int stride, int length, PixelFormat format, string part) =>
+    public void Layouts_that_do_not_fit_are_refused(int width, int height, int stride, int length, PixelFormat format, string part) =>
         Assert.Contains(part, Assert.Throws<MediaException>(() => { _ = new ImageView(new byte[length], width, height, format, stride); }).Message,
             StringComparison.Ordinal);
 
     [Fact]
-    public void ConvertingAFrameAllocatesNothing()
+    public void Converting_a_frame_allocates_nothing()
     {
         byte[] stored = Store(Shapes.Pattern(320, 240), PixelFormat.Bgra32, 64, out int stride), target = new byte[64 * 64 * 3];
         var resizer = new PillowBicubic();

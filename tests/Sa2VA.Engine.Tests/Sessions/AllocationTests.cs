@@ -12,7 +12,7 @@ public sealed class AllocationTests
     private const int Steps = 40;
 
     [Theory, InlineData(1), InlineData(2)]
-    public void DecodedToken(int threads)
+    public void Decoded_token(int threads)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using var conversation = new Conversation(model.LanguageModel, null);
@@ -23,7 +23,7 @@ public sealed class AllocationTests
     }
 
     [Theory, InlineData(1), InlineData(2)]
-    public void TrackedFrame(int threads)
+    public void Tracked_frame(int threads)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using VideoSession session = model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });

@@ -15,7 +15,7 @@ public sealed class BadInputTests
     };
 
     [Theory, MemberData(nameof(Prompts))]
-    public void PromptsThatCannotBeAnswered(string prompt)
+    public void Prompts_that_cannot_be_answered(string prompt)
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
         foreach (SpecialTokenText specials in Enum.GetValues<SpecialTokenText>())
@@ -47,7 +47,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public void OptionsThatDoNotFit()
+    public void Options_that_do_not_fit()
     {
         var region = new Mask(4, 4, new byte[16]);
         using ImageSession image = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
@@ -72,7 +72,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public void FramesOfChangingSizeAreRefusedAndTheStreamGoesOn()
+    public void Frames_of_changing_size_are_refused_and_the_stream_goes_on()
     {
         string[] expected = Track([]), disturbed = Track([2, 6]);
         Assert.Equal(expected, disturbed);
@@ -98,7 +98,7 @@ public sealed class BadInputTests
     }
 
     [Fact]
-    public void VideosNeedOneToThirteenLanguageFrames()
+    public void Videos_need_one_to_thirteen_language_frames()
     {
         Assert.NotEmpty(Assert.Throws<MediaException>(() => Shapes.Model.OpenVideo([])).Message);
         Assert.Contains("not 14", Assert.Throws<PromptException>(() => Shapes.Model.OpenVideo(Shapes.Clip[..14])).Message, StringComparison.Ordinal);
@@ -113,7 +113,7 @@ public sealed class BadInputTests
     }
 
     [Theory, InlineData(1, 1), InlineData(1, 4000), InlineData(4000, 1), InlineData(3, 2)]
-    public void ImagesOfOddSizes(int width, int height)
+    public void Images_of_odd_sizes(int width, int height)
     {
         RgbImage image = Shapes.Pattern(width, height);
         using ImageSession session = Shapes.Model.OpenImage(image);

@@ -7,7 +7,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class CancellationTests
 {
     [Fact]
-    public void AQuestionAtEveryStage()
+    public void A_question_at_every_stage()
     {
         const string question = "Please segment the red circle and the blue star.";
         using ImageSession reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
@@ -36,7 +36,7 @@ public sealed class CancellationTests
     }
 
     [Fact]
-    public void AQuestionAfterAnyTime()
+    public void A_question_after_any_time()
     {
         const string question = "Please segment the red circle.";
         using ImageSession reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
@@ -63,7 +63,7 @@ public sealed class CancellationTests
     }
 
     [Fact]
-    public void AFollowUpLeavesTheConversationAsItWas()
+    public void A_follow_up_leaves_the_conversation_as_it_was()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
         session.Ask(Shapes.Case("follow-up-first").Prompt);
@@ -84,7 +84,7 @@ public sealed class CancellationTests
     }
 
     [Fact]
-    public void BeforeTheStartNothingHappens()
+    public void Before_the_start_nothing_happens()
     {
         var cancelled = new CancellationToken(true);
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
@@ -97,7 +97,7 @@ public sealed class CancellationTests
     }
 
     [Fact]
-    public void LoadingAtManyPoints()
+    public void Loading_at_many_points()
     {
         int reports = 0;
         using (Shapes.Load(progress: new Reports<LoadProgress>(_ => reports++))) { }

@@ -10,7 +10,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class ConstantSharingTests
 {
     [Fact]
-    public void AnotherCacheSizeCostsItsRotaryTablesAndNoMore()
+    public void Another_cache_size_costs_its_rotary_tables_and_no_more()
     {
         using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
         LanguageConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Language;
@@ -25,7 +25,7 @@ public sealed class ConstantSharingTests
     }
 
     [Fact]
-    public void AllSegmentationGraphsShareThePositionsOfTheMap()
+    public void All_segmentation_graphs_share_the_positions_of_the_map()
     {
         using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
         GroundingConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Grounding;

@@ -10,7 +10,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class ConversationTests
 {
     [Fact]
-    public void AFollowUpIsUpstreamsSecondTurn()
+    public void A_follow_up_is_upstreams_second_turn()
     {
         PredictCase first = Shapes.Case("follow-up-first"), second = Shapes.Case("follow-up");
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
@@ -28,7 +28,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void QuestionsThatShareABeginningDoNotComputeItAgain()
+    public void Questions_that_share_a_beginning_do_not_compute_it_again()
     {
         string[] questions = ["Please segment the red circle.", "Please segment the blue star.", "Please describe the image.", "Please segment the red circle."];
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
@@ -52,7 +52,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void TheStateBehindASharedPrefixHasTheSameBits()
+    public void The_state_behind_a_shared_prefix_has_the_same_bits()
     {
         int[] prompt = [.. Shapes.Case("text-image-tag").PromptIds], other = [.. prompt[..^3], prompt[0], prompt[1]];
         float[] alone = State(prompt), reused = new float[alone.Length];
@@ -76,7 +76,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void ACacheThatGrowsKeepsItsBits()
+    public void A_cache_that_grows_keeps_its_bits()
     {
         int[] turn = [.. Shapes.Case("text-what").PromptIds];
         int[] prompt = [.. Enumerable.Range(0, 1500).Select(i => turn[i % turn.Length])];
@@ -100,7 +100,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void ATextConversationGoesOn()
+    public void A_text_conversation_goes_on()
     {
         using TextSession session = Shapes.Model.OpenText();
         Answer hello = session.Ask("Hello");
@@ -114,7 +114,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void ATruncatedAnswerCanBeFollowedUp()
+    public void A_truncated_answer_can_be_followed_up()
     {
         using TextSession session = Shapes.Model.OpenText();
         Answer cut = session.Ask("What can you do?", new AskOptions { MaxNewTokens = 3 });
@@ -128,7 +128,7 @@ public sealed class ConversationTests
     }
 
     [Theory, InlineData(1), InlineData(4), InlineData(11), InlineData(12), InlineData(int.MaxValue)]
-    public void TheLimitOnNewTokensIsKept(int limit)
+    public void The_limit_on_new_tokens_is_kept(int limit)
     {
         PredictCase recorded = Shapes.Case("text-what");
         using TextSession session = Shapes.Model.OpenText();
@@ -138,7 +138,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void ASegThatEndsATruncatedAnswerGivesNoMask()
+    public void A_seg_that_ends_a_truncated_answer_gives_no_mask()
     {
         PredictCase recorded = Shapes.Case("image-two-seg");
         int seg = recorded.OutputIds.ToList().IndexOf(Shapes.Model.SegId);
@@ -152,7 +152,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void SpecialTokensCanBePlainText()
+    public void Special_tokens_can_be_plain_text()
     {
         PredictCase recorded = Shapes.Case("special-seg");
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
@@ -171,7 +171,7 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void PlainTextWithoutSpecialTokensIsTheSamePrompt()
+    public void Plain_text_without_special_tokens_is_the_same_prompt()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
         Answer parsed = session.Ask("<image>\nPlease segment the red square.");
@@ -181,14 +181,14 @@ public sealed class ConversationTests
     }
 
     [Fact]
-    public void AQuestionWithoutATagGetsItInFront()
+    public void A_question_without_a_tag_gets_it_in_front()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         Assert.Equal(Shapes.Case("image-red-circle").PromptIds, session.Ask("Please segment the red circle.").PromptIds);
     }
 
     [Fact]
-    public void RegionsBelongToTheirQuestion()
+    public void Regions_belong_to_their_question()
     {
         PredictCase recorded = Shapes.Case("region-two");
         Mask[] regions = Regions(recorded);

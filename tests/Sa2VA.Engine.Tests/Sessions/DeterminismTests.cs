@@ -10,10 +10,10 @@ public sealed class DeterminismTests
     private static readonly Lazy<string> Reference = new(() => Run(Shapes.Model));
 
     [Fact]
-    public void TwoRunsGiveTheSameBits() => Assert.Equal(Reference.Value, Run(Shapes.Model));
+    public void Two_runs_give_the_same_bits() => Assert.Equal(Reference.Value, Run(Shapes.Model));
 
     [Theory, InlineData(1), InlineData(2), InlineData(3), InlineData(7)]
-    public void AnyNumberOfThreadsGivesTheSameBits(int threads)
+    public void Any_number_of_threads_gives_the_same_bits(int threads)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         Assert.Equal(Reference.Value, Run(model));
@@ -22,14 +22,14 @@ public sealed class DeterminismTests
     public static TheoryData<SimdLevel> Levels => [.. CpuFeatures.Available];
 
     [Theory, MemberData(nameof(Levels))]
-    public void AnyVectorWidthGivesTheSameBits(SimdLevel level)
+    public void Any_vector_width_gives_the_same_bits(SimdLevel level)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Simd = level, Threads = 2 });
         Assert.Equal(Reference.Value, Run(model));
     }
 
     [Fact]
-    public void AVectorWidthThatTheMachineLacksIsRefused()
+    public void A_vector_width_that_the_machine_lacks_is_refused()
     {
         foreach (SimdLevel level in Enum.GetValues<SimdLevel>().Except(CpuFeatures.Available))
             Assert.NotEmpty(Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Simd = level })).Message);

@@ -15,17 +15,17 @@ public sealed class FrameSelectionTests
     public void Uniform(int frames, string expected) => Assert.Equal(expected, Text(FrameSelection.Uniform, frames));
 
     [Theory, InlineData("first"), InlineData("uniform"), InlineData("0"), InlineData("7,3,3"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12")]
-    public void ParsesWhatItPrints(string text) => Assert.Equal(text, FrameSelection.Parse(text).ToString());
+    public void Parses_what_it_prints(string text) => Assert.Equal(text, FrameSelection.Parse(text).ToString());
 
     [Fact]
-    public void ExplicitFramesComeInTheirOrder() => Assert.Equal("7,0,3", Text(FrameSelection.Parse(" 7, 0 ,3"), 8));
+    public void Explicit_frames_come_in_their_order() => Assert.Equal("7,0,3", Text(FrameSelection.Parse(" 7, 0 ,3"), 8));
 
     [Theory, InlineData(""), InlineData(","), InlineData("1,"), InlineData("1,,2"), InlineData("-1"), InlineData("1.5"), InlineData("First"), InlineData("99999999999"),
      InlineData("0x1"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12,13"), InlineData("١")]
     public void RefusesWhatIsNoChoice(string text) => Assert.NotEmpty(Assert.Throws<PromptException>(() => FrameSelection.Parse(text)).Message);
 
     [Fact]
-    public void RefusesFramesThatTheVideoLacks()
+    public void Refuses_frames_that_the_video_lacks()
     {
         Assert.Contains("frames 0 to 7", Assert.Throws<PromptException>(() => FrameSelection.Parse("3,8").Indices(8)).Message, StringComparison.Ordinal);
         Assert.Throws<PromptException>(() => FrameSelection.Explicit([-1]).Indices(8));

@@ -7,7 +7,7 @@ public sealed class GroundedTextTests
     private static readonly string[] Stops = ["<|im_end|>", "<|endoftext|>"];
 
     [Fact]
-    public void PhrasesGetTheirObjects()
+    public void Phrases_get_their_objects()
     {
         GroundedText g = GroundedText.Parse("<p> A man </p> [SEG] riding <p> a horse </p> [SEG] .<|im_end|>", Stops);
         Assert.Equal("A man [SEG] riding a horse [SEG] .", g.Text);
@@ -29,7 +29,7 @@ public sealed class GroundedTextTests
     [InlineData("", "", "", "")]
     [InlineData("  <|im_end|>  ", "", "", "")]
     [InlineData("[SE G] <p", "[SE G] <p", "[SE G] <p", "")]
-    public void TagsNeedNotPair(string answer, string text, string caption, string phrases)
+    public void Tags_need_not_pair(string answer, string text, string caption, string phrases)
     {
         GroundedText g = GroundedText.Parse(answer, Stops);
         Assert.Equal(text, g.Text);
@@ -38,7 +38,7 @@ public sealed class GroundedTextTests
     }
 
     [Fact]
-    public void AnyOrderOfPiecesIsRead()
+    public void Any_order_of_pieces_is_read()
     {
         string[] pieces = ["<p>", "</p>", "[SEG]", " ", "word", "<", ">", "[", "SEG]", "<|im_end|>", "\n", "\ud83d", "é", "<p", "/p>"];
         var random = new Random(20240607);

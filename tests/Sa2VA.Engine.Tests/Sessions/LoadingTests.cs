@@ -7,7 +7,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class LoadingTests
 {
     [Fact]
-    public void ProgressNeverGoesBack()
+    public void Progress_never_goes_back()
     {
         var reports = new List<LoadProgress>();
         using Sa2VAModel model = Shapes.Load(progress: new Reports<LoadProgress>(reports.Add));
@@ -23,7 +23,7 @@ public sealed class LoadingTests
     }
 
     [Fact]
-    public void DevicesFoldersAndOptionsThatAreNotThere()
+    public void Devices_folders_and_options_that_are_not_there()
     {
         Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Threads = -1 }));
         Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Threads = 100_000 }));
@@ -36,7 +36,7 @@ public sealed class LoadingTests
     }
 
     [Fact]
-    public void MemoryComesBackWhenSessionsClose()
+    public void Memory_comes_back_when_sessions_close()
     {
         using Sa2VAModel model = Shapes.Load();
         Use(model);
@@ -62,7 +62,7 @@ public sealed class LoadingTests
     }
 
     [Fact]
-    public void ABudgetThatDoesNotSufficeIsToldWithSizes()
+    public void A_budget_that_does_not_suffice_is_told_with_sizes()
     {
         long needed;
         using (Sa2VAModel model = Shapes.Load()) needed = model.MemoryInfo.Total;
@@ -74,7 +74,7 @@ public sealed class LoadingTests
     }
 
     [Fact]
-    public void ASessionThatDoesNotFitLeavesNothingBehind()
+    public void A_session_that_does_not_fit_leaves_nothing_behind()
     {
         long loaded;
         using (Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 1 })) loaded = model.MemoryInfo.Total;

@@ -16,7 +16,7 @@ public sealed class MatchingInputTests
     [InlineData(Width, Height - 1)]
     [InlineData(2 * Width, 2 * Height)]
     [InlineData(1, 1)]
-    public void ARegionHasTheSizeOfItsImage(int width, int height)
+    public void A_region_has_the_size_of_its_image(int width, int height)
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Assert.Equal((Width, Height), (session.Image.Width, session.Image.Height));
@@ -26,7 +26,7 @@ public sealed class MatchingInputTests
     }
 
     [Fact]
-    public void ARegionThatMarksNothingIsNotDropped()
+    public void A_region_that_marks_nothing_is_not_dropped()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Assert.Contains("region2 marks no pixel", Refused(session, "region1?", [Box(0, 0, 99, 99), Box(0, 0, 0, 0)]), StringComparison.Ordinal);
@@ -41,14 +41,14 @@ public sealed class MatchingInputTests
     [InlineData("Compare region1 with region0.", "region0")]
     [InlineData("region3", "region3")]
     [InlineData("region99999999999999999999?", "region99999999999999999999")]
-    public void TextThatSpeaksOfARegionThatIsNotThere(string text, string name)
+    public void Text_that_speaks_of_a_region_that_is_not_there(string text, string name)
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Assert.Contains($"speaks of {name};", Refused(session, text, [Box(0, 0, 99, 99), Box(50, 50, 99, 99)]), StringComparison.Ordinal);
     }
 
     [Theory, InlineData("What is there?"), InlineData("region1 and region2"), InlineData("subregion7, region1a and regions8")]
-    public void TextNeedNotSpeakOfEveryRegion(string text)
+    public void Text_need_not_speak_of_every_region(string text)
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Answer answer = session.Ask(text, new AskOptions { MaxNewTokens = 2, Regions = [Box(0, 0, 99, 99), Box(50, 50, 99, 99)] });
@@ -56,7 +56,7 @@ public sealed class MatchingInputTests
     }
 
     [Fact]
-    public void RegionsThatCannotFitAreRefusedAtOnce()
+    public void Regions_that_cannot_fit_are_refused_at_once()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Mask whole = Box(0, 0, Width, Height);
@@ -111,7 +111,7 @@ public sealed class MatchingInputTests
     };
 
     [Theory, MemberData(nameof(HalfCharacters))]
-    public void TheIndexOfHalfACharacterIsOneOfTheUsersText(string text, int index)
+    public void The_index_of_half_a_character_is_one_of_the_users_text(string text, int index)
     {
         using ImageSession image = Shapes.Model.OpenImage(Shapes.Clip[0]);
         using TextSession plain = Shapes.Model.OpenText();
@@ -129,7 +129,7 @@ public sealed class MatchingInputTests
     }
 
     [Fact]
-    public void LanguageFramesAreReadOneByOneAndNoFurtherThanTheLimit()
+    public void Language_frames_are_read_one_by_one_and_no_further_than_the_limit()
     {
         int read = 0;
         long most = 0;
@@ -153,7 +153,7 @@ public sealed class MatchingInputTests
     }
 
     [Fact]
-    public void TheStreamHasTheSizeOfWhatTheLanguageModelWasShown()
+    public void The_stream_has_the_size_of_what_the_language_model_was_shown()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
         string message = Assert.Throws<MediaException>(() => session.Next(Shapes.Pattern(Height, Width))).Message;

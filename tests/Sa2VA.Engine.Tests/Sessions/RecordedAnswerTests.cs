@@ -9,7 +9,7 @@ public sealed class RecordedAnswerTests
     public static TheoryData<string> Names => [.. Shapes.CaseNames];
 
     [Theory, MemberData(nameof(Names))]
-    public void IsUpstreams(string name)
+    public void Is_upstreams(string name)
     {
         PredictResult result = PredictResult.Run(Shapes.Case(name), Shapes.Model);
         Assert.True(result.Passed, $"{name}: text {result.TextEqual}, ids {result.IdsEqual}, IoU ≥ {result.LowestIou}, {result.Mismatch}");

@@ -7,7 +7,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class SharingTests
 {
     [Fact]
-    public async Task SessionsOnThreadsOfTheirOwnGiveTheAnswersTheyGiveAlone()
+    public async Task Sessions_on_threads_of_their_own_give_the_answers_they_give_alone()
     {
         Func<string>[] work =
         [
@@ -33,7 +33,7 @@ public sealed class SharingTests
     }
 
     [Fact]
-    public void ASecondCallerIsToldThatTheSessionIsBusy()
+    public void A_second_caller_is_told_that_the_session_is_busy()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
         var refusals = new List<string>();
@@ -52,7 +52,7 @@ public sealed class SharingTests
     }
 
     [Fact]
-    public void ClosedSessionsAndModelsSaySo()
+    public void Closed_sessions_and_models_say_so()
     {
         Sa2VAModel model = Shapes.Load();
         TextSession text = model.OpenText();
@@ -75,7 +75,7 @@ public sealed class SharingTests
     }
 
     [Fact]
-    public void ASessionClosedWhileItAnswersEndsTheAnswerFirst()
+    public void A_session_closed_while_it_answers_ends_the_answer_first()
     {
         using Sa2VAModel model = Shapes.Load();
         ImageSession session = model.OpenImage(Shapes.Image("one-128.png"));
@@ -96,7 +96,7 @@ public sealed class SharingTests
     }
 
     [Fact]
-    public async Task AModelClosedWhileItWorksEndsTheWorkWithAnError()
+    public async Task A_model_closed_while_it_works_ends_the_work_with_an_error()
     {
         for (int i = 0; i < 4; i++)
         {

@@ -10,7 +10,7 @@ public sealed class SkippedFrameTests
     private const int FrameCount = 20, Joins = 3;
 
     [Fact]
-    public void AfterThePlansOfEveryFrame()
+    public void After_the_plans_of_every_frame()
     {
         var device = new FaultyDevice();
         using Sa2VAModel model = Shapes.Load(device);
@@ -43,7 +43,7 @@ public sealed class SkippedFrameTests
     }
 
     [Fact]
-    public void CancelledWithinEveryPlan()
+    public void Cancelled_within_every_plan()
     {
         var device = new FaultyDevice();
         using Sa2VAModel model = Shapes.Load(device);

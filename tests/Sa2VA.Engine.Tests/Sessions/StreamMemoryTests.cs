@@ -7,7 +7,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class StreamMemoryTests
 {
     [Fact]
-    public void ResidentMemoryStaysForTwoThousandFrames()
+    public void Resident_memory_stays_for_two_thousand_frames()
     {
         const int early = 200, late = 2000;
         const long limit = 5_000_000;

@@ -8,7 +8,7 @@ public sealed class StreamObjectTests
     private const int FrameCount = 12;
 
     [Fact]
-    public void TenObjectsShareTheEncoderAndKeepTheBitsTheyHaveAlone()
+    public void Ten_objects_share_the_encoder_and_keep_the_bits_they_have_alone()
     {
         string[] questions =
         [
@@ -45,7 +45,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public void SeveralObjectsOfOneAnswerHaveTheBitsTheyHaveAlone()
+    public void Several_objects_of_one_answer_have_the_bits_they_have_alone()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
         Answer both = session.Ask("Please segment the red circle and the blue star.", new AskOptions { Logits = true });
@@ -62,7 +62,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public void AnObjectThatJoinsLaterIsConditionedOnItsOwnFirstFrames()
+    public void An_object_that_joins_later_is_conditioned_on_its_own_first_frames()
     {
         const int joins = 6;
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
@@ -88,7 +88,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public void ReusedMasksAreOverwrittenByTheNextFrameAndCopiesStay()
+    public void Reused_masks_are_overwritten_by_the_next_frame_and_copies_stay()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
         session.Ask("Please segment the red circle.");
@@ -111,7 +111,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public async Task EveryFrameHasMasksOfItsOwn()
+    public async Task Every_frame_has_masks_of_its_own()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
         session.Ask("Please segment the red circle.", new AskOptions { Logits = true });
@@ -122,7 +122,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public void AStreamWithoutObjectsCountsItsFrames()
+    public void A_stream_without_objects_counts_its_frames()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
         for (int f = 0; f < 3; f++) Assert.Empty(session.Next(Shapes.Clip[f]).Objects);
@@ -131,7 +131,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public async Task TrackAsyncGivesTheMasksOfNext()
+    public async Task Track_async_gives_the_masks_of_next()
     {
         string[] alone = Alone("Please segment the red circle.", Shapes.Clip[..8]);
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
@@ -142,7 +142,7 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
-    public async Task TrackAsyncCanBeLeftAndContinued()
+    public async Task Track_async_can_be_left_and_continued()
     {
         string[] alone = Alone("Please segment the red circle.", Shapes.Clip[..6]);
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]);

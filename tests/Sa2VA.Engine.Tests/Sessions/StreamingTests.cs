@@ -8,7 +8,7 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class StreamingTests
 {
     [Theory, InlineData("image-gcg-three", "trio-152x148.png"), InlineData("image-caption", "shapes.png")]
-    public async Task ThePiecesAddUpToTheAnswer(string name, string image)
+    public async Task The_pieces_add_up_to_the_answer(string name, string image)
     {
         PredictCase recorded = Shapes.Case(name);
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image(image));
@@ -34,7 +34,7 @@ public sealed class StreamingTests
     [InlineData("tail <|im_", "tail <|im_")]
     [InlineData("<</p>/p>", "</p>")]
     [InlineData("  ", "")]
-    public void TextIsReadableHoweverItIsCut(string raw, string shown)
+    public void Text_is_readable_however_it_is_cut(string raw, string shown)
     {
         string[] stops = ["<|im_end|>", "<|endoftext|>"];
         for (int size = 1; size <= raw.Length; size++)
@@ -48,7 +48,7 @@ public sealed class StreamingTests
     }
 
     [Fact]
-    public async Task AReaderThatLeavesEarlyLeavesTheSessionUsable()
+    public async Task A_reader_that_leaves_early_leaves_the_session_usable()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         for (int pieces = 1; pieces < 4; pieces++)
@@ -62,7 +62,7 @@ public sealed class StreamingTests
     }
 
     [Fact]
-    public async Task ACancelledReaderLeavesTheSessionUsable()
+    public async Task A_cancelled_reader_leaves_the_session_usable()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         using var stop = new CancellationTokenSource();
@@ -77,7 +77,7 @@ public sealed class StreamingTests
     }
 
     [Fact]
-    public async Task AnErrorReachesTheReader()
+    public async Task An_error_reaches_the_reader()
     {
         using TextSession session = Shapes.Model.OpenText();
         await Assert.ThrowsAsync<PromptException>(async () =>
@@ -93,7 +93,7 @@ public sealed class StreamingTests
     }
 
     [Fact]
-    public void ProgressCountsUpStageByStage()
+    public void Progress_counts_up_stage_by_stage()
     {
         var reports = new List<AskProgress>();
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
