@@ -24,8 +24,8 @@ internal sealed class Signals : IDisposable
     public void Dispose()
     {
         _ended.Set();
+        // A handler may still be running; what it cancels is left to the end of the process.
         foreach (PosixSignalRegistration registration in _registrations) registration.Dispose();
-        _cancel.Dispose();
     }
 
     private static IEnumerable<PosixSignal> Ending()

@@ -109,6 +109,14 @@ public class StandardStreamTests
         CliRun.Of(args).AssertRefusedWithJson("'-'", "--image");
     }
 
+    [Fact]
+    public void A_picture_from_standard_input_has_a_limit()
+    {
+        Assert.Equal(10, StandardStreams.ReadAll(new MemoryStream(new byte[10]), 10).Length);
+        Assert.Contains("10 bytes", Assert.Throws<UsageException>(() => StandardStreams.ReadAll(new MemoryStream(new byte[11]), 10)).Message,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("a\nb", "a", "b")]
     [InlineData("a\r\n\r\nb\r\n", "a", "", "b")]
