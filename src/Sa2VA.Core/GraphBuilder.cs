@@ -31,13 +31,24 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     /// <exception cref="CheckpointException">Missing, misshapen, or no floating-point type.</exception>
     public Weight Weight(string name, params ReadOnlySpan<int> shape)
     {
-        if (!Weights.TryDescribe(name, out WeightInfo info))
+        if (!(shape.Length > 0 ? Weights.TryDescribe(name, new Shape(shape), out WeightInfo info) : Weights.TryDescribe(name, out info)))
             throw new CheckpointException($"The checkpoint lacks tensor '{name}', which {Name} needs. `sa2va inspect` lists all that is missing.");
         if (!info.Type.IsFloat())
             throw new CheckpointException($"Tensor '{name}' is stored as {info.Type}; {Name} needs F32, F16 or BF16.");
         if (shape.Length > 0 && info.Shape != new Shape(shape))
             throw new CheckpointException($"Tensor '{name}' has shape {info.Shape}; {Name} needs {new Shape(shape)} by config.json.");
         return new Weight(Weights, info, info.Shape, null);
+    }
+
+    /// <summary>A stored table of any number of rows: the stored one decides.</summary>
+    /// <param name="name">Name.</param>
+    /// <param name="rows">Rows by config.json, which may be out of date.</param>
+    /// <param name="columns">Columns; checked.</param>
+    /// <exception cref="CheckpointException">Missing, of another width, or no floating-point type.</exception>
+    public Weight Table(string name, int rows, int columns)
+    {
+        if (Weights.TryDescribe(name, new Shape(rows, columns), out WeightInfo info) && info.Shape.Rank == 2 && info.Shape.Last == columns) rows = info.Shape[0];
+        return Weight(name, rows, columns);
     }
 
     /// <summary>A length that each run sets.</summary>
@@ -163,6 +174,9 @@ public readonly struct WeightScope(GraphBuilder graph, string prefix)
 
     /// <summary>A stored weight; an empty <paramref name="shape"/> accepts any.</summary>
     public Weight Get(string name, params ReadOnlySpan<int> shape) => graph.Weight(Full(name), shape);
+
+    /// <summary>A stored table of any number of rows, <paramref name="rows"/> by config.json.</summary>
+    public Weight Table(string name, int rows, int columns) => graph.Table(Full(name), rows, columns);
 
     /// <summary>True if the weight is stored.</summary>
     public bool Has(string name) => graph.HasWeight(Full(name));

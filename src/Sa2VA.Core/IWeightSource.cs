@@ -16,6 +16,12 @@ public interface IWeightSource
     /// <summary>True if the source has a tensor of that name.</summary>
     bool TryDescribe(string name, out WeightInfo info);
 
+    /// <summary>
+    /// The same for a tensor of which the shape that is needed is known. What is stored is told, whatever its shape; a source that lists what
+    /// graphs ask for answers with <paramref name="needed"/>.
+    /// </summary>
+    bool TryDescribe(string name, Shape needed, out WeightInfo info) => TryDescribe(name, out info);
+
     /// <summary>Opens the stored bytes of one tensor; dispose to let go of them.</summary>
     /// <exception cref="CheckpointException">No tensor of that name, or it cannot be read.</exception>
     WeightData Open(string name);

@@ -43,7 +43,7 @@ public class ConvolutionTests
         }
         new GuardedOp(weights).Floats(new Shape(height, width, inputs), x)
             .Follows(reference, naive, $"convolution {height}×{width}×{inputs}→{outputs} by {kernel}",
-            (g, t) => g.Conv2d(t[0], g.At("c"), outputs, kernel, stride, padding));
+            (g, t) => g.Conv2d(t[0], g.At("c"), outputs, kernel, stride, padding, hasBias));
     }
 
     [Theory]
@@ -109,7 +109,7 @@ public class ConvolutionTests
         var residual = new Shape(2 * height, 2 * width, outputs);
         new GuardedOp(weights).Floats(new Shape(height, width, inputs), x).Floats(residual, r)
             .Follows(reference, naive, $"transposed {height}×{width}×{inputs}→{outputs}",
-            (g, t) => g.ConvTranspose2d(t[0], g.At("c"), outputs, hasResidual ? t[1] : null));
+            (g, t) => g.ConvTranspose2d(t[0], g.At("c"), outputs, hasResidual ? t[1] : null, hasBias));
     }
 
     [Theory]

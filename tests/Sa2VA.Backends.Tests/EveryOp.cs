@@ -18,10 +18,10 @@ internal sealed class EveryOp : IDisposable
         Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24));
         Tensor map = g.Conv2d(g.Normalize(image, g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768))), g.At("conv"), 24, 3,
             2, 1);
-        map = g.DepthwiseConv2d(map, g.At("depth"), 3);
+        map = g.DepthwiseConv2d(map, g.At("depth"), 3, bias: false);
         map = g.Add(map, g.WindowAttention(g.Linear(map, g.Weight("qkv")), null, 2, 4, false, 0.3f));
         map = g.Resize(g.MaxPool2d(map), 16, 16, ResizeMode.Bilinear);
-        map = g.ConvTranspose2d(g.MaxPool2d(map), g.At("up"), 24, map);
+        map = g.ConvTranspose2d(g.MaxPool2d(map), g.At("up"), 24, map, bias: false);
         Tensor shuffled = g.Linear(g.PixelShuffle(map, false), g.Weight("shuffle"));
         Tensor x = g.Add(g.Embedding(g.Weight("table"), ids), g.SliceRows(shuffled, 0, 16));
         Tensor cos = g.Constant("cos", new Shape(64, 6), TestValues.Random(7, 384)),

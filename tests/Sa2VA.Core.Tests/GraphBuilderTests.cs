@@ -96,8 +96,8 @@ public class GraphBuilderTests
     {
         var n = new Net();
         Assert.Equal(new Shape(7, 16), n.G.Linear(n.Rows, n.G.Weight("wide")).Shape);
-        Assert.Equal(new Shape(2, 3, 2), n.G.Conv2d(n.Map, n.G.At("conv"), 2, 3, 2, 1).Shape);
-        Assert.Equal(new Shape(6, 10, 2), n.G.ConvTranspose2d(n.Map, n.G.At("up"), 2).Shape);
+        Assert.Equal(new Shape(2, 3, 2), n.G.Conv2d(n.Map, n.G.At("conv"), 2, 3, 2, 1, bias: false).Shape);
+        Assert.Equal(new Shape(6, 10, 2), n.G.ConvTranspose2d(n.Map, n.G.At("up"), 2, bias: false).Shape);
         Assert.Equal(new Shape(1, 2, 6), n.G.MaxPool2d(n.Map).Shape);
         Assert.Equal(new Shape(9, 4, 6), n.G.Resize(n.Map, 9, 4, ResizeMode.Bilinear).Shape);
         Assert.Equal(new Shape(7, 15), n.G.MatMul(n.G.SliceChannels(n.Rows, 0, 6), n.Map).Shape);

@@ -47,9 +47,9 @@ public class OpFlopsTests
         weights.Add("up.weight", DType.F32, new Shape(6, 5, 2, 2), new float[120]);
         var g = new GraphBuilder("maps", weights);
         Tensor map = g.Input("map", DType.F32, new Shape(9, 12, 6));
-        g.Output("conv", g.Conv2d(map, g.At("conv"), 4, kernel: 3, stride: 2, padding: 1));
-        g.Output("depth", g.DepthwiseConv2d(map, g.At("depth"), 7));
-        g.Output("up", g.ConvTranspose2d(map, g.At("up"), 5));
+        g.Output("conv", g.Conv2d(map, g.At("conv"), 4, kernel: 3, stride: 2, padding: 1, bias: false));
+        g.Output("depth", g.DepthwiseConv2d(map, g.At("depth"), 7, bias: false));
+        g.Output("up", g.ConvTranspose2d(map, g.At("up"), 5, bias: false));
         // Windows of 4 at the edges are whole ones: 3×3 of them, 16 tokens each, two heads of one channel.
         g.Output("windows", g.WindowAttention(map, null, 2, 4, false, 1));
         Assert.Equal(2 * (5 * 6 * 4 * 6 * 9 + 9 * 12 * 6 * 49 + 9 * 12 * 6 * 5 * 4 + 9 * 16 * 16 * 2 * 2), g.Build().Flops([]));

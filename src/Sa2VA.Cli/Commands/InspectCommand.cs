@@ -36,6 +36,8 @@ internal static class InspectCommand
         PrintNames(terminal, "Missing", report.Missing);
         PrintNames(terminal, "Of another shape", report.Misshapen);
         PrintNames(terminal, "Extra (not used)", report.Extra);
+        PrintNotes(terminal, config);
+        if (report.Contradicting.Count > 0) report.ThrowUnlessUsable(folder);
         if (!report.IsUsable)
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
                 + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
@@ -43,6 +45,11 @@ internal static class InspectCommand
         PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
         if (scan) Scan(terminal, folder, checkpoint);
         return ExitCode.Success;
+    }
+
+    private static void PrintNotes(Terminal terminal, Sa2VAConfig config)
+    {
+        foreach (string note in config.Notes) terminal.WriteLine("Note: " + note);
     }
 
     private static void PrintDimensions(Terminal terminal, string folder, Sa2VAConfig config)

@@ -87,8 +87,9 @@ public sealed class MaxPool2d : Op
 /// <summary>Recording of the convolutions.</summary>
 public static class ConvolutionExtensions
 {
-    /// <summary>Records a convolution of x [H, W, Ci] → [H', W', Co] with <c>scope.weight</c> and, if stored, <c>scope.bias</c>.</summary>
-    public static Tensor Conv2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, int kernel, int stride, int padding)
+    /// <summary>Records a convolution of x [H, W, Ci] → [H', W', Co] with <c>scope.weight</c> and, unless told otherwise, <c>scope.bias</c>.</summary>
+    public static Tensor Conv2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, int kernel, int stride, int padding,
+        bool bias = true)
     {
         CheckMap(g, nameof(Conv2d), x);
         if (kernel < 1 || stride < 1 || padding < 0 || padding >= kernel)
@@ -97,27 +98,27 @@ public static class ConvolutionExtensions
         int h = (x.Shape[0] + 2 * padding - kernel) / stride + 1, w = (x.Shape[1] + 2 * padding - kernel) / stride + 1;
         if (x.Shape[0] + 2 * padding < kernel || x.Shape[1] + 2 * padding < kernel)
             throw g.Error(nameof(Conv2d), $"input {x} is smaller than the kernel of {weight}.");
-        return g.Record(new Conv2d(x, weight, BiasOf(scope, outChannels), stride, padding), DType.F32, new Shape(h, w, outChannels), null, weight.Name);
+        return g.Record(new Conv2d(x, weight, BiasOf(scope, outChannels, bias), stride, padding), DType.F32, new Shape(h, w, outChannels), null, weight.Name);
     }
 
-    /// <summary>Records a depthwise convolution of x [H, W, C] with <c>scope.weight</c> [C, 1, k, k] and, if stored, <c>scope.bias</c>.</summary>
-    public static Tensor DepthwiseConv2d(this GraphBuilder g, Tensor x, WeightScope scope, int kernel)
+    /// <summary>Records a depthwise convolution of x [H, W, C] with <c>scope.weight</c> [C, 1, k, k] and, unless told otherwise, <c>scope.bias</c>.</summary>
+    public static Tensor DepthwiseConv2d(this GraphBuilder g, Tensor x, WeightScope scope, int kernel, bool bias = true)
     {
         CheckMap(g, nameof(DepthwiseConv2d), x);
         if (kernel % 2 == 0) throw g.Error(nameof(DepthwiseConv2d), $"kernel {kernel} is even.");
         Weight weight = scope.Get("weight", x.Shape.Last, 1, kernel, kernel);
-        return g.Record(new DepthwiseConv2d(x, weight, BiasOf(scope, x.Shape.Last)), DType.F32, x.Shape, null, weight.Name);
+        return g.Record(new DepthwiseConv2d(x, weight, BiasOf(scope, x.Shape.Last, bias)), DType.F32, x.Shape, null, weight.Name);
     }
 
     /// <summary>Records out[2y+a, 2x+b, o] = bias[o] + Σ_i x[y, x, i]·W[i, o, a, b] (+ residual).</summary>
-    public static Tensor ConvTranspose2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, Tensor? residual = null)
+    public static Tensor ConvTranspose2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, Tensor? residual = null, bool bias = true)
     {
         CheckMap(g, nameof(ConvTranspose2d), x);
         Weight weight = scope.Get("weight", x.Shape.Last, outChannels, 2, 2);
         var shape = new Shape(2 * x.Shape[0], 2 * x.Shape[1], outChannels);
         if (residual is not null && (residual.Shape != shape || !residual.IsContiguous))
             throw g.Error(nameof(ConvTranspose2d), $"residual {residual} does not fit the result {shape} of {weight}.");
-        return g.Record(new ConvTranspose2d(x, weight, BiasOf(scope, outChannels), residual), DType.F32, shape, null, weight.Name);
+        return g.Record(new ConvTranspose2d(x, weight, BiasOf(scope, outChannels, bias), residual), DType.F32, shape, null, weight.Name);
     }
 
     /// <summary>Records a 2×2 max-pool of x [H, W, C].</summary>
@@ -128,7 +129,7 @@ public static class ConvolutionExtensions
         return g.Record(new MaxPool2d(x), DType.F32, new Shape(x.Shape[0] / 2, x.Shape[1] / 2, x.Shape.Last), null);
     }
 
-    private static Weight? BiasOf(WeightScope scope, int channels) => scope.Has("bias") ? scope.Get("bias", channels) : null;
+    private static Weight? BiasOf(WeightScope scope, int channels, bool bias) => bias ? scope.Get("bias", channels) : null;
 
     private static void CheckMap(GraphBuilder g, string op, Tensor x)
     {

@@ -55,7 +55,7 @@ public static class LinearExtensions
         return g.Record(op, DType.F32, shape, x.Length, weight.Name);
     }
 
-    /// <summary>Records the linear layer stored as <c>scope.weight</c> with <c>scope.bias</c> if that is stored.</summary>
+    /// <summary>Records the linear layer stored as <c>scope.weight</c> [out, in] with <c>scope.bias</c> [out].</summary>
     /// <param name="g">Graph.</param>
     /// <param name="x">[.., in].</param>
     /// <param name="scope">Where the layer's weights are.</param>
@@ -63,13 +63,17 @@ public static class LinearExtensions
     /// <param name="activation">Applied after the bias.</param>
     /// <param name="scale">Layer scale [out].</param>
     /// <param name="residual">Added last.</param>
+    /// <param name="bias">False for a layer without bias.</param>
     public static Tensor Linear(this GraphBuilder g, Tensor x, WeightScope scope, int outFeatures,
-        Activation activation = Activation.None, Weight? scale = null, Tensor? residual = null)
-    {
-        Weight weight = scope.Get("weight");
-        if (weight.Shape[0] != outFeatures || weight.Shape.Count != (long)outFeatures * x.Shape.Last)
-            throw new CheckpointException(
-                $"Tensor '{weight.Name}' has shape {weight.Shape}; {g.Name} needs [{outFeatures}, {x.Shape.Last}] by config.json.");
-        return g.Linear(x, weight, scope.Has("bias") ? scope.Get("bias", outFeatures) : null, activation, scale, residual);
-    }
+        Activation activation = Activation.None, Weight? scale = null, Tensor? residual = null, bool bias = true) =>
+        g.Linear(x, scope.Get("weight", outFeatures, x.Shape.Last), bias ? scope.Get("bias", outFeatures) : null, activation, scale, residual);
+
+    /// <summary>Records a linear layer over the channels of a map that is stored as a 1×1 convolution [out, in, 1, 1].</summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="x">[.., in].</param>
+    /// <param name="scope">Where the layer's weights are.</param>
+    /// <param name="outChannels">Width that config.json asks for; checked.</param>
+    /// <param name="residual">Added last.</param>
+    public static Tensor Pointwise(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, Tensor? residual = null) =>
+        g.Linear(x, scope.Get("weight", outChannels, x.Shape.Last, 1, 1), scope.Get("bias", outChannels), residual: residual);
 }

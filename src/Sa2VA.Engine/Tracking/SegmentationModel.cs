@@ -10,7 +10,7 @@ namespace Sa2VA.Engine.Tracking;
 internal sealed class SegmentationModel : IDisposable
 {
     /// <summary>Where checkpoints keep the SAM 2 module.</summary>
-    public const string Prefix = "grounding_encoder.sam2_model";
+    public const string Prefix = CheckpointTensors.GroundingPrefix;
 
     /// <summary>Frames that upstream conditions on the language vector at most.</summary>
     public const int DefaultConditioningFrames = 5;

@@ -5,7 +5,8 @@ namespace Sa2VA.Models;
 /// <summary>What a checkpoint holds against what its config.json implies.</summary>
 public sealed class TensorReport
 {
-    private TensorReport(List<string> missing, List<string> extra, List<string> misshapen) => (Missing, Extra, Misshapen) = (missing, extra, misshapen);
+    private TensorReport(List<string> missing, List<string> extra, List<string> misshapen, List<string> contradicting) =>
+        (Missing, Extra, Misshapen, Contradicting) = (missing, extra, misshapen, contradicting);
 
     /// <summary>Names that are not stored.</summary>
     public IReadOnlyList<string> Missing { get; }
@@ -16,29 +17,42 @@ public sealed class TensorReport
     /// <summary>Names with the stored type and shape and the shape that is needed.</summary>
     public IReadOnlyList<string> Misshapen { get; }
 
+    /// <summary>
+    /// Those of <see cref="Extra"/> that belong to a part which is used, such as a bias or a layer that the network has not by config.json:
+    /// running without them would be another model.
+    /// </summary>
+    public IReadOnlyList<string> Contradicting { get; }
+
     /// <summary>True when the engine can run the checkpoint.</summary>
-    public bool IsUsable => Missing.Count == 0 && Misshapen.Count == 0;
+    public bool IsUsable => Missing.Count == 0 && Misshapen.Count == 0 && Contradicting.Count == 0;
 
     /// <summary>Compares a checkpoint with its configuration.</summary>
     public static TensorReport Of(Sa2VAConfig config, Checkpoint checkpoint)
     {
         List<string> missing = [], misshapen = [];
-        // A head may be stored although config.json ties it to the embedding; then it is used.
-        var known = new HashSet<string>(StringComparer.Ordinal) { "language_model.lm_head.weight", "language_model.output.weight" };
-        foreach ((string name, Shape shape) in ExpectedTensors.Of(config))
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        // A stored head is used whatever config.json says of ties; without one the embedding serves.
+        bool head = checkpoint.Contains("language_model." + LanguageGraph.HeadName(config.Language));
+        foreach ((string name, Shape shape) in CheckpointTensors.Of(config, head))
         {
             known.Add(name);
-            if (!checkpoint.Contains(name))
-            {
-                // Without a head the embedding serves.
-                if (!IsHead(name)) missing.Add(name);
-            }
+            if (!checkpoint.Contains(name)) missing.Add(name);
             else if (!checkpoint.TryDescribe(name, out WeightInfo info)) misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
             else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name)) misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
         }
         // Converters may leave buffers behind that follow from config.json.
         List<string> extra = [.. checkpoint.Names.Where(n => !known.Contains(n) && !n.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal))];
-        return new TensorReport(missing, extra, misshapen);
+        HashSet<string> parts = [.. known.Select(Parent)];
+        HashSet<string> stacks = [.. known.SelectMany(Ancestors).Where(a => char.IsAsciiDigit(a[^1]) && a.Contains('.')).Select(Parent)];
+        List<string> contradicting = [.. extra.Where(n => parts.Contains(Parent(n)) || Ancestors(n).Any(stacks.Contains))];
+        return new TensorReport(missing, extra, misshapen, contradicting);
+
+        static string Parent(string name) => name.LastIndexOf('.') is > 0 and var dot ? name[..dot] : "";
+
+        static IEnumerable<string> Ancestors(string name)
+        {
+            for (string at = Parent(name); at.Length > 0; at = Parent(at)) yield return at;
+        }
     }
 
     /// <summary>Throws one error that lists what is wrong.</summary>
@@ -47,7 +61,8 @@ public sealed class TensorReport
     {
         if (IsUsable) return;
         throw new CheckpointException($"The checkpoint in '{folder}' does not fit its config.json. "
-            + Listed("Missing", Missing) + Listed("Of another shape", Misshapen) + "`sa2va inspect` lists everything.");
+            + Listed("Missing", Missing) + Listed("Of another shape", Misshapen)
+            + Listed("Stored, but not in the network that it describes", Contradicting) + "`sa2va inspect` lists everything.");
     }
 
     // The stored embedding decides the vocabulary: config.json may be out of date (docs/model/checkpoint.md#configuration).
@@ -55,9 +70,7 @@ public sealed class TensorReport
         stored == needed || (IsVocabulary(name) && stored.Rank == 2 && stored.Last == needed.Last);
 
     private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal)
-        || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal) || IsHead(name);
-
-    private static bool IsHead(string name) => name is "language_model.lm_head.weight" or "language_model.output.weight";
+        || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal) || name is "language_model.lm_head.weight" or "language_model.output.weight";
 
     private static string Listed(string what, IReadOnlyList<string> names)
     {

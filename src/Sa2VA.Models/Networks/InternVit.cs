@@ -32,7 +32,7 @@ internal static class InternVit
     private static Tensor Attention(GraphBuilder g, Tensor x, WeightScope w, VisionConfig config)
     {
         int c = config.HiddenSize;
-        Tensor qkv = g.Linear(x, w.At("qkv"), 3 * c);
+        Tensor qkv = g.Linear(x, w.At("qkv"), 3 * c, bias: config.QkvBias);
         Tensor q = g.SliceChannels(qkv, 0, c), k = g.SliceChannels(qkv, c, c), v = g.SliceChannels(qkv, 2 * c, c);
         if (config.QkNormalization)
         {

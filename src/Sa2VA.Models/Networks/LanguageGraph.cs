@@ -24,9 +24,7 @@ internal sealed class LanguageGraph
         (_start, _length) = (at.Start, at.Length);
         if (imageRows > 0) ImageTokens = g.Input("image tokens", DType.F32, new Shape(imageRows, config.HiddenSize));
 
-        Weight table = w.Get(fused ? "model.tok_embeddings.weight" : "model.embed_tokens.weight");
-        if (table.Shape.Rank != 2 || table.Shape.Last != config.HiddenSize)
-            throw new CheckpointException($"Tensor '{table.Name}' has shape {table.Shape}; the language model needs [vocabulary, {config.HiddenSize}] by config.json.");
+        Weight table = w.Table(fused ? "model.tok_embeddings.weight" : "model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         Tensor x = g.Embedding(table, Ids, ImageTokens);
         var caches = new LayerCache[config.Layers];
         for (int i = 0; i < caches.Length; i++)
@@ -40,13 +38,16 @@ internal sealed class LanguageGraph
         Tensor last = everyRow || chunk == 1 ? x : g.LastRow(x);
         Tensor hidden = g.RmsNorm(last, w.At("model.norm"), config.Epsilon);
         // Training parts head and embedding even where config.json ties them, so a stored head is always used, and the embedding serves without one.
-        string headName = fused ? "output.weight" : "lm_head.weight";
+        string headName = HeadName(config);
         Tensor logits = g.Linear(hidden, w.Has(headName) ? w.Get(headName, table.Shape[0], config.HiddenSize) : table);
         Next = g.Output("next", g.ArgMax(logits));
         Hidden = g.Output("hidden", hidden);
         Logits = everyRow ? g.Output("logits", logits) : null;
         Graph = g.Build();
     }
+
+    /// <summary>Name of the head's weight below <c>language_model</c>.</summary>
+    public static string HeadName(LanguageConfig config) => config.Kind == LanguageKind.InternLm2 ? "output.weight" : "lm_head.weight";
 
     public Graph Graph { get; }
 

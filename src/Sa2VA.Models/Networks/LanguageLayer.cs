@@ -31,20 +31,20 @@ internal static class LanguageLayer
         Tensor attended = x.Shape[0] == 1
             ? g.DecodeAttention(q, keys, values, config.Heads, config.KvHeads, scale)
             : g.FlashAttention(q, keys, values, config.Heads, config.KvHeads, scale, causal: true, at.Start);
-        x = g.Linear(attended, w.At(fused ? "attention.wo" : "self_attn.o_proj"), config.HiddenSize, residual: x);
+        x = g.Linear(attended, w.At(fused ? "attention.wo" : "self_attn.o_proj"), config.HiddenSize, residual: x, bias: config.OutputBias);
 
         n = g.RmsNorm(x, w.At(fused ? "ffn_norm" : "post_attention_layernorm"), config.Epsilon);
         WeightScope mlp = w.At(fused ? "feed_forward" : "mlp");
-        Tensor gate = g.Linear(n, mlp.At(fused ? "w1" : "gate_proj"), config.IntermediateSize);
-        Tensor up = g.Linear(n, mlp.At(fused ? "w3" : "up_proj"), config.IntermediateSize);
-        return g.Linear(g.SwiGlu(gate, up), mlp.At(fused ? "w2" : "down_proj"), config.HiddenSize, residual: x);
+        Tensor gate = g.Linear(n, mlp.At(fused ? "w1" : "gate_proj"), config.IntermediateSize, bias: false);
+        Tensor up = g.Linear(n, mlp.At(fused ? "w3" : "up_proj"), config.IntermediateSize, bias: false);
+        return g.Linear(g.SwiGlu(gate, up), mlp.At(fused ? "w2" : "down_proj"), config.HiddenSize, residual: x, bias: false);
     }
 
     private static (Tensor Q, Tensor K, Tensor V) Projections(GraphBuilder g, Tensor x, WeightScope w, LanguageConfig config)
     {
         int d = config.HeadDim;
-        Tensor q = g.Linear(x, w.At("q_proj"), config.Heads * d), k = g.Linear(x, w.At("k_proj"), config.KvHeads * d);
-        Tensor v = g.Linear(x, w.At("v_proj"), config.KvHeads * d);
+        Tensor q = g.Linear(x, w.At("q_proj"), config.Heads * d, bias: config.Bias), k = g.Linear(x, w.At("k_proj"), config.KvHeads * d, bias: config.Bias);
+        Tensor v = g.Linear(x, w.At("v_proj"), config.KvHeads * d, bias: config.Bias);
         return config.Kind == LanguageKind.Qwen3
             ? (HeadNorm(g, q, w.At("q_norm"), config), HeadNorm(g, k, w.At("k_norm"), config), v)
             : (q, k, v);
@@ -61,7 +61,7 @@ internal static class LanguageLayer
     {
         int d = config.HeadDim, group = config.Heads / config.KvHeads, stride = (group + 2) * d;
         Weight weight = w.Get("weight", stride * config.KvHeads, config.HiddenSize);
-        Weight? bias = w.Has("bias") ? w.Get("bias", stride * config.KvHeads) : null;
+        Weight? bias = config.Bias ? w.Get("bias", stride * config.KvHeads) : null;
         return (Part(0, group * d), Part(group * d, d), Part((group + 1) * d, d));
 
         Tensor Part(int first, int count)

@@ -14,7 +14,7 @@ public sealed class SyntheticWeights : IWeightSource
     /// <summary>All tensors that a configuration implies.</summary>
     public SyntheticWeights(Sa2VAConfig config)
     {
-        Tensors = [.. ExpectedTensors.Of(config).Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))];
+        Tensors = [.. CheckpointTensors.Of(config).Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))];
         foreach (WeightInfo info in Tensors) _infos.Add(info.Name, info);
     }
 

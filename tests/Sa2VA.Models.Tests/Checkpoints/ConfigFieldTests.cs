@@ -150,7 +150,7 @@ public class ConfigFieldTests
         {
             return (null, e.Message);
         }
-        Assert.NotEmpty(ExpectedTensors.Of(config));
+        Assert.NotEmpty(CheckpointTensors.Of(config));
         return (config, null);
     }
 

@@ -9,23 +9,24 @@ internal sealed class FourierPosition
 {
     private const float TwoPi = 2 * MathF.PI;
     private readonly Weight _matrix;
-    private readonly float[] _gaussian;
+    private readonly Lazy<float[]> _gaussian;
     private readonly int _half;
 
     public FourierPosition(WeightScope w, int width)
     {
         _half = width / 2;
         _matrix = w.Get("positional_encoding_gaussian_matrix", 2, _half);
-        _gaussian = _matrix.ReadValues();
+        _gaussian = new Lazy<float[]>(_matrix.ReadValues);
     }
 
     /// <summary>Code of the point (x, y), each 0…1 across the image.</summary>
     public void Encode(float x, float y, Span<float> code)
     {
+        float[] gaussian = _gaussian.Value;
         float u = 2 * x - 1, v = 2 * y - 1;
         for (int k = 0; k < _half; k++)
         {
-            float phase = TwoPi * (u * _gaussian[k] + v * _gaussian[_half + k]);
+            float phase = TwoPi * (u * gaussian[k] + v * gaussian[_half + k]);
             code[k] = MathF.Sin(phase);
             code[_half + k] = MathF.Cos(phase);
         }

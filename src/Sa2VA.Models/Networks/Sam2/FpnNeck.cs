@@ -11,11 +11,11 @@ internal static class FpnNeck
     public static Tensor[] Levels(GraphBuilder g, Tensor[] stages, WeightScope w, int width)
     {
         Tensor[] levels = new Tensor[4];
-        levels[3] = g.Linear(stages[3], Lateral(w, 3), width);
+        levels[3] = g.Pointwise(stages[3], Lateral(w, 3), width);
         Tensor up = g.Resize(levels[3], stages[2].Shape[0], stages[2].Shape[1], ResizeMode.Nearest);
-        levels[2] = g.Linear(stages[2], Lateral(w, 2), width, residual: up);
-        levels[1] = g.Linear(stages[1], Lateral(w, 1), width);
-        levels[0] = g.Linear(stages[0], Lateral(w, 0), width);
+        levels[2] = g.Pointwise(stages[2], Lateral(w, 2), width, residual: up);
+        levels[1] = g.Pointwise(stages[1], Lateral(w, 1), width);
+        levels[0] = g.Pointwise(stages[0], Lateral(w, 0), width);
         return levels;
     }
 

@@ -27,7 +27,8 @@ internal static class ImageEncoder
         WeightScope encoder = w.At("image_encoder"), decoder = w.At("sam_mask_decoder");
         Tensor[] stages = Hiera.Trunk(g, image, encoder.At("trunk"), config);
         Tensor[] levels = FpnNeck.Levels(g, stages, encoder.At("neck"), width);
-        var high = new HighResolution(g.Linear(levels[0], decoder.At("conv_s0"), width / 8), g.Linear(levels[1], decoder.At("conv_s1"), width / 4));
+        var high = new HighResolution(
+            g.Pointwise(levels[0], decoder.At("conv_s0"), width / 8), g.Pointwise(levels[1], decoder.At("conv_s1"), width / 4));
         return new EncodedImage(stages, g.Reshape(levels[2], new Shape(grid * grid, width)), high);
     }
 }

@@ -16,9 +16,9 @@ internal static class MemoryEncoder
         int width = config.DModel, grid = config.ImageSize / 16;
         Tensor mask = g.Map(g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear), Activation.Sigmoid, SigmoidScale, SigmoidShift);
         Tensor x = Downsample(g, mask, w.At("mask_downsampler"), width);
-        x = g.Linear(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width, residual: x);
+        x = g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width, residual: x);
         for (int i = 0; i < config.FuserLayers; i++) x = CxBlock(g, x, w.At("fuser.layers").At(i));
-        return g.Linear(x, w.At("out_proj"), config.MemDim);
+        return g.Pointwise(x, w.At("out_proj"), config.MemDim);
     }
 
     /// <summary>Records the scaled mask [16h, 16w, 1] → [h, w, D].</summary>
@@ -31,7 +31,7 @@ internal static class MemoryEncoder
             x = g.Conv2d(x, layers.At(layer), channels, kernel: 3, stride: 2, padding: 1);
             x = g.LayerNorm(x, layers.At(layer + 1), Epsilon, Activation.Gelu);
         }
-        return g.Linear(x, layers.At(12), width);
+        return g.Pointwise(x, layers.At(12), width);
     }
 
     /// <summary>Records one ConvNeXt block on x [h, w, C].</summary>

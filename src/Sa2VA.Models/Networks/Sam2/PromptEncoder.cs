@@ -29,8 +29,8 @@ internal sealed class PromptEncoder
     private const float Epsilon = 1e-6f;
     private readonly FourierPosition _position;
     private readonly Weight _padding;
-    private readonly float[] _notAPoint;
-    private readonly float[][] _labels;
+    private readonly Lazy<float[]> _notAPoint;
+    private readonly Lazy<float[]>[] _labels;
     private readonly int _imageSize, _width;
 
     /// <param name="w">The weights below <c>sam_prompt_encoder</c>.</param>
@@ -40,9 +40,9 @@ internal sealed class PromptEncoder
         (_imageSize, _width) = (config.ImageSize, config.DModel);
         _position = new FourierPosition(w.At("pe_layer"), _width);
         _padding = w.Get("not_a_point_embed.weight", 1, _width);
-        _notAPoint = _padding.ReadValues();
-        _labels = new float[4][];
-        for (int i = 0; i < _labels.Length; i++) _labels[i] = w.At("point_embeddings").At(i).Get("weight", 1, _width).ReadValues();
+        _notAPoint = new Lazy<float[]>(_padding.ReadValues);
+        _labels = new Lazy<float[]>[4];
+        for (int i = 0; i < _labels.Length; i++) _labels[i] = new Lazy<float[]>(w.At("point_embeddings").At(i).Get("weight", 1, _width).ReadValues);
     }
 
     /// <summary>Sparse rows that <see cref="EncodeSparse"/> writes.</summary>
@@ -66,10 +66,10 @@ internal sealed class PromptEncoder
         }
         if (points.Length == 0)
         {
-            _notAPoint.CopyTo(rows);
+            _notAPoint.Value.CopyTo(rows);
             rows = rows[_width..];
         }
-        _notAPoint.CopyTo(rows);
+        _notAPoint.Value.CopyTo(rows);
         seg.CopyTo(rows[_width..]);
     }
 
@@ -79,8 +79,8 @@ internal sealed class PromptEncoder
     /// <summary>The sparse prompt without points and language, as tracked frames have it: a constant [2, D].</summary>
     public Tensor EmptySparse(GraphBuilder g) => g.Constant("two padding points", new Shape(2, _width), to =>
     {
-        _notAPoint.CopyTo(to);
-        _notAPoint.CopyTo(to[_width..]);
+        _notAPoint.Value.CopyTo(to);
+        _notAPoint.Value.CopyTo(to[_width..]);
     }, _padding);
 
     /// <summary>Records mask logits [4G, 4G, 1] → dense prompt [G, G, D].</summary>
@@ -89,7 +89,7 @@ internal sealed class PromptEncoder
         WeightScope layers = w.At("mask_downscaling");
         Tensor x = g.LayerNorm(g.Conv2d(mask, layers.At(0), 4, kernel: 2, stride: 2, padding: 0), layers.At(1), Epsilon, Activation.Gelu);
         x = g.LayerNorm(g.Conv2d(x, layers.At(3), 16, kernel: 2, stride: 2, padding: 0), layers.At(4), Epsilon, Activation.Gelu);
-        return g.Linear(x, layers.At(6), width);
+        return g.Pointwise(x, layers.At(6), width);
     }
 
     /// <summary>The dense prompt where no mask is given: one row [1, D] that stands for every place of the map.</summary>
@@ -99,7 +99,7 @@ internal sealed class PromptEncoder
     {
         if (point.Label == PointLabel.Padding)
         {
-            _notAPoint.CopyTo(row);
+            _notAPoint.Value.CopyTo(row);
             return;
         }
         if ((uint)point.Label >= (uint)_labels.Length)
@@ -107,7 +107,7 @@ internal sealed class PromptEncoder
         if (!float.IsFinite(point.X) || !float.IsFinite(point.Y))
             throw new PromptException($"A point's coordinates are finite pixel positions, not ({point.X}, {point.Y}).");
         _position.Encode((point.X + 0.5f) / _imageSize, (point.Y + 0.5f) / _imageSize, row);
-        float[] label = _labels[(int)point.Label];
+        float[] label = _labels[(int)point.Label].Value;
         for (int c = 0; c < row.Length; c++) row[c] += label[c];
     }
 }

@@ -1,0 +1,80 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Models;
+
+/// <summary>
+/// Name and shape of every tensor of an InternVL-type checkpoint, as its config.json implies them: what the networks ask for while they are
+/// recorded, so that nothing about them is said twice.
+/// </summary>
+public static class CheckpointTensors
+{
+    /// <summary>Of the SAM 2 module's tensors.</summary>
+    public const string GroundingPrefix = "grounding_encoder.sam2_model";
+
+    /// <summary>Lists them in ordinal order of their names, as the writer of the safetensors format does.</summary>
+    /// <exception cref="CheckpointException">The sizes in config.json cannot be met together.</exception>
+    public static IReadOnlyList<(string Name, Shape Shape)> Of(Sa2VAConfig config) => Of(config, !config.Language.TiedEmbeddings);
+
+    /// <param name="config">Sizes.</param>
+    /// <param name="head">False when the embedding serves as head.</param>
+    internal static IReadOnlyList<(string Name, Shape Shape)> Of(Sa2VAConfig config, bool head)
+    {
+        var recorder = new Recorder(head);
+        try
+        {
+            Record(recorder, config);
+        }
+        catch (GraphException e)
+        {
+            throw new CheckpointException($"config.json describes networks that cannot be: {e.Message}", e);
+        }
+        return [.. recorder.Shapes.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => (t.Key, t.Value))];
+    }
+
+    private static void Record(Recorder recorder, Sa2VAConfig config)
+    {
+        (LanguageConfig language, GroundingConfig grounding) = (config.Language, config.Grounding);
+        _ = new LanguageGraph(recorder, language, chunk: 1, capacity: 1);
+        // Layers behind the selected one are stored though nothing reads them.
+        VisionConfig vision = config.Vision with { SelectedLayers = config.Vision.Layers };
+        _ = new VisionTowerGraph(recorder, vision, language.HiddenSize, vision.TokensPerTile, table: null);
+        _ = new SegProjector(recorder, language.HiddenSize, grounding.DModel);
+
+        var g = new GraphBuilder("prompt encoder", recorder);
+        WeightScope w = g.At(GroundingPrefix);
+        var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), grounding);
+        _ = new ImageEncoderGraph(recorder, GroundingPrefix, grounding, null);
+        _ = new TrackedFrameGraph(recorder, GroundingPrefix, grounding, prompts, conditioningFrames: 1);
+        _ = new PromptedFrameGraph(recorder, GroundingPrefix, grounding, prompts, multimask: true, dense: false);
+        _ = new MaskPromptGraph(recorder, GroundingPrefix, grounding, grounding.ImageSize / 4, grounding.ImageSize / 4);
+        // Stored by upstream, whose own inference does not read the second; the first serves masks given as outputs with memory, which the
+        // released code never does.
+        w.At("mask_downsample").Get("weight", 1, 1, 4, 4);
+        w.At("mask_downsample").Get("bias", 1);
+        w.Get("no_mem_pos_enc", 1, 1, grounding.DModel);
+    }
+
+    /// <summary>Has whatever is asked for, and notes it. Nothing is read: what depends on values is computed when a backend asks for it.</summary>
+    private sealed class Recorder(bool head) : IWeightSource
+    {
+        public Dictionary<string, Shape> Shapes { get; } = new(StringComparer.Ordinal);
+
+        // Only the head may be absent, so nothing else is looked up without its shape.
+        public bool TryDescribe(string name, out WeightInfo info)
+        {
+            info = new WeightInfo(name, DType.F32, new Shape(1));
+            return head;
+        }
+
+        public bool TryDescribe(string name, Shape needed, out WeightInfo info)
+        {
+            if (Shapes.TryGetValue(name, out Shape known) && known != needed)
+                throw new GraphException($"Tensor '{name}' is asked for as {known} and as {needed}.");
+            Shapes[name] = needed;
+            info = new WeightInfo(name, DType.F32, needed);
+            return true;
+        }
+
+        public WeightData Open(string name) => throw new GraphException($"Tensor '{name}' is read while its graph is recorded.");
+    }
+}
