@@ -95,9 +95,7 @@ internal sealed class Conversation : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _cache?.Dispose();
-        _cache = null;
-        _cached.Clear();
+        Forget();
         _ids.Dispose();
         _next.Dispose();
         _hidden.Dispose();
@@ -108,9 +106,22 @@ internal sealed class Conversation : IDisposable
         _next.Read<int>(_one);
         // A negative id says that the row of logits is not finite.
         if (_one[0] >= 0) return _one[0];
-        if (_imageTokens is not null && !FiniteCheck.IsFinite(_imageTokens)) throw FiniteCheck.Error("The vision tower or its projector");
         int token = _cached.Count - _prefilled;
+        Forget();
+        if (_imageTokens is not null && !FiniteCheck.IsFinite(_imageTokens)) throw FiniteCheck.Error("The vision tower or its projector");
         throw FiniteCheck.Error(token == 0 ? "The language model, reading the prompt," : $"The language model, at token {token} of its answer,");
+    }
+
+    /// <summary>
+    /// Begins with an empty cache. Keys and values that are not finite must not stay even where they are masked: a weight of zero does not make
+    /// NaN zero.
+    /// </summary>
+    private void Forget()
+    {
+        _cache?.Dispose();
+        _cache = null;
+        _cached.Clear();
+        _prefilled = 0;
     }
 
     private KvCache EnsureCapacity(int tokens, CancellationToken cancellation)
