@@ -19,7 +19,8 @@ public class MediaNotesTests
         Assert.Equal(["1.png", "10.png", "2.png"], Sources(named));
         CliRun refused = Segment(folder.Path, "--prompt", "<IMG_CONTEXT>");
         Assert.Equal(2, refused.Code);
-        Assert.Contains("<IMG_CONTEXT>", Assert.Single(refused.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains("<IMG_CONTEXT>", Assert.Single(refused.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -113,7 +113,8 @@ public class StandardStreamTests
     public void A_picture_from_standard_input_has_a_limit()
     {
         Assert.Equal(10, StandardStreams.ReadAll(new MemoryStream(new byte[10]), 10).Length);
-        Assert.Contains("10 bytes", Assert.Throws<UsageException>(() => StandardStreams.ReadAll(new MemoryStream(new byte[11]), 10)).Message,
+        Assert.Contains("10 bytes",
+            Assert.Throws<UsageException>(() => StandardStreams.ReadAll(new MemoryStream(new byte[11]), 10)).Message,
             StringComparison.Ordinal);
     }
 
