@@ -23,20 +23,3 @@ public abstract class Op
     protected static long RowCount(Tensor tensor, ReadOnlySpan<int> scalars) =>
         tensor.Length is null ? tensor.Shape.Rows : scalars[tensor.Length.Index] * tensor.RowsPerStep;
 }
-
-/// <summary>Functions that an op can apply to its result before storing it.</summary>
-public enum Activation
-{
-    /// <summary>The identity.</summary>
-    None,
-    /// <summary>max(x, 0).</summary>
-    Relu,
-    /// <summary>x·Φ(x) with the error function, as all of Sa2VA uses it.</summary>
-    Gelu,
-    /// <summary>The tanh approximation of GELU.</summary>
-    GeluTanh,
-    /// <summary>x·sigmoid(x).</summary>
-    Silu,
-    /// <summary>1/(1+e^−x).</summary>
-    Sigmoid,
-}

@@ -14,27 +14,6 @@ public enum TensorKind
 }
 
 /// <summary>
-/// A length that changes from run to run, bounded by the plan's capacity: tokens of a chunk, KV length, memory frames, object pointers.
-/// Set through <see cref="PlanBindings.Set"/>.
-/// </summary>
-public sealed class RuntimeScalar
-{
-    internal RuntimeScalar(string name, int max, int index) => (Name, Max, Index) = (name, max, index);
-
-    /// <summary>Name within its graph.</summary>
-    public string Name { get; }
-
-    /// <summary>Largest value a run may set; the smallest is 0.</summary>
-    public int Max { get; }
-
-    /// <summary>Position in <see cref="Graph.Scalars"/>.</summary>
-    public int Index { get; }
-
-    /// <inheritdoc/>
-    public override string ToString() => $"{Name} (at most {Max})";
-}
-
-/// <summary>
 /// A value of a graph: shape and type are known when it is recorded. It may be a view of another tensor's storage: <see cref="Offset"/>
 /// elements in, with <see cref="RowStride"/> elements from one row (last axis) to the next.
 /// </summary>
@@ -91,44 +70,4 @@ public sealed class Tensor
 
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {Type} {Shape}";
-}
-
-/// <summary>A stored weight as an op refers to it; the backend packs it in its own layout, once however many plans use it.</summary>
-public sealed class Weight
-{
-    internal Weight(IWeightSource source, WeightInfo info, Shape shape, int[]? rowOrder)
-    {
-        (Source, Info, Shape, RowOrder) = (source, info, shape, rowOrder);
-    }
-
-    /// <summary>Where the bytes come from.</summary>
-    public IWeightSource Source { get; }
-
-    /// <summary>Stored name, type and shape.</summary>
-    public WeightInfo Info { get; }
-
-    /// <summary>Stored name.</summary>
-    public string Name => Info.Name;
-
-    /// <summary>The shape the op sees: the stored one with <see cref="RowOrder"/> applied.</summary>
-    public Shape Shape { get; }
-
-    /// <summary>
-    /// When set, row i of this weight is stored row <c>RowOrder[i]</c>: how a fused projection is split or regrouped without copying it.
-    /// </summary>
-    public int[]? RowOrder { get; }
-
-    /// <summary>The same stored weight with its rows (axis 0) picked and reordered.</summary>
-    public Weight Reorder(int[] rows)
-    {
-        if (RowOrder is not null) throw new GraphException($"Weight '{Name}' is reordered already.");
-        int[] dims = Shape.ToArray();
-        foreach (int r in rows)
-            if ((uint)r >= (uint)dims[0]) throw new GraphException($"Weight '{Name}' {Shape} has no row {r}.");
-        dims[0] = rows.Length;
-        return new Weight(Source, Info, new Shape(dims), rows);
-    }
-
-    /// <inheritdoc/>
-    public override string ToString() => $"'{Name}' {Info.Type} {Shape}";
 }

@@ -1,0 +1,19 @@
+namespace Sa2VA.Core;
+
+/// <summary>Copies a tensor, perhaps a strided view, into storage of its own, converting between float types.</summary>
+public sealed class Copy : Op
+{
+    internal Copy(Tensor x) => Inputs = [x];
+}
+
+/// <summary>Recording of <see cref="Copy"/>.</summary>
+public static class CopyExtensions
+{
+    /// <summary>Records a copy with the given element type (the same by default).</summary>
+    public static Tensor Copy(this GraphBuilder g, Tensor x, DType? type = null)
+    {
+        DType to = type ?? x.Type;
+        if (to != x.Type && !(to.IsFloat() && x.Type.IsFloat())) throw g.Error(nameof(Copy), $"input {x} cannot become {to}.");
+        return g.Record(new Copy(x), to, x.Shape, x.Length);
+    }
+}
