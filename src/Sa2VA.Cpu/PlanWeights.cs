@@ -14,7 +14,7 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
             throw new DeviceException($"Weight {weight} is reordered; only vectors and packed matrices can be.");
         return Floats(new WeightKey(WeightLayout.Vector, weight), to =>
         {
-            using WeightData data = weight.Source.Open(weight.Name);
+            using WeightData data = Open(weight);
             for (int i = 0; i < to.Length; i++) to[i] = Element(data, weight.RowOrder is null ? i : weight.RowOrder[i]);
         });
     }
@@ -22,7 +22,7 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C].</summary>
     public float* TapMajor(Weight weight) => Floats(new WeightKey(WeightLayout.TapMajor, weight), to =>
     {
-        using WeightData data = weight.Source.Open(weight.Name);
+        using WeightData data = Open(weight);
         int channels = weight.Shape[0], taps = weight.Shape[2] * weight.Shape[3];
         for (int c = 0; c < channels; c++)
             for (int t = 0; t < taps; t++) to[t * channels + c] = Element(data, (long)c * taps + t);
@@ -40,7 +40,7 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
     public PackedWeights Packed(Weight weight, WeightLayout layout) => Take(new WeightKey(layout, weight), () =>
     {
         backend.CheckBudget(PackedWeights.BytesOf(weight, layout), $"weight '{weight.Name}'");
-        using WeightData data = weight.Source.Open(weight.Name);
+        using WeightData data = Open(weight);
         return WeightPacking.Pack(data, weight, layout);
     });
 
@@ -53,7 +53,24 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
         _held.Clear();
     }
 
-    private static WeightKey ComputedKey(string name, IWeightSource? source, Shape shape) => new(WeightLayout.Computed, source, name, shape, default);
+    /// <summary>A weight that is about to be read as a whole, so that looking for NaN and infinity in it costs little.</summary>
+    private static WeightData Open(Weight weight)
+    {
+        WeightData data = weight.Source.Open(weight.Name);
+        try
+        {
+            Finite.Check(data);
+            return data;
+        }
+        catch
+        {
+            data.Dispose();
+            throw;
+        }
+    }
+
+    private static WeightKey ComputedKey(string name, IWeightSource? source, Shape shape) =>
+        new(WeightLayout.Computed, source, name, shape, default);
 
     private float* Floats(WeightKey key, ConstantFill fill) => Take(key, () =>
     {

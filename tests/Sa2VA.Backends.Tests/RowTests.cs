@@ -110,10 +110,10 @@ public class RowTests
     [InlineData(new[] { 1f, 3f, 3f, 2f }, 1)]
     [InlineData(new[] { 0f, -0f, 0f }, 0)]
     [InlineData(new[] { -5f, -2f, -2f }, 1)]
-    [InlineData(new[] { float.NaN, -2f, float.NaN }, 1)]
-    [InlineData(new[] { float.NegativeInfinity, float.NegativeInfinity }, 0)]
-    [InlineData(new[] { float.NaN, float.NaN }, 0)]
-    [InlineData(new[] { 1f, float.PositiveInfinity, float.PositiveInfinity }, 1)]
+    [InlineData(new[] { float.NaN, -2f, float.NaN }, -1)]
+    [InlineData(new[] { float.NegativeInfinity, float.NegativeInfinity }, -1)]
+    [InlineData(new[] { float.NaN, float.NaN }, -1)]
+    [InlineData(new[] { 1f, float.PositiveInfinity, float.PositiveInfinity }, -1)]
     public void ArgMax_is_the_lowest_index_of_the_largest(float[] row, int expected) =>
         new GuardedOp().Floats(new Shape(1, row.Length), row).Gives([expected], (g, t) => g.ArgMax(t[0]));
 

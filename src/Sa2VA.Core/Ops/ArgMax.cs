@@ -1,6 +1,9 @@
 namespace Sa2VA.Core;
 
-/// <summary>Index of the largest element of each row, the lowest on ties.</summary>
+/// <summary>
+/// Index of the largest element of each row, the lowest on ties; −1 for a row that holds NaN or an infinity, so that who reads the index
+/// knows.
+/// </summary>
 public sealed class ArgMax : Op
 {
     internal ArgMax(Tensor x) => Inputs = [x];

@@ -2,7 +2,8 @@ namespace Sa2VA.Core;
 
 /// <summary>
 /// SAM 2's choice among four mask candidates (docs/model/mask-decoder.md#choice-of-a-mask) → I32 [1]. With several masks on: the best of
-/// 1…3 by predicted IoU. Off: mask 0 unless its stability #(m &gt; 0.05)/#(m &gt; −0.05) is below 0.98, then the best of 1…3.
+/// 1…3 by predicted IoU. Off: mask 0 unless its stability #(m &gt; 0.05)/#(m &gt; −0.05) is below 0.98, then the best of
+/// 1…3. Where one of these IoUs is not finite the choice is mask 0: whoever reads the result reads the IoUs too.
 /// </summary>
 public sealed class MaskSelect : Op
 {

@@ -1,6 +1,6 @@
 namespace Sa2VA.Core;
 
-/// <summary>Two alternatives by the sign of one number: condition &gt; 0 ? a : b.</summary>
+/// <summary>Two alternatives by the sign of one number: condition &gt; 0 ? a : b. NaN is no sign: the result is then NaN throughout.</summary>
 public sealed class Where : Op
 {
     internal Where(Tensor condition, Tensor a, Tensor b) => Inputs = [condition, a, b];

@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Index of each row's largest element, the lowest on ties; NaN never wins over a number.</summary>
+/// <summary>Index of each row's largest element, the lowest on ties; −1 where one is not finite.</summary>
 internal sealed unsafe class ArgMaxKernel(ArgMax op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
@@ -20,16 +20,13 @@ internal sealed unsafe class ArgMaxKernel(ArgMax op, KernelContext context) : Ke
         for (long r = 0; r < _x.Rows; r++) _out.Ints[r] = Of(new ReadOnlySpan<float>(_x.Row(r), _x.Columns));
     }
 
-    /// <summary>Index of the largest element, the lowest on ties.</summary>
+    /// <summary>Index of the largest element, the lowest on ties; −1 if any is NaN or infinite.</summary>
     public static int Of(ReadOnlySpan<float> row)
     {
+        if (Finite.IndexOfNonFinite(row) >= 0) return -1;
         int best = 0;
-        float value = float.NegativeInfinity;
-        for (int i = 0; i < row.Length; i++)
-        {
-            if (row[i] <= value || float.IsNaN(row[i])) continue;
-            (best, value) = (i, row[i]);
-        }
+        for (int i = 1; i < row.Length; i++)
+            if (row[i] > row[best]) best = i;
         return best;
     }
 }

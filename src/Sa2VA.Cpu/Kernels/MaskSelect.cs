@@ -23,6 +23,7 @@ internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext conte
     public override void Run(int part)
     {
         float* iou = _ious.Floats;
+        // An IoU that is not finite ends at mask 0; the IoUs themselves tell of it.
         int best = 1 + ArgMaxKernel.Of(new ReadOnlySpan<float>(iou + 1, 3));
         _out.Ints[0] = _multimask || Stability() < StabilityThreshold ? best : 0;
     }

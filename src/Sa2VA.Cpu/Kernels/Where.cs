@@ -20,7 +20,13 @@ internal sealed unsafe class WhereKernel(Where op, KernelContext context) : Kern
 
     public override void Run(int part)
     {
-        float* from = _condition.Floats[0] > 0 ? _a.Floats : _b.Floats;
+        float condition = _condition.Floats[0];
+        if (float.IsNaN(condition))
+        {
+            new Span<float>(_out.Floats, checked((int)(_out.Rows * _out.Columns))).Fill(float.NaN);
+            return;
+        }
+        float* from = condition > 0 ? _a.Floats : _b.Floats;
         long bytes = _out.Rows * _out.Columns * sizeof(float);
         Buffer.MemoryCopy(from, _out.Pointer, bytes, bytes);
     }
