@@ -4,62 +4,110 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
-/// <summary>Native memory aligned to 64 bytes with one owner. Contents are undefined unless zeroed.</summary>
-internal sealed unsafe class AlignedMemory : IDisposable
+/// <summary>
+/// Native memory aligned to 64 bytes. Its bytes are on the account as long as it lives; memory that nobody disposed goes when the collector
+/// finds it. Whoever uses the pointer while others may dispose takes a reference first (<see cref="SafeHandle.DangerousAddRef"/>).
+/// </summary>
+internal sealed unsafe class AlignedMemory : SafeHandle
 {
-    private byte* _pointer;
+    private readonly MemoryAccount _account;
+    private readonly MemoryPurpose _purpose;
 
-    public AlignedMemory(long bytes, bool zeroed = false)
+    /// <param name="account">Counts the bytes.</param>
+    /// <param name="purpose">For what.</param>
+    /// <param name="bytes">Size. Contents are undefined unless zeroed.</param>
+    /// <param name="what">Who needs it, for messages.</param>
+    /// <param name="zeroed">True for zeros.</param>
+    /// <exception cref="DeviceException">The budget or the machine does not suffice.</exception>
+    public AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long bytes, string what, bool zeroed = false) : base(0, ownsHandle: true)
     {
-        if (bytes < 0) throw new ArgumentOutOfRangeException(nameof(bytes));
-        _pointer = Allocate(bytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        (_account, _purpose) = (account, purpose);
+        account.Reserve(purpose, bytes, what);
+        try
+        {
+            Allocate(bytes);
+        }
+        catch
+        {
+            account.Release(purpose, bytes);
+            throw;
+        }
         Bytes = bytes;
-        if (zeroed) NativeMemory.Clear(_pointer, (nuint)Math.Max(bytes, 64));
+        if (zeroed && !account.CountsOnly) NativeMemory.Clear((void*)handle, (nuint)bytes);
+        // The collector does not see native memory; of buffers, which come and go with sessions, it is told.
+        if (HasPressure) GC.AddMemoryPressure(bytes);
     }
 
     public long Bytes { get; private set; }
 
+    /// <summary>True when nothing is allocated: the pointer must not be followed.</summary>
+    public bool CountsOnly => _account.CountsOnly;
+
+    public override bool IsInvalid => handle == 0;
+
     public byte* Pointer
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => _pointer != null ? _pointer : throw new ObjectDisposedException(nameof(AlignedMemory));
+        get => IsClosed ? throw new ObjectDisposedException(nameof(AlignedMemory)) : (byte*)handle;
     }
 
     public float* Floats => (float*)Pointer;
 
-    /// <summary>Another size; contents are lost. The old memory goes first, to need no room for both; it comes back if the new one is refused.</summary>
-    public void Resize(long bytes)
+    private bool HasPressure => _purpose == MemoryPurpose.Buffers && Bytes > 0 && !CountsOnly;
+
+    /// <summary>
+    /// A larger size; contents are lost. The old memory goes first, to need no room for both; it comes back if the new one is refused. Only
+    /// while nobody uses the pointer.
+    /// </summary>
+    public void Grow(long bytes, string what)
     {
-        NativeMemory.AlignedFree(Pointer);
-        _pointer = null;
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        long growth = bytes - Bytes;
+        _account.Reserve(_purpose, growth, what);
+        Free();
         try
         {
-            _pointer = Allocate(bytes);
+            Allocate(bytes);
             Bytes = bytes;
         }
-        catch (DeviceException)
+        catch
         {
-            _pointer = Allocate(Bytes);
+            _account.Release(_purpose, growth);
+            Allocate(Bytes);
             throw;
         }
     }
 
-    public void Dispose()
+    protected override bool ReleaseHandle()
     {
-        if (_pointer == null) return;
-        NativeMemory.AlignedFree(_pointer);
-        _pointer = null;
+        Free();
+        _account.Release(_purpose, Bytes);
+        if (HasPressure) GC.RemoveMemoryPressure(Bytes);
+        return true;
     }
 
-    private static byte* Allocate(long bytes)
+    private void Allocate(long bytes)
     {
+        if (CountsOnly)
+        {
+            SetHandle(-1);
+            return;
+        }
         try
         {
-            return (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, 64)), 64);
+            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, 64)), 64));
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceException($"The machine refused {bytes / 1048576.0:F0} MB of memory. Use fewer or smaller inputs, or a smaller checkpoint.", e);
+            throw new DeviceException($"The machine refused {bytes / 1048576.0:F0} MB of memory. Use fewer or smaller inputs, "
+                + "or a smaller checkpoint.", e);
         }
+    }
+
+    private void Free()
+    {
+        if (!CountsOnly) NativeMemory.AlignedFree((void*)handle);
+        SetHandle(0);
     }
 }

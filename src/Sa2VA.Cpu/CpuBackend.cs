@@ -12,33 +12,40 @@ public sealed record CpuOptions
     /// <summary>Widest vectors to use; null means the widest this machine has. Every width gives the same bits.</summary>
     public SimdLevel? Simd { get; init; }
 
-    /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation, not after.</summary>
+    /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
 }
 
-/// <summary>The CPU: vectorised kernels over a persistent worker pool. Plans share one arena and run one at a time.</summary>
+/// <summary>
+/// The CPU: vectorised kernels over a persistent worker pool. Plans share one arena and run one at a time. Any thread may call any member;
+/// <see cref="Dispose"/> waits for a run in progress. A backend that nobody disposed gives its memory and threads back when it is
+/// collected.
+/// </summary>
 public sealed unsafe class CpuBackend : IBackend
 {
     private readonly Lock _lock = new();
     private readonly WorkerPool _pool;
     private readonly WorkerScratch _scratch;
-    private readonly long _budget;
-    private readonly AlignedMemory _arena = new(0);
-    private long _bufferBytes;
-    private bool _disposed;
+    private readonly AlignedMemory _arena;
+    private readonly WeightStore _weights = new();
+    private int _isDisposed;
 
     /// <summary>Starts the workers.</summary>
     /// <exception cref="DeviceException">An option is out of range, or the machine lacks the forced vector width.</exception>
-    public CpuBackend(CpuOptions? options = null)
+    public CpuBackend(CpuOptions? options = null) : this(options ?? new CpuOptions(), countsOnly: false) { }
+
+    /// <param name="options">Choices.</param>
+    /// <param name="countsOnly">True to allocate nothing, start no thread, and count what would be held. Plans cannot run then.</param>
+    internal CpuBackend(CpuOptions options, bool countsOnly)
     {
-        options ??= new CpuOptions();
         if (options.Threads is < 0 or > 256) throw new DeviceException($"{options.Threads} threads are outside 0…256.");
         if (options.MemoryBudget < 0) throw new DeviceException($"A memory budget of {options.MemoryBudget} bytes is negative.");
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
-        _budget = options.MemoryBudget;
-        _pool = new WorkerPool(Workers);
-        _scratch = new WorkerScratch(Workers);
+        Account = new MemoryAccount(options.MemoryBudget, countsOnly);
+        _arena = new AlignedMemory(Account, MemoryPurpose.Arena, 0, "");
+        _scratch = new WorkerScratch(Account, Workers);
+        _pool = new WorkerPool(countsOnly ? 1 : Workers);
     }
 
     /// <inheritdoc/>
@@ -49,7 +56,7 @@ public sealed unsafe class CpuBackend : IBackend
         $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}";
 
     /// <inheritdoc/>
-    public BackendMemory Memory => new(Weights.Bytes, _arena.Bytes + _scratch.Bytes, Interlocked.Read(ref _bufferBytes));
+    public BackendMemory Memory => Account.Memory;
 
     /// <summary>Threads that share each op.</summary>
     public int Workers { get; }
@@ -57,16 +64,17 @@ public sealed unsafe class CpuBackend : IBackend
     /// <summary>Vector width in use.</summary>
     public SimdLevel Simd { get; }
 
-    internal WeightStore Weights { get; } = new();
+    private bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
+
+    internal MemoryAccount Account { get; }
+
+    internal WorkerPool Pool => _pool;
 
     /// <inheritdoc/>
     public DeviceBuffer Allocate(string name, DType type, Shape shape)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        CheckBudget(shape.Count * type.Size(), $"buffer '{name}' {type} {shape}");
-        var buffer = new CpuBuffer(this, name, type, shape);
-        Interlocked.Add(ref _bufferBytes, buffer.Bytes);
-        return buffer;
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new CpuBuffer(Account, name, type, shape);
     }
 
     /// <inheritdoc/>
@@ -74,14 +82,10 @@ public sealed unsafe class CpuBackend : IBackend
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
             MemoryPlan memory = MemoryPlan.Create(graph);
-            if (memory.ArenaBytes > _arena.Bytes)
-            {
-                CheckBudget(memory.ArenaBytes - _arena.Bytes, $"the intermediates of {graph.Name}");
-                _arena.Resize(memory.ArenaBytes);
-            }
-            var weights = new PlanWeights(this);
+            if (memory.ArenaBytes > _arena.Bytes) _arena.Grow(memory.ArenaBytes, $"the intermediates of {graph.Name}");
+            var weights = new PlanWeights(_weights, Account);
             try
             {
                 var context = new KernelContext(this, graph, memory, weights);
@@ -104,14 +108,14 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public void Dispose()
     {
+        // Set before the wait for a run in progress, so that no further run begins.
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 1) return;
         lock (_lock)
         {
-            if (_disposed) return;
-            _disposed = true;
             _pool.Dispose();
             _scratch.Dispose();
             _arena.Dispose();
-            Weights.Dispose();
+            _weights.Dispose();
         }
     }
 
@@ -119,19 +123,15 @@ public sealed unsafe class CpuBackend : IBackend
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            ObjectDisposedException.ThrowIf(plan.IsDisposed, plan);
-            var run = new RunContext(_arena.Pointer, bindings);
-            foreach (Kernel kernel in plan.Kernels)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                int parts = kernel.Prepare(run);
-                if (parts > 0) _pool.Run(kernel, parts);
-            }
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            if (Account.CountsOnly) throw new DeviceException("This backend counts memory and runs nothing.");
+            plan.RunKernels(_arena.Pointer, _pool, bindings, cancellation);
         }
+        // A caller may hold the plan alone, and a plan may be the last to be seen: what kernels point into lives to the end of the run.
+        GC.KeepAlive(this);
     }
 
-    /// <summary>Ends a plan, after the run that is in progress: its kernels hold pointers into weights.</summary>
+    /// <summary>Ends a plan's hold on weights, after the run that is in progress: its kernels point into them.</summary>
     internal void Release(PlanWeights weights)
     {
         lock (_lock) weights.Dispose();
@@ -139,17 +139,7 @@ public sealed unsafe class CpuBackend : IBackend
 
     internal WorkerScratch ReserveScratch(long bytesPerWorker)
     {
-        CheckBudget(_scratch.Growth(bytesPerWorker), "the workers' scratch memory");
         _scratch.Reserve(bytesPerWorker);
         return _scratch;
     }
-
-    internal void CheckBudget(long bytes, string what)
-    {
-        long held = Memory.Total;
-        if (_budget > 0 && held + bytes > _budget)
-            throw new DeviceException($"{what} needs {bytes / 1048576.0:F1} MB; {held / 1048576.0:F1} of the budget of {_budget / 1048576.0:F1} MB are in use.");
-    }
-
-    internal void Release(long bytes) => Interlocked.Add(ref _bufferBytes, -bytes);
 }

@@ -51,21 +51,16 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
 }
 
 /// <summary>Per-worker memory for one kernel at a time: a part takes the slice of its own number, valid until the kernel ends.</summary>
-internal sealed unsafe class WorkerScratch(int slices) : IDisposable
+internal sealed unsafe class WorkerScratch(MemoryAccount account, int slices) : IDisposable
 {
-    private readonly AlignedMemory _memory = new(0);
+    private readonly AlignedMemory _memory = new(account, MemoryPurpose.Arena, 0, "");
     private long _sliceBytes;
-
-    public long Bytes => _memory.Bytes;
-
-    /// <summary>Bytes by which <see cref="Reserve"/> would grow the memory.</summary>
-    public long Growth(long bytesPerSlice) => Math.Max(0, Rounded(bytesPerSlice) - _sliceBytes) * slices;
 
     public void Reserve(long bytesPerSlice)
     {
         long rounded = Rounded(bytesPerSlice);
         if (rounded <= _sliceBytes) return;
-        _memory.Resize(rounded * slices);
+        _memory.Grow(rounded * slices, "the workers' scratch memory");
         _sliceBytes = rounded;
     }
 

@@ -58,14 +58,14 @@ internal readonly unsafe struct Operand
         byte* start = _place switch
         {
             Place.Arena => run.Arena,
-            Place.Buffer => ((CpuBuffer)run.Bindings.Buffer(_slot)).Pointer,
+            Place.Buffer => run.Buffers[_slot].Pointer,
             _ => _constant,
         };
         long rows = _rows;
         int columns = _columns;
         if (_rowsScalar >= 0)
         {
-            int length = run.Bindings.Scalars[_rowsScalar];
+            int length = run.Scalars[_rowsScalar];
             if (_rowsPerStep == 0) columns = length;
             else rows = length * _rowsPerStep;
         }
@@ -74,11 +74,16 @@ internal readonly unsafe struct Operand
 }
 
 /// <summary>What a kernel needs to resolve its operands in one run.</summary>
-internal readonly unsafe struct RunContext(byte* arena, PlanBindings bindings)
+internal readonly unsafe struct RunContext(byte* arena, CpuBuffer[] buffers, int[] scalars)
 {
     public byte* Arena { get; } = arena;
-    public PlanBindings Bindings { get; } = bindings;
+
+    /// <summary>Bound buffers, inputs first; held while the plan runs.</summary>
+    public CpuBuffer[] Buffers { get; } = buffers;
+
+    /// <summary>Values of the run-time scalars.</summary>
+    public int[] Scalars { get; } = scalars;
 
     /// <summary>Value of a run-time scalar; <paramref name="absent"/> if the op has none.</summary>
-    public int Scalar(RuntimeScalar? scalar, int absent = 0) => scalar is null ? absent : Bindings.Scalars[scalar.Index];
+    public int Scalar(RuntimeScalar? scalar, int absent = 0) => scalar is null ? absent : Scalars[scalar.Index];
 }

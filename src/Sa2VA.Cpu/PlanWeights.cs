@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>The weights and constants that one plan holds, in the layouts that its kernels want.</summary>
-internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
+internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount account) : IDisposable
 {
     private readonly HashSet<WeightKey> _held = [];
 
@@ -39,9 +39,19 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
     /// <summary>A matrix packed for the GEMM, in its stored type.</summary>
     public PackedWeights Packed(Weight weight, WeightLayout layout) => Take(new WeightKey(layout, weight), () =>
     {
-        backend.CheckBudget(PackedWeights.BytesOf(weight, layout), $"weight '{weight.Name}'");
-        using WeightData data = Open(weight);
-        return WeightPacking.Pack(data, weight, layout);
+        var packed = new PackedWeights(account, weight, layout);
+        if (account.CountsOnly) return packed;
+        try
+        {
+            using WeightData data = Open(weight);
+            WeightPacking.Pack(data, weight, layout, packed);
+            return packed;
+        }
+        catch
+        {
+            packed.Dispose();
+            throw;
+        }
     });
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
@@ -49,7 +59,7 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
 
     public void Dispose()
     {
-        foreach (WeightKey key in _held) backend.Weights.Release(key);
+        foreach (WeightKey key in _held) store.Release(key);
         _held.Clear();
     }
 
@@ -75,9 +85,10 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
     private float* Floats(WeightKey key, ConstantFill fill) => Take(key, () =>
     {
         long bytes = key.Shape.Count * sizeof(float);
-        if (key.Shape.Count > Array.MaxLength) throw new DeviceException($"'{key.Name}' {key.Shape} is too large for a vector or a constant.");
-        backend.CheckBudget(bytes, $"'{key.Name}'");
-        var memory = new AlignedMemory(bytes);
+        if (key.Shape.Count > Array.MaxLength)
+            throw new DeviceException($"'{key.Name}' {key.Shape} is too large for a vector or a constant.");
+        var memory = new AlignedMemory(account, MemoryPurpose.Weights, bytes, $"'{key.Name}'");
+        if (account.CountsOnly) return memory;
         try
         {
             fill(new Span<float>(memory.Floats, (int)key.Shape.Count));
@@ -92,8 +103,8 @@ internal sealed unsafe class PlanWeights(CpuBackend backend) : IDisposable
 
     private T Take<T>(WeightKey key, Func<T> make) where T : class, IDisposable
     {
-        if (_held.Contains(key)) return backend.Weights.Get<T>(key);
-        T content = backend.Weights.Take(key, make);
+        if (_held.Contains(key)) return store.Get<T>(key);
+        T content = store.Take(key, make);
         _held.Add(key);
         return content;
     }

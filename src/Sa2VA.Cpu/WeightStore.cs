@@ -10,21 +10,13 @@ internal sealed class WeightStore : IDisposable
 {
     private readonly Dictionary<WeightKey, Entry> _entries = [];
 
-    /// <summary>Bytes of packed weights and constants; stored look-up tables stay mapped and are not counted.</summary>
-    public long Bytes { get; private set; }
-
     /// <summary>The content of a key for one more plan.</summary>
     /// <param name="key">What it is.</param>
     /// <param name="make">Makes it if no plan holds it yet.</param>
     public T Take<T>(WeightKey key, Func<T> make) where T : class, IDisposable
     {
         if (!_entries.TryGetValue(key, out Entry? entry))
-        {
-            T content = make();
-            long bytes = content switch { AlignedMemory m => m.Bytes, PackedWeights p => p.Bytes, _ => 0 };
-            _entries.Add(key, entry = new Entry(content, bytes));
-            Bytes += bytes;
-        }
+            _entries.Add(key, entry = new Entry(make()));
         entry.Plans++;
         return (T)entry.Content;
     }
@@ -38,7 +30,6 @@ internal sealed class WeightStore : IDisposable
         // After the store's own end there is nothing to release.
         if (!_entries.TryGetValue(key, out Entry? entry) || --entry.Plans > 0) return;
         _entries.Remove(key);
-        Bytes -= entry.Bytes;
         entry.Content.Dispose();
     }
 
@@ -46,13 +37,11 @@ internal sealed class WeightStore : IDisposable
     {
         foreach (Entry entry in _entries.Values) entry.Content.Dispose();
         _entries.Clear();
-        Bytes = 0;
     }
 
-    private sealed class Entry(IDisposable content, long bytes)
+    private sealed class Entry(IDisposable content)
     {
         public IDisposable Content { get; } = content;
-        public long Bytes { get; } = bytes;
         public int Plans { get; set; }
     }
 }

@@ -13,7 +13,7 @@ public sealed class NonFiniteTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void ARowThatIsNotFiniteHasNoLargestElement(string name)
+    public void A_row_that_is_not_finite_has_no_largest_element(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         float[] rows = TestValues.Random(1, 5 * 67);
@@ -32,7 +32,7 @@ public sealed class NonFiniteTests
 
     [Theory]
     [MemberData(nameof(Backends))]
-    public void AStoredValueThatIsNotFiniteIsNamed(string name)
+    public void A_stored_value_that_is_not_finite_is_named(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         foreach (DType type in (DType[])[DType.F32, DType.F16, DType.BF16])
@@ -58,7 +58,7 @@ public sealed class NonFiniteTests
 
     [Theory]
     [MemberData(nameof(OpsAndBackends))]
-    public void WhatIsNotFiniteStaysVisible(string op, string name)
+    public void What_is_not_finite_stays_visible(string op, string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
         (int[][] shapes, Func<GraphBuilder, Tensor[], Tensor> record, bool infinities) = Poisoned[op];

@@ -6,7 +6,7 @@ namespace Sa2VA.Tests;
 public sealed class FiniteTests
 {
     [Fact]
-    public void TheFirstOneIsFoundInEveryPlaceOfEveryType()
+    public void The_first_one_is_found_in_every_place_of_every_type()
     {
         foreach (int length in (int[])[1, 15, 16, 17, 64, 131])
             foreach (DType type in (DType[])[DType.F32, DType.F16, DType.BF16])
@@ -24,7 +24,7 @@ public sealed class FiniteTests
     }
 
     [Fact]
-    public void ALongWeightIsSearchedToItsEnd()
+    public void A_long_weight_is_searched_to_its_end()
     {
         var values = new float[(1 << 20) + 3];
         values[^1] = float.NegativeInfinity;

@@ -13,11 +13,15 @@ internal sealed unsafe class PackedWeights : IDisposable
 
     private readonly AlignedMemory _memory;
 
-    private PackedWeights(DType type, int n, int k)
+    /// <summary>Room for a weight in the layout.</summary>
+    public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout)
     {
-        (Type, N, K) = (type, n, k);
-        Panels = (n + PanelWidth - 1) / PanelWidth;
-        _memory = new AlignedMemory((long)Panels * PanelWidth * k * type.Size());
+        Type = weight.Info.Type;
+        if (!Type.IsFloat()) throw new DeviceException($"Weight {weight} is no float matrix.");
+        N = layout == WeightLayout.Transposed2x2 ? 4 * weight.Shape[1] : weight.Shape[0];
+        K = checked((int)(weight.Shape.Count / N));
+        Panels = (N + PanelWidth - 1) / PanelWidth;
+        _memory = new AlignedMemory(account, MemoryPurpose.Weights, (long)Panels * PanelWidth * K * Type.Size(), $"weight '{weight.Name}'");
     }
 
     public DType Type { get; }
@@ -30,37 +34,22 @@ internal sealed unsafe class PackedWeights : IDisposable
 
     public int Panels { get; }
 
-    public long Bytes => _memory.Bytes;
-
-    /// <summary>Bytes that a weight takes when it is packed, the last panel's padding included.</summary>
-    public static long BytesOf(Weight weight, WeightLayout layout)
-    {
-        long outputs = layout == WeightLayout.Transposed2x2 ? 4L * weight.Shape[1] : weight.Shape[0];
-        long inputs = weight.Shape.Count / outputs;
-        return (outputs + PanelWidth - 1) / PanelWidth * PanelWidth * inputs * weight.Info.Type.Size();
-    }
-
     /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
     public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
 
-    /// <summary>Packs elements whose position in the source is given by output row and input column.</summary>
-    /// <param name="data">Stored elements.</param>
-    /// <param name="type">Their type, kept.</param>
-    /// <param name="n">Outputs.</param>
-    /// <param name="k">Inputs.</param>
+    /// <summary>Fills in elements whose position in the source is given by output row and input column.</summary>
+    /// <param name="data">Stored elements, of this type.</param>
     /// <param name="rowStart">Source index of output n's first element.</param>
     /// <param name="column">Distance from there to input k's element.</param>
-    public static PackedWeights Create(byte* data, DType type, int n, int k, Func<int, long> rowStart, Func<int, long> column)
+    public void Fill(byte* data, Func<int, long> rowStart, Func<int, long> column)
     {
-        var packed = new PackedWeights(type, n, k);
-        var columns = new long[k];
-        for (int i = 0; i < k; i++) columns[i] = column(i);
-        for (int panel = 0; panel < packed.Panels; panel++)
+        var columns = new long[K];
+        for (int i = 0; i < K; i++) columns[i] = column(i);
+        for (int panel = 0; panel < Panels; panel++)
         {
-            if (type.Size() == 2) packed.FillPanel((ushort*)data, panel, rowStart, columns);
-            else packed.FillPanel((uint*)data, panel, rowStart, columns);
+            if (Type.Size() == 2) FillPanel((ushort*)data, panel, rowStart, columns);
+            else FillPanel((uint*)data, panel, rowStart, columns);
         }
-        return packed;
     }
 
     public void Dispose() => _memory.Dispose();
@@ -85,29 +74,24 @@ internal sealed unsafe class PackedWeights : IDisposable
 /// <summary>Reads stored weights in the orders that ops need.</summary>
 internal static unsafe class WeightPacking
 {
-    public static PackedWeights Pack(WeightData data, Weight weight, WeightLayout layout)
+    public static void Pack(WeightData data, Weight weight, WeightLayout layout, PackedWeights to)
     {
         Shape s = data.Info.Shape;
-        if (!data.Info.Type.IsFloat()) throw new DeviceException($"Weight {weight} is no float matrix.");
         int[]? order = weight.RowOrder;
+        int k = to.K;
         switch (layout)
         {
             case WeightLayout.ChannelsLast:
-            {
-                int channels = s[1], area = s[2] * s[3], k = channels * area;
-                return PackedWeights.Create(data.Pointer, data.Info.Type, s[0], k, row => (long)row * k, i => (long)(i % channels) * area + i / channels);
-            }
+                int channels = s[1], area = s[2] * s[3];
+                to.Fill(data.Pointer, row => (long)row * k, i => (long)(i % channels) * area + i / channels);
+                break;
             case WeightLayout.Transposed2x2:
-            {
-                int inputs = s[0], outputs = s[1];
-                return PackedWeights.Create(data.Pointer, data.Info.Type, 4 * outputs, inputs,
-                    row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
-            }
+                int outputs = s[1];
+                to.Fill(data.Pointer, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
+                break;
             default:
-            {
-                int n = weight.Shape[0], k = checked((int)(weight.Shape.Count / n));
-                return PackedWeights.Create(data.Pointer, data.Info.Type, n, k, row => (long)(order is null ? row : order[row]) * k, i => i);
-            }
+                to.Fill(data.Pointer, row => (long)(order is null ? row : order[row]) * k, i => i);
+                break;
         }
     }
 }

@@ -1,3 +1,4 @@
+using Sa2VA.Core;
 using Sa2VA.Cpu;
 
 namespace Sa2VA.Tests;
@@ -63,6 +64,47 @@ public class WorkerPoolTests
             both.SignalAndWait();
             if (Environment.CurrentManagedThreadId != caller) throw new InvalidOperationException();
         }), 2));
+    }
+
+    [Fact]
+    public void When_several_parts_fail_one_of_their_exceptions_reaches_the_caller()
+    {
+        foreach (int workers in (int[])[1, 3])
+        {
+            using var pool = new WorkerPool(workers);
+            for (int run = 0; run < 20; run++)
+            {
+                Action<int> fail = part => throw new InvalidOperationException($"part {part}");
+                Assert.StartsWith("part", Assert.Throws<InvalidOperationException>(() => pool.Run(new Work(fail), 40)).Message);
+                int done = 0;
+                pool.Run(new Work(_ => Interlocked.Increment(ref done)), 40);
+                Assert.Equal(40, done);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_failed_kernel_leaves_its_plan_usable()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        foreach (int threads in (int[])[1, 3])
+        {
+            using var backend = new CpuBackend(new CpuOptions { Threads = threads });
+            var weights = new TestWeights();
+            weights.Add("table", DType.F32, new Shape(4, 2), [0, 1, 2, 3, 4, 5, 6, 7]);
+            var g = new GraphBuilder("look-up", weights);
+            Tensor ids = g.Input("ids", DType.I32, new Shape(2)), y = g.Output("y", g.Embedding(g.Weight("table"), ids));
+            using ExecutionPlan plan = backend.Compile(g.Build(), cancellation);
+            using DeviceBuffer input = backend.Allocate("ids", DType.I32, ids.Shape), output = backend.Allocate("y", DType.F32, y.Shape);
+            PlanBindings bindings = new PlanBindings(plan.Graph).Bind(ids, input).Bind(y, output);
+            input.Write<int>([1, 4]);
+            Assert.Contains("token id 4", Assert.Throws<GraphException>(() => plan.Run(bindings, cancellation)).Message);
+            input.Write<int>([1, 3]);
+            plan.Run(bindings, cancellation);
+            var rows = new float[4];
+            output.Read<float>(rows);
+            Assert.Equal([2f, 3f, 6f, 7f], rows);
+        }
     }
 
     [Fact]
