@@ -13,4 +13,11 @@ public abstract class Device
     /// <param name="memoryBudget">Most bytes that it may hold (weights, intermediates, sessions); 0 means no limit.</param>
     /// <exception cref="DeviceException">The device is not there, or a choice is out of range.</exception>
     public abstract IBackend Open(long memoryBudget = 0);
+
+    /// <summary>
+    /// A backend that allocates nothing, reads no weights and runs nothing, but compiles as <see cref="Open"/>'s does: its
+    /// <see cref="IBackend.Memory"/> is what that one would hold.
+    /// </summary>
+    /// <exception cref="DeviceException">This device cannot tell.</exception>
+    public virtual IBackend OpenCounting() => throw new DeviceException($"The device {Name} cannot tell what memory it would need.");
 }

@@ -26,6 +26,10 @@ public sealed class CpuDevice : Device
     }
 
     /// <inheritdoc/>
-    public override IBackend Open(long memoryBudget = 0) =>
-        new CpuBackend(new CpuOptions { Threads = Threads, Simd = Simd, MemoryBudget = memoryBudget });
+    public override IBackend Open(long memoryBudget = 0) => new CpuBackend(Options with { MemoryBudget = memoryBudget });
+
+    /// <inheritdoc/>
+    public override IBackend OpenCounting() => new CpuBackend(Options, countsOnly: true);
+
+    private CpuOptions Options => new() { Threads = Threads, Simd = Simd };
 }

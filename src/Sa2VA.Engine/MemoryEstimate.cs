@@ -7,107 +7,67 @@ namespace Sa2VA.Engine;
 
 /// <summary>Memory that a stage of a model needs on a device.</summary>
 /// <param name="Stage">The stage.</param>
-/// <param name="Weights">Bytes of weights as stored; kept as long as the model.</param>
-/// <param name="Arena">Bytes of intermediates. Stages share one arena: the largest counts.</param>
+/// <param name="Weights">Bytes of weights and tables as the device keeps them, as long as the model lives.</param>
+/// <param name="Arena">Bytes of intermediates and scratch. Stages share one arena: about the largest counts.</param>
 /// <param name="Buffers">Bytes that a session, an object or a conversation of that many tokens holds.</param>
 public sealed record StageMemory(string Stage, long Weights, long Arena, long Buffers);
 
 /// <summary>
-/// Memory that a checkpoint would need, found by preparing everything for a device that only counts. No weight is loaded but those that a
-/// network's shape depends on.
+/// Memory that a checkpoint would need: everything is prepared, by the code that prepares it for use, on a device that only counts. No
+/// weight is read but a few that prompts are made of.
 /// </summary>
-public static class MemoryEstimate
+/// <param name="Stages">Each stage by itself.</param>
+/// <param name="Total">All of them together with one stream and one object, what they share counted once.</param>
+public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMemory Total)
 {
     /// <summary>Counts for every stage.</summary>
+    /// <param name="device">Where the model would run.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
     /// <param name="tokens">Tokens of the conversation to make room for, at most what the model supports.</param>
     /// <exception cref="CheckpointException">A tensor is missing or does not fit.</exception>
-    public static IReadOnlyList<StageMemory> Of(Sa2VAConfig config, IWeightSource weights, int tokens = 4096)
+    /// <exception cref="DeviceException">The device cannot tell.</exception>
+    public static MemoryEstimate Of(Device device, Sa2VAConfig config, IWeightSource weights, int tokens = 4096)
     {
+        ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
+        using IBackend all = device.OpenCounting();
         var list = new List<StageMemory>();
-        Count("vision tower", device =>
-        {
-            var tower = new VisionTower(device, weights, config.Vision, config.Language.HiddenSize);
-            tower.AllocateTokens();
-        });
+        // What nobody refers to would be collected, and its bytes with it.
+        var kept = new List<object>();
         int capacity = Math.Min(tokens, config.Language.MaxPositions);
-        Count(FormattableString.Invariant($"language model, {capacity} tokens"), device =>
+        Count("vision tower", backend => new VisionTower(backend, weights, config.Vision, config.Language.HiddenSize).AllocateTokens());
+        Count(FormattableString.Invariant($"language model, {capacity} tokens"), backend =>
         {
-            var model = new LanguageModel(device, weights, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile);
-            foreach (LayerCache layer in model.Plans(capacity).Decode.Graph.Caches)
-                foreach (Tensor tensor in (Tensor[])[layer.Keys, layer.Values]) device.Allocate(tensor.Name, tensor.Type, tensor.Shape);
+            var model = new LanguageModel(backend, weights, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile);
+            var conversation = new Conversation(model, null);
+            conversation.EnsureCapacity(capacity, CancellationToken.None);
+            return conversation;
         });
-        Count("[SEG] projector", device => device.Compile(new SegProjector(weights, config.Language.HiddenSize, config.Grounding.DModel).Graph));
+        Count("[SEG] projector", backend =>
+            backend.Compile(new SegProjector(weights, config.Language.HiddenSize, config.Grounding.DModel).Graph));
         SegmentationModel? segmentation = null;
-        CountingBackend encoder = Count("segmentation, per stream", device =>
+        Count("segmentation, per stream", backend =>
         {
-            segmentation = new SegmentationModel(device, weights, config.Grounding, Normalisation.GroundingF32);
-            _ = new FrameFeatures(segmentation);
+            segmentation = new SegmentationModel(backend, weights, config.Grounding, Normalisation.GroundingF32);
+            return new FrameFeatures(segmentation);
         });
-        long before = encoder.Memory.Buffers;
-        _ = new ObjectTrack(segmentation!, new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]), CancellationToken.None);
-        list.Add(new StageMemory("segmentation, per object", 0, 0, encoder.Memory.Buffers - before));
-        return list;
+        BackendMemory before = all.Memory;
+        var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
+        kept.Add(new ObjectTrack(segmentation!, prompt, CancellationToken.None));
+        list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
+        BackendMemory total = all.Memory;
+        GC.KeepAlive(kept);
+        return new MemoryEstimate(list, total);
 
-        CountingBackend Count(string stage, Action<CountingBackend> prepare)
+        // By itself, and together with the stages before it.
+        void Count(string stage, Func<IBackend, object> prepare)
         {
-            var device = new CountingBackend();
-            prepare(device);
-            BackendMemory memory = device.Memory;
-            list.Add(new StageMemory(stage, memory.Weights, memory.Arena, memory.Buffers));
-            return device;
+            using IBackend alone = device.OpenCounting();
+            kept.Add(prepare(alone));
+            list.Add(new StageMemory(stage, alone.Memory.Weights, alone.Memory.Arena, alone.Memory.Buffers));
+            kept.Add(prepare(all));
         }
-    }
-
-    /// <summary>A device that counts what it is asked for and holds nothing.</summary>
-    private sealed class CountingBackend : IBackend
-    {
-        private readonly Dictionary<string, long> _weights = new(StringComparer.Ordinal);
-        private long _arena, _buffers;
-
-        public string Name => "none";
-
-        public string Description => "counts memory";
-
-        public BackendMemory Memory => new(_weights.Values.Sum(), _arena, _buffers);
-
-        public DeviceBuffer Allocate(string name, DType type, Shape shape)
-        {
-            var buffer = new CountedBuffer(name, type, shape);
-            _buffers += buffer.Bytes;
-            return buffer;
-        }
-
-        public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
-        {
-            long arena = MemoryPlan.Create(graph).ArenaBytes;
-            _arena = Math.Max(_arena, arena);
-            foreach (Op op in graph.Ops)
-                foreach (Weight weight in op.Weights) _weights[weight.Name] = weight.Info.Bytes;
-            return new CountedPlan(graph, arena);
-        }
-
-        public void Dispose() { }
-    }
-
-    private sealed class CountedBuffer(string name, DType type, Shape shape) : DeviceBuffer(name, type, shape)
-    {
-        public override void Write<T>(ReadOnlySpan<T> source, long offset = 0) { }
-
-        public override void Read<T>(Span<T> destination, long offset = 0) => destination.Clear();
-
-        public override void Dispose() { }
-    }
-
-    private sealed class CountedPlan(Graph graph, long arena) : ExecutionPlan(graph)
-    {
-        public override long ArenaBytes => arena;
-
-        public override void Run(PlanBindings bindings, CancellationToken cancellation = default) { }
-
-        public override void Dispose() { }
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Core;
+using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Models;
 using Spectre.Console;
@@ -42,7 +43,7 @@ internal static class InspectCommand
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
                 + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
                 + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
-        PrintMemory(terminal, MemoryEstimate.Of(config, checkpoint, tokens));
+        PrintMemory(terminal, MemoryEstimate.Of(new CpuDevice(), config, checkpoint, tokens));
         if (scan) Scan(terminal, folder, checkpoint);
         return ExitCode.Success;
     }
@@ -99,17 +100,16 @@ internal static class InspectCommand
         foreach (string name in names) terminal.WriteLine("  " + name);
     }
 
-    private static void PrintMemory(Terminal terminal, IReadOnlyList<StageMemory> stages)
+    private static void PrintMemory(Terminal terminal, MemoryEstimate estimate)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("memory by stage").AddColumn(new TableColumn("weights").RightAligned())
             .AddColumn(new TableColumn("intermediates").RightAligned()).AddColumn(new TableColumn("buffers").RightAligned());
-        foreach (StageMemory s in stages)
+        foreach (StageMemory s in estimate.Stages)
             table.AddRow(new Text(s.Stage), new Text(Size(s.Weights)), new Text(Size(s.Arena)), new Text(Size(s.Buffers)));
-        long weights = stages.Sum(s => s.Weights), arena = stages.Max(s => s.Arena), buffers = stages.Sum(s => s.Buffers);
+        (long weights, long arena, long buffers) = estimate.Total;
         table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
         terminal.Styled.Write(table);
-        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. "
-            + "Intermediates share one arena, so the largest counts.");
+        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. Intermediates share one arena.");
     }
 
     private static void Scan(Terminal terminal, string folder, Checkpoint checkpoint)

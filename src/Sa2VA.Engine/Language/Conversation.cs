@@ -124,7 +124,8 @@ internal sealed class Conversation : IDisposable
         _prefilled = 0;
     }
 
-    private KvCache EnsureCapacity(int tokens, CancellationToken cancellation)
+    /// <summary>A cache for at least this many tokens; what a smaller one holds is taken over.</summary>
+    internal KvCache EnsureCapacity(int tokens, CancellationToken cancellation)
     {
         if (_cache is not null && _cache.Capacity >= tokens) return _cache;
         var larger = new KvCache(_model.Backend, _model.Plans(tokens, cancellation), _ids, _next, _hidden);

@@ -1,0 +1,41 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+using Sa2VA.Engine;
+using Sa2VA.Models;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>The estimate is what a loaded model holds, column by column, on every small checkpoint.</summary>
+[Collection(MeasuredCollection.Name)]
+public sealed class MemoryEstimateTests
+{
+    private static readonly string[] Names =
+        ["sa2va-tiny-shapes", "internvl-6b-vit", "internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3"];
+
+    public static TheoryData<string> Models => [.. Names.Where(name => File.Exists(Path.Combine(Fixtures.Model(name), "config.json")))];
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void TheEstimateIsWhatIsHeld(string name)
+    {
+        string folder = Fixtures.Model(name);
+        var device = new CpuDevice { Threads = 2 };
+        Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        MemoryEstimate estimate;
+        using (Checkpoint checkpoint = Checkpoint.Open(folder)) estimate = MemoryEstimate.Of(device, config, checkpoint, tokens: 1024);
+
+        using Sa2VAModel model = Sa2VAModel.Load(folder, device);
+        using ImageSession session = model.OpenImage(Shapes.Image("shapes.png"));
+        Answer answer = session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 });
+        BackendMemory held = model.MemoryInfo;
+        Close("weights", held.Weights, estimate.Total.Weights);
+        Close("arena", held.Arena, estimate.Total.Arena);
+        // An image whose objects were asked for has features, and no object that is remembered.
+        IReadOnlyList<StageMemory> stages = estimate.Stages;
+        Assert.Equal(estimate.Total.Buffers, stages.Sum(s => s.Buffers));
+        Close("buffers", held.Buffers, stages[0].Buffers + stages[1].Buffers + (answer.Objects.Count > 0 ? stages[3].Buffers : 0));
+
+        static void Close(string what, long held, long estimated) =>
+            Assert.True(Math.Abs(estimated - held) <= 0.05 * held, $"{what}: {estimated} estimated, {held} held");
+    }
+}
