@@ -11,7 +11,8 @@ internal static class MapOpStages
     {
         stages.Add("op.layer_norm_2d", c => Maps(c, (g, x) => g.LayerNorm(x, g.At(""), (float)c.Golden.Params.Number("eps", 0, 1))));
         stages.Add("op.conv2d", Convolution);
-        stages.Add("op.conv_transpose2d", c => Maps(c, (g, x) => g.ConvTranspose2d(x, g.At(""), g.Weight("weight").Shape[1], bias: g.HasWeight("bias"))));
+        stages.Add("op.conv_transpose2d",
+            c => Maps(c, (g, x) => g.ConvTranspose2d(x, g.At(""), g.Weight("weight").Shape[1], bias: g.HasWeight("bias"))));
         stages.Add("op.max_pool2x2", c => Maps(c, (g, x) => g.MaxPool2d(x)));
         stages.Add("op.interpolate_bilinear",
             c => Resize(c, c.Golden.Params.Flag("antialias", false) ? ResizeMode.BilinearAntialias : ResizeMode.Bilinear));
@@ -64,7 +65,8 @@ internal static class MapOpStages
             return Maps(c, (g, x) => g.DepthwiseConv2d(x, g.At(""), kernel, g.HasWeight("bias")));
         }
         // The networks record 1×1 convolutions as linear layers: both kernels must agree.
-        Tensor Direct(GraphBuilder g, Tensor x) => g.Conv2d(x, g.At(""), g.Weight("weight").Shape[0], kernel, stride, padding, g.HasWeight("bias"));
+        Tensor Direct(GraphBuilder g, Tensor x) =>
+            g.Conv2d(x, g.At(""), g.Weight("weight").Shape[0], kernel, stride, padding, g.HasWeight("bias"));
         return kernel == 1 && stride == 1 && padding == 0
             ? Maps(c, Direct, (g, x) => g.Linear(x, g.Weight("weight"), g.HasWeight("bias") ? g.Weight("bias") : null))
             : Maps(c, Direct);
