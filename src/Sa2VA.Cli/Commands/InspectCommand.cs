@@ -38,7 +38,7 @@ internal static class InspectCommand
         PrintNames(terminal, "Of another shape", report.Misshapen);
         PrintNames(terminal, "Extra (not used)", report.Extra);
         PrintNotes(terminal, config);
-        if (report.Contradicting.Count > 0) report.ThrowUnlessUsable(folder);
+        if (report.Missing.Count + report.Misshapen.Count == 0) report.ThrowUnlessUsable(folder);
         if (!report.IsUsable)
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
                 + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
