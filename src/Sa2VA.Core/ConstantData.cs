@@ -5,9 +5,9 @@ namespace Sa2VA.Core;
 public delegate void ConstantFill(Span<float> values);
 
 /// <summary>
-/// What a constant tensor holds: a stored weight widened to F32, or values that a function of known parameters gives. No value is held here:
-/// a backend has them written when the first plan that uses the constant is compiled, keeps them once for all plans, and frees them with the
-/// last.
+/// What a constant tensor holds: a stored weight widened to F32, or values that a function of known parameters gives. No value is held
+/// here: a backend has them written when the first plan that uses the constant is compiled, keeps them once for all plans, and frees them
+/// with the last.
 /// </summary>
 public sealed class ConstantData
 {
@@ -18,7 +18,9 @@ public sealed class ConstantData
     /// <summary>The stored weight, or null when the values are computed.</summary>
     public Weight? Weight { get; }
 
-    /// <summary>The function, its parameters and the names of the weights it reads. Equal keys, sources and shapes are equal values.</summary>
+    /// <summary>
+    /// The function, its parameters and the names of the weights it reads. Equal keys, sources and shapes are equal values.
+    /// </summary>
     public string? Key { get; }
 
     /// <summary>Where those weights come from; null when there are none.</summary>

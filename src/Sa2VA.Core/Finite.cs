@@ -43,7 +43,8 @@ public static class Finite
             DType.F16 => (float)((Half*)data.Pointer)[index],
             _ => ((BFloat16*)data.Pointer)[index].ToSingle(),
         };
-        throw new CheckpointException($"Tensor '{data.Info.Name}' {data.Info.Shape} holds {NameOf(value)} at element {index}: its values are not finite. "
+        throw new CheckpointException(
+            $"Tensor '{data.Info.Name}' {data.Info.Shape} holds {NameOf(value)} at element {index}: its values are not finite. "
             + "The file is damaged or was converted wrongly; get it anew.");
     }
 

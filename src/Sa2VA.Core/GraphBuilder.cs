@@ -32,7 +32,8 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     public Weight Weight(string name, params ReadOnlySpan<int> shape)
     {
         if (!(shape.Length > 0 ? Weights.TryDescribe(name, new Shape(shape), out WeightInfo info) : Weights.TryDescribe(name, out info)))
-            throw new CheckpointException($"The checkpoint lacks tensor '{name}', which {Name} needs. `sa2va inspect` lists all that is missing.");
+            throw new CheckpointException(
+                $"The checkpoint lacks tensor '{name}', which {Name} needs. `sa2va inspect` lists all that is missing.");
         if (!info.Type.IsFloat())
             throw new CheckpointException($"Tensor '{name}' is stored as {info.Type}; {Name} needs F32, F16 or BF16.");
         if (shape.Length > 0 && info.Shape != new Shape(shape))
@@ -47,7 +48,8 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     /// <exception cref="CheckpointException">Missing, of another width, or no floating-point type.</exception>
     public Weight Table(string name, int rows, int columns)
     {
-        if (Weights.TryDescribe(name, new Shape(rows, columns), out WeightInfo info) && info.Shape.Rank == 2 && info.Shape.Last == columns) rows = info.Shape[0];
+        if (Weights.TryDescribe(name, new Shape(rows, columns), out WeightInfo info) && info.Shape.Rank == 2 && info.Shape.Last == columns)
+            rows = info.Shape[0];
         return Weight(name, rows, columns);
     }
 
@@ -63,10 +65,12 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     }
 
     /// <summary>A tensor that the caller binds and the plan only reads.</summary>
-    public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? length = null) => Bound(name, type, shape, TensorKind.Input, length);
+    public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? length = null) =>
+        Bound(name, type, shape, TensorKind.Input, length);
 
     /// <summary>A tensor that the caller binds and ops write in place.</summary>
-    public Tensor State(string name, DType type, Shape shape, RuntimeScalar? length = null) => Bound(name, type, shape, TensorKind.State, length);
+    public Tensor State(string name, DType type, Shape shape, RuntimeScalar? length = null) =>
+        Bound(name, type, shape, TensorKind.State, length);
 
     /// <summary>
     /// A constant that is computed: nothing is computed while recording. A backend calls <paramref name="fill"/> when it compiles the first
@@ -88,7 +92,9 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         return new Tensor(key, DType.F32, shape, TensorKind.Constant, null) { Data = data };
     }
 
-    /// <summary>A constant of values at hand, which the graph refers to and which must not change: known by what they are, not by the name.</summary>
+    /// <summary>
+    /// A constant of values at hand, which the graph refers to and which must not change: known by what they are, not by the name.
+    /// </summary>
     public Tensor Constant(string name, Shape shape, float[] values)
     {
         if (values.LongLength != shape.Count)
@@ -98,7 +104,9 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         return new Tensor(name, DType.F32, shape, TensorKind.Constant, null) { Data = data };
     }
 
-    /// <summary>A constant that is a stored weight, widened to F32, seen as <paramref name="shape"/> (the stored shape if absent).</summary>
+    /// <summary>
+    /// A constant that is a stored weight, widened to F32, seen as <paramref name="shape"/> (the stored shape if absent).
+    /// </summary>
     public Tensor Constant(Weight weight, Shape? shape = null)
     {
         Shape s = shape ?? weight.Shape;

@@ -17,8 +17,8 @@ public interface IWeightSource
     bool TryDescribe(string name, out WeightInfo info);
 
     /// <summary>
-    /// The same for a tensor of which the shape that is needed is known. What is stored is told, whatever its shape; a source that lists what
-    /// graphs ask for answers with <paramref name="needed"/>.
+    /// The same for a tensor of which the shape that is needed is known. What is stored is told, whatever its shape; a source that lists
+    /// what graphs ask for answers with <paramref name="needed"/>.
     /// </summary>
     bool TryDescribe(string name, Shape needed, out WeightInfo info) => TryDescribe(name, out info);
 

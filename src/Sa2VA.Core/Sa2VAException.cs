@@ -1,7 +1,8 @@
 namespace Sa2VA.Core;
 
 /// <summary>
-/// Base of every error that the engine raises on purpose. The message is one line, whatever it quotes, and names the thing, the place and the remedy.
+/// Base of every error that the engine raises on purpose. The message is one line, whatever it quotes, and names the thing, the place and
+/// the remedy.
 /// </summary>
 public class Sa2VAException : Exception
 {

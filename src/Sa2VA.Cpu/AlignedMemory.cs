@@ -19,7 +19,8 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     /// <param name="what">Who needs it, for messages.</param>
     /// <param name="zeroed">True for zeros.</param>
     /// <exception cref="DeviceException">The budget or the machine does not suffice.</exception>
-    public AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long bytes, string what, bool zeroed = false) : base(0, ownsHandle: true)
+    public AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long bytes, string what, bool zeroed = false)
+        : base(0, ownsHandle: true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         (_account, _purpose) = (account, purpose);

@@ -3,7 +3,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
-/// <summary>A bound tensor's memory on the CPU. A run and a copy hold it, so that disposing it meanwhile frees it only afterwards.</summary>
+/// <summary>
+/// A bound tensor's memory on the CPU. A run and a copy hold it, so that disposing it meanwhile frees it only afterwards.
+/// </summary>
 internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
     private readonly AlignedMemory _memory;
@@ -49,6 +51,7 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
         if (Unsafe.SizeOf<T>() != Type.Size())
             throw new ArgumentException($"Buffer '{Name}' holds {Type}, not elements of {Unsafe.SizeOf<T>()} bytes.");
         if (offset < 0 || offset > Shape.Count - count)
-            throw new ArgumentOutOfRangeException(nameof(offset), $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");
+            throw new ArgumentOutOfRangeException(nameof(offset),
+                $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");
     }
 }

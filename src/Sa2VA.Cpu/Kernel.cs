@@ -17,6 +17,8 @@ internal abstract class Kernel(Op op) : IParallelWork
     /// <inheritdoc/>
     public abstract void Run(int part);
 
-    /// <summary>Items [first, end) of part <paramref name="part"/> of <paramref name="parts"/>: static, contiguous, as even as can be.</summary>
+    /// <summary>
+    /// Items [first, end) of part <paramref name="part"/> of <paramref name="parts"/>: static, contiguous, as even as can be.
+    /// </summary>
     protected static (long First, long End) Share(long items, int part, int parts) => (items * part / parts, items * (part + 1) / parts);
 }

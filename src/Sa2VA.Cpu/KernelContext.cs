@@ -37,7 +37,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
     public WeightData Stored(Weight weight) => weights.Stored(weight);
 
-    /// <summary>Scratch that all plans share, one slice of at least <paramref name="bytes"/> per worker slot; grown now, never while running.</summary>
+    /// <summary>
+    /// Scratch that all plans share, one slice of at least <paramref name="bytes"/> per worker slot; grown now, never while running.
+    /// </summary>
     public WorkerScratch Scratch(long bytes) => backend.ReserveScratch(bytes);
 
     private static Dictionary<Tensor, int> SlotsOf(Graph graph)

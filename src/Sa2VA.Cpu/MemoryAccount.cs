@@ -11,8 +11,8 @@ internal enum MemoryPurpose
 }
 
 /// <summary>
-/// The bytes that a backend holds, by purpose, and the budget that bounds their sum. Any thread may reserve and release; it knows nothing of
-/// the backend, so what is still counted here keeps no backend alive.
+/// The bytes that a backend holds, by purpose, and the budget that bounds their sum. Any thread may reserve and release; it knows nothing
+/// of the backend, so what is still counted here keeps no backend alive.
 /// </summary>
 /// <param name="budget">Most bytes; 0 means no limit.</param>
 /// <param name="countsOnly">True for a backend that allocates nothing and finds out what it would hold.</param>

@@ -23,7 +23,9 @@ internal readonly unsafe struct RowView(byte* pointer, DType type, long rows, in
     public float* Row(long row) => (float*)Pointer + row * RowStride;
 }
 
-/// <summary>Where a tensor's elements will be, resolved to a <see cref="RowView"/> at each run: arena and buffers may move between runs.</summary>
+/// <summary>
+/// Where a tensor's elements will be, resolved to a <see cref="RowView"/> at each run: arena and buffers may move between runs.
+/// </summary>
 internal readonly unsafe struct Operand
 {
     private readonly Place _place;

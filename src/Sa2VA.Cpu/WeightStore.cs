@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// What plans share: packed weights, widened vectors, look-up tables and constants. Each is made when the first plan needs it and freed with
-/// the last plan that uses it. The backend's lock guards it.
+/// What plans share: packed weights, widened vectors, look-up tables and constants. Each is made when the first plan needs it and freed
+/// with the last plan that uses it. The backend's lock guards it.
 /// </summary>
 internal sealed class WeightStore : IDisposable
 {
@@ -51,7 +51,9 @@ internal enum WeightLayout
 {
     /// <summary>Packed for the GEMM: rows are outputs, the rest is flattened in stored order.</summary>
     RowMajor,
-    /// <summary>Packed for the GEMM: a convolution's [Co, Ci, k, k], read as [Co, k·k·Ci]: channels innermost, as the map has them.</summary>
+    /// <summary>
+    /// Packed for the GEMM: a convolution's [Co, Ci, k, k], read as [Co, k·k·Ci]: channels innermost, as the map has them.
+    /// </summary>
     ChannelsLast,
     /// <summary>Packed for the GEMM: a transposed convolution's [Ci, Co, 2, 2], read as [4·Co, Ci] in the order (a, b, o).</summary>
     Transposed2x2,

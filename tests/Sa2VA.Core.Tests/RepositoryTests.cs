@@ -14,7 +14,7 @@ public sealed partial class RepositoryTests
     /// <summary>Projects that still have longer lines from before there was a test; a folder goes off this list when it has none.</summary>
     private static readonly string[] OlderLines =
     [
-        "src/Sa2VA.Core/", "src/Sa2VA.Cpu/", "src/Sa2VA.Engine/", "src/Sa2VA.Models/",
+        "src/Sa2VA.Engine/", "src/Sa2VA.Models/",
         "tests/Sa2VA.Engine.Tests/", "tests/Sa2VA.Models.Tests/",
     ];
 

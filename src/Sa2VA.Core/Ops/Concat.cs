@@ -9,7 +9,9 @@ public sealed class Concat : Op
 /// <summary>Recording of <see cref="Concat"/>.</summary>
 public static class ConcatExtensions
 {
-    /// <summary>Records the parts one under the other; <paramref name="length"/> is their run-time sum when any part's length is one.</summary>
+    /// <summary>
+    /// Records the parts one under the other; <paramref name="length"/> is their run-time sum when any part's length is one.
+    /// </summary>
     public static Tensor Concat(this GraphBuilder g, ReadOnlySpan<Tensor> parts, RuntimeScalar? length = null)
     {
         if (parts.Length == 0) throw g.Error(nameof(Concat), "no parts.");
@@ -17,7 +19,8 @@ public static class ConcatExtensions
         bool grows = false;
         foreach (Tensor p in parts)
         {
-            if (p.Shape.Last != parts[0].Shape.Last || p.Type != parts[0].Type) throw g.Error(nameof(Concat), $"parts {parts[0]} and {p} do not fit.");
+            if (p.Shape.Last != parts[0].Shape.Last || p.Type != parts[0].Type)
+                throw g.Error(nameof(Concat), $"parts {parts[0]} and {p} do not fit.");
             count += p.Shape.Rows;
             grows |= p.Length is not null;
         }

@@ -34,7 +34,9 @@ public sealed class Conv2d : Op
 /// <summary>Recording of <see cref="Conv2d"/>.</summary>
 public static class Conv2dExtensions
 {
-    /// <summary>Records a convolution of x [H, W, Ci] → [H', W', Co] with <c>scope.weight</c> and, unless told otherwise, <c>scope.bias</c>.</summary>
+    /// <summary>
+    /// Records a convolution of x [H, W, Ci] → [H', W', Co] with <c>scope.weight</c> and, unless told otherwise, <c>scope.bias</c>.
+    /// </summary>
     public static Tensor Conv2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, int kernel, int stride, int padding,
         bool bias = true)
     {
@@ -45,7 +47,8 @@ public static class Conv2dExtensions
         int h = (x.Shape[0] + 2 * padding - kernel) / stride + 1, w = (x.Shape[1] + 2 * padding - kernel) / stride + 1;
         if (x.Shape[0] + 2 * padding < kernel || x.Shape[1] + 2 * padding < kernel)
             throw g.Error(nameof(Conv2d), $"input {x} is smaller than the kernel of {weight}.");
-        return g.Record(new Conv2d(x, weight, BiasOf(scope, outChannels, bias), stride, padding), DType.F32, new Shape(h, w, outChannels), null, weight.Name);
+        return g.Record(new Conv2d(x, weight, BiasOf(scope, outChannels, bias), stride, padding), DType.F32, new Shape(h, w, outChannels),
+            null, weight.Name);
     }
 
     internal static Weight? BiasOf(WeightScope scope, int channels, bool bias) => bias ? scope.Get("bias", channels) : null;

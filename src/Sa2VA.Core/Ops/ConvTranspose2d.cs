@@ -29,13 +29,15 @@ public sealed class ConvTranspose2d : Op
 public static class ConvTranspose2dExtensions
 {
     /// <summary>Records out[2y+a, 2x+b, o] = bias[o] + Σ_i x[y, x, i]·W[i, o, a, b] (+ residual).</summary>
-    public static Tensor ConvTranspose2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, Tensor? residual = null, bool bias = true)
+    public static Tensor ConvTranspose2d(this GraphBuilder g, Tensor x, WeightScope scope, int outChannels, Tensor? residual = null,
+        bool bias = true)
     {
         Conv2dExtensions.CheckMap(g, nameof(ConvTranspose2d), x);
         Weight weight = scope.Get("weight", x.Shape.Last, outChannels, 2, 2);
         var shape = new Shape(2 * x.Shape[0], 2 * x.Shape[1], outChannels);
         if (residual is not null && (residual.Shape != shape || !residual.IsContiguous))
             throw g.Error(nameof(ConvTranspose2d), $"residual {residual} does not fit the result {shape} of {weight}.");
-        return g.Record(new ConvTranspose2d(x, weight, Conv2dExtensions.BiasOf(scope, outChannels, bias), residual), DType.F32, shape, null, weight.Name);
+        return g.Record(new ConvTranspose2d(x, weight, Conv2dExtensions.BiasOf(scope, outChannels, bias), residual), DType.F32, shape, null,
+            weight.Name);
     }
 }

@@ -29,7 +29,8 @@ public static class DecodeAttentionExtensions
     public static Tensor DecodeAttention(this GraphBuilder g, Tensor q, Tensor k, Tensor v, int heads, int kvHeads, float scale)
     {
         FlashAttentionExtensions.CheckHeads(g, nameof(DecodeAttention), q, k, v, heads, kvHeads);
-        if (q.Shape.Rows != 1 || v.Shape.Last != k.Shape.Last) throw g.Error(nameof(DecodeAttention), $"input {q} is not one row, or {v} is not as wide as {k}.");
+        if (q.Shape.Rows != 1 || v.Shape.Last != k.Shape.Last)
+            throw g.Error(nameof(DecodeAttention), $"input {q} is not one row, or {v} is not as wide as {k}.");
         return g.Record(new DecodeAttention(q, k, v, heads, kvHeads, scale), DType.F32, q.Shape, null);
     }
 }

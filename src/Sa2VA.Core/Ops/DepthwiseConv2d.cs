@@ -25,12 +25,15 @@ public sealed class DepthwiseConv2d : Op
 /// <summary>Recording of <see cref="DepthwiseConv2d"/>.</summary>
 public static class DepthwiseConv2dExtensions
 {
-    /// <summary>Records a depthwise convolution of x [H, W, C] with <c>scope.weight</c> [C, 1, k, k] and, unless told otherwise, <c>scope.bias</c>.</summary>
+    /// <summary>
+    /// Records a depthwise convolution of x [H, W, C] with <c>scope.weight</c> [C, 1, k, k] and, unless told otherwise, <c>scope.bias</c>.
+    /// </summary>
     public static Tensor DepthwiseConv2d(this GraphBuilder g, Tensor x, WeightScope scope, int kernel, bool bias = true)
     {
         Conv2dExtensions.CheckMap(g, nameof(DepthwiseConv2d), x);
         if (kernel % 2 == 0) throw g.Error(nameof(DepthwiseConv2d), $"kernel {kernel} is even.");
         Weight weight = scope.Get("weight", x.Shape.Last, 1, kernel, kernel);
-        return g.Record(new DepthwiseConv2d(x, weight, Conv2dExtensions.BiasOf(scope, x.Shape.Last, bias)), DType.F32, x.Shape, null, weight.Name);
+        return g.Record(new DepthwiseConv2d(x, weight, Conv2dExtensions.BiasOf(scope, x.Shape.Last, bias)), DType.F32, x.Shape, null,
+            weight.Name);
     }
 }

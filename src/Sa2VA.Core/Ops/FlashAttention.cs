@@ -63,7 +63,8 @@ public static class FlashAttentionExtensions
     internal static void CheckHeads(GraphBuilder g, string op, Tensor q, Tensor k, Tensor v, int heads, int kvHeads)
     {
         bool fit = heads >= 1 && kvHeads >= 1 && heads % kvHeads == 0 && q.Shape.Last % heads == 0 && k.Shape.Last % kvHeads == 0
-            && v.Shape.Last % kvHeads == 0 && q.Shape.Last / heads == k.Shape.Last / kvHeads && k.Shape.Rows == v.Shape.Rows && k.Length == v.Length
+            && v.Shape.Last % kvHeads == 0 && q.Shape.Last / heads == k.Shape.Last / kvHeads && k.Shape.Rows == v.Shape.Rows
+            && k.Length == v.Length
             && q.Type == DType.F32 && k.Type.IsFloat() && v.Type == k.Type;
         if (!fit) throw g.Error(op, $"q {q}, k {k}, v {v} do not fit {heads} query and {kvHeads} key/value heads.");
     }

@@ -1,6 +1,8 @@
 namespace Sa2VA.Core;
 
-/// <summary>Rows of a table by index: out[i] = table[index[i]]; a negative index gives a row of zeros. Keeps the table's element type.</summary>
+/// <summary>
+/// Rows of a table by index: out[i] = table[index[i]]; a negative index gives a row of zeros. Keeps the table's element type.
+/// </summary>
 public sealed class Gather : Op
 {
     internal Gather(Tensor table, Tensor index) => Inputs = [table, index];
@@ -12,7 +14,8 @@ public static class GatherExtensions
     /// <summary>Records table[index]; table [n, C], index I32 [k] → [k, C].</summary>
     public static Tensor Gather(this GraphBuilder g, Tensor table, Tensor index)
     {
-        if (index.Type != DType.I32 || index.Shape.Rank != 1 || table.Shape.Rank != 2) throw g.Error(nameof(Gather), $"table {table} and index {index} do not fit.");
+        if (index.Type != DType.I32 || index.Shape.Rank != 1 || table.Shape.Rank != 2)
+            throw g.Error(nameof(Gather), $"table {table} and index {index} do not fit.");
         return g.Record(new Gather(table, index), table.Type, new Shape(index.Shape[0], table.Shape.Last), index.Length);
     }
 }

@@ -47,8 +47,10 @@ public static class LinearExtensions
         var op = new Linear(x, weight, bias, activation, scale, residual);
         if (x.Type != DType.F32 || x.Shape.Last != op.InFeatures)
             throw g.Error(nameof(Linear), $"input {x} does not fit weight {weight}.");
-        if (bias is not null && bias.Shape.Count != op.OutFeatures) throw g.Error(nameof(Linear), $"bias {bias} does not fit weight {weight}.");
-        if (scale is not null && scale.Shape.Count != op.OutFeatures) throw g.Error(nameof(Linear), $"scale {scale} does not fit weight {weight}.");
+        if (bias is not null && bias.Shape.Count != op.OutFeatures)
+            throw g.Error(nameof(Linear), $"bias {bias} does not fit weight {weight}.");
+        if (scale is not null && scale.Shape.Count != op.OutFeatures)
+            throw g.Error(nameof(Linear), $"scale {scale} does not fit weight {weight}.");
         Shape shape = x.Shape.WithLast(op.OutFeatures);
         if (residual is not null && (residual.Shape.Last != shape.Last || residual.Shape.Rows != shape.Rows || residual.Length != x.Length))
             throw g.Error(nameof(Linear), $"residual {residual} does not fit the result {shape} of weight {weight}.");
@@ -66,7 +68,8 @@ public static class LinearExtensions
     /// <param name="bias">False for a layer without bias.</param>
     public static Tensor Linear(this GraphBuilder g, Tensor x, WeightScope scope, int outFeatures,
         Activation activation = Activation.None, Weight? scale = null, Tensor? residual = null, bool bias = true) =>
-        g.Linear(x, scope.Get("weight", outFeatures, x.Shape.Last), bias ? scope.Get("bias", outFeatures) : null, activation, scale, residual);
+        g.Linear(x, scope.Get("weight", outFeatures, x.Shape.Last), bias ? scope.Get("bias", outFeatures) : null, activation, scale,
+            residual);
 
     /// <summary>Records a linear layer over the channels of a map that is stored as a 1×1 convolution [out, in, 1, 1].</summary>
     /// <param name="g">Graph.</param>

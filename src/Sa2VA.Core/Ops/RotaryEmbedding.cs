@@ -15,7 +15,8 @@ public enum RotaryPairing
 /// </summary>
 public sealed class RotaryEmbedding : Op
 {
-    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing, RuntimeScalar? start, RuntimeScalar? rotated)
+    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing, RuntimeScalar? start,
+        RuntimeScalar? rotated)
     {
         Inputs = [x, cos, sin];
         (Heads, Pairing, Start, Rotated) = (heads, pairing, start, rotated);

@@ -44,15 +44,19 @@ public sealed class WindowAttention : Op
 /// <summary>Recording of <see cref="WindowAttention"/>.</summary>
 public static class WindowAttentionExtensions
 {
-    /// <summary>Records windowed self-attention of qkv [H, W, 3C], channels [q | k | v] each [heads][d] → [H, W, C], or half of H and W when pooled.</summary>
+    /// <summary>
+    /// Records windowed self-attention of qkv [H, W, 3C], channels [q | k | v] each [heads][d] → [H, W, C], or half of H and W when pooled.
+    /// </summary>
     public static Tensor WindowAttention(this GraphBuilder g, Tensor qkv, Weight? bias, int heads, int window, bool pool, float scale)
     {
         Shape s = qkv.Shape;
-        if (qkv.Type != DType.F32 || s.Rank != 3 || !qkv.IsContiguous || heads < 1 || s.Last % (3 * heads) != 0 || (bias is not null && bias.Shape.Count != s.Last))
+        if (qkv.Type != DType.F32 || s.Rank != 3 || !qkv.IsContiguous || heads < 1 || s.Last % (3 * heads) != 0
+            || (bias is not null && bias.Shape.Count != s.Last))
             throw g.Error(nameof(WindowAttention), $"input {qkv} does not fit {heads} heads and bias {bias}.");
         if (window < 1 || (pool && (window % 2 != 0 || s[0] % 2 != 0 || s[1] % 2 != 0)))
             throw g.Error(nameof(WindowAttention), $"window {window} does not fit input {qkv}{(pool ? " with 2×2 pooling" : "")}.");
         int by = pool ? 2 : 1;
-        return g.Record(new WindowAttention(qkv, bias, heads, window, pool, scale), DType.F32, new Shape(s[0] / by, s[1] / by, s.Last / 3), null);
+        return g.Record(new WindowAttention(qkv, bias, heads, window, pool, scale), DType.F32,
+            new Shape(s[0] / by, s[1] / by, s.Last / 3), null);
     }
 }

@@ -11,7 +11,9 @@ internal static unsafe class MicroKernel
     /// <summary>Rows of the block that suits a width.</summary>
     public static int Rows(SimdLevel level) => level == SimdLevel.V512 ? 12 : 6;
 
-    /// <summary>12 rows × two vectors: tile[r][0…2·Count) = Σ_k a[k][r]·b[k][0…2·Count), a chain of fused multiply-adds in increasing k.</summary>
+    /// <summary>
+    /// 12 rows × two vectors: tile[r][0…2·Count) = Σ_k a[k][r]·b[k][0…2·Count), a chain of fused multiply-adds in increasing k.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile12<T>(float* a, float* b, int bStride, int depth, float* tile, int tileStride) where T : unmanaged, ISimd<T>
     {
@@ -94,7 +96,9 @@ internal static unsafe class MicroKernel
         T.Store(c111, tile + 11 * tileStride + T.Count);
     }
 
-    /// <summary>6 rows × two vectors: tile[r][0…2·Count) = Σ_k a[k][r]·b[k][0…2·Count), a chain of fused multiply-adds in increasing k.</summary>
+    /// <summary>
+    /// 6 rows × two vectors: tile[r][0…2·Count) = Σ_k a[k][r]·b[k][0…2·Count), a chain of fused multiply-adds in increasing k.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile6<T>(float* a, float* b, int bStride, int depth, float* tile, int tileStride) where T : unmanaged, ISimd<T>
     {

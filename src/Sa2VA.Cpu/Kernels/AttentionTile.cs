@@ -85,8 +85,12 @@ internal static unsafe class AttentionTile
     /// <param name="count">Keys in the tile.</param>
     /// <param name="headDim">Channels of a query.</param>
     /// <param name="valueDim">Channels of a value.</param>
-    /// <param name="firstVisible">For query 0 of the block: how many keys of this tile it sees; each further query sees one more. Negative numbers count too; a number of at least <paramref name="count"/> means no mask.</param>
-    public static void Step<T>(float* state, float* keys, float* values, float* work, int count, int headDim, int valueDim, long firstVisible)
+    /// <param name="firstVisible">
+    /// For query 0 of the block: how many keys of this tile it sees; each further query sees one more. Negative numbers count too; a number
+    /// of at least <paramref name="count"/> means no mask.
+    /// </param>
+    public static void Step<T>(float* state, float* keys, float* values, float* work, int count, int headDim, int valueDim,
+        long firstVisible)
         where T : unmanaged, ISimd<T>
     {
         int mr = T.Count == 16 ? 12 : 6;

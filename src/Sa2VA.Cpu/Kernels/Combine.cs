@@ -20,7 +20,9 @@ internal sealed unsafe class CombineKernel(Combine op, KernelContext context) : 
             float* a = _a.Row(r), b = _b.Row(r % _b.Rows), y = Out.Row(r);
             int c = 0;
             for (; c <= n - T.Count; c += T.Count) T.Store(Element(T.Load(a + c), T.Load(b + c)), y + c);
-            if (c < n) VectorMath.StorePartial(Element(VectorMath.LoadPartial<T>(a + c, n - c), VectorMath.LoadPartial<T>(b + c, n - c)), y + c, n - c);
+            if (c < n)
+                VectorMath.StorePartial(Element(VectorMath.LoadPartial<T>(a + c, n - c), VectorMath.LoadPartial<T>(b + c, n - c)), y + c,
+                    n - c);
         }
     }
 

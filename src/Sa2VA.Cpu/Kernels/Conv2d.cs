@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Convolution as a GEMM: each part gathers the patches of a block of output pixels (im2col) and multiplies them at once.</summary>
+/// <summary>
+/// Convolution as a GEMM: each part gathers the patches of a block of output pixels (im2col) and multiplies them at once.
+/// </summary>
 internal sealed unsafe class Conv2dKernel : Kernel
 {
     /// <summary>Floats of gathered patches per block: they stay in L2.</summary>
@@ -50,9 +52,12 @@ internal sealed unsafe class Conv2dKernel : Kernel
             float* c = _out.Row(row);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
-                default: Gemm.Run<V128>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
+                    scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
+                    scratch); break;
+                default: Gemm.Run<V128>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
+                    scratch); break;
             }
         }
     }
@@ -74,7 +79,8 @@ internal sealed unsafe class Conv2dKernel : Kernel
             }
             row[..(firstX * _channels)].Clear();
             row[(endX * _channels)..].Clear();
-            new ReadOnlySpan<float>(_x.Row((long)y * _inWidth + left + firstX), (endX - firstX) * _channels).CopyTo(row[(firstX * _channels)..]);
+            new ReadOnlySpan<float>(_x.Row((long)y * _inWidth + left + firstX), (endX - firstX) * _channels)
+                .CopyTo(row[(firstX * _channels)..]);
         }
     }
 }

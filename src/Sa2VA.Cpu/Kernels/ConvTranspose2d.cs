@@ -3,7 +3,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Each input pixel times [4·Co, Ci] gives the four output pixels it alone feeds; they are scattered with bias and residual.</summary>
+/// <summary>
+/// Each input pixel times [4·Co, Ci] gives the four output pixels it alone feeds; they are scattered with bias and residual.
+/// </summary>
 internal sealed unsafe class ConvTranspose2dKernel : Kernel
 {
     private const int BlockRows = 96;
@@ -49,8 +51,10 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
             float* a = _x.Row(row);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default,
+                    scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default,
+                    scratch); break;
                 default: Gemm.Run<V128>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
             }
             for (int i = 0; i < rows; i++) Scatter((int)(row + i), products + (long)i * n);

@@ -25,7 +25,8 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     {
         (_qOperand, _kOperand, _vOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Inputs[1]), context.Operand(op.Inputs[2]));
         _outOperand = context.Operand(op.Output);
-        if (op.Inputs[1].Type != DType.F32) throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
+        if (op.Inputs[1].Type != DType.F32)
+            throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
         (_heads, _group, _headDim, _scale) = (op.Heads, op.Heads / op.KvHeads, op.Inputs[0].Shape.Last / op.Heads, op.Scale);
         _capacity = op.Inputs[1].Shape.Rows;
         _scratch = context.Scratch(_group * (_capacity + 2L * _headDim) * sizeof(float));
@@ -54,7 +55,10 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
         }
     }
 
-    /// <summary>Heads [head, head + count), which share one key/value head. Scratch: scores [count, capacity], then sums of even and of odd keys [count, 2, d].</summary>
+    /// <summary>
+    /// Heads [head, head + count), which share one key/value head. Scratch: scores [count, capacity], then sums of even and of odd keys
+    /// [count, 2, d].
+    /// </summary>
     private void Heads<T>(int head, int count, float* scratch) where T : unmanaged, ISimd<T>
     {
         int length = (int)_k.Rows, column = head / _group * _headDim;
@@ -108,13 +112,16 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
         T shift = T.Create(RowReduction.Max<T>(scores, length));
         int i = 0;
         for (; i <= length - T.Count; i += T.Count) T.Store(VectorMath.Exp(T.Load(scores + i) - shift), scores + i);
-        if (i < length) VectorMath.StorePartial(VectorMath.Exp(VectorMath.LoadPartial<T>(scores + i, length - i) - shift), scores + i, length - i);
+        if (i < length)
+            VectorMath.StorePartial(VectorMath.Exp(VectorMath.LoadPartial<T>(scores + i, length - i) - shift), scores + i, length - i);
         T inverse = T.Create(length == 0 ? 0 : 1 / RowReduction.Sum<T>(scores, length));
         for (i = 0; i <= length - T.Count; i += T.Count) T.Store(T.Load(scores + i) * inverse, scores + i);
         if (i < length) VectorMath.StorePartial(VectorMath.LoadPartial<T>(scores + i, length - i) * inverse, scores + i, length - i);
     }
 
-    /// <summary>Adds p·v over a block: even keys to the first half of the sums, odd ones to the second, each chain in key order at every width.</summary>
+    /// <summary>
+    /// Adds p·v over a block: even keys to the first half of the sums, odd ones to the second, each chain in key order at every width.
+    /// </summary>
     private void AddValues<T>(float* p, int first, int keys, int column, float* sums) where T : unmanaged, ISimd<T>
     {
         int c = 0;

@@ -32,7 +32,8 @@ internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
                 T.Store(Taps(y, x, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
             int rest = _channels - c;
             if (rest > 0)
-                VectorMath.StorePartial(Taps(y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest), to + c, rest);
+                VectorMath.StorePartial(Taps(y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
+                    to + c, rest);
         }
     }
 

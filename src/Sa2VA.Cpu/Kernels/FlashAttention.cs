@@ -26,7 +26,8 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
     {
         (_qOperand, _kOperand, _vOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Inputs[1]), context.Operand(op.Inputs[2]));
         _outOperand = context.Operand(op.Output);
-        if (op.Inputs[1].Type != DType.F32) throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
+        if (op.Inputs[1].Type != DType.F32)
+            throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
         (_heads, _group, _headDim, _valueDim) = (op.Heads, op.Heads / op.KvHeads, op.HeadDim, op.ValueDim);
         (_scale, _causal, _startScalar) = (op.Scale, op.Causal, op.Start);
         int state = AttentionTile.StateFloats(_headDim, _valueDim) * sizeof(float);
@@ -83,7 +84,9 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
             AttentionTile.Begin(states + (long)i * stateFloats, rows, count, _headDim, _valueDim, _scale);
         }
 
-        long visible = _causal ? Math.Min(_k.Rows, _start + Math.Min(_q.Rows, (HeadAndBlock(kvHead, firstItem + items - 1).Block + 1) * AttentionTile.Queries)) : _k.Rows;
+        long visible = _causal
+            ? Math.Min(_k.Rows, _start + Math.Min(_q.Rows, (HeadAndBlock(kvHead, firstItem + items - 1).Block + 1) * AttentionTile.Queries))
+            : _k.Rows;
         for (long key = 0; key < visible; key += AttentionTile.Keys)
         {
             int count = (int)Math.Min(AttentionTile.Keys, _k.Rows - key);

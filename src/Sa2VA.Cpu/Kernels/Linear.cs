@@ -58,8 +58,10 @@ internal sealed unsafe class LinearKernel : Kernel
             Gemm.RunRow<T>(_x.Floats, _weights, _out.Floats, firstPanel, endPanel, epilogue);
         }
         else if (_byRows)
-            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, first, end, 0, _weights.Panels, epilogue, _scratch.Slice(part));
+            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, first, end, 0, _weights.Panels, epilogue,
+                _scratch.Slice(part));
         else
-            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, 0, _x.Rows, (int)first, (int)end, epilogue, _scratch.Slice(part));
+            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, 0, _x.Rows, (int)first, (int)end, epilogue,
+                _scratch.Slice(part));
     }
 }

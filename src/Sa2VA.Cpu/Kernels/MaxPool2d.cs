@@ -8,7 +8,8 @@ internal sealed unsafe class MaxPool2dKernel(MaxPool2d op, KernelContext context
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _outOperand = context.Operand(op.Output);
-    private readonly int _inWidth = op.Inputs[0].Shape[1], _height = op.Output.Shape[0], _width = op.Output.Shape[1], _channels = op.Output.Shape[2];
+    private readonly int _inWidth = op.Inputs[0].Shape[1], _height = op.Output.Shape[0], _width = op.Output.Shape[1],
+        _channels = op.Output.Shape[2];
     private readonly int _workers = Math.Min(context.Workers, op.Output.Shape[0]);
     private RowView _x, _out;
 

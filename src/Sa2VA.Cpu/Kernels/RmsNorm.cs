@@ -23,7 +23,8 @@ internal sealed unsafe class RmsNormKernel(RmsNorm op, KernelContext context) : 
             int c = 0;
             for (; c <= n - T.Count; c += T.Count) T.Store(T.Load(x + c) * scale * T.Load(_weight + c), y + c);
             if (c < n)
-                VectorMath.StorePartial(VectorMath.LoadPartial<T>(x + c, n - c) * scale * VectorMath.LoadPartial<T>(_weight + c, n - c), y + c, n - c);
+                VectorMath.StorePartial(VectorMath.LoadPartial<T>(x + c, n - c) * scale * VectorMath.LoadPartial<T>(_weight + c, n - c),
+                    y + c, n - c);
         }
     }
 }

@@ -3,7 +3,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Conversions between stored float types and F32, one row at a time. Every conversion is exact or rounds to nearest even.</summary>
+/// <summary>
+/// Conversions between stored float types and F32, one row at a time. Every conversion is exact or rounds to nearest even.
+/// </summary>
 internal static unsafe class Widen
 {
     /// <summary>Elements [offset, offset + to.Length) of stored floats, as F32.</summary>

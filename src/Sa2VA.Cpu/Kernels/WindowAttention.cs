@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Attention inside the windows of a map, straight from the fused projection: rows are addressed, not copied into windows.</summary>
+/// <summary>
+/// Attention inside the windows of a map, straight from the fused projection: rows are addressed, not copied into windows.
+/// </summary>
 internal sealed unsafe class WindowAttentionKernel : Kernel
 {
     private readonly Operand _xOperand, _outOperand;
@@ -27,7 +29,8 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
         _windows = _windowsX * ((_height + _window - 1) / _window);
         int area = _window * _window;
         _scratch = context.Scratch(
-            (AttentionTile.StateFloats(_headDim, _headDim) * (long)Blocks + AttentionTile.TileFloats(_headDim, _headDim) + (_pool ? area / 4 * _headDim : 0)) * sizeof(float)
+            (AttentionTile.StateFloats(_headDim, _headDim) * (long)Blocks + AttentionTile.TileFloats(_headDim, _headDim)
+                + (_pool ? area / 4 * _headDim : 0)) * sizeof(float)
             + 3L * area * sizeof(float*));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
@@ -74,13 +77,15 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             int y = top + i / _window, x = left + i % _window;
             tokens[i] = (y < _height && x < _width ? _x.Row((long)y * _width + x) : _bias) + head * _headDim;
         }
-        int count = _pool ? PooledQueries(tokens, top, left, head, pooled, queries, results) : Queries(tokens, top, left, head, queries, results);
+        int count = _pool ? PooledQueries(tokens, top, left, head, pooled, queries, results)
+            : Queries(tokens, top, left, head, queries, results);
 
         int blocks = (count + AttentionTile.Queries - 1) / AttentionTile.Queries;
         for (int b = 0; b < blocks; b++)
         {
             int at = b * AttentionTile.Queries;
-            AttentionTile.Begin(states + (long)b * stateFloats, queries + at, Math.Min(AttentionTile.Queries, count - at), _headDim, _headDim, _scale);
+            AttentionTile.Begin(states + (long)b * stateFloats, queries + at, Math.Min(AttentionTile.Queries, count - at), _headDim,
+                _headDim, _scale);
         }
         float** rows = stackalloc float*[AttentionTile.Keys];
         for (int key = 0; key < area; key += AttentionTile.Keys)
@@ -90,12 +95,14 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             AttentionTile.PackKeys<T>(keys, rows, n, _headDim);
             for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + 2 * _channels;
             AttentionTile.PackValues<T>(values, rows, n, _headDim);
-            for (int b = 0; b < blocks; b++) AttentionTile.Step<T>(states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
+            for (int b = 0; b < blocks; b++)
+                AttentionTile.Step<T>(states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
         }
         for (int b = 0; b < blocks; b++)
         {
             int at = b * AttentionTile.Queries;
-            AttentionTile.End(states + (long)b * stateFloats, results + at, Math.Min(AttentionTile.Queries, count - at), _headDim, _headDim);
+            AttentionTile.End(states + (long)b * stateFloats, results + at, Math.Min(AttentionTile.Queries, count - at), _headDim,
+                _headDim);
         }
     }
 
@@ -113,7 +120,9 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
         return count;
     }
 
-    /// <summary>Maxima of 2×2 tokens; missing tokens count with the projection's bias, results outside the half-size map are dropped.</summary>
+    /// <summary>
+    /// Maxima of 2×2 tokens; missing tokens count with the projection's bias, results outside the half-size map are dropped.
+    /// </summary>
     private int PooledQueries(float** tokens, int top, int left, int head, float* pooled, float** queries, float** results)
     {
         int half = _window / 2, count = 0;

@@ -15,7 +15,8 @@ internal sealed class WriteRowsKernel(WriteRows op, KernelContext context) : Ker
     public override int Prepare(in RunContext run)
     {
         (_x, _state, _at) = (_xOperand.Resolve(run), _stateOperand.Resolve(run), run.Scalar(_start));
-        if (_at + _x.Rows > _capacity) throw new GraphException($"{Name}: rows {_at}…{_at + _x.Rows - 1} exceed the state's capacity of {_capacity}.");
+        if (_at + _x.Rows > _capacity)
+            throw new GraphException($"{Name}: rows {_at}…{_at + _x.Rows - 1} exceed the state's capacity of {_capacity}.");
         return _x.Rows > 0 ? 1 : 0;
     }
 

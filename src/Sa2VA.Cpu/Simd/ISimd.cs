@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// A vector of floats whose width is a type parameter: kernels are written once over it and the JIT makes one version per width. Lanes never
-/// meet in these operations, so a loop's result does not depend on the width; in <see cref="Fold16"/> they do, in one fixed order.
+/// A vector of floats whose width is a type parameter: kernels are written once over it and the JIT makes one version per width. Lanes
+/// never meet in these operations, so a loop's result does not depend on the width; in <see cref="Fold16"/> they do, in one fixed order.
 /// </summary>
 internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
 {
@@ -20,7 +20,9 @@ internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
     /// <summary>Widens <see cref="Count"/> bfloat16 values.</summary>
     static abstract T LoadBFloat16(ushort* from);
 
-    /// <summary>Widens <see cref="Count"/> binary16 values, subnormals included; infinities and NaN become large finite values' patterns.</summary>
+    /// <summary>
+    /// Widens <see cref="Count"/> binary16 values, subnormals included; infinities and NaN become large finite values' patterns.
+    /// </summary>
     static abstract T LoadHalf(ushort* from);
 
     static abstract void Store(T value, float* to);

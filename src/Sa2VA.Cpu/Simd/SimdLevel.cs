@@ -21,7 +21,9 @@ public static class CpuFeatures
     /// <summary>Levels that this machine runs in hardware, narrowest first.</summary>
     public static IReadOnlyList<SimdLevel> Available { get; } = Detect();
 
-    /// <summary>The forced level, else the one named by the environment variable <c>SA2VA_SIMD</c> (128, 256 or 512), else the widest.</summary>
+    /// <summary>
+    /// The forced level, else the one named by the environment variable <c>SA2VA_SIMD</c> (128, 256 or 512), else the widest.
+    /// </summary>
     /// <exception cref="DeviceException">The machine lacks that level, or the variable is none of the three.</exception>
     public static SimdLevel Resolve(SimdLevel? forced)
     {
@@ -37,7 +39,8 @@ public static class CpuFeatures
             };
         }
         if (forced is null) return Available[^1];
-        if (!Available.Contains(forced.Value)) throw new DeviceException($"This machine has no {(int)forced.Value}-bit vectors; it has up to {(int)Available[^1]} bits.");
+        if (!Available.Contains(forced.Value))
+            throw new DeviceException($"This machine has no {(int)forced.Value}-bit vectors; it has up to {(int)Available[^1]} bits.");
         return forced.Value;
     }
 

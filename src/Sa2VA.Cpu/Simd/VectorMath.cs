@@ -6,7 +6,9 @@ namespace Sa2VA.Cpu;
 /// <summary>Functions of vectors, written once for every width. Coefficients: Cephes single-precision library (Moshier).</summary>
 internal static unsafe class VectorMath
 {
-    /// <summary>The first <paramref name="count"/> lanes from memory, zeros behind them: the tail of a row runs the same code as its body.</summary>
+    /// <summary>
+    /// The first <paramref name="count"/> lanes from memory, zeros behind them: the tail of a row runs the same code as its body.
+    /// </summary>
     public static T LoadPartial<T>(float* from, int count) where T : unmanaged, ISimd<T>
     {
         float* lanes = stackalloc float[16];
