@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Tests;
 
-/// <summary>NaN and infinity are never lost on the way: refused in weights, and visible in what an op gives when its input holds them.</summary>
+/// <summary>
+/// NaN and infinity are never lost on the way: refused in weights, and visible in what an op gives when its input holds them.
+/// </summary>
 public sealed class NonFiniteTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -40,7 +42,8 @@ public sealed class NonFiniteTests
                 foreach (string weight in (string[])["matrix", "vector", "conv", "filter", "up", "constant"])
                 {
                     TestWeights weights = Weights(type, weight, bad, out int index);
-                    string message = Assert.Throws<CheckpointException>(() => backend.Compile(UseOf(weight, weights), Cancellation)).Message;
+                    string message = Assert.Throws<CheckpointException>(() =>
+                        backend.Compile(UseOf(weight, weights), Cancellation)).Message;
                     Assert.Contains($"'{weight}.weight'", message, StringComparison.Ordinal);
                     Assert.Contains($" {Finite.NameOf(bad)} at element {index}:", message, StringComparison.Ordinal);
                     Assert.Equal(0, backend.Memory.Weights);
@@ -69,13 +72,15 @@ public sealed class NonFiniteTests
                 foreach (long at in (long[])[0, count / 2, count - 1])
                 {
                     Assert.True(IsFinite(Run(backend, shapes, record, -1, 0, 0)), $"{op}: not finite by itself");
-                    Assert.False(IsFinite(Run(backend, shapes, record, poisoned, at, bad)), $"{op}: {bad} at {at} of input {poisoned} is lost");
+                    Assert.False(IsFinite(Run(backend, shapes, record, poisoned, at, bad)),
+                        $"{op}: {bad} at {at} of input {poisoned} is lost");
                 }
         }
     }
 
     /// <summary>Ops that reduce or choose, by comparison above all; sums and products of any kind pass NaN on by themselves.</summary>
-    private static readonly Dictionary<string, (int[][] Shapes, Func<GraphBuilder, Tensor[], Tensor> Record, bool Infinities)> Poisoned = new()
+    private static readonly Dictionary<string,
+        (int[][] Shapes, Func<GraphBuilder, Tensor[], Tensor> Record, bool Infinities)> Poisoned = new()
     {
         ["Softmax"] = ([[3, 37]], (g, t) => g.Softmax(t[0]), false),
         ["Softmax of one"] = ([[1, 1]], (g, t) => g.Softmax(t[0]), true),
@@ -103,7 +108,8 @@ public sealed class NonFiniteTests
 
     private static bool IsFinite(float[] values) => Finite.IndexOfNonFinite(values) < 0;
 
-    private static float[] Run(IBackend backend, int[][] shapes, Func<GraphBuilder, Tensor[], Tensor> record, int poisoned, long at, float bad)
+    private static float[] Run(IBackend backend, int[][] shapes, Func<GraphBuilder, Tensor[], Tensor> record, int poisoned, long at,
+        float bad)
     {
         var weights = new TestWeights();
         weights.Add("norm.weight", DType.F32, new Shape(37), TestValues.Random(5, 37));

@@ -62,7 +62,8 @@ public sealed record MachineCeilings(int Threads, SimdLevel Simd, Spread Flops, 
         var parts = new AlignedMemory[threads];
         try
         {
-            for (int i = 0; i < threads; i++) parts[i] = new AlignedMemory(account, MemoryPurpose.Buffers, each * sizeof(float), "a measurement");
+            for (int i = 0; i < threads; i++)
+                parts[i] = new AlignedMemory(account, MemoryPurpose.Buffers, each * sizeof(float), "a measurement");
             // Each thread fills the part that it will read, so that the pages lie near it.
             Repeat(threads, 1, 1, cancellation, t => new Span<byte>(parts[t].Pointer, checked((int)(each * sizeof(float)))).Fill(1));
             return Repeat(threads, runs, (double)each * sizeof(float) * threads, cancellation, t => sums[t] = simd switch
