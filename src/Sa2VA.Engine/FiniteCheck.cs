@@ -1,5 +1,3 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Engine;
@@ -10,23 +8,11 @@ namespace Sa2VA.Engine;
 /// </summary>
 internal static class FiniteCheck
 {
-    private const uint Exponent = 0x7F80_0000;
     private const ushort ShortExponent = 0x7F80;
     private const int Piece = 1 << 16;
 
     /// <summary>True if no value is NaN or infinite.</summary>
-    public static bool IsFinite(ReadOnlySpan<float> values)
-    {
-        ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(values);
-        ReadOnlySpan<Vector<uint>> vectors = MemoryMarshal.Cast<uint, Vector<uint>>(bits);
-        var mask = new Vector<uint>(Exponent);
-        Vector<uint> found = Vector<uint>.Zero;
-        foreach (Vector<uint> v in vectors) found |= Vector.Equals(v & mask, mask);
-        if (found != Vector<uint>.Zero) return false;
-        foreach (uint v in bits[(vectors.Length * Vector<uint>.Count)..])
-            if ((v & Exponent) == Exponent) return false;
-        return true;
-    }
+    public static bool IsFinite(ReadOnlySpan<float> values) => Finite.IndexOfNonFinite(values) < 0;
 
     /// <summary>True if no value of a buffer, F32 or BF16, is NaN or infinite. Reads all of it from the device, piece by piece.</summary>
     public static bool IsFinite(DeviceBuffer buffer) => IsFinite(buffer, 0, buffer.Shape.Count);

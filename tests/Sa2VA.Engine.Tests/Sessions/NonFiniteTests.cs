@@ -10,9 +10,17 @@ namespace Sa2VA.Tests.Sessions;
 /// </summary>
 public sealed class NonFiniteTests
 {
-    private const string Question = "Please segment the red circle.", Sam = "grounding_encoder.sam2_model.", Decoder = Sam + "sam_mask_decoder.";
+    private const string Question = "Please segment the red circle.";
+    private const string Sam = "grounding_encoder.sam2_model.", Decoder = Sam + "sam_mask_decoder.";
 
     [Theory]
+    [InlineData("language_model.model.layers.1.mlp.down_proj.weight", "The language model, reading the prompt,")]
+    [InlineData("language_model.model.layers.0.self_attn.v_proj.weight", "The language model, reading the prompt,")]
+    [InlineData("language_model.lm_head.weight", "The language model, reading the prompt,")]
+    [InlineData("vision_model.embeddings.patch_embedding.weight", "The vision tower or its projector")]
+    [InlineData("vision_model.encoder.layers.0.mlp.fc1.weight", "The vision tower or its projector")]
+    [InlineData("mlp1.1.weight", "The vision tower or its projector")]
+    [InlineData("mlp1.3.weight", "The vision tower or its projector")]
     [InlineData("text_hidden_fcs.0.weight", "The [SEG] projector")]
     [InlineData("text_hidden_fcs.2.weight", "The [SEG] projector")]
     [InlineData(Sam + "image_encoder.trunk.patch_embed.proj.weight", "The image encoder")]
@@ -69,5 +77,43 @@ public sealed class NonFiniteTests
         }
         // The conversation goes on.
         Assert.Single(session.Ask(Question).Objects);
+    }
+
+    [Theory, InlineData(SpoiltModel.NaN), InlineData((ushort)0x7F80), InlineData((ushort)0xFF80)]
+    public void An_embedding_of_one_token_spoils_only_questions_that_use_it(ushort bits)
+    {
+        const string other = "Please segment the blue star.";
+        int token = Shapes.Model.Tokenizer.Encode(" red")[0], width = Shapes.Model.Config.Language.HiddenSize;
+        Assert.DoesNotContain(token, Shapes.Model.Tokenizer.Encode(other));
+        using var spoilt = new SpoiltModel("language_model.model.embed_tokens.weight", (i, v) => i == token * width + 3 ? bits : v);
+        using Sa2VAModel model = Sa2VAModel.Load(spoilt.Folder, new CpuDevice());
+        using ImageSession session = model.OpenImage(Shapes.Image("shapes.png")), reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        string expected = Shapes.Fingerprint(reference.Ask(other, new AskOptions { Logits = true }));
+        Refused(session);
+        // What the refused question left in the cache behind the shared beginning spoils nothing.
+        Assert.Equal(expected, Shapes.Fingerprint(session.Ask(other, new AskOptions { Logits = true })));
+        Refused(session);
+        string next = Shapes.Fingerprint(reference.Ask(other, new AskOptions { FollowUp = true }));
+        Assert.Equal(next, Shapes.Fingerprint(session.Ask(other, new AskOptions { FollowUp = true })));
+
+        static void Refused(ImageSession session) => Assert.StartsWith("The language model, reading the prompt,",
+            Assert.Throws<NonFiniteException>(() => session.Ask(Question)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_answer_token_is_named_by_its_number()
+    {
+        // The second token of this answer is fed with an embedding that is NaN.
+        using TextSession whole = Shapes.Model.OpenText();
+        Answer answer = whole.Ask("What can you do?");
+        int at = answer.TokenIds.ToList().FindIndex(id => !answer.PromptIds.Contains(id)), width = Shapes.Model.Config.Language.HiddenSize;
+        int token = answer.TokenIds[at];
+        using var spoilt = new SpoiltModel("language_model.model.embed_tokens.weight", (i, v) => i / width == token ? SpoiltModel.NaN : v);
+        using Sa2VAModel model = Sa2VAModel.Load(spoilt.Folder, new CpuDevice());
+        using TextSession session = model.OpenText();
+        string message = Assert.Throws<NonFiniteException>(() => session.Ask("What can you do?")).Message;
+        Assert.StartsWith($"The language model, at token {at + 1} of its answer,", message, StringComparison.Ordinal);
+        // So far it is the answer.
+        Assert.Equal(answer.TokenIds.Take(at + 1), session.Ask("What can you do?", new AskOptions { MaxNewTokens = at + 1 }).TokenIds);
     }
 }

@@ -1,0 +1,46 @@
+using System.Runtime.CompilerServices;
+using Sa2VA.Engine;
+
+namespace Sa2VA.Tests.Sessions;
+
+/// <summary>Sessions that nobody closes: nothing in the engine holds them, and their native memory comes back with the collector.</summary>
+[Collection(MeasuredCollection.Name)]
+public sealed class ForgottenSessionTests
+{
+    [Fact]
+    public void Their_memory_comes_back()
+    {
+        using Sa2VAModel model = Shapes.Load();
+        var sessions = new List<WeakReference>();
+        for (int i = 0; i < 120; i++) Forget(model, i, sessions);
+        Assert.True(model.MemoryInfo.Buffers > 0);
+        for (int round = 0; round < 10 && model.MemoryInfo.Buffers > 0; round++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.DoesNotContain(sessions, s => s.IsAlive);
+        Assert.Equal(0, model.MemoryInfo.Buffers);
+        // The model itself is as good as new.
+        using TextSession text = model.OpenText();
+        Assert.Equal(Shapes.Case("text-hello").Prediction, text.Ask("Hello").Raw);
+    }
+
+    /// <summary>A method of its own: no local variable of the caller keeps the session.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Forget(Sa2VAModel model, int i, List<WeakReference> sessions)
+    {
+        ChatSession session = i switch
+        {
+            _ when i % 50 == 1 => model.OpenText(),
+            _ when i % 50 == 2 => model.OpenVideo(Shapes.Clip[..1]),
+            _ => model.OpenImage(Shapes.Pattern(64, 64)),
+        };
+        sessions.Add(new WeakReference(session));
+        // Some with everything that they can have: a cache, an encoded picture, objects, a bank.
+        if (i % 50 > 2) return;
+        session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 });
+        if (session is VideoSession video)
+            for (int f = 0; f < 3; f++) video.Next(Shapes.Clip[f]);
+    }
+}
