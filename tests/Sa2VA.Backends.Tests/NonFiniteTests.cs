@@ -182,9 +182,9 @@ public sealed class NonFiniteTests
         {
             "matrix" => g.Linear(x, g.Weight("matrix.weight")),
             "vector" => g.LayerNorm(x, g.At("vector"), 1e-6f),
-            "conv" => g.Conv2d(x, g.At("conv"), 7, 3, 1, 1),
-            "filter" => g.DepthwiseConv2d(x, g.At("filter"), 3),
-            "up" => g.ConvTranspose2d(x, g.At("up"), 8),
+            "conv" => g.Conv2d(x, g.At("conv"), 7, 3, 1, 1, bias: false),
+            "filter" => g.DepthwiseConv2d(x, g.At("filter"), 3, bias: false),
+            "up" => g.ConvTranspose2d(x, g.At("up"), 8, bias: false),
             _ => g.Add(x, g.Constant(g.Weight("constant.weight"))),
         });
         return g.Build();
