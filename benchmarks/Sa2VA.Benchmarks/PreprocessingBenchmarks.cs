@@ -1,3 +1,4 @@
+using Sa2VA.Models;
 using BenchmarkDotNet.Attributes;
 using Sa2VA.Engine;
 using Sa2VA.Models.Tokenizers;

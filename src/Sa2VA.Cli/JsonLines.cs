@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 

@@ -1,5 +1,6 @@
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using Spectre.Console;
 
 namespace Sa2VA.Cli;

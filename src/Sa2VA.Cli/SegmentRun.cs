@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Engine;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 

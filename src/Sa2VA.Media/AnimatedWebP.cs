@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Media;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Media;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
 namespace Sa2VA.Media;
 

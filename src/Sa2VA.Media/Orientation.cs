@@ -1,4 +1,4 @@
-using Sa2VA.Engine;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Media;

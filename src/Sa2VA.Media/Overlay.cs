@@ -1,5 +1,5 @@
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
 namespace Sa2VA.Media;
 

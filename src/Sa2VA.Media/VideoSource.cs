@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
 namespace Sa2VA.Media;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Cli.Tests;

@@ -2,6 +2,7 @@ using System.Text;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Tests;

@@ -1,6 +1,7 @@
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Tests;

@@ -1,5 +1,6 @@
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
+using Sa2VA.Models;
 using Sa2VA.Samples;
 using Sa2VA.Tests;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Sa2VA.Engine;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Tests;

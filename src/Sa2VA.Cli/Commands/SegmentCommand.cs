@@ -3,6 +3,7 @@ using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Results;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Commands;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Results;
 

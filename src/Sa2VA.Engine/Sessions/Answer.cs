@@ -1,3 +1,5 @@
+using Sa2VA.Models;
+
 namespace Sa2VA.Engine;
 
 /// <summary>What one [SEG] of an answer names.</summary>

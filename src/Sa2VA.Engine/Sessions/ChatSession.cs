@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
 using Sa2VA.Models.Tokenizers;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 

@@ -1,6 +1,7 @@
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 
@@ -47,7 +48,7 @@ public sealed class ImageSession : ChatSession
                     + "a region is marked on the image itself, so give it that size.");
             }
             if (region.Area == 0) throw new PromptException($"region{i + 1} marks no pixel; leave it out, or mark something.");
-            cells[i] = RegionMasks.Cells(region, side);
+            cells[i] = RegionGrid.Cells(region, side);
             if (cells[i].Area == 0)
             {
                 throw new PromptException($"region{i + 1} is too small to be seen: its {region.Area} pixels lie on none of the {side}×{side} points at "

@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
 using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 

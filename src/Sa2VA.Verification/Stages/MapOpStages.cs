@@ -85,7 +85,7 @@ internal static class MapOpStages
         var cells = new long[d[0] * height * width];
         for (int i = 0; i < d[0]; i++)
         {
-            Mask mask = RegionMasks.Cells(new Mask(d[2], d[1], pixels.AsSpan(i * area, area).ToArray()), height);
+            Mask mask = RegionGrid.Cells(new Mask(d[2], d[1], pixels.AsSpan(i * area, area).ToArray()), height);
             for (int p = 0; p < mask.Pixels.Length; p++) cells[i * height * width + p] = mask.Pixels[p];
         }
 

@@ -1,6 +1,7 @@
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
+using Sa2VA.Models;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Tests.Sessions;

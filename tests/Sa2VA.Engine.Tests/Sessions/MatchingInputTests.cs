@@ -2,6 +2,7 @@ using System.Text;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Models.Tokenizers;
+using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
 

@@ -2,6 +2,7 @@ using Sa2VA.Core;
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Tests.Sessions;

@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Engine;
+using Sa2VA.Models;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Tests.Sessions;

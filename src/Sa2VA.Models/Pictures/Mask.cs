@@ -1,6 +1,6 @@
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>A binary mask over an image: one byte per pixel, 1 inside, 0 outside, row-major. Never changes after it was made.</summary>
 public sealed class Mask

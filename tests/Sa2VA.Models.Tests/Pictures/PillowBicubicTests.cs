@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
-namespace Sa2VA.Tests.Preprocessing;
+namespace Sa2VA.Tests.Pictures;
 
 /// <summary>Every recorded resize, to the byte.</summary>
 public sealed class PillowBicubicTests

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>
 /// Resizes 8-bit RGB exactly as Pillow before version 13 does with BICUBIC: horizontally first, rounded to bytes, then vertically; a pass

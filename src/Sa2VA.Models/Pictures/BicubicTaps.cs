@@ -1,4 +1,4 @@
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>
 /// Which source samples make a target sample along one axis, and with what weight: Pillow's bicubic (a = −0.5), antialiased when shrinking,

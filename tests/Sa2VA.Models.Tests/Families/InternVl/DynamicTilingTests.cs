@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
+using Sa2VA.Tests.Pictures;
 
-namespace Sa2VA.Tests.Preprocessing;
+namespace Sa2VA.Tests.Families;
 
 /// <summary>The recorded grids and tiles.</summary>
 public sealed class DynamicTilingTests

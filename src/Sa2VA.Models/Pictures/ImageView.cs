@@ -1,6 +1,6 @@
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>How the bytes of a pixel are to be read. Alpha is ignored: blend a picture that needs it before.</summary>
 public enum PixelFormat

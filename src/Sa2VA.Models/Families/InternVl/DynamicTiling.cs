@@ -1,6 +1,6 @@
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>
 /// How the InternVL kinds cut an image: into the grid of at most 12 square tiles whose aspect ratio is nearest, plus a thumbnail of the

@@ -1,6 +1,6 @@
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>
 /// What a network is given for each 8-bit level: tables [3, 256] (channel, level), computed with exactly the roundings of the reference

@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using Sa2VA.Core;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
-namespace Sa2VA.Tests.Preprocessing;
+namespace Sa2VA.Tests.Networks;
 
 /// <summary>The tables, bit for bit.</summary>
 public sealed class NormalisationTests

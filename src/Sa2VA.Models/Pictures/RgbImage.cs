@@ -1,6 +1,6 @@
 using Sa2VA.Core;
 
-namespace Sa2VA.Engine;
+namespace Sa2VA.Models;
 
 /// <summary>A picture of 8-bit RGB, interleaved, row-major. Never changes after it was made.</summary>
 public sealed class RgbImage

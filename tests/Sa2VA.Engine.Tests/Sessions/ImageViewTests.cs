@@ -1,8 +1,8 @@
 using Sa2VA.Core;
 using Sa2VA.Engine;
-using Sa2VA.Tests.Sessions;
+using Sa2VA.Models;
 
-namespace Sa2VA.Tests.Preprocessing;
+namespace Sa2VA.Tests.Sessions;
 
 /// <summary>Pictures in other formats and with padding are the same pictures.</summary>
 public sealed class ImageViewTests

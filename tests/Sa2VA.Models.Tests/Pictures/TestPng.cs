@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using Sa2VA.Engine;
+using Sa2VA.Models;
 
-namespace Sa2VA.Tests.Preprocessing;
+namespace Sa2VA.Tests.Pictures;
 
 /// <summary>Reads the 8-bit RGB and grey PNG files of the fixtures: an oracle apart from the decoder of the media project.</summary>
 internal static class TestPng
