@@ -24,51 +24,46 @@ internal static unsafe class Gemm
     /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile, a chain's sums.</summary>
     public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 2 * 12 * Panel) * sizeof(float);
 
-    /// <summary>Computes rows [firstRow, endRow) and panels [firstPanel, endPanel).</summary>
-    /// <param name="a">First row of A.</param>
-    /// <param name="aStride">Elements from a row of A to the next.</param>
+    /// <summary>Computes a part of C.</summary>
+    /// <param name="a">A.</param>
     /// <param name="w">Packed weights.</param>
-    /// <param name="c">First row of C.</param>
-    /// <param name="cStride">Elements from a row of C to the next.</param>
-    /// <param name="firstRow">First row.</param>
-    /// <param name="endRow">Row after the last.</param>
-    /// <param name="firstPanel">First panel.</param>
-    /// <param name="endPanel">Panel after the last.</param>
+    /// <param name="c">C.</param>
+    /// <param name="part">Which rows and panels.</param>
     /// <param name="epilogue">Applied to the complete sums.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, 64-aligned.</param>
-    public static void Run<T>(float* a, int aStride, PackedWeights w, float* c, int cStride, long firstRow, long endRow, int firstPanel,
-        int endPanel, in Epilogue epilogue, byte* scratch) where T : unmanaged, ISimd<T>
+    public static void Run<T>(MatrixRows a, PackedWeights w, MatrixRows c, GemmPart part, in Epilogue epilogue, byte* scratch)
+        where T : unmanaged, ISimd<T>
     {
         float* packedA = (float*)scratch;
         float* widened = packedA + RowBlock * DepthBlock;
         float* tile = widened + DepthBlock * Panel;
         float* chain = tile + 12 * Panel;
         int mr = T.Count == 16 ? 12 : 6;
-        for (long row = firstRow; row < endRow; row += RowBlock)
+        for (long row = part.FirstRow; row < part.EndRow; row += RowBlock)
         {
-            int rows = (int)Math.Min(RowBlock, endRow - row);
+            int rows = (int)Math.Min(RowBlock, part.EndRow - row);
             for (int k = 0; k < w.K; k += DepthBlock)
             {
                 int depth = Math.Min(DepthBlock, w.K - k);
                 bool first = k == 0, last = k + depth == w.K;
-                PackA(a + row * aStride + k, aStride, rows, depth, mr, packedA);
-                for (int panel = firstPanel; panel < endPanel; panel++)
+                PackA(a.Row(row) + k, a.Stride, rows, depth, mr, packedA);
+                for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
                 {
                     float* b = WidenPanel<T>(w, panel, k, depth, widened);
                     int columns = Math.Min(Panel, w.N - panel * Panel);
                     for (int r = 0; r < rows; r += mr)
                     {
                         int valid = Math.Min(mr, rows - r);
-                        float* to = c + (row + r) * cStride + panel * Panel;
+                        float* to = c.Row(row + r) + panel * Panel;
                         if (!first)
-                            for (int i = 0; i < valid; i++) Copy(to + (long)i * cStride, tile + i * Panel, columns);
+                            for (int i = 0; i < valid; i++) Copy(to + (long)i * c.Stride, tile + i * Panel, columns);
                         for (int i = 0; i < depth; i += Chain)
                         {
                             bool begins = first && i == 0;
                             Block<T>(packedA + (long)r * depth + i * mr, b + i * Panel, Math.Min(Chain, depth - i), begins ? tile : chain);
                             if (!begins) Accumulate<T>(tile, chain, mr * Panel);
                         }
-                        for (int i = 0; i < valid; i++, to += cStride)
+                        for (int i = 0; i < valid; i++, to += c.Stride)
                         {
                             if (last) epilogue.Store<T>(tile + i * Panel, to, row + r + i, panel * Panel, columns);
                             else Copy(tile + i * Panel, to, columns);
@@ -236,3 +231,18 @@ internal static unsafe class Gemm
         public static T Load(byte* from) => T.LoadHalf((ushort*)from);
     }
 }
+
+/// <summary>A matrix in memory.</summary>
+/// <param name="first">Its first row.</param>
+/// <param name="stride">Elements from a row to the next.</param>
+internal readonly unsafe struct MatrixRows(float* first, int stride)
+{
+    /// <summary>Elements from a row to the next.</summary>
+    public int Stride { get; } = stride;
+
+    /// <summary>A row's first element.</summary>
+    public float* Row(long row) => first + row * Stride;
+}
+
+/// <summary>Rows [FirstRow, EndRow) and panels [FirstPanel, EndPanel) of a product.</summary>
+internal readonly record struct GemmPart(long FirstRow, long EndRow, int FirstPanel, int EndPanel);

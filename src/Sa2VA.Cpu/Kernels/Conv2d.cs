@@ -49,15 +49,14 @@ internal sealed unsafe class Conv2dKernel : Kernel
         {
             int rows = (int)Math.Min(_blockRows, end - row);
             for (int i = 0; i < rows; i++) GatherPatch((int)(row + i), patches + (long)i * _weights.K);
-            float* c = _out.Row(row);
+            var a = new MatrixRows(patches, _weights.K);
+            var c = new MatrixRows(_out.Row(row), _out.RowStride);
+            var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
-                    scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
-                    scratch); break;
-                default: Gemm.Run<V128>(patches, _weights.K, _weights, c, _out.RowStride, 0, rows, 0, _weights.Panels, epilogue,
-                    scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512>(a, _weights, c, whole, epilogue, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(a, _weights, c, whole, epilogue, scratch); break;
+                default: Gemm.Run<V128>(a, _weights, c, whole, epilogue, scratch); break;
             }
         }
     }

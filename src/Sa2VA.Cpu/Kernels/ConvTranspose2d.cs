@@ -48,14 +48,14 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         for (long row = first; row < end; row += BlockRows)
         {
             int rows = (int)Math.Min(BlockRows, end - row);
-            float* a = _x.Row(row);
+            var a = new MatrixRows(_x.Row(row), _x.RowStride);
+            var c = new MatrixRows(products, n);
+            var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default,
-                    scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default,
-                    scratch); break;
-                default: Gemm.Run<V128>(a, _x.RowStride, _weights, products, n, 0, rows, 0, _weights.Panels, default, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512>(a, _weights, c, whole, default, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256>(a, _weights, c, whole, default, scratch); break;
+                default: Gemm.Run<V128>(a, _weights, c, whole, default, scratch); break;
             }
             for (int i = 0; i < rows; i++) Scatter((int)(row + i), products + (long)i * n);
         }

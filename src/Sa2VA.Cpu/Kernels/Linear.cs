@@ -57,11 +57,10 @@ internal sealed unsafe class LinearKernel : Kernel
             (int firstPanel, int endPanel) = _byRows ? (0, _weights.Panels) : ((int)first, (int)end);
             Gemm.RunRow<T>(_x.Floats, _weights, _out.Floats, firstPanel, endPanel, epilogue);
         }
-        else if (_byRows)
-            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, first, end, 0, _weights.Panels, epilogue,
-                _scratch.Slice(part));
         else
-            Gemm.Run<T>(_x.Floats, _x.RowStride, _weights, _out.Floats, _out.RowStride, 0, _x.Rows, (int)first, (int)end, epilogue,
-                _scratch.Slice(part));
+        {
+            GemmPart share = _byRows ? new(first, end, 0, _weights.Panels) : new(0, _x.Rows, (int)first, (int)end);
+            Gemm.Run<T>(new(_x.Floats, _x.RowStride), _weights, new(_out.Floats, _out.RowStride), share, epilogue, _scratch.Slice(part));
+        }
     }
 }

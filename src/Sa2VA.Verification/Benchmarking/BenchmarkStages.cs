@@ -90,7 +90,7 @@ internal static class BenchmarkStages
         var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), c);
         FrameInputs frame = FrameInputs.Declare(g, c);
         Tensor sparse = prompts.EmptySparse(g);
-        MaskOutputs.Declare(g, MaskDecoder.Record(g, frame.F, sparse, null, frame.High, prompts, w, c, multimask: true));
+        MaskOutputs.Declare(g, MaskDecoder.Record(g, new(frame.F, sparse, null, frame.High), prompts, w, c, multimask: true));
         return new("one object", g.Build(), _ => { });
     }
 

@@ -13,6 +13,13 @@ namespace Sa2VA.Models;
 internal readonly record struct DecodedMask(
     Tensor Masks, Tensor IouLogits, Tensor Ious, Tensor Selected, Tensor Low, Tensor ObjectLogit, Tensor Pointer);
 
+/// <summary>What the mask decoder reads of a frame and its prompt.</summary>
+/// <param name="Source">Frame features with the dense prompt added [G², D].</param>
+/// <param name="Sparse">Sparse prompt rows [n, D].</param>
+/// <param name="Tokens">Run-time length 6 + n when n is one; else null.</param>
+/// <param name="High">The frame's high-resolution features.</param>
+internal readonly record struct MaskDecoderInput(Tensor Source, Tensor Sparse, RuntimeScalar? Tokens, HighResolution High);
+
 /// <summary>The mask decoder (docs/model/mask-decoder.md): prompt tokens meet the frame's features and come back as masks.</summary>
 internal static class MaskDecoder
 {
@@ -21,16 +28,13 @@ internal static class MaskDecoder
 
     /// <summary>Records the decoder.</summary>
     /// <param name="g">Graph.</param>
-    /// <param name="src">Frame features with the dense prompt added [G², D].</param>
-    /// <param name="sparse">Sparse prompt rows [n, D].</param>
-    /// <param name="tokens">Run-time length 6 + n when n is one; else null.</param>
-    /// <param name="features">The frame's high-resolution features.</param>
+    /// <param name="input">What is decoded.</param>
     /// <param name="prompts">Gives the position code of the map.</param>
     /// <param name="w">The weights below <c>sam2_model</c>.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="multimask">True to choose among candidates 1…3; false to prefer candidate 0 while it is stable.</param>
-    public static DecodedMask Record(GraphBuilder g, Tensor src, Tensor sparse, RuntimeScalar? tokens, HighResolution features,
-        PromptEncoder prompts, WeightScope w, GroundingConfig config, bool multimask)
+    public static DecodedMask Record(GraphBuilder g, MaskDecoderInput input, PromptEncoder prompts, WeightScope w, GroundingConfig config,
+        bool multimask)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
         WeightScope decoder = w.At("sam_mask_decoder");
@@ -40,20 +44,22 @@ internal static class MaskDecoder
             g.Constant(decoder.Get("obj_score_token.weight", 1, width)),
             g.Constant(decoder.Get("iou_token.weight", 1, width)),
             g.Constant(decoder.Get("mask_tokens.weight", MaskTokens, width)),
-            sparse,
-        ], tokens);
-        (Tensor queries, Tensor keys) = TwoWayTransformer.Record(g, src, pe, t0, decoder.At("transformer"), config.MaskDecoderFfn);
+            input.Sparse,
+        ], input.Tokens);
+        (Tensor queries, Tensor keys) = TwoWayTransformer.Record(g, input.Source, pe, t0, decoder.At("transformer"), config.MaskDecoderFfn);
 
         Tensor maskRows = g.SliceRows(queries, FirstMaskRow, MaskTokens);
         Tensor iouLogits = Mlp.Record(g, g.SliceRows(queries, 1, 1), decoder.At("iou_prediction_head"), config.IouHeadHidden, MaskTokens);
         Tensor ious = g.Map(iouLogits, Activation.Sigmoid);
         Tensor objectLogit = Mlp.Record(g, g.SliceRows(queries, 0, 1), decoder.At("pred_obj_score_head"), width, 1);
-        Tensor masks = g.MatMul(Hypernetworks(g, maskRows, decoder, width), Upscale(g, g.Reshape(keys, new Shape(grid, grid, width)), features, decoder));
+        Tensor upscaled = Upscale(g, g.Reshape(keys, new Shape(grid, grid, width)), input.High, decoder);
+        Tensor masks = g.MatMul(Hypernetworks(g, maskRows, decoder, width), upscaled);
         Tensor selected = g.MaskSelect(masks, ious, multimask);
 
         // Without a choice among several masks the pointer comes from the first mask token, whichever mask is returned.
         Tensor maskRow = multimask ? g.Gather(maskRows, selected) : g.SliceRows(maskRows, 0, 1);
-        Tensor pointer = g.Where(objectLogit, Mlp.Record(g, maskRow, w.At("obj_ptr_proj"), width, width), g.Constant(w.Get("no_obj_ptr", 1, width)));
+        Tensor present = Mlp.Record(g, maskRow, w.At("obj_ptr_proj"), width, width);
+        Tensor pointer = g.Where(objectLogit, present, g.Constant(w.Get("no_obj_ptr", 1, width)));
         return new DecodedMask(masks, iouLogits, ious, selected, g.Gather(masks, selected), objectLogit, pointer);
     }
 

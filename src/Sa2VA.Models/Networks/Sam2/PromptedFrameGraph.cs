@@ -30,7 +30,7 @@ internal sealed class PromptedFrameGraph
 
         Tensor src = noMemory ? g.Add(Frame.F, g.Constant(w.Get("no_mem_embed", 1, 1, width), new Shape(1, width))) : Frame.F;
         src = g.Add(src, Dense ?? PromptEncoder.NoMask(g, w.At("sam_prompt_encoder"), width));
-        DecodedMask mask = MaskDecoder.Record(g, src, Sparse, _tokenCount, Frame.High, prompts, w, config, multimask);
+        DecodedMask mask = MaskDecoder.Record(g, new(src, Sparse, _tokenCount, Frame.High), prompts, w, config, multimask);
         Outputs = MaskOutputs.Declare(g, mask);
         Candidates = candidates ? g.Output("masks", mask.Masks) : null;
         Graph = g.Build();
