@@ -48,6 +48,9 @@ internal sealed class JsonLines(TextWriter output)
         foreach (AnswerObject o in answer.Objects) json.WriteStringValue(o.Phrase);
         json.WriteEndArray();
         json.WriteNumber("tokens", answer.TokenIds.Count);
+        json.WriteStartArray("notes");
+        foreach (string note in answer.Notes) json.WriteStringValue(note);
+        json.WriteEndArray();
     });
 
     /// <summary>The masks of a frame.</summary>

@@ -8,12 +8,14 @@ namespace Sa2VA.Cli;
 internal sealed class MediaInput : IDisposable
 {
     private const int MostInputBytes = 1 << 30;
-    private readonly MediaNotes _notes;
 
-    private MediaInput(string source, MediaNotes notes) => (Source, _notes) = (source, notes);
+    private MediaInput(string source, HeldNotes notes) => (Source, Notes) = (source, notes);
 
     /// <summary>The path as given.</summary>
     public string Source { get; }
+
+    /// <summary>What was done with it that might not be expected.</summary>
+    public HeldNotes Notes { get; }
 
     /// <summary>The image, or null.</summary>
     public RgbImage? Image { get; private init; }
@@ -47,7 +49,7 @@ internal sealed class MediaInput : IDisposable
         bool isInput = path == "-" && terminal.Bytes is not null;
         if (!isInput && !File.Exists(path))
             throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
-        var notes = new MediaNotes(terminal);
+        var notes = new HeldNotes(terminal);
         options = options with { OnNote = notes.Add };
         return new MediaInput(path, notes)
         {
@@ -67,7 +69,7 @@ internal sealed class MediaInput : IDisposable
     {
         if (!Directory.Exists(path) && !File.Exists(path))
             throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames or an animated GIF or WebP.");
-        var notes = new MediaNotes(terminal);
+        var notes = new HeldNotes(terminal);
         VideoSource source = Interruptible(terminal, () => VideoSource.Open(path, options with { OnNote = notes.Add }));
         try
         {
@@ -86,9 +88,6 @@ internal sealed class MediaInput : IDisposable
     public ChatSession OpenSession(Sa2VAModel model) => Image is not null
         ? model.OpenImage(Image)
         : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)));
-
-    /// <summary>Tells what was done with the input that might not be expected; from now on at once.</summary>
-    public void TellNotes() => _notes.Tell();
 
     /// <inheritdoc/>
     public void Dispose() => Video?.Dispose();

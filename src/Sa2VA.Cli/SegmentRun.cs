@@ -53,7 +53,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             objects.AddRange(answer.Objects);
             if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
-            media.TellNotes();
+            foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
+            media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }
         double prompted = Seconds();

@@ -24,6 +24,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         ChatTemplate template = ChatTemplate.Get(config.Template);
         SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
             : throw new CheckpointException($"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
+        CheckIds(name, config, tokenizer, weights);
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config.Vision.TokensPerTile);
         int hidden = config.Language.HiddenSize;
@@ -41,11 +42,14 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             reporting.Begin("segmentation");
             Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32, cancellation: cancellation);
             reporting.End();
+            cancellation.ThrowIfCancellationRequested();
         }
         catch
         {
             VisionTower?.Dispose();
             LanguageModel?.Dispose();
+            _segProjector.Plan?.Dispose();
+            Segmentation?.Dispose();
             throw;
         }
     }
@@ -182,6 +186,15 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Closes the model on a worker thread: the op that is running ends first.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    private static void CheckIds(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights)
+    {
+        string table = "language_model." + LanguageGraph.TableName(config.Language);
+        int last = tokenizer.VocabularySize - 1;
+        if (!weights.TryDescribe(table, out WeightInfo info) || last < info.Shape[0]) return;
+        throw new CheckpointException($"The tokenizer of '{name}' has the token '{tokenizer.DecodeReference([last])}' with id {last}, but '{table}' has "
+            + $"{info.Shape[0]} rows: its files do not belong together. Download the checkpoint's tokenizer files again.");
+    }
 
     /// <summary>From a [SEG] token's state [H] to the vector that prompts the segmentation [D].</summary>
     /// <exception cref="NonFiniteException">The state or the vector is not finite.</exception>

@@ -36,6 +36,7 @@ public class SegmentTests
         Assert.Equal("", run.Error);
         Assert.Equal(0, run.Code);
         JsonElement[] lines = run.Json;
+        Assert.Empty(lines[1].GetProperty("notes").EnumerateArray());
         int frames = recorded.Video?.Count ?? 1;
         Assert.Equal(["start", "answer", .. Enumerable.Repeat("frame", frames), "end"],
             lines.Select(l => l.GetProperty("type").GetString()!));

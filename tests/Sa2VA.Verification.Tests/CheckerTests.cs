@@ -55,12 +55,20 @@ public sealed class CheckerTests
     [Fact]
     public void Not_a_number_fails()
     {
-        using TestGolden golden = TestGolden.Linear().Remove("w.bias").Add("w.bias", [1], [float.NaN]);
+        using TestGolden golden = TestGolden.Linear().Remove("in.x").Add("in.x", [2, 2], [1, 2, float.NaN, 4]);
 
         StageResult result = golden.Verify();
 
         Assert.Equal(StageStatus.Failed, result.Status);
         Assert.True(double.IsNaN(Assert.Single(result.Checks).MaxError));
+    }
+
+    [Fact]
+    public void A_weight_that_is_not_finite_is_refused()
+    {
+        using TestGolden golden = TestGolden.Linear().Remove("w.bias").Add("w.bias", [1], [float.NaN]);
+
+        Assert.Contains("'w.bias' [1] holds NaN", Assert.Throws<CheckpointException>(() => golden.Verify()).Message);
     }
 
     [Fact]

@@ -30,7 +30,9 @@ internal static class ChatCommand
                 using MediaInput? input = media.TryOpen(terminal, values);
                 using Sa2VAModel loaded = ModelLoader.Load(terminal, values.Text(model), values.Get(device), values.Number(threads));
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
-                var chat = new Chat(terminal, session, values.Number(maxTokens)) { OnFirstText = () => input?.TellNotes() };
+                HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
+                foreach (string note in loaded.Config.Notes) notes.Add(note);
+                var chat = new Chat(terminal, session, values.Number(maxTokens)) { OnFirstText = notes.Tell };
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
                 for (int i = 0; i < prompts.Count; i++) await chat.AnswerAsync(prompts[i], followUp: i > 0).ConfigureAwait(false);
                 return ExitCode.Success;

@@ -131,7 +131,15 @@ internal sealed class Conversation : IDisposable
         var larger = new KvCache(_model.Backend, _model.Plans(tokens, cancellation), _ids, _next, _hidden);
         if (_cache is not null)
         {
-            larger.CopyFrom(_cache, _cached.Count);
+            try
+            {
+                larger.CopyFrom(_cache, _cached.Count);
+            }
+            catch
+            {
+                larger.Dispose();
+                throw;
+            }
             _cache.Dispose();
         }
         _cached.EnsureCapacity(larger.Capacity);

@@ -6,6 +6,9 @@ namespace Sa2VA.Engine.Language;
 /// <summary>Keys and values of every layer for one conversation, with the bindings of the plans that read and write them.</summary>
 internal sealed class KvCache : IDisposable
 {
+    /// <summary>Values copied at a time, over the stack: a long conversation's keys and values are not held twice.</summary>
+    private const int CopyPiece = 4096;
+
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly LanguagePlans _plans;
 
@@ -58,12 +61,16 @@ internal sealed class KvCache : IDisposable
     /// <summary>Takes over the first rows of a smaller cache.</summary>
     public void CopyFrom(KvCache other, int rows)
     {
-        if (rows == 0) return;
-        float[] values = new float[rows * (long)_buffers[0].Shape.Last];
+        long count = rows * (long)_buffers[0].Shape.Last;
+        Span<float> piece = stackalloc float[CopyPiece];
         for (int i = 0; i < _buffers.Count; i++)
         {
-            other._buffers[i].Read<float>(values);
-            _buffers[i].Write<float>(values);
+            for (long at = 0; at < count; at += CopyPiece)
+            {
+                Span<float> values = piece[..(int)Math.Min(CopyPiece, count - at)];
+                other._buffers[i].Read(values, at);
+                _buffers[i].Write<float>(values, at);
+            }
         }
     }
 

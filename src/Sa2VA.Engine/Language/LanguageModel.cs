@@ -50,15 +50,23 @@ internal sealed class LanguageModel : IDisposable
         {
             if (_plans.TryGetValue(capacity, out LanguagePlans? found)) return found;
             int chunk = Math.Max(2, Math.Min(PrefillChunk, capacity));
-            var plans = new LanguagePlans(capacity, Compile(chunk, _imageRows), Compile(chunk, 0), Compile(1, 0));
+            var made = new List<Compiled<LanguageGraph>>();
+            try
+            {
+                foreach ((int rows, int imageRows) in ((int, int)[])[(chunk, _imageRows), (chunk, 0), (1, 0)])
+                {
+                    var graph = new LanguageGraph(_weights, Config, rows, capacity, imageRows);
+                    made.Add(new(graph, Backend.Compile(graph.Graph, cancellation)));
+                }
+            }
+            catch
+            {
+                foreach (Compiled<LanguageGraph> compiled in made) compiled.Plan.Dispose();
+                throw;
+            }
+            var plans = new LanguagePlans(capacity, made[0], made[1], made[2]);
             _plans.Add(capacity, plans);
             return plans;
-        }
-
-        Compiled<LanguageGraph> Compile(int rows, int imageRows)
-        {
-            var graph = new LanguageGraph(_weights, Config, rows, capacity, imageRows);
-            return new(graph, Backend.Compile(graph.Graph, cancellation));
         }
     }
 

@@ -1,3 +1,4 @@
+using Sa2VA.Engine.Language;
 using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
@@ -23,10 +24,11 @@ public sealed class AnswerObject
 /// <summary>The model's answer to one question.</summary>
 public sealed class Answer
 {
-    internal Answer(GroundedText grounded, string raw, int[] promptIds, IReadOnlyList<int> tokenIds, IReadOnlyList<AnswerObject> objects, bool truncated)
+    internal Answer(GroundedText grounded, string raw, int[] promptIds, Generated generated, IReadOnlyList<AnswerObject> objects,
+        IReadOnlyList<string> notes)
     {
-        (Grounded, Raw, PromptIds, TokenIds) = (grounded, raw, promptIds, tokenIds);
-        (Objects, Truncated) = (objects, truncated);
+        (Grounded, Raw, PromptIds, TokenIds) = (grounded, raw, promptIds, generated.Ids);
+        (Objects, Truncated, Notes) = (objects, generated.Truncated, notes);
     }
 
     /// <summary>The answer to read: without stop markers and phrase tags, with [SEG].</summary>
@@ -47,6 +49,12 @@ public sealed class Answer
     /// <summary>One per [SEG], in text order. Empty without a picture.</summary>
     public IReadOnlyList<AnswerObject> Objects { get; }
 
-    /// <summary>True if <see cref="AskOptions.MaxNewTokens"/> ended the answer.</summary>
+    /// <summary>True if <see cref="AskOptions.MaxNewTokens"/> or the model's last position ended the answer.</summary>
     public bool Truncated { get; }
+
+    /// <summary>
+    /// What was done with the question that might not be expected, for people: a region that falls between the points at which the language
+    /// model looks is named to it, but empty. Usually there is nothing to say.
+    /// </summary>
+    public IReadOnlyList<string> Notes { get; }
 }

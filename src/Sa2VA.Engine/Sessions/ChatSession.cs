@@ -146,7 +146,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         if (options.MaxNewTokens < 1) throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
-        int[] prompt = EncodePrompt(text, options);
+        var notes = new List<string>();
+        int[] prompt = EncodePrompt(text, options, notes);
         int room = Model.Config.Language.MaxPositions - prompt.Length;
         if (room < 1)
             throw new PromptException($"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. Shorten it.");
@@ -176,7 +177,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         _history.AddRange(generated.Ids);
         (_answered, _ended) = (true, !generated.Truncated);
         int context = Model.Prompt.ContextId;
-        return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated.Ids, objects, generated.Truncated);
+        return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated, objects, notes);
     }
 
     private Generated Generate(int[] prompt, int maxNewTokens, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
@@ -194,7 +195,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
-    private int[] EncodePrompt(string text, AskOptions options)
+    private int[] EncodePrompt(string text, AskOptions options, List<string> notes)
     {
         // Limits before work: what cannot fit is not even tokenised.
         int positions = Model.Config.Language.MaxPositions;
@@ -212,13 +213,13 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             if (options.Regions.Count > 0) throw new PromptException("Regions belong to the first question about an image.");
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
-        var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions));
+        var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
         bool lacksTag = Tiles > 0 && options.PastText.Length == 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
         return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, options.PastText, media, options.SpecialTokens);
     }
 
-    /// <summary>The regions as cells of the token grid.</summary>
-    private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions) =>
+    /// <summary>The regions as cells of the token grid; what might not be expected of them goes to the notes.</summary>
+    private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes) =>
         throw new PromptException("Regions can be marked in an image session only.");
 
     private protected static Action<int>? Report(AskOptions options, AskStage stage, int total) =>

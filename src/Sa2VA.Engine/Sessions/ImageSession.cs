@@ -31,7 +31,7 @@ public sealed class ImageSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => DynamicTiling.Split(_image, Model.Config.Vision.TileSize);
 
-    private protected override Mask[] RegionCells(string text, IReadOnlyList<Mask> regions)
+    private protected override Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes)
     {
         int side = Model.Config.Vision.Grid / 2, room = Model.Config.Language.MaxPositions;
         // A region needs at least its two marks.
@@ -49,10 +49,11 @@ public sealed class ImageSession : ChatSession
             }
             if (region.Area == 0) throw new PromptException($"region{i + 1} marks no pixel; leave it out, or mark something.");
             cells[i] = RegionGrid.Cells(region, side);
+            // Upstream names it to the model all the same, with nothing between its marks.
             if (cells[i].Area == 0)
             {
-                throw new PromptException($"region{i + 1} is too small to be seen: its {region.Area} pixels lie on none of the {side}×{side} points at "
-                    + "which the model looks at regions. Mark more of it.");
+                notes.Add($"region{i + 1} is too small to be seen by the language model: its {region.Area} pixels lie on none of the "
+                    + $"{side}×{side} points at which the model looks at regions. Mark more of it.");
             }
         }
         long tokens = cells.Sum(c => c.Area);

@@ -24,7 +24,7 @@ internal sealed class LanguageGraph
         (_start, _length) = (at.Start, at.Length);
         if (imageRows > 0) ImageTokens = g.Input("image tokens", DType.F32, new Shape(imageRows, config.HiddenSize));
 
-        Weight table = w.Table(fused ? "model.tok_embeddings.weight" : "model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
+        Weight table = w.Table(TableName(config), config.VocabularySize, config.HiddenSize);
         Tensor x = g.Embedding(table, Ids, ImageTokens);
         var caches = new LayerCache[config.Layers];
         for (int i = 0; i < caches.Length; i++)
@@ -48,6 +48,10 @@ internal sealed class LanguageGraph
 
     /// <summary>Name of the head's weight below <c>language_model</c>.</summary>
     public static string HeadName(LanguageConfig config) => config.Kind == LanguageKind.InternLm2 ? "output.weight" : "lm_head.weight";
+
+    /// <summary>Name of the embedding table below <c>language_model</c>.</summary>
+    public static string TableName(LanguageConfig config) =>
+        config.Kind == LanguageKind.InternLm2 ? "model.tok_embeddings.weight" : "model.embed_tokens.weight";
 
     public Graph Graph { get; }
 

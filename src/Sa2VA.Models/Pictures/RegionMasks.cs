@@ -5,15 +5,35 @@ namespace Sa2VA.Models;
 /// <summary>Regions that a prompt speaks of, as masks over the whole image.</summary>
 public static class RegionMasks
 {
+    /// <summary>Most pixels of all masks of a label image together.</summary>
+    public const long MostPixels = 2_000_000_000;
+
     /// <summary>Splits a label image at full size: value k ≥ 1 is region k, 0 none.</summary>
     /// <param name="labels">[height, width].</param>
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>
     /// <returns>[height, width] for each region from 1 to the largest label.</returns>
-    /// <exception cref="MediaException">The size is outside the limits of <see cref="PixelSize"/> or does not fit the labels.</exception>
+    /// <exception cref="MediaException">
+    /// The size is outside the limits of <see cref="PixelSize"/> or does not fit the labels, a label below the largest does not occur, or the
+    /// masks together have more than <see cref="MostPixels"/> pixels.
+    /// </exception>
     public static Mask[] FromLabels(ReadOnlySpan<byte> labels, int width, int height)
     {
-        var masks = new Mask[Count(labels, width, height)];
+        int count = Count(labels, width, height);
+        for (int label = 1; label < count; label++)
+        {
+            if (!labels.Contains((byte)label))
+            {
+                throw new MediaException($"The label image has pixels of value {count}, but none of value {label}: region{label} marks no pixel. Number "
+                    + "the regions 1, 2, 3 and so on; 0 is no region.");
+            }
+        }
+        if (count * (long)labels.Length > MostPixels)
+        {
+            throw new MediaException($"{count} regions of {width}×{height} pixels are more than the {MostPixels} pixels that are accepted together; mark "
+                + "fewer regions, or shrink the picture.");
+        }
+        var masks = new Mask[count];
         for (int i = 0; i < masks.Length; i++)
         {
             var pixels = new byte[labels.Length];

@@ -1,3 +1,5 @@
+using Sa2VA.Core;
+using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
 
 namespace Sa2VA.Tests.Sessions;
@@ -38,6 +40,39 @@ public sealed class CacheGrowthTests
         Assert.Equal(large.Prefill(ids, 1, null, Cancellation), small.Prefill(ids, 1, null, Cancellation));
         Assert.Equal(ids.Length, small.PrefilledTokens);
         Assert.Equal(State(large), State(small));
+    }
+
+    [Fact]
+    public void Growing_holds_no_managed_copy()
+    {
+        int[] ids = Ids(Smallest);
+        using Conversation warm = new(Shapes.Model.LanguageModel, null), conversation = new(Shapes.Model.LanguageModel, null);
+        // Compiles the larger plans.
+        warm.EnsureCapacity(Smallest + 1, Cancellation);
+        conversation.Prefill(ids, 0, null, Cancellation);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        conversation.EnsureCapacity(Smallest + 1, Cancellation);
+        // The bindings of the new cache, and room for the ids of its tokens.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 32 * Smallest);
+    }
+
+    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    public void Plans_that_cannot_all_be_made_are_given_back(int at)
+    {
+        var device = new FaultyDevice();
+        using Sa2VAModel model = Shapes.Load(device);
+        (int plans, BackendMemory memory) = (device.PlansAlive, model.MemoryInfo);
+        int seen = 0;
+        device.Compiling = _ =>
+        {
+            if (++seen == at) throw new DeviceException("Planted.");
+        };
+        Assert.Throws<DeviceException>(() => model.LanguageModel.Plans(Smallest + 1, Cancellation));
+        Assert.Equal((plans, memory), (device.PlansAlive, model.MemoryInfo));
+        model.LanguageModel.Plans(Smallest + 1, Cancellation);
+        Assert.Equal(plans + 3, device.PlansAlive);
+        model.Dispose();
+        Assert.Equal(0, device.PlansAlive);
     }
 
     private static float[] State(Conversation conversation)

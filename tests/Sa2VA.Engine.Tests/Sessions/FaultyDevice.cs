@@ -14,6 +14,12 @@ internal sealed class FaultyDevice : Device
     /// <summary>Told when a plan has written all it writes.</summary>
     public Action<string>? After { get; set; }
 
+    /// <summary>Told before a graph is compiled, by its name.</summary>
+    public Action<string>? Compiling { get; set; }
+
+    /// <summary>Plans that were compiled and not disposed.</summary>
+    public int PlansAlive { get; private set; }
+
     public override string Name => "faulty";
 
     public override string Description => "a CPU that fails when it is told to";
@@ -30,22 +36,39 @@ internal sealed class FaultyDevice : Device
 
         public DeviceBuffer Allocate(string name, DType type, Shape shape) => inner.Allocate(name, type, shape);
 
-        public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default) => new Plan(device, inner.Compile(graph, cancellation));
+        public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
+        {
+            device.Compiling?.Invoke(graph.Name);
+            return new Plan(device, inner.Compile(graph, cancellation));
+        }
 
         public void Dispose() => inner.Dispose();
     }
 
-    private sealed class Plan(FaultyDevice device, ExecutionPlan inner) : ExecutionPlan(inner.Graph)
+    private sealed class Plan : ExecutionPlan
     {
-        public override long ArenaBytes => inner.ArenaBytes;
+        private readonly FaultyDevice _device;
+        private readonly ExecutionPlan _inner;
+
+        public Plan(FaultyDevice device, ExecutionPlan inner) : base(inner.Graph)
+        {
+            (_device, _inner) = (device, inner);
+            device.PlansAlive++;
+        }
+
+        public override long ArenaBytes => _inner.ArenaBytes;
 
         public override void Run(PlanBindings bindings, CancellationToken cancellation = default)
         {
-            device.Before?.Invoke(Graph.Name);
-            inner.Run(bindings, cancellation);
-            device.After?.Invoke(Graph.Name);
+            _device.Before?.Invoke(Graph.Name);
+            _inner.Run(bindings, cancellation);
+            _device.After?.Invoke(Graph.Name);
         }
 
-        public override void Dispose() => inner.Dispose();
+        public override void Dispose()
+        {
+            _device.PlansAlive--;
+            _inner.Dispose();
+        }
     }
 }

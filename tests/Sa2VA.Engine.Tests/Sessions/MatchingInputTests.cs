@@ -31,10 +31,20 @@ public sealed class MatchingInputTests
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
         Assert.Contains("region2 marks no pixel", Refused(session, "region1?", [Box(0, 0, 99, 99), Box(0, 0, 0, 0)]), StringComparison.Ordinal);
-        // Between the points of the token grid.
-        Assert.Contains("region1 is too small", Refused(session, "region1?", [Box(1, 1, 2, 2)]), StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => session.Ask("region1?", new AskOptions { Regions = [null!] }));
         Assert.Throws<ArgumentNullException>(() => session.Ask("region1?", new AskOptions { Regions = null! }));
+    }
+
+    [Fact]
+    public void A_region_between_the_points_of_the_token_grid_is_asked_about_with_a_note()
+    {
+        using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
+        Answer seen = session.Ask("region1 or region2?", new AskOptions { Regions = [Box(0, 0, 99, 99), Box(0, 0, 99, 99)] });
+        Assert.Empty(seen.Notes);
+        Answer unseen = session.Ask("region1 or region2?", new AskOptions { Regions = [Box(0, 0, 99, 99), Box(1, 1, 2, 2)] });
+        Assert.Contains("region2 is too small to be seen", Assert.Single(unseen.Notes), StringComparison.Ordinal);
+        Assert.Contains("region2<vp></vp>", session.Model.Tokenizer.Decode([.. unseen.PromptIds]), StringComparison.Ordinal);
+        Assert.Empty(session.Ask("And?", new AskOptions { FollowUp = true }).Notes);
     }
 
     [Theory]

@@ -45,9 +45,25 @@ public sealed class MaskTests
     [Fact]
     public void A_label_image_has_a_mask_for_each_label()
     {
-        Mask[] masks = RegionMasks.FromLabels([0, 1, 3, 1, 0, 3], 3, 2);
-        Assert.Equal([[0, 1, 0, 1, 0, 0], new byte[6], [0, 0, 1, 0, 0, 1]], masks.Select(mask => mask.Pixels.ToArray()));
+        Mask[] masks = RegionMasks.FromLabels([0, 1, 2, 1, 0, 2], 3, 2);
+        Assert.Equal([[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 1]], masks.Select(mask => mask.Pixels.ToArray()));
         Assert.Empty(RegionMasks.FromLabels(new byte[12], 4, 3));
         Assert.Throws<MediaException>(() => RegionMasks.FromLabels(new byte[11], 4, 3));
+    }
+
+    [Fact]
+    public void Labels_have_no_gap_and_their_masks_a_bound()
+    {
+        var labels = new byte[14_000 * 14_000];
+        labels[5] = 255;
+        labels[6] = 1;
+        labels[9] = 3;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("none of value 2: region2 marks no pixel",
+            Assert.Throws<MediaException>(() => RegionMasks.FromLabels(labels, 14_000, 14_000)).Message, StringComparison.Ordinal);
+        for (int i = 0; i < 11; i++) labels[i] = (byte)(i + 1);
+        Assert.Contains("11 regions of 14000×14000 pixels",
+            Assert.Throws<MediaException>(() => RegionMasks.FromLabels(labels, 14_000, 14_000)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 }

@@ -1,10 +1,10 @@
 namespace Sa2VA.Cli;
 
 /// <summary>
-/// What was done with pictures that might not be expected, each told once on standard error. Held back until there is a result: beside an
+/// What was done with the input or found in the model that might not be expected, each told once on standard error. Held back until there is a result: beside an
 /// error they would only hide it.
 /// </summary>
-internal sealed class MediaNotes(Terminal terminal)
+internal sealed class HeldNotes(Terminal terminal)
 {
     private readonly Lock _lock = new();
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
