@@ -1,3 +1,6 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
 using System.Reflection;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Commands;
@@ -8,15 +11,16 @@ namespace Sa2VA.Cli;
 /// <summary>Reads the arguments, runs one command, and turns what went wrong into one line and an exit code.</summary>
 internal sealed class CommandLine
 {
-    private const string Description = "Runs Sa2VA checkpoints: answers about images and videos, with masks of what the answer names.";
     private readonly Terminal _terminal;
+    private readonly RootCommand _root;
+    private readonly Flag _verbose = new("--verbose", "Show the stack of an error.") { Recursive = true };
 
     /// <param name="terminal">Streams and cancellation.</param>
     public CommandLine(Terminal terminal)
     {
         _terminal = terminal;
-        Commands =
-        [
+        _root = new RootCommand("Runs Sa2VA checkpoints: answers about images and videos, with masks of what the answer names.")
+        {
             // Every command of the program: one line each.
             DemoCommand.Create(terminal),
             SegmentCommand.Create(terminal),
@@ -26,20 +30,26 @@ internal sealed class CommandLine
             VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
             SynthesizeCommand.Create(terminal),
-        ];
+        };
+        _root.Directives.Clear();
+        _root.Options.Clear();
+        _root.Options.Add(_verbose);
+        // Without the library's /h, which is a path.
+        _root.Options.Add(new HelpOption("--help", "-h", "-?", "/?") { Description = "Show this text.", Action = new Printed(PrintHelp) });
+        _root.Options.Add(new Flag("--version", "Show the version.") { Action = new Printed(_ => terminal.Out.WriteLine(Version)) });
     }
 
     /// <summary>The commands, in the order of help.</summary>
-    internal IReadOnlyList<Command> Commands { get; }
+    internal IReadOnlyList<Command> Commands => [.. _root.Subcommands];
 
     /// <summary>Reads a command line without running it.</summary>
-    internal ParsedLine Parse(IReadOnlyList<string> args) => new CommandLineParser(Commands).Parse(args);
+    internal ParseResult Parse(IReadOnlyList<string> args) => ArgumentReader.Parse(_root, args);
 
     /// <summary>Runs one command.</summary>
     /// <param name="args">Arguments, without the program's name.</param>
     public int Run(string[] args)
     {
-        ParsedLine line = Parse(args);
+        ParseResult line = Parse(args);
         int code = Run(line);
         try
         {
@@ -54,13 +64,16 @@ internal sealed class CommandLine
         return code == ExitCode.Success && (_terminal.Out.Failed || _terminal.Error.Failed) ? ExitCode.BadInput : code;
     }
 
-    private int Run(ParsedLine line)
+    private int Run(ParseResult line)
     {
         try
         {
-            if (Print(line)) return ExitCode.Success;
-            if (line.Error is { } error) throw new UsageException($"{error.Message} See `{Name(line)} --help`.");
-            int code = line.Command!.Run(line.Values).GetAwaiter().GetResult();
+            if (line.Action is not Printed && ArgumentReader.Problem(line) is { } problem)
+                throw new UsageException($"{problem} See `{Name(line)} --help`.");
+            int code = line.InvokeAsync(new InvocationConfiguration
+            {
+                Output = _terminal.Out, Error = _terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+            }, _terminal.Cancellation).GetAwaiter().GetResult();
             _terminal.Progress.Clear();
             return code;
         }
@@ -83,32 +96,37 @@ internal sealed class CommandLine
         }
     }
 
-    private static string Name(ParsedLine line) => line.Command is { } command ? $"sa2va {command.Name}" : "sa2va";
+    private static string Name(ParseResult line) =>
+        line.CommandResult.Command is RootCommand ? "sa2va" : $"sa2va {line.CommandResult.Command.Name}";
 
-    private bool Print(ParsedLine line)
+    private void PrintHelp(ParseResult line)
     {
-        string? text = line.Help && line.Command is { } command ? HelpText.Of(command)
-            : line.Help ? HelpText.Of(Description, Commands)
-            : line.Version ? Version + "\n" : null;
-        if (text is not null) _terminal.Out.Write(text);
-        return text is not null;
+        new HelpAction().Invoke(line);
+        if (line.CommandResult.Command is not CliCommand command) return;
+        _terminal.Out.WriteLine(command.Examples.Count > 1 ? "Examples:" : "Example:");
+        foreach (string example in command.Examples) _terminal.Out.WriteLine("  " + example);
     }
 
     private static string Version =>
         typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
 
     // Nothing of this may throw: a stream that fails while an error is told leaves the other one and the exit code.
-    private int Fail(Exception error, int code, ParsedLine line)
+    private int Fail(Exception error, int code, ParseResult line)
     {
         string message = Quoted.Line(code == ExitCode.Bug ? $"This is a bug in sa2va: {error.Message}" : error.Message);
         // A reader that has seen enough wants no comment.
         bool quiet = error is StreamException { ReaderHasGone: true };
         if (!quiet) Attempt(() => _terminal.Note($"sa2va: {message}"));
-        if (line.Json) Attempt(() => new JsonLines(_terminal.Out).Error(message, code));
-        bool stack = code == ExitCode.Bug || (line.Verbose && code != ExitCode.Cancelled);
+        if (AsksForJson(line)) Attempt(() => new JsonLines(_terminal.Out).Error(message, code));
+        bool stack = code == ExitCode.Bug || (ArgumentReader.Has(line, _verbose) && code != ExitCode.Cancelled);
         if (stack) Attempt(() => _terminal.Error.WriteLine(error.ToString()));
         return code;
     }
+
+    // Also where the command has no such option.
+    private static bool AsksForJson(ParseResult line) => line.UnmatchedTokens.Contains(CommonOptions.Json)
+        || line.CommandResult.Command.Options.Any(o =>
+            o.Name == CommonOptions.Json && line.GetResult(o) is { Implicit: false, Tokens: [] });
 
     private static void Attempt(Action action)
     {
@@ -119,6 +137,18 @@ internal sealed class CommandLine
         catch (StreamException)
         {
             // The writer remembers it.
+        }
+    }
+
+    /// <summary>What is printed whatever else the line says.</summary>
+    private sealed class Printed(Action<ParseResult> print) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            print(parseResult);
+            return ExitCode.Success;
         }
     }
 }

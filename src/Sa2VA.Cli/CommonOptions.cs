@@ -5,6 +5,12 @@ namespace Sa2VA.Cli;
 /// <summary>Options that several commands have; each command makes its own.</summary>
 internal static class CommonOptions
 {
+    /// <summary>The option whose value is text whatever it begins with.</summary>
+    public const string Prompt = "--prompt";
+
+    /// <summary>The option that asks for JSON lines; errors are such lines then.</summary>
+    public const string Json = "--json";
+
     private const int MostThreads = 256;
 
     public static TextOption Model() =>

@@ -1,8 +1,8 @@
 namespace Sa2VA.Cli;
 
 /// <summary>
-/// What was done with the input or found in the model that might not be expected, each told once on standard error. Held back until there is a result: beside an
-/// error they would only hide it.
+/// What was done with the input or found in the model that might not be expected, each told once on standard error. Held back until there
+/// is a result: beside an error they would only hide it.
 /// </summary>
 internal sealed class HeldNotes(Terminal terminal)
 {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -34,22 +35,27 @@ internal sealed class MediaFlags
     /// <summary>How much of a video, for a command that chooses the video itself.</summary>
     public static NumberOption MaxFramesOption() => new("--max-frames", "Only the first N frames.", 1, int.MaxValue);
 
+    /// <summary>How much of a video; null for all of it.</summary>
+    public static int? Count(ParseResult values, NumberOption maxFrames) =>
+        values.GetValue(maxFrames) is > 0 and int count ? count : null;
+
     /// <summary>Opens what was chosen, or says that nothing was.</summary>
-    public MediaInput Open(Terminal terminal, Values values) =>
+    public MediaInput Open(Terminal terminal, ParseResult values) =>
         TryOpen(terminal, values) ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE.");
 
     /// <summary>Opens what was chosen; null if nothing was.</summary>
-    public MediaInput? TryOpen(Terminal terminal, Values values)
+    public MediaInput? TryOpen(Terminal terminal, ParseResult values)
     {
-        string? image = values.Get(Image), video = values.Get(Video), frames = values.Get(Frames);
-        int? maxFrames = values.Get(MaxFrames);
+        string? image = values.GetValue(Image), video = values.GetValue(Video), frames = values.GetValue(Frames);
+        int? maxFrames = Count(values, MaxFrames);
         if (image is not null && video is not null) throw new UsageException("Give either --image or --video, not both.");
         if (video is null && (frames is not null || maxFrames is not null))
             throw new UsageException("--frames and --max-frames belong to --video.");
-        if (video is null && values.Has(Order)) throw new UsageException("--order belongs to --video.");
+        if (video is null && ArgumentReader.Has(values, Order)) throw new UsageException("--order belongs to --video.");
         var options = new MediaOptions
         {
-            Upright = values.Get(Orientation) is "upright", Order = values.Get(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
+            Upright = values.GetValue(Orientation) is "upright",
+            Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
         };
         if (image is not null) return MediaInput.OpenImage(terminal, image, options);
         if (video is null) return null;

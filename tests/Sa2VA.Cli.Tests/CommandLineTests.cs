@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Sa2VA.Cli.Arguments;
 
 namespace Sa2VA.Cli.Tests;
@@ -26,11 +27,13 @@ public class CommandLineTests
     {
         foreach (string[] args in (string[][])[["--prompt", prompt], [$"--prompt={prompt}"]])
         {
-            ParsedLine line = Parse(["segment", "--model", "m", "--image", "i", .. args, "--out", "o"]);
-            Assert.Null(line.Error);
-            Assert.False(line.Help || line.Json);
-            Assert.Equal([prompt], Value<IReadOnlyList<string>>(line, "--prompt"));
-            Assert.Equal("o", Value<string?>(line, "--out"));
+            ParseResult line = Parse(["segment", "--model", "m", "--image", "i", .. args, "--out", "o"]);
+            Assert.Null(ArgumentReader.Problem(line));
+            Assert.Equal("segment", line.CommandResult.Command.Name);
+            Assert.Same(line.CommandResult.Command.Action, line.Action);
+            Assert.False(line.GetValue<bool>("--json"));
+            Assert.Equal([prompt], line.GetRequiredValue<string[]>("--prompt"));
+            Assert.Equal("o", line.GetValue<string>("--out"));
         }
     }
 
@@ -46,26 +49,28 @@ public class CommandLineTests
     [Theory]
     [InlineData("@out")]
     [InlineData("-out")]
+    [InlineData("/h")]
     [InlineData("--folder")]
     [InlineData("a=b")]
     [InlineData("*")]
     [InlineData("~")]
     [InlineData("$HOME")]
-    public void A_path_is_text_too(string path) => Assert.Equal(path, Value<string?>(Parse([.. Complete, "--out", path]), "--out"));
+    public void A_path_is_text_too(string path) => 
+        Assert.Equal(path, Parse([.. Complete, "--out", path]).GetValue<string>("--out"));
 
     [Fact]
     public void A_path_called_as_an_option_needs_the_sign()
     {
-        Assert.Contains("--out=--json", Parse([.. Complete, "--out", "--json"]).Error!.Message, StringComparison.Ordinal);
-        Assert.Equal("--json", Value<string?>(Parse([.. Complete, "--out=--json"]), "--out"));
+        Assert.Contains("--out=--json", ArgumentReader.Problem(Parse([.. Complete, "--out", "--json"])), StringComparison.Ordinal);
+        Assert.Equal("--json", Parse([.. Complete, "--out=--json"]).GetValue<string>("--out"));
     }
 
     [Fact]
     public void Several_values_end_at_the_next_option()
     {
-        ParsedLine line = Parse(["verify", "--goldens", "a", "b", "--json", "--goldens=c"]);
-        Assert.Equal(["a", "b", "c"], Value<IReadOnlyList<string>>(line, "--goldens"));
-        Assert.True(Value<bool>(line, "--json"));
+        ParseResult line = Parse(["verify", "--goldens", "a", "b", "--json", "--goldens=c"]);
+        Assert.Equal(["a", "b", "c"], line.GetRequiredValue<string[]>("--goldens"));
+        Assert.True(line.GetValue<bool>("--json"));
     }
 
     [Theory]
@@ -75,6 +80,9 @@ public class CommandLineTests
     [InlineData("segment -jv", "'-jv'")]
     [InlineData("segment --json=true", "is a switch")]
     [InlineData("segment --out", "--out needs a value: --out DIR.")]
+    [InlineData("segment --out a --out", "--out needs a value: --out DIR.")]
+    [InlineData("bench --threads", "--threads needs a value: --threads N.")]
+    [InlineData("chat --threads --device=cpu", "If it is called that, write --threads=--device")]
     [InlineData("segment stray", "'stray' belongs to no option")]
     [InlineData("segment -- x", "'--'")]
     [InlineData("segment --out=", "--out is empty")]
@@ -125,8 +133,9 @@ public class CommandLineTests
     {
         foreach (Command command in Line.Commands)
             foreach (ChoiceOption option in command.Options.OfType<ChoiceOption>())
-                foreach (string value in (string[])["", "AUTO", "other", $"{option.Default} "])
-                    CliRun.Of(command.Name, $"{option.Name}={value}").AssertRefused($"{option.Name} takes {option.Default}", " or ");
+                foreach (string value in (string[])["", "AUTO", "other", $"{option.GetDefaultValue()} "])
+                    CliRun.Of(command.Name, $"{option.Name}={value}")
+                        .AssertRefused($"{option.Name} takes {option.GetDefaultValue()}", " or ");
     }
 
     [Fact]
@@ -155,8 +164,5 @@ public class CommandLineTests
 
     private static CommandLine Line => new(new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, CancellationToken.None));
 
-    private static ParsedLine Parse(string[] args) => Line.Parse(args);
-
-    private static T Value<T>(ParsedLine line, string option) =>
-        line.Values.Get(line.Command!.Options.OfType<Option<T>>().Single(o => o.Name == option));
+    private static ParseResult Parse(string[] args) => Line.Parse(args);
 }

@@ -1,3 +1,5 @@
+using Sa2VA.Cli.Arguments;
+
 namespace Sa2VA.Cli.Tests;
 
 /// <summary>The command lines of the documentation are command lines.</summary>
@@ -17,7 +19,7 @@ public class DocumentationTests
     public void Every_command_line_parses(string line)
     {
         var command = new CommandLine(new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, CancellationToken.None));
-        Assert.Null(command.Parse(ShellWords.Of(line)[1..]).Error);
+        Assert.Null(ArgumentReader.Problem(command.Parse(ShellWords.Of(line)[1..])));
     }
 
     [Fact]

@@ -60,7 +60,8 @@ public class HeldNotesTests
 
         CliRun chat = CliRun.Of("chat", "--model", folder.Path, "--prompt", "Hello", "--prompt", "And?", "--max-tokens", "9");
         Assert.Single(Lines(chat.Error), l => l.Contains("ps_version", StringComparison.Ordinal));
-        CliRun segment = CliRun.Of("segment", "--model", folder.Path, "--image", CliRun.Shapes, "--prompt", "Hello", "--prompt", "Hello", "--json");
+        CliRun segment = CliRun.Of(
+            "segment", "--model", folder.Path, "--image", CliRun.Shapes, "--prompt", "Hello", "--prompt", "Hello", "--json");
         Assert.Single(Lines(segment.Error), l => l.Contains("ps_version", StringComparison.Ordinal));
         CliRun describe = CliRun.Of("describe", "--model", folder.Path, "--image", CliRun.Shapes, "--json");
         Assert.Single(Lines(describe.Error), l => l.Contains("ps_version", StringComparison.Ordinal));

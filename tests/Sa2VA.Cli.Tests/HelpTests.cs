@@ -1,3 +1,5 @@
+using Sa2VA.Cli.Arguments;
+
 namespace Sa2VA.Cli.Tests;
 
 public class HelpTests
@@ -16,7 +18,7 @@ public class HelpTests
             .Where(l => l.StartsWith($"sa2va {name}", StringComparison.Ordinal) && !l.Contains("[options]", StringComparison.Ordinal))];
         Assert.NotEmpty(examples);
         var line = new CommandLine(new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, CancellationToken.None));
-        Assert.All(examples, e => Assert.Null(line.Parse(ShellWords.Of(e)[1..]).Error));
+        Assert.All(examples, e => Assert.Null(ArgumentReader.Problem(line.Parse(ShellWords.Of(e)[1..]))));
     }
 
     [Fact]

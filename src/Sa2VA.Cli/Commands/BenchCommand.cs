@@ -9,7 +9,7 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va bench</c>: how fast a model's stages run, and what share of the machine they use.</summary>
 internal static class BenchCommand
 {
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         var model = new TextOption("--model", "DIR", "Folder of a checkpoint.");
         var preset = new TextOption("--preset", "NAME", "Sizes of a released model with computed weights, such as sa2va-1b.");
@@ -18,25 +18,27 @@ internal static class BenchCommand
         var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
         NumberOption threads = CommonOptions.Threads();
         var simd = new ChoiceOption("--simd", "Width of the vectors in bits.", "auto", "128", "256", "512");
-        var json = new Flag("--json", "One JSON object per line: the machine, then each stage.");
+        var json = new Flag(CommonOptions.Json, "One JSON object per line: the machine, then each stage.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
-        return new Command("bench",
+        return new CliCommand("bench",
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            Options = [model, preset, stages, runs, threads, simd, json, markdown],
+            Accepts = [model, preset, stages, runs, threads, simd, json, markdown],
             Run = values =>
             {
-                if (values.Has(model) == values.Has(preset)) throw new UsageException("Give either --model DIR or --preset NAME.");
+                if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
+                    throw new UsageException("Give either --model DIR or --preset NAME.");
                 var options = new BenchmarkOptions
                 {
-                    Threads = values.Number(threads), Runs = values.Number(runs), Stages = StageList(values.Get(stages)),
-                    Simd = values.Get(simd) is "auto" ? null : (SimdLevel)int.Parse(values.Get(simd), CultureInfo.InvariantCulture),
+                    Threads = values.GetValue(threads), Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
+                    Simd = values.GetValue(simd) is { } bits and not "auto"
+                        ? (SimdLevel)int.Parse(bits, CultureInfo.InvariantCulture) : null,
                 };
                 // A place that cannot be written to is found out before minutes of measuring.
-                using SummaryFile? file = values.Get(markdown) is { } path ? new SummaryFile(path) : null;
-                BenchmarkReport report = Measure(terminal, values.Get(model), values.Get(preset), options);
-                if (values.Get(json))
+                using SummaryFile? file = values.GetValue(markdown) is { } path ? new SummaryFile(path) : null;
+                BenchmarkReport report = Measure(terminal, values.GetValue(model), values.GetValue(preset), options);
+                if (values.GetValue(json))
                     foreach (string line in BenchmarkText.JsonLines(report)) terminal.WriteLine(line);
                 else
                     Print(terminal, report);

@@ -10,29 +10,30 @@ internal static class ChatCommand
     private const string New = "/new", Quit = "/quit";
     private const int MostTokens = 1_000_000;
 
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         TextOption model = CommonOptions.Model();
         var media = new MediaFlags();
-        var prompt = new TextListOption("--prompt", "TEXT",
-            "Question; further ones follow up on the answer. Without it, questions are read line by line.") { IsText = true };
+        var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
+            "Question; further ones follow up on the answer. Without it, questions are read line by line.");
         var maxTokens = new NumberOption("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
         ChoiceOption device = CommonOptions.Device();
         NumberOption threads = CommonOptions.Threads();
-        return new Command("chat", "Answers questions, as text; masks are what segment and describe are for.",
+        return new CliCommand("chat", "Answers questions, as text; masks are what segment and describe are for.",
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames")
         {
-            Options = [model, .. media.All, prompt, maxTokens, device, threads],
+            Accepts = [model, .. media.All, prompt, maxTokens, device, threads],
             Run = async values =>
             {
-                IReadOnlyList<string> prompts = values.Get(prompt);
+                IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
                 using MediaInput? input = media.TryOpen(terminal, values);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.Text(model), values.Get(device), values.Number(threads));
+                using Sa2VAModel loaded = ModelLoader.Load(
+                    terminal, values.GetRequiredValue(model), values.GetRequiredValue(device), values.GetValue(threads));
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
-                var chat = new Chat(terminal, session, values.Number(maxTokens)) { OnFirstText = notes.Tell };
+                var chat = new Chat(terminal, session, values.GetValue(maxTokens)) { OnFirstText = notes.Tell };
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
                 for (int i = 0; i < prompts.Count; i++) await chat.AnswerAsync(prompts[i], followUp: i > 0).ConfigureAwait(false);
                 return ExitCode.Success;

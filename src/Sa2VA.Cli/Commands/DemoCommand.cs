@@ -18,17 +18,18 @@ internal static class DemoCommand
         "Please segment the green ring.",
     ];
 
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
-        var output = new TextOption("--out", "DIR", "Folder for masks and overlays.") { Default = "demo-output" };
+        var output = new TextOption("--out", "DIR", "Folder for masks and overlays.") { DefaultValueFactory = _ => "demo-output" };
         NumberOption maxFrames = MediaFlags.MaxFramesOption(), threads = CommonOptions.Threads();
-        return new Command("demo", "Runs the bundled toy model on the bundled image and video.",
+        return new CliCommand("demo", "Runs the bundled toy model on the bundled image and video.",
             "sa2va demo", "sa2va demo --out my-demo --max-frames 8")
         {
-            Options = [output, maxFrames, threads],
+            Accepts = [output, maxFrames, threads],
             Run = async values =>
             {
-                await RunAsync(terminal, values.Text(output), values.Get(maxFrames), values.Number(threads)).ConfigureAwait(false);
+                await RunAsync(terminal, values.GetRequiredValue(output), MediaFlags.Count(values, maxFrames), values.GetValue(threads))
+                    .ConfigureAwait(false);
                 return ExitCode.Success;
             },
         };

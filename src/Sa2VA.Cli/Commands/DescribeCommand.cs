@@ -15,37 +15,36 @@ internal static class DescribeCommand
         "Could you please give me a brief description of the image? "
         + "Please respond with interleaved segmentation masks for the corresponding parts of the answer.";
 
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         TextOption model = CommonOptions.Model();
         var media = new MediaFlags();
-        var prompt = new TextOption("--prompt", "TEXT", "Another wording of the request.")
-        {
-            Default = GroundedCaptionPrompt, IsText = true,
-        };
+        var prompt = new TextOption(CommonOptions.Prompt, "TEXT", "Another wording of the request.");
         TextOption output = CommonOptions.Out("Folder for masks and overlays.");
         ChoiceOption names = CommonOptions.Names();
-        var json = new Flag("--json", "Write JSON lines with run-length masks, as segment does.");
+        var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks, as segment does.");
         ChoiceOption device = CommonOptions.Device();
         NumberOption threads = CommonOptions.Threads();
-        return new Command("describe", "Captions a picture; each phrase has the colour of its mask.",
+        return new CliCommand("describe", "Captions a picture; each phrase has the colour of its mask.",
             "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
         {
-            Options = [model, .. media.All, prompt, output, names, json, device, threads],
+            Accepts = [model, .. media.All, prompt, output, names, json, device, threads],
             Run = async values =>
             {
                 var clock = Stopwatch.StartNew();
+                string folderOfModel = values.GetRequiredValue(model), request = values.GetValue(prompt) ?? GroundedCaptionPrompt;
                 using MediaInput input = media.Open(terminal, values);
-                using ResultFolder? results = values.Get(output) is not { } folder ? null : new ResultFolder(folder, new RunDescription
+                using ResultFolder? results = values.GetValue(output) is not { } folder ? null : new ResultFolder(folder, new RunDescription
                 {
-                    Command = "describe", Model = values.Text(model), Source = input.Source, Prompts = [values.Text(prompt)],
+                    Command = "describe", Model = folderOfModel, Source = input.Source, Prompts = [request],
                 })
                 {
-                    Names = values.Get(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
+                    Names = values.GetValue(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
                 };
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.Text(model), values.Get(device), values.Number(threads));
+                using Sa2VAModel loaded = ModelLoader.Load(
+                    terminal, folderOfModel, values.GetRequiredValue(device), values.GetValue(threads));
                 double load = clock.Elapsed.TotalSeconds;
-                JsonLines? lines = values.Get(json) ? new JsonLines(terminal.Out) : null;
+                JsonLines? lines = values.GetValue(json) ? new JsonLines(terminal.Out) : null;
                 lines?.Start(loaded, input);
                 var table = new ObjectTable();
                 var run = new SegmentRun(terminal, loaded, input)
@@ -63,7 +62,7 @@ internal static class DescribeCommand
                         table.Add(frame);
                     },
                 };
-                SegmentSummary summary = await run.RunAsync([values.Text(prompt)], []).ConfigureAwait(false);
+                SegmentSummary summary = await run.RunAsync([request], []).ConfigureAwait(false);
                 results?.Commit();
                 lines?.End(summary, load, clock.Elapsed.TotalSeconds);
                 if (results?.AnimationProblem is { } problem) terminal.Note(problem);

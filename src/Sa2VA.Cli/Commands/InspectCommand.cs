@@ -13,17 +13,17 @@ internal static class InspectCommand
 {
     private const int MostTokens = 1 << 24;
 
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         TextOption model = CommonOptions.Model();
         var tokens = new NumberOption("--tokens", "Tokens of the conversation to count memory for.", 1, MostTokens, 4096);
         var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
-        return new Command("inspect",
+        return new CliCommand("inspect",
             "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
             "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
         {
-            Options = [model, tokens, scan],
-            Run = values => Task.FromResult(Run(terminal, values.Text(model), values.Number(tokens), values.Get(scan))),
+            Accepts = [model, tokens, scan],
+            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model), values.GetValue(tokens), values.GetValue(scan))),
         };
     }
 

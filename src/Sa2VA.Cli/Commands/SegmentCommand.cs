@@ -10,36 +10,37 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va segment</c>: masks of what prompts name.</summary>
 internal static class SegmentCommand
 {
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         TextOption model = CommonOptions.Model();
         var media = new MediaFlags();
-        var prompt = new TextListOption("--prompt", "TEXT",
-            "What to segment, such as \"Please segment the red circle.\"; may be given several times.") { Required = true, IsText = true };
+        var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
+            "What to segment, such as \"Please segment the red circle.\"; may be given several times.") { Required = true };
         var regions = new TextOption("--regions", "PNG",
             "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
         TextOption output = CommonOptions.Out("Folder for masks and overlays; may be left out with --json.");
         ChoiceOption names = CommonOptions.Names();
-        var json = new Flag("--json", "Write JSON lines with run-length masks to standard output.");
+        var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
         ChoiceOption device = CommonOptions.Device();
         NumberOption threads = CommonOptions.Threads();
-        return new Command("segment", "Writes one PNG mask per object and frame, and overlays.",
+        return new CliCommand("segment", "Writes one PNG mask per object and frame, and overlays.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source")
         {
-            Options = [model, .. media.All, prompt, regions, output, names, json, device, threads],
+            Accepts = [model, .. media.All, prompt, regions, output, names, json, device, threads],
             Run = async values =>
             {
-                if (!values.Has(output) && !values.Get(json))
+                if (values.GetValue(output) is null && !values.GetValue(json))
                     throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
                 long start = Stopwatch.GetTimestamp();
                 using MediaInput input = media.Open(terminal, values);
                 await RunAsync(terminal, new Request
                 {
-                    Start = start, Media = input, Model = values.Text(model), Prompts = values.Get(prompt), Regions = values.Get(regions),
-                    Out = values.Get(output), Names = values.Get(names), Json = values.Get(json),
-                    Device = values.Get(device), Threads = values.Number(threads),
+                    Start = start, Media = input, Model = values.GetRequiredValue(model),
+                    Prompts = values.GetRequiredValue(prompt), Regions = values.GetValue(regions),
+                    Out = values.GetValue(output), Names = values.GetRequiredValue(names), Json = values.GetValue(json),
+                    Device = values.GetRequiredValue(device), Threads = values.GetValue(threads),
                 }).ConfigureAwait(false);
                 return ExitCode.Success;
             },

@@ -6,19 +6,20 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va synthesize</c>: a checkpoint of a released model's size with computed weights.</summary>
 internal static class SynthesizeCommand
 {
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         var preset = new TextOption("--preset", "NAME", $"Sizes: {string.Join(", ", SyntheticPresets.Names)}.") { Required = true };
         var output = new TextOption("--out", "DIR", "Folder to write; new or empty.") { Required = true };
         var tokenizer = new TextOption("--tokenizer", "DIR",
             "Folder with the tokenizer of the base language model; without it no tokenizer is written.");
-        return new Command("synthesize",
+        return new CliCommand("synthesize",
             "Writes a checkpoint of a released model's size with computed weights, to measure speed and to test loaders.",
             "sa2va synthesize --preset sa2va-1b --out synthetic-1b",
             "sa2va synthesize --preset sa2va-4b --out synthetic-4b --tokenizer Qwen2.5-3B")
         {
-            Options = [preset, output, tokenizer],
-            Run = values => Task.FromResult(Run(terminal, values.Text(preset), values.Text(output), values.Get(tokenizer))),
+            Accepts = [preset, output, tokenizer],
+            Run = values => Task.FromResult(
+                Run(terminal, values.GetRequiredValue(preset), values.GetRequiredValue(output), values.GetValue(tokenizer))),
         };
     }
 

@@ -9,29 +9,29 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va verify</c>: recorded computations and answers, computed again and compared.</summary>
 internal static class VerifyCommand
 {
-    public static Command Create(Terminal terminal)
+    public static CliCommand Create(Terminal terminal)
     {
         var goldens = new TextListOption(
-            "--goldens", "FILE|DIR", "Golden files (.safetensors), predict cases (.json), or folders of them.", severalAtOnce: true)
+            "--goldens", "FILE|DIR", "Golden files (.safetensors), predict cases (.json), or folders of them.")
         {
-            Required = true,
+            Required = true, AllowMultipleArgumentsPerToken = true,
         };
         var model = new TextOption("--model", "DIR",
             "Run all files against this checkpoint; without it each file's own is looked up (models/NAME above the file).");
-        var json = new Flag("--json", "One JSON object per file instead of text.");
+        var json = new Flag(CommonOptions.Json, "One JSON object per file instead of text.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");
         ChoiceOption device = CommonOptions.Device();
         NumberOption threads = CommonOptions.Threads();
-        return new Command("verify",
+        return new CliCommand("verify",
             "Computes again what the reference implementation recorded, and compares: "
             + "exit 0 if at least one file ran and none failed, 1 otherwise.",
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
-            Options = [goldens, model, json, markdown, device, threads],
+            Accepts = [goldens, model, json, markdown, device, threads],
             Run = values => Task.FromResult(Run(terminal, new Request
             {
-                Goldens = values.Get(goldens), Model = values.Get(model), Json = values.Get(json), Markdown = values.Get(markdown),
-                Threads = values.Number(threads),
+                Goldens = values.GetRequiredValue(goldens), Model = values.GetValue(model), Json = values.GetValue(json),
+                Markdown = values.GetValue(markdown), Threads = values.GetValue(threads),
             })),
         };
     }
