@@ -137,6 +137,10 @@ public class RowTests
     [InlineData(false, new[] { 0.9f, 0.1f, 0.3f, 0.2f }, 0, 1, 2)]
     [InlineData(false, new[] { 0.1f, 0.1f, 0.1f, 0.5f }, 3, 3, 3, 0.05f)]
     [InlineData(false, new[] { 0.1f, 0.1f, 0.1f, 0.5f }, 3, 3, 0, 1f, -0.05f)]
+    [InlineData(true, new[] { 0.9f, 0.3f, float.NaN, 0.5f }, 100, 100, 0)]
+    [InlineData(true, new[] { 0.9f, 0.3f, 0.5f, float.PositiveInfinity }, 100, 100, 0)]
+    [InlineData(true, new[] { float.NaN, 0.3f, 0.5f, 0.2f }, 100, 100, 2)]
+    [InlineData(false, new[] { 0.1f, float.NaN, 0.3f, 0.5f }, 97, 100, 0)]
     public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected, float surely = 1, float outside = -1)
     {
         // Of mask 0, some pixels lie surely inside, some near the border, the rest outside. At a distance of 0.05 exactly: not beyond it.

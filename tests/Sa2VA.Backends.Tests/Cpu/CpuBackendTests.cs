@@ -57,6 +57,27 @@ public class CpuBackendTests
     }
 
     [Fact]
+    public void An_arena_that_grows_costs_what_a_large_one_does()
+    {
+        long needed = HeldAfter(0, 500);
+        Assert.True(HeldAfter(0, 100) is var little && little > 0 && little < needed);
+        Assert.Equal(needed, HeldAfter(needed, 100, 500));
+        Assert.Equal(needed, HeldAfter(needed, 500, 100));
+
+        static long HeldAfter(long budget, params ReadOnlySpan<int> plans)
+        {
+            using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = budget });
+            foreach (int rows in plans)
+            {
+                var g = new GraphBuilder("rows", new TestWeights());
+                g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(rows, 64)))));
+                backend.Compile(g.Build(), Cancellation).Dispose();
+            }
+            return backend.Memory.Total;
+        }
+    }
+
+    [Fact]
     public void A_failed_compilation_leaves_earlier_plans_whole()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = 64 << 20 });

@@ -1,3 +1,4 @@
+using Sa2VA.Core;
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
@@ -22,6 +23,24 @@ public sealed class ConstantSharingTests
         Assert.Equal(2L * plans.Capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
         model.Dispose();
         Assert.Equal(0, backend.Memory.Weights);
+    }
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 1)]
+    public void Rotary_tables_are_shared_by_models_of_one_base(double factor, int tables)
+    {
+        const int capacity = 64;
+        using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
+        LanguageConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Language;
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        using ExecutionPlan plan = Compile(config);
+        long before = backend.Memory.Weights;
+        using ExecutionPlan other = Compile(config with { RopeTheta = factor * config.RopeTheta });
+        Assert.Equal(tables * 2L * capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
+
+        ExecutionPlan Compile(LanguageConfig of) =>
+            backend.Compile(new LanguageGraph(checkpoint, of, chunk: 1, capacity).Graph, TestContext.Current.CancellationToken);
     }
 
     [Fact]

@@ -1,0 +1,34 @@
+using Sa2VA.Engine;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+using Sa2VA.Tests.Sessions;
+
+namespace Sa2VA.Tests.Tracking;
+
+/// <summary>What is told of a mask is what the decoder said of the candidate that was chosen.</summary>
+public sealed class MaskPredictionTests
+{
+    [Fact]
+    public void Score_and_presence_are_those_of_the_chosen_mask()
+    {
+        SegmentationModel model = Shapes.Model.Segmentation;
+        int side = model.Config.ImageSize;
+        var input = new byte[side * side * 3];
+        new PillowBicubic().Resize(Shapes.Clip[0].View, input, side, side);
+        using var features = new FrameFeatures(model);
+        using var prediction = new MaskPrediction(model);
+        features.Encode<byte>(input);
+        bool differs = false;
+        for (int seed = 0; seed < 8; seed++)
+        {
+            var prompt = new ObjectPrompt(model, TestValues.Random(seed, model.Config.DModel, 2));
+            using var frame = new PromptedFrame(model, prompt, prediction, TestContext.Current.CancellationToken);
+            frame.Run(features, TestContext.Current.CancellationToken);
+            float[] ious = [.. prediction.Ious];
+            Assert.Equal(ious.Skip(1).Max(), prediction.Score);
+            Assert.Equal(1 / (1 + Math.Exp(-prediction.ObjectLogit)), prediction.Present, 1e-6);
+            differs |= prediction.Score != ious[0];
+        }
+        Assert.True(differs, "The first candidate would have done.");
+    }
+}
