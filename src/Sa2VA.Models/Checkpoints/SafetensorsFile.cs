@@ -94,26 +94,20 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         _map.Dispose();
     }
 
-    private sealed unsafe class Mapped : WeightData
+    /// <summary>
+    /// A mapped tensor. The handle is held by reference alone: a pointer taken with AcquirePointer would keep the pages of a view that nobody
+    /// disposed for ever, as a handle with a count is not freed by the collector.
+    /// </summary>
+    private sealed unsafe class Mapped(WeightInfo info, MemoryMappedViewAccessor view) : WeightData(info)
     {
-        private readonly MemoryMappedViewAccessor _view;
-        private byte* _pointer;
-
-        public Mapped(WeightInfo info, MemoryMappedViewAccessor view) : base(info)
-        {
-            _view = view;
-            view.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
-            _pointer += view.PointerOffset;
-        }
+        private byte* _pointer = (byte*)view.SafeMemoryMappedViewHandle.DangerousGetHandle() + view.PointerOffset;
 
         public override byte* Pointer => _pointer is null ? throw new ObjectDisposedException(Info.Name) : _pointer;
 
         public override void Dispose()
         {
-            if (_pointer is null) return;
             _pointer = null;
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
+            view.Dispose();
         }
     }
 }

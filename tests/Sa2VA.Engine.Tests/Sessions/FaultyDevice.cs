@@ -17,6 +17,9 @@ internal sealed class FaultyDevice : Device
     /// <summary>Told before a graph is compiled, by its name.</summary>
     public Action<string>? Compiling { get; set; }
 
+    /// <summary>Told before a buffer is allocated, by its name.</summary>
+    public Action<string>? Allocating { get; set; }
+
     /// <summary>Plans that were compiled and not disposed.</summary>
     public int PlansAlive { get; private set; }
 
@@ -34,7 +37,11 @@ internal sealed class FaultyDevice : Device
 
         public BackendMemory Memory => inner.Memory;
 
-        public DeviceBuffer Allocate(string name, DType type, Shape shape) => inner.Allocate(name, type, shape);
+        public DeviceBuffer Allocate(string name, DType type, Shape shape)
+        {
+            device.Allocating?.Invoke(name);
+            return inner.Allocate(name, type, shape);
+        }
 
         public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
         {
