@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// Results are checked where they leave a network, on the values that are read anyway. Only when one is not finite, what the network was given
-/// is read as well, to name the first stage that went wrong.
+/// Results are checked where they leave a network, on the values that are read anyway. Only when one is not finite, what the network was
+/// given is read as well, to name the first stage that went wrong.
 /// </summary>
 internal static class FiniteCheck
 {
@@ -44,6 +44,7 @@ internal static class FiniteCheck
 
     /// <summary>The error that says where.</summary>
     /// <param name="stage">The first stage whose results are not finite, with its article: <c>The vision tower</c>.</param>
-    public static NonFiniteException Error(string stage) => new($"{stage} gave NaN or infinity: a weight of the checkpoint is damaged, or too large "
+    public static NonFiniteException Error(string stage) =>
+        new($"{stage} gave NaN or infinity: a weight of the checkpoint is damaged, or too large "
         + "for float32. Compare its files with the published ones; `sa2va inspect --scan` looks for values that are not finite.");
 }

@@ -18,7 +18,9 @@ public sealed class FrameSelection
 
     /// <summary>Five spread evenly: frame ⌊i·n/(5 + 10⁻⁴)⌋.</summary>
     public static FrameSelection Uniform { get; } = new("uniform", count =>
-        count <= DefaultCount ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, DefaultCount).Select(i => (int)((double)i * count / (DefaultCount + 1e-4)))]);
+        count <= DefaultCount
+            ? [.. Enumerable.Range(0, count)]
+            : [.. Enumerable.Range(0, DefaultCount).Select(i => (int)((double)i * count / (DefaultCount + 1e-4)))]);
 
     /// <summary>These frames, in this order.</summary>
     /// <param name="indices">1 to 13 frame numbers, from 0.</param>
@@ -43,7 +45,8 @@ public sealed class FrameSelection
         if (text == "first") return First;
         if (text == "uniform") return Uniform;
         if (text.AsSpan().Count(',') >= Language.VisionTower.MaxTiles)
-            throw new PromptException($"The language model can be shown 1 to {Language.VisionTower.MaxTiles} frames; more numbers are given.");
+            throw new PromptException(
+                $"The language model can be shown 1 to {Language.VisionTower.MaxTiles} frames; more numbers are given.");
         string[] parts = text.Split(',');
         var list = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)

@@ -7,40 +7,43 @@ using Sa2VA.Models.Tokenizers;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// A loaded Sa2VA checkpoint: configuration, tokenizer and compiled networks. Immutable and shared by threads; what a conversation or a stream
-/// needs belongs to its session. Close sessions before the model.
+/// A loaded Sa2VA checkpoint: configuration, tokenizer and compiled networks. Immutable and shared by threads; what a conversation or a
+/// stream needs belongs to its session. Close sessions before the model.
 /// </summary>
 public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 {
     private readonly IBackend _backend;
-    private readonly IDisposable? _checkpoint;
+    private readonly Checkpoint _checkpoint;
     private readonly Compiled<SegProjector> _segProjector;
     private bool _disposed;
 
-    private Sa2VAModel(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights, long weightBytes, IDisposable? checkpoint, IBackend backend,
-        IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    private Sa2VAModel(CheckpointParts parts, IBackend backend, IProgress<LoadProgress>? progress, CancellationToken cancellation)
     {
+        (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint) = parts;
         (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
         ChatTemplate template = ChatTemplate.Get(config.Template);
         SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
-            : throw new CheckpointException($"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
-        CheckIds(name, config, tokenizer, weights);
+            : throw new CheckpointException(
+                $"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
+        CheckIds(name, config, tokenizer, checkpoint);
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config.Vision.TokensPerTile);
         int hidden = config.Language.HiddenSize;
         Generation = new Generation(tokenizer, StopRule, SegId, hidden);
 
-        var reporting = new ReportingWeights(weights, weightBytes, progress);
+        var reporting = new ReportingWeights(checkpoint, checkpoint.Bytes, progress);
         try
         {
             reporting.Begin("vision tower");
             VisionTower = new VisionTower(backend, reporting, config.Vision, hidden, cancellation);
             reporting.Begin("language model");
-            LanguageModel = new LanguageModel(backend, reporting, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile, cancellation);
+            LanguageModel = new LanguageModel(backend, reporting, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile,
+                cancellation);
             var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
             _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
             reporting.Begin("segmentation");
-            Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32, cancellation: cancellation);
+            Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32,
+                cancellation: cancellation);
             reporting.End();
             cancellation.ThrowIfCancellationRequested();
         }
@@ -118,7 +121,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             Tokenizer tokenizer = Tokenizer.Load(folder);
             backend = device.Open(options.MemoryBudget);
             string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return new Sa2VAModel(name, config, tokenizer, checkpoint, checkpoint.Bytes, checkpoint, backend, progress, cancellation);
+            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, progress, cancellation);
         }
         catch
         {
@@ -130,8 +133,9 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Reads a checkpoint's folder on a worker thread.</summary>
     /// <inheritdoc cref="Load"/>
-    public static Task<Sa2VAModel> LoadAsync(string folder, Device device, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
-        CancellationToken cancellation = default) => Task.Run(() => Load(folder, device, options, progress, cancellation), cancellation);
+    public static Task<Sa2VAModel> LoadAsync(string folder, Device device, ModelOptions? options = null,
+        IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default) =>
+        Task.Run(() => Load(folder, device, options, progress, cancellation), cancellation);
 
     /// <summary>Opens a conversation without a picture.</summary>
     public TextSession OpenText()
@@ -157,19 +161,21 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Opens a conversation about a video. Its frames are given one at a time later.</summary>
     /// <param name="languageFrames">
-    /// What the language model sees of it, 1 to 13 frames of one size (see <see cref="FrameSelection"/>). Upstream takes the first five. As many
-    /// of the stream's first frames, up to five, are segmented by the answer alone; the later ones from memory. They are read once, and none is
-    /// held at its full size longer than it takes to shrink it.
+    /// What the language model sees of it, 1 to 13 frames of one size (see <see cref="FrameSelection"/>). Upstream takes the first five. As
+    /// many of the stream's first frames, up to five, are segmented by the answer alone; the later ones from memory. They are read once,
+    /// and none is held at its full size longer than it takes to shrink it.
     /// </param>
     /// <param name="options">Choices; null for the defaults.</param>
     /// <param name="cancellation">Stops between two frames.</param>
     /// <exception cref="MediaException">No frames, or frames of different sizes.</exception>
     /// <exception cref="PromptException">Too many frames.</exception>
-    public VideoSession OpenVideo(IEnumerable<RgbImage> languageFrames, VideoOptions? options = null, CancellationToken cancellation = default)
+    public VideoSession OpenVideo(IEnumerable<RgbImage> languageFrames, VideoOptions? options = null,
+        CancellationToken cancellation = default)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(languageFrames);
-        return new VideoSession(this, LanguageFrames.Read(languageFrames, Config.Vision.TileSize, cancellation), options ?? new VideoOptions());
+        return new VideoSession(this, LanguageFrames.Read(languageFrames, Config.Vision.TileSize, cancellation),
+            options ?? new VideoOptions());
     }
 
     /// <summary>Closes the model. Calls of sessions that are still running end with an <see cref="ObjectDisposedException"/>.</summary>
@@ -181,7 +187,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         Segmentation.Dispose();
         _segProjector.Plan.Dispose();
         _backend.Dispose();
-        _checkpoint?.Dispose();
+        _checkpoint.Dispose();
     }
 
     /// <summary>Closes the model on a worker thread: the op that is running ends first.</summary>
@@ -192,7 +198,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         string table = "language_model." + LanguageGraph.TableName(config.Language);
         int last = tokenizer.VocabularySize - 1;
         if (!weights.TryDescribe(table, out WeightInfo info) || last < info.Shape[0]) return;
-        throw new CheckpointException($"The tokenizer of '{name}' has the token '{tokenizer.DecodeReference([last])}' with id {last}, but '{table}' has "
+        throw new CheckpointException(
+            $"The tokenizer of '{name}' has the token '{tokenizer.DecodeReference([last])}' with id {last}, but '{table}' has "
             + $"{info.Shape[0]} rows: its files do not belong together. Download the checkpoint's tokenizer files again.");
     }
 
@@ -201,12 +208,17 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     internal float[] ProjectSeg(float[] state, CancellationToken cancellation)
     {
         (SegProjector graph, ExecutionPlan plan) = _segProjector;
-        using DeviceBuffer input = _backend.Allocate("state", DType.F32, graph.State.Shape), output = _backend.Allocate("seg", DType.F32, graph.Seg.Shape);
+        using DeviceBuffer input = _backend.Allocate("state", DType.F32, graph.State.Shape),
+            output = _backend.Allocate("seg", DType.F32, graph.Seg.Shape);
         input.Write<float>(state);
         plan.Run(new PlanBindings(graph.Graph).Bind(graph.State, input).Bind(graph.Seg, output), cancellation);
         var seg = new float[graph.Seg.Shape.Last];
         output.Read<float>(seg);
-        if (!FiniteCheck.IsFinite(seg)) throw FiniteCheck.Error(FiniteCheck.IsFinite(state) ? "The [SEG] projector" : "The language model, at a [SEG],");
+        if (!FiniteCheck.IsFinite(seg))
+            throw FiniteCheck.Error(FiniteCheck.IsFinite(state) ? "The [SEG] projector" : "The language model, at a [SEG],");
         return seg;
     }
+
+    /// <summary>What is read of a checkpoint's folder.</summary>
+    private sealed record CheckpointParts(string Name, Sa2VAConfig Config, Tokenizer Tokenizer, Checkpoint Checkpoint);
 }

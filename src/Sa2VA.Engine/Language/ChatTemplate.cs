@@ -12,10 +12,12 @@ internal sealed record ChatTemplate(string BeforeText, string AfterText, string 
     /// <exception cref="CheckpointException">No such template.</exception>
     public static ChatTemplate Get(string name) => name switch
     {
-        "qwen_chat" => new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", ["<|im_end|>", "<|endoftext|>"]),
+        "qwen_chat" =>
+            new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", ["<|im_end|>", "<|endoftext|>"]),
         "internlm2_chat" => new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", ["<|im_end|>"]),
         "phi3_chat" => new("<|user|>\n", "<|end|>\n<|assistant|>\n", "<|end|>", "\n", ["<|end|>"]),
         "vicuna" => new("USER: ", " ASSISTANT:", "", "\n", []),
-        _ => throw new CheckpointException($"config.json names the chat template '{name}'; qwen_chat, internlm2_chat, phi3_chat and vicuna are known."),
+        _ => throw new CheckpointException(
+            $"config.json names the chat template '{name}'; qwen_chat, internlm2_chat, phi3_chat and vicuna are known."),
     };
 }

@@ -5,9 +5,9 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Language;
 
 /// <summary>
-/// The tokens that one session has run through the language model, and their keys and values. What a new prompt shares at its beginning with
-/// the last one is not computed again. Answer tokens are: a decode step rounds differently from a prompt chunk, and an answer must depend on
-/// its prompt alone, not on how the session came to it. A warm decode step allocates nothing.
+/// The tokens that one session has run through the language model, and their keys and values. What a new prompt shares at its beginning
+/// with the last one is not computed again. Answer tokens are: a decode step rounds differently from a prompt chunk, and an answer must
+/// depend on its prompt alone, not on how the session came to it. A warm decode step allocates nothing.
 /// </summary>
 internal sealed class Conversation : IDisposable
 {
@@ -59,7 +59,9 @@ internal sealed class Conversation : IDisposable
         bool image = prompt[shared..].IndexOfAnyInRange(int.MinValue, -1) >= 0;
         (LanguageGraph graph, ExecutionPlan plan) = image ? cache.Plans.ImagePrefill : cache.Plans.Prefill;
         PlanBindings bindings = image ? cache.ImagePrefill : cache.Prefill;
-        if (image) bindings.Bind(graph.ImageTokens!, _imageTokens ?? throw new PromptException("The prompt speaks of an image; this session has none."));
+        if (image)
+            bindings.Bind(graph.ImageTokens!,
+                _imageTokens ?? throw new PromptException("The prompt speaks of an image; this session has none."));
         while (_cached.Count < prompt.Length)
         {
             ReadOnlySpan<int> chunk = prompt[_cached.Count..Math.Min(prompt.Length, _cached.Count + graph.Ids.Shape[0])];
@@ -109,12 +111,14 @@ internal sealed class Conversation : IDisposable
         int token = _cached.Count - _prefilled;
         Forget();
         if (_imageTokens is not null && !FiniteCheck.IsFinite(_imageTokens)) throw FiniteCheck.Error("The vision tower or its projector");
-        throw FiniteCheck.Error(token == 0 ? "The language model, reading the prompt," : $"The language model, at token {token} of its answer,");
+        throw FiniteCheck.Error(token == 0
+            ? "The language model, reading the prompt,"
+            : $"The language model, at token {token} of its answer,");
     }
 
     /// <summary>
-    /// Begins with an empty cache. Keys and values that are not finite must not stay even where they are masked: a weight of zero does not make
-    /// NaN zero.
+    /// Begins with an empty cache. Keys and values that are not finite must not stay even where they are masked: a weight of zero does not
+    /// make NaN zero.
     /// </summary>
     private void Forget()
     {

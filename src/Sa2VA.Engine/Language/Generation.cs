@@ -14,7 +14,9 @@ internal sealed record Generated(List<int> Ids, List<float[]> SegStates, bool Tr
 /// <param name="Text">Told each piece of decoded text, special tokens included.</param>
 internal readonly record struct GenerationReports(Action<int>? Prefilled, Action<int>? Decoded, Action<string>? Text);
 
-/// <summary>The greedy loop (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds.</summary>
+/// <summary>
+/// The greedy loop (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds.
+/// </summary>
 /// <param name="tokenizer">Turns tokens into text.</param>
 /// <param name="stop">When an answer is over.</param>
 /// <param name="segId">The token whose state prompts the segmentation.</param>
@@ -27,7 +29,8 @@ internal sealed class Generation(Tokenizer tokenizer, StopRule stop, int segId, 
     /// <param name="maxNewTokens">Most tokens of the answer, at least 1.</param>
     /// <param name="reports">Told how far it is.</param>
     /// <param name="cancellation">Stops within one token.</param>
-    public Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, int maxNewTokens, GenerationReports reports, CancellationToken cancellation)
+    public Generated Run(Conversation conversation, ReadOnlySpan<int> prompt, int maxNewTokens, GenerationReports reports,
+        CancellationToken cancellation)
     {
         var ids = new List<int>(Math.Min(maxNewTokens, 4096));
         var states = new List<float[]>();

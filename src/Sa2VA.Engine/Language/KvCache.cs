@@ -41,7 +41,8 @@ internal sealed class KvCache : IDisposable
         PlanBindings Bind(LanguageGraph graph)
         {
             var bindings = new PlanBindings(graph.Graph).Bind(graph.Ids, ids).Bind(graph.Next, next).Bind(graph.Hidden, hidden);
-            for (int i = 0; i < graph.Caches.Count; i++) bindings.Bind(graph.Caches[i].Keys, _buffers[2 * i]).Bind(graph.Caches[i].Values, _buffers[2 * i + 1]);
+            for (int i = 0; i < graph.Caches.Count; i++)
+                bindings.Bind(graph.Caches[i].Keys, _buffers[2 * i]).Bind(graph.Caches[i].Values, _buffers[2 * i + 1]);
             return bindings;
         }
     }

@@ -5,15 +5,18 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Language;
 
 /// <summary>The plans of one cache size: prompt chunks with and without image rows, and the decode step.</summary>
-internal sealed record LanguagePlans(int Capacity, Compiled<LanguageGraph> ImagePrefill, Compiled<LanguageGraph> Prefill, Compiled<LanguageGraph> Decode);
+internal sealed record LanguagePlans(int Capacity, Compiled<LanguageGraph> ImagePrefill, Compiled<LanguageGraph> Prefill,
+    Compiled<LanguageGraph> Decode);
 
 /// <summary>
-/// The language half, compiled: immutable, shared by all conversations. Cache sizes are bucketed by powers of two; the weights are packed once
-/// for all of them.
+/// The language half, compiled: immutable, shared by all conversations. Cache sizes are bucketed by powers of two; the weights are packed
+/// once for all of them.
 /// </summary>
 internal sealed class LanguageModel : IDisposable
 {
-    /// <summary>Most prompt tokens per run: enough rows for the matrix kernels, few enough for a small arena and a quick cancellation.</summary>
+    /// <summary>
+    /// Most prompt tokens per run: enough rows for the matrix kernels, few enough for a small arena and a quick cancellation.
+    /// </summary>
     public const int PrefillChunk = 512;
 
     private const int SmallestCapacity = 1024;
@@ -28,7 +31,8 @@ internal sealed class LanguageModel : IDisposable
     /// <param name="config">Sizes.</param>
     /// <param name="imageRows">Rows of the buffers that hold image tokens.</param>
     /// <param name="cancellation">Stops between plans.</param>
-    public LanguageModel(IBackend backend, IWeightSource weights, LanguageConfig config, int imageRows, CancellationToken cancellation = default)
+    public LanguageModel(IBackend backend, IWeightSource weights, LanguageConfig config, int imageRows,
+        CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, _imageRows) = (backend, weights, config, imageRows);
         Plans(1, cancellation);
@@ -44,7 +48,9 @@ internal sealed class LanguageModel : IDisposable
     public LanguagePlans Plans(int tokens, CancellationToken cancellation = default)
     {
         if (tokens > Config.MaxPositions)
-            throw new PromptException($"The conversation has {tokens} tokens; the model supports {Config.MaxPositions}. Shorten the prompt or begin a new session.");
+            throw new PromptException(
+                $"The conversation has {tokens} tokens; the model supports {Config.MaxPositions}. Shorten the prompt or "
+                + "begin a new session.");
         int capacity = (int)Math.Min(Math.Max(SmallestCapacity, BitOperations.RoundUpToPowerOf2((uint)tokens)), (uint)Config.MaxPositions);
         lock (_lock)
         {

@@ -48,7 +48,8 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tok
         string before = (ended ? "" : template.Suffix) + template.Separator + template.BeforeText;
         IEnumerable<int> turn = specials == SpecialTokenText.Parse
             ? Ids(before + text + template.AfterText, SpecialTokenText.Parse)
-            : [.. Ids(before, SpecialTokenText.Parse), .. Ids(text, SpecialTokenText.PlainText), .. Ids(template.AfterText, SpecialTokenText.Parse)];
+            : [.. Ids(before, SpecialTokenText.Parse), .. Ids(text, SpecialTokenText.PlainText),
+                .. Ids(template.AfterText, SpecialTokenText.Parse)];
         int[] ids = [.. history, .. turn];
         if (Array.IndexOf(ids, _contextId) >= 0) throw UnexpectedContext();
         return ids;
@@ -57,8 +58,10 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tok
     private string Expand(string text, string pastText, PromptMedia media)
     {
         int first = text.IndexOf(ImageTag, StringComparison.Ordinal);
-        if (first < 0 && pastText.Length == 0) throw new PromptException($"The prompt lacks {ImageTag}, which says where the picture belongs.");
-        if (first >= 0 && pastText.Length > 0) throw new PromptException($"A prompt with a past cannot hold {ImageTag}: the past has the picture already.");
+        if (first < 0 && pastText.Length == 0)
+            throw new PromptException($"The prompt lacks {ImageTag}, which says where the picture belongs.");
+        if (first >= 0 && pastText.Length > 0)
+            throw new PromptException($"A prompt with a past cannot hold {ImageTag}: the past has the picture already.");
         if (first >= 0 && text.IndexOf(ImageTag, first + 1, StringComparison.Ordinal) >= 0)
             throw new PromptException($"The prompt holds {ImageTag} more than once; there is one picture.");
         return first < 0 ? text : text.Replace(ImageTag, Picture(media), StringComparison.Ordinal);
@@ -126,5 +129,6 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tok
     private int[] Ids(string text, SpecialTokenText specials) => IdsSpan(text, specials).ToArray();
 
     private static PromptException UnexpectedContext() => new(
-        $"The text holds {ContextToken}, which stands for parts of the picture and cannot be typed; remove it, or read special tokens as plain text.");
+        $"The text holds {ContextToken}, which stands for parts of the picture and cannot be typed; remove it, or read special "
+        + "tokens as plain text.");
 }

@@ -9,8 +9,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and has one caller at a time; different sessions
-/// of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
+/// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and has one caller at a time; different
+/// sessions of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
 /// </summary>
 public abstract class ChatSession : IDisposable, IAsyncDisposable
 {
@@ -52,8 +52,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>Asks a question and waits for the whole answer.</summary>
     /// <param name="text">
-    /// The question. Where <c>&lt;image&gt;</c> stands, the picture is put; a first question that lacks it gets it in front. A session without
-    /// a picture leaves it out.
+    /// The question. Where <c>&lt;image&gt;</c> stands, the picture is put; a first question that lacks it gets it in front. A session
+    /// without a picture leaves it out.
     /// </param>
     /// <param name="options">Choices; null for upstream's.</param>
     /// <param name="cancellation">Stops within one token.</param>
@@ -61,7 +61,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <exception cref="NonFiniteException">A network gave NaN or infinity; the message names the stage.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
-    public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default) => Ask(text, options, null, cancellation);
+    public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
+        Ask(text, options, null, cancellation);
 
     /// <summary>Asks a question on a worker thread.</summary>
     /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
@@ -69,8 +70,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         Task.Run(() => Ask(text, options, cancellation), cancellation);
 
     /// <summary>
-    /// Asks a question on a worker thread and gives the answer as it comes: pieces of text while they are decoded, then each object, then the
-    /// whole. A reader that leaves early ends the question, and leaves the session as it was before.
+    /// Asks a question on a worker thread and gives the answer as it comes: pieces of text while they are decoded, then each object, then
+    /// the whole. A reader that leaves early ends the question, and leaves the session as it was before.
     /// </summary>
     /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
     public async IAsyncEnumerable<AnswerUpdate> AskStreamAsync(string text, AskOptions? options = null,
@@ -108,14 +109,18 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.</summary>
+    /// <summary>
+    /// Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.
+    /// </summary>
     public void Dispose()
     {
         Gate.Close();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Closes the session and waits until its memory is free: until a call that is still running on another thread has ended.</summary>
+    /// <summary>
+    /// Closes the session and waits until its memory is free: until a call that is still running on another thread has ended.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         Dispose();
@@ -127,7 +132,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
 
     /// <summary>Turns an answer's objects into masks, or makes them part of the stream.</summary>
-    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation);
+    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation);
 
     private protected abstract void DisposeFrames();
 
@@ -145,12 +151,15 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
-        if (options.MaxNewTokens < 1) throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
+        if (options.MaxNewTokens < 1)
+            throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
         int[] prompt = EncodePrompt(text, options, notes);
         int room = Model.Config.Language.MaxPositions - prompt.Length;
         if (room < 1)
-            throw new PromptException($"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. Shorten it.");
+            throw new PromptException(
+                $"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. "
+                + "Shorten it.");
         if (!_encoded && Tiles > 0)
         {
             Model.VisionTower.Encode(LanguageTiles(), _imageTokens!, Report(options, AskStage.Vision, Tiles), cancellation);
@@ -180,7 +189,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated, objects, notes);
     }
 
-    private Generated Generate(int[] prompt, int maxNewTokens, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    private Generated Generate(int[] prompt, int maxNewTokens, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation)
     {
         ReadableText? readable = onUpdate is null ? null : new ReadableText(Model.StopRule.Words);
         var reports = new GenerationReports(Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0),
@@ -202,7 +212,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         long least = Model.Tokenizer.LeastTokens(text);
         if (least > positions)
         {
-            throw new PromptException($"The prompt has {text.Length} characters and so at least {least} tokens; the model supports {positions} with its "
+            throw new PromptException(
+                $"The prompt has {text.Length} characters and so at least {least} tokens; the model supports {positions} with its "
                 + "answer. Shorten it.");
         }
         Tokenizer.CheckUnicode(text);
@@ -235,7 +246,8 @@ public sealed class TextSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => [];
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation) { }
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation) { }
 
     private protected override void DisposeFrames() { }
 }

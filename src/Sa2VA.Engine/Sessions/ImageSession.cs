@@ -5,7 +5,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 
-/// <summary>A conversation about one image. The image is encoded once, for whichever half needs it first, however many questions follow.</summary>
+/// <summary>
+/// A conversation about one image. The image is encoded once, for whichever half needs it first, however many questions follow.
+/// </summary>
 public sealed class ImageSession : ChatSession
 {
     private readonly RgbImage _image;
@@ -44,7 +46,8 @@ public sealed class ImageSession : ChatSession
             Mask region = regions[i] ?? throw new ArgumentNullException(nameof(regions), $"region{i + 1} is null.");
             if (region.Width != _image.Width || region.Height != _image.Height)
             {
-                throw new PromptException($"region{i + 1} has {region.Width}×{region.Height} pixels, the image {_image.Width}×{_image.Height}; "
+                throw new PromptException(
+                    $"region{i + 1} has {region.Width}×{region.Height} pixels, the image {_image.Width}×{_image.Height}; "
                     + "a region is marked on the image itself, so give it that size.");
             }
             if (region.Area == 0) throw new PromptException($"region{i + 1} marks no pixel; leave it out, or mark something.");
@@ -57,7 +60,9 @@ public sealed class ImageSession : ChatSession
             }
         }
         long tokens = cells.Sum(c => c.Area);
-        return tokens <= room ? cells : throw new PromptException($"The regions alone have {tokens} tokens; the model supports {room}. Mark fewer or less.");
+        return tokens <= room
+            ? cells
+            : throw new PromptException($"The regions alone have {tokens} tokens; the model supports {room}. Mark fewer or less.");
     }
 
     private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,

@@ -28,7 +28,8 @@ internal sealed class LanguageFrames
     {
         const int most = VisionTower.MaxTiles;
         if (frames.TryGetNonEnumeratedCount(out int count) && count > most)
-            throw new PromptException($"The language model can be shown 1 to {most} frames, not {count}; choose some, as FrameSelection does.");
+            throw new PromptException(
+                $"The language model can be shown 1 to {most} frames, not {count}; choose some, as FrameSelection does.");
         var tiles = new List<RgbImage>();
         int width = 0, height = 0;
         foreach (RgbImage frame in frames)
@@ -36,10 +37,13 @@ internal sealed class LanguageFrames
             cancellation.ThrowIfCancellationRequested();
             ArgumentNullException.ThrowIfNull(frame, nameof(frames));
             if (tiles.Count == most)
-                throw new PromptException($"The language model can be shown 1 to {most} frames, and more were given; choose some, as FrameSelection does.");
+                throw new PromptException(
+                    $"The language model can be shown 1 to {most} frames, and more were given; choose some, as FrameSelection does.");
             if (tiles.Count == 0) (width, height) = (frame.Width, frame.Height);
             if (frame.Width != width || frame.Height != height)
-                throw new MediaException($"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video have one size.");
+                throw new MediaException(
+                    $"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video "
+                    + "have one size.");
             tiles.Add(PillowBicubic.Resize(frame, tile, tile));
         }
         return tiles.Count > 0 ? new LanguageFrames(width, height, tiles) : throw new MediaException("The video has no frames.");

@@ -25,7 +25,8 @@ internal sealed class SessionGate(Action release)
     {
         int was = Interlocked.CompareExchange(ref _state, Busy, Free);
         ObjectDisposedException.ThrowIf(was >= Closing, session);
-        if (was == Busy) throw new SessionBusyException("This session is busy with another call; wait for it, or open a session per caller.");
+        if (was == Busy)
+            throw new SessionBusyException("This session is busy with another call; wait for it, or open a session per caller.");
         return new Entry(this);
     }
 

@@ -90,7 +90,8 @@ public sealed class VideoSession : ChatSession
     /// <param name="cancellation">Stops within one frame, which is then skipped.</param>
     /// <returns>Masks per frame, each as soon as they are done.</returns>
     /// <inheritdoc cref="Next(ImageView, CancellationToken)"/>
-    public async IAsyncEnumerable<FrameMasks> TrackAsync(IAsyncEnumerable<RgbImage> frames, [EnumeratorCancellation] CancellationToken cancellation = default)
+    public async IAsyncEnumerable<FrameMasks> TrackAsync(IAsyncEnumerable<RgbImage> frames,
+        [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(frames);
         await foreach (RgbImage frame in frames.WithCancellation(cancellation).ConfigureAwait(false))
@@ -105,7 +106,8 @@ public sealed class VideoSession : ChatSession
         int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
         try
         {
-            foreach (AnswerObject o in objects) _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
+            foreach (AnswerObject o in objects)
+                _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
             foreach (AnswerObject o in objects) onUpdate?.Invoke(new ObjectUpdate(o));
         }
         catch
@@ -118,10 +120,14 @@ public sealed class VideoSession : ChatSession
 
     private protected override void DisposeFrames() => _stream?.Dispose();
 
-    /// <summary>Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.</summary>
+    /// <summary>
+    /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.
+    /// </summary>
     private FrameMasks RoomForMasks()
     {
-        FrameMasks masks = _reuseMasks ? _masks ??= new FrameMasks(_shown.Width, _shown.Height) : new FrameMasks(_shown.Width, _shown.Height);
+        FrameMasks masks = _reuseMasks
+            ? _masks ??= new FrameMasks(_shown.Width, _shown.Height)
+            : new FrameMasks(_shown.Width, _shown.Height);
         for (int i = masks.Objects.Count; i < _named.Count; i++)
             masks.Add(new ObjectMask(_named[i].Id, _shown.Width, _shown.Height, _named[i].Logits, _reuseMasks));
         return masks;

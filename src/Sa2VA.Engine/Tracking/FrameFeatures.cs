@@ -31,7 +31,8 @@ internal sealed class FrameFeatures : IDisposable
             S0?.Dispose();
             throw;
         }
-        _bindings = new PlanBindings(graph.Graph).Bind(graph.Image, _image).Bind(graph.F, F).Bind(graph.High.S0, S0).Bind(graph.High.S1, S1);
+        _bindings = new PlanBindings(graph.Graph).Bind(graph.Image, _image).Bind(graph.F, F).Bind(graph.High.S0, S0)
+            .Bind(graph.High.S1, S1);
     }
 
     /// <summary>Tokens [G², D].</summary>
@@ -71,5 +72,6 @@ internal sealed class FrameFeatures : IDisposable
         S1.Dispose();
     }
 
-    internal void BindTo(PlanBindings bindings, FrameInputs inputs) => bindings.Bind(inputs.F, F).Bind(inputs.High.S0, S0).Bind(inputs.High.S1, S1);
+    internal void BindTo(PlanBindings bindings, FrameInputs inputs) =>
+        bindings.Bind(inputs.F, F).Bind(inputs.High.S0, S0).Bind(inputs.High.S1, S1);
 }

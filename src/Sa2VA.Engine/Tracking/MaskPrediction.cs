@@ -69,7 +69,8 @@ internal sealed class MaskPrediction : IDisposable
 
     /// <summary>Makes a plan write here.</summary>
     public void BindTo(PlanBindings bindings, MaskOutputs outputs) => bindings.Bind(outputs.Low, LowBuffer)
-        .Bind(outputs.IouLogits, _iouLogits).Bind(outputs.Ious, _ious).Bind(outputs.Selected, _selected).Bind(outputs.ObjectLogit, _objectLogit).Bind(outputs.Pointer, PointerBuffer);
+        .Bind(outputs.IouLogits, _iouLogits).Bind(outputs.Ious, _ious).Bind(outputs.Selected, _selected)
+        .Bind(outputs.ObjectLogit, _objectLogit).Bind(outputs.Pointer, PointerBuffer);
 
     /// <summary>Fetches what the last run wrote.</summary>
     /// <returns>False if some of it is not finite; nothing of it may then be used.</returns>
@@ -85,7 +86,8 @@ internal sealed class MaskPrediction : IDisposable
         Span<float> logit = stackalloc float[1];
         _objectLogit.Read(logit);
         ObjectLogit = logit[0];
-        return FiniteCheck.IsFinite(_low) && FiniteCheck.IsFinite(_iouLogitValues) && FiniteCheck.IsFinite(_pointer) && float.IsFinite(ObjectLogit);
+        return FiniteCheck.IsFinite(_low) && FiniteCheck.IsFinite(_iouLogitValues) && FiniteCheck.IsFinite(_pointer)
+            && float.IsFinite(ObjectLogit);
     }
 
     /// <inheritdoc/>

@@ -66,7 +66,8 @@ internal sealed class MaskResampler
     private void Begin(ReadOnlySpan<float> low, int height, int width, int capacity)
     {
         if (height < 1 || width < 1 || capacity < (long)height * width || low.Length != _lowSide * _lowSide)
-            throw new MediaException($"Mask logits of {_lowSide}×{_lowSide} and room for {height}×{width} pixels are needed, not {low.Length} and {capacity}.");
+            throw new MediaException(
+                $"Mask logits of {_lowSide}×{_lowSide} and room for {height}×{width} pixels are needed, not {low.Length} and {capacity}.");
         if (height != _height || width != _width)
         {
             _out = new Stage(_imageSize, _imageSize, height, width);

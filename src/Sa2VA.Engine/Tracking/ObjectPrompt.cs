@@ -3,7 +3,10 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
-/// <summary>What names an object on its conditioning frames: a [SEG] vector, points, a box (two points), an earlier mask's logits, or several of these.</summary>
+/// <summary>
+/// What names an object on its conditioning frames: a [SEG] vector, points, a box (two points), an earlier mask's logits, or several of
+/// these.
+/// </summary>
 internal sealed class ObjectPrompt
 {
     private const float LogitLimit = 32;
@@ -14,10 +17,12 @@ internal sealed class ObjectPrompt
     /// <param name="points">Points in pixels of the S×S input, box corners first; may be empty.</param>
     /// <param name="maskLogits">Low-resolution logits [4G, 4G] of an earlier prediction, or empty.</param>
     /// <exception cref="PromptException">Sizes do not fit, values are not finite, or nothing is given.</exception>
-    public ObjectPrompt(SegmentationModel model, ReadOnlySpan<float> seg, ReadOnlySpan<PointPrompt> points = default, ReadOnlySpan<float> maskLogits = default)
+    public ObjectPrompt(SegmentationModel model, ReadOnlySpan<float> seg, ReadOnlySpan<PointPrompt> points = default,
+        ReadOnlySpan<float> maskLogits = default)
     {
         int width = model.Config.DModel;
-        if (seg.IsEmpty && points.IsEmpty && maskLogits.IsEmpty) throw new PromptException("An object needs a language vector, a point, a box or a mask.");
+        if (seg.IsEmpty && points.IsEmpty && maskLogits.IsEmpty)
+            throw new PromptException("An object needs a language vector, a point, a box or a mask.");
         if (!seg.IsEmpty && seg.Length != width) throw new PromptException($"A language vector has {width} elements, not {seg.Length}.");
         if (!maskLogits.IsEmpty && maskLogits.Length != model.LowSide * model.LowSide)
             throw new PromptException($"A mask prompt has {model.LowSide}×{model.LowSide} logits, not {maskLogits.Length}.");
@@ -25,7 +30,8 @@ internal sealed class ObjectPrompt
             if (!float.IsFinite(v)) throw new PromptException("A language vector's elements must be finite.");
 
         SparseRows = PromptEncoder.SparseRows(points.Length, !seg.IsEmpty);
-        if (SparseRows > PromptedFrameGraph.MaxSparse) throw new PromptException($"A prompt has at most {PromptedFrameGraph.MaxSparse - 2} points, not {points.Length}.");
+        if (SparseRows > PromptedFrameGraph.MaxSparse)
+            throw new PromptException($"A prompt has at most {PromptedFrameGraph.MaxSparse - 2} points, not {points.Length}.");
         Sparse = new float[SparseRows * width];
         model.Prompts.EncodeSparse(points, seg, Sparse);
         Multimask = points.Length <= 1;

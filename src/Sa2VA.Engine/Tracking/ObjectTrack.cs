@@ -4,8 +4,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame. Its
-/// first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
+/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame.
+/// Its first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
 /// allocates nothing. A step counts only once it is kept: until then the next one begins where it began.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable
@@ -80,7 +80,8 @@ internal sealed class ObjectTrack : IDisposable
     public void Condition(FrameFeatures frame, bool remember, CancellationToken cancellation = default)
     {
         if (!AcceptsConditioning)
-            throw new PromptException($"An object takes its prompt on its first {_model.ConditioningFrames} frames; this one is past them.");
+            throw new PromptException(
+                $"An object takes its prompt on its first {_model.ConditioningFrames} frames; this one is past them.");
         _step = Step.None;
         _prompted.Run(frame, cancellation);
         if (!remember) return;
@@ -94,10 +95,13 @@ internal sealed class ObjectTrack : IDisposable
     /// <summary>Processes a frame from memory alone.</summary>
     /// <param name="frame">Encoded frame.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    /// <exception cref="NonFiniteException">The result is not finite; perhaps because of what an earlier frame left in the bank.</exception>
+    /// <exception cref="NonFiniteException">
+    /// The result is not finite; perhaps because of what an earlier frame left in the bank.
+    /// </exception>
     public void Track(FrameFeatures frame, CancellationToken cancellation = default)
     {
-        if (_bank.Conditioned == 0) throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
+        if (_bank.Conditioned == 0)
+            throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
         _step = Step.None;
         TrackedFrameGraph graph = _model.TrackedFrame.Graph;
         frame.BindTo(_trackedBindings, graph.Frame);

@@ -3,7 +3,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
-/// <summary>Finds what a prompt names on a picture, without memory. One prompt at a time; another one of its kind can take its place.</summary>
+/// <summary>
+/// Finds what a prompt names on a picture, without memory. One prompt at a time; another one of its kind can take its place.
+/// </summary>
 internal sealed class PromptedFrame : IDisposable
 {
     private readonly SegmentationModel _model;

@@ -74,7 +74,9 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>A frame without a prompt.</summary>
     public Compiled<TrackedFrameGraph> TrackedFrame { get; }
 
-    /// <summary>A frame with a prompt. Language needs one variant, which is there from the start; the others are compiled when first used.</summary>
+    /// <summary>
+    /// A frame with a prompt. Language needs one variant, which is there from the start; the others are compiled when first used.
+    /// </summary>
     /// <param name="multimask">True to choose among candidates 1…3.</param>
     /// <param name="dense">True when a mask is part of the prompt.</param>
     /// <param name="cancellation">Stops the compilation.</param>

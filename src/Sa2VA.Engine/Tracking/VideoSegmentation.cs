@@ -53,7 +53,9 @@ internal sealed class VideoSegmentation : IDisposable
 
     /// <summary>Encodes the next frame and steps every object on it.</summary>
     /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
-    /// <param name="last">True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.</param>
+    /// <param name="last">
+    /// True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.
+    /// </param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
     public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged

@@ -28,7 +28,8 @@ public sealed class AllocationTests
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using VideoSession session = model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
-        Answer answer = session.Ask("Please segment the red circle, the blue star and the yellow triangle.", new AskOptions { Logits = true });
+        Answer answer = session.Ask("Please segment the red circle, the blue star and the yellow triangle.",
+            new AskOptions { Logits = true });
         Assert.Equal(3, answer.Objects.Count);
         int frame = 0;
         long area = 0;
@@ -43,8 +44,8 @@ public sealed class AllocationTests
     }
 
     /// <summary>
-    /// Runs a step until it is warm, then counts. The run time itself allocates now and then (it recompiles hot methods on threads of its own),
-    /// so the count over all threads is the least of several rounds; what a step allocates would be in every one of them.
+    /// Runs a step until it is warm, then counts. The run time itself allocates now and then (it recompiles hot methods on threads of its
+    /// own), so the count over all threads is the least of several rounds; what a step allocates would be in every one of them.
     /// </summary>
     private static void Measure(Action step)
     {

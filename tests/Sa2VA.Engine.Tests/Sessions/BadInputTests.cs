@@ -11,7 +11,8 @@ public sealed class BadInputTests
     public static TheoryData<string> Prompts => new()
     {
         new string('a', 100_000), string.Concat(Enumerable.Repeat("Please segment the red circle. ", 3300)), new string(' ', 100_000),
-        string.Concat(Enumerable.Repeat("😀", 50_000)), string.Concat(Enumerable.Repeat("[SEG]", 20_000)), string.Concat(Enumerable.Repeat("<image>", 10_000)),
+        string.Concat(Enumerable.Repeat("😀", 50_000)), string.Concat(Enumerable.Repeat("[SEG]", 20_000)),
+        string.Concat(Enumerable.Repeat("<image>", 10_000)),
         "\ud800", "tail \ud83d", "\udc00 head", "<image><image>", "<IMG_CONTEXT>", "<image> <IMG_CONTEXT>",
     };
 
@@ -36,7 +37,8 @@ public sealed class BadInputTests
         Assert.Equal(Shapes.Case("seg-one-128").Prediction, session.Ask(Shapes.Case("seg-one-128").Prompt).Raw);
     }
 
-    [Theory, InlineData(""), InlineData(" "), InlineData("[SEG]"), InlineData("[SEG][SEG] <p>[SEG]</p>"), InlineData("</img><img>"), InlineData("<|im_end|><|im_end|>"),
+    [Theory, InlineData(""), InlineData(" "), InlineData("[SEG]"), InlineData("[SEG][SEG] <p>[SEG]</p>"), InlineData("</img><img>"),
+        InlineData("<|im_end|><|im_end|>"),
      InlineData("<vp></vp>"), InlineData("\0\u0001\uffff"), InlineData("\r\n\t")]
     public void OddPromptsAreAnswered(string prompt)
     {
@@ -87,7 +89,8 @@ public sealed class BadInputTests
             {
                 if (before.Contains(f))
                 {
-                    Assert.Contains($"Frame {f} is 31×17", Assert.Throws<MediaException>(() => session.Next(Shapes.Pattern(31, 17))).Message, StringComparison.Ordinal);
+                    Assert.Contains($"Frame {f} is 31×17",
+                        Assert.Throws<MediaException>(() => session.Next(Shapes.Pattern(31, 17))).Message, StringComparison.Ordinal);
                     Assert.Throws<MediaException>(() => session.Next(default(ImageView)));
                     Assert.Throws<ArgumentNullException>(() => session.Next(null!));
                 }
@@ -102,7 +105,8 @@ public sealed class BadInputTests
     public void Videos_need_one_to_thirteen_language_frames()
     {
         Assert.NotEmpty(Assert.Throws<MediaException>(() => Shapes.Model.OpenVideo([])).Message);
-        Assert.Contains("not 14", Assert.Throws<PromptException>(() => Shapes.Model.OpenVideo(Shapes.Clip[..14])).Message, StringComparison.Ordinal);
+        Assert.Contains("not 14", Assert.Throws<PromptException>(() => Shapes.Model.OpenVideo(Shapes.Clip[..14])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => Shapes.Model.OpenVideo(null!));
         Assert.Throws<ArgumentNullException>(() => Shapes.Model.OpenVideo([Shapes.Clip[0], null!]));
         string message = Assert.Throws<MediaException>(() => Shapes.Model.OpenVideo([Shapes.Clip[0], Shapes.Pattern(31, 17)])).Message;

@@ -19,7 +19,8 @@ public sealed class CacheGrowthTests
     {
         int[] ids = Ids(prompt + 6);
         using Conversation small = new(Shapes.Model.LanguageModel, null), large = new(Shapes.Model.LanguageModel, null);
-        Assert.Equal(large.Prefill(ids.AsSpan(0, prompt), 600, null, Cancellation), small.Prefill(ids.AsSpan(0, prompt), 0, null, Cancellation));
+        Assert.Equal(large.Prefill(ids.AsSpan(0, prompt), 600, null, Cancellation),
+            small.Prefill(ids.AsSpan(0, prompt), 0, null, Cancellation));
         for (int i = prompt; i < ids.Length; i++)
         {
             Assert.Equal(large.Decode(ids[i], Cancellation), small.Decode(ids[i], Cancellation));

@@ -14,7 +14,8 @@ public sealed class CancellationTests
         using ImageSession reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         int reports = 0;
         var stages = new HashSet<AskStage>();
-        string expected = Shapes.Fingerprint(reference.Ask(question, new AskOptions { Progress = new Reports<AskProgress>(_ => reports++) }));
+        string expected = Shapes.Fingerprint(
+            reference.Ask(question, new AskOptions { Progress = new Reports<AskProgress>(_ => reports++) }));
         for (int at = 0; at < reports - 1; at++)
         {
             using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
@@ -29,7 +30,8 @@ public sealed class CancellationTests
                     stop.Cancel();
                 }),
             };
-            Assert.Equal(stop.Token, Assert.Throws<OperationCanceledException>(() => session.Ask(question, options, stop.Token)).CancellationToken);
+            Assert.Equal(stop.Token,
+                Assert.Throws<OperationCanceledException>(() => session.Ask(question, options, stop.Token)).CancellationToken);
             Assert.Throws<PromptException>(() => session.Ask("And?", new AskOptions { FollowUp = true }));
             Assert.Equal(expected, Shapes.Fingerprint(session.Ask(question)));
         }
@@ -58,7 +60,8 @@ public sealed class CancellationTests
             {
                 cancelled++;
             }
-            Assert.Equal(expected, string.Concat(session.Ask(question, new AskOptions { Logits = true }).Objects.Select(o => Shapes.Fingerprint(o.Mask!))));
+            Assert.Equal(expected,
+                string.Concat(session.Ask(question, new AskOptions { Logits = true }).Objects.Select(o => Shapes.Fingerprint(o.Mask!))));
         }
         Assert.True(cancelled > 0);
     }
@@ -81,7 +84,8 @@ public sealed class CancellationTests
             }
             catch (OperationCanceledException) { }
         }
-        Assert.Equal(Shapes.Case("follow-up").Prediction, session.Ask(Shapes.Case("follow-up").Prompt, new AskOptions { FollowUp = true }).Raw);
+        Assert.Equal(Shapes.Case("follow-up").Prediction,
+            session.Ask(Shapes.Case("follow-up").Prompt, new AskOptions { FollowUp = true }).Raw);
     }
 
     [Fact]

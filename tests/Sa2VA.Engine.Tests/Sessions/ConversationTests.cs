@@ -31,7 +31,8 @@ public sealed class ConversationTests
     [Fact]
     public void Questions_that_share_a_beginning_do_not_compute_it_again()
     {
-        string[] questions = ["Please segment the red circle.", "Please segment the blue star.", "Please describe the image.", "Please segment the red circle."];
+        string[] questions = ["Please segment the red circle.", "Please segment the blue star.", "Please describe the image.",
+            "Please segment the red circle."];
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         int[] previous = [];
         foreach (string question in questions)
@@ -157,7 +158,8 @@ public sealed class ConversationTests
     {
         PredictCase recorded = Shapes.Case("special-seg");
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
-        Answer parsed = session.Ask(recorded.Prompt), plain = session.Ask(recorded.Prompt, new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
+        Answer parsed = session.Ask(recorded.Prompt),
+            plain = session.Ask(recorded.Prompt, new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
         Assert.Equal(recorded.Prediction, parsed.Raw);
         Assert.Contains(Shapes.Model.SegId, parsed.PromptIds);
         Assert.DoesNotContain(Shapes.Model.SegId, plain.PromptIds);
@@ -176,7 +178,8 @@ public sealed class ConversationTests
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("one-128.png"));
         Answer parsed = session.Ask("<image>\nPlease segment the red square.");
-        Answer plain = session.Ask("<image>\nPlease segment the red square.", new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
+        Answer plain = session.Ask("<image>\nPlease segment the red square.",
+            new AskOptions { SpecialTokens = SpecialTokenText.PlainText });
         Assert.Equal(Shapes.Model.Tokenizer.Decode([.. parsed.PromptIds]), Shapes.Model.Tokenizer.Decode([.. plain.PromptIds]));
         Assert.Equal(parsed.Raw, plain.Raw);
     }

@@ -35,7 +35,9 @@ public sealed class DeterminismTests
             Assert.NotEmpty(Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Simd = level })).Message);
     }
 
-    /// <summary>Every network: tiles and thumbnail, prompts with and without image rows, decoding, masks, a stream past its conditioning frames.</summary>
+    /// <summary>
+    /// Every network: tiles and thumbnail, prompts with and without image rows, decoding, masks, a stream past its conditioning frames.
+    /// </summary>
     private static string Run(Sa2VAModel model)
     {
         var parts = new List<string>();

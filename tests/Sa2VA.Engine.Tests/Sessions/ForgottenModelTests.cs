@@ -15,7 +15,8 @@ public sealed class ForgottenModelTests
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sa2va-forgotten-");
         try
         {
-            foreach (string file in Directory.GetFiles(Shapes.Folder)) File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            foreach (string file in Directory.GetFiles(Shapes.Folder))
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
             WeakReference model = Forget(folder.FullName);
             for (int round = 0; round < 10 && (model.IsAlive || IsMapped(folder.Name)); round++)
             {

@@ -20,11 +20,13 @@ public sealed class ImageMemoryTests
         Assert.Equal(objects, session.Ask(Shapes.Case(name).Prompt).Objects.Count);
         IEnumerable<string> known =
         [
-            "tile", "frame", "frame features", "frame features /4", "frame features /8", "sparse prompt", "mask logits", "IoU logits", "IoUs",
+            "tile", "frame", "frame features", "frame features /4", "frame features /8", "sparse prompt", "mask logits", "IoU logits",
+            "IoUs",
             "selected mask", "object logit", "object pointer", .. Enumerable.Repeat("state", objects), .. Enumerable.Repeat("seg", objects),
         ];
         Assert.Equal(known.Order(StringComparer.Ordinal),
-            allocated.Where(n => !n.Contains("key", StringComparison.Ordinal) && !n.Contains("value", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            allocated.Where(n => !n.Contains("key", StringComparison.Ordinal) && !n.Contains("value", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal));
         // A second question finds everything there.
         allocated.Clear();
         long held = model.MemoryInfo.Buffers;

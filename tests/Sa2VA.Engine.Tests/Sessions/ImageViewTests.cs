@@ -30,7 +30,8 @@ public sealed class ImageViewTests
             byte[] stored = Store(image, format, padding, out int stride);
             Assert.Equal(image.Pixels, new ImageView(stored, width, height, format, stride).ToImage().Pixels);
             // The last row may lack its padding.
-            Assert.Equal(image.Pixels, new ImageView(stored.AsSpan(0, stored.Length - padding), width, height, format, stride).ToImage().Pixels);
+            Assert.Equal(image.Pixels,
+                new ImageView(stored.AsSpan(0, stored.Length - padding), width, height, format, stride).ToImage().Pixels);
             // Every pass of a resize: both, either, none.
             foreach ((int w2, int h2) in ((int, int)[])[(9, 11), (width, 11), (9, height), (width, height)])
             {
@@ -53,7 +54,8 @@ public sealed class ImageViewTests
         Assert.Equal(expected.Image.Pixels, session.Image.Pixels);
 
         using VideoSession a = Shapes.Model.OpenVideo(clip[..1]), b = Shapes.Model.OpenVideo(clip[..1]);
-        foreach (VideoSession video in (VideoSession[])[a, b]) video.Ask("Please segment the red circle.", new AskOptions { Logits = true });
+        foreach (VideoSession video in (VideoSession[])[a, b])
+            video.Ask("Please segment the red circle.", new AskOptions { Logits = true });
         foreach (RgbImage frame in clip)
         {
             stored = Store(frame, format, padding, out stride);
@@ -78,7 +80,8 @@ public sealed class ImageViewTests
     [InlineData(4, 3, int.MaxValue, 36, PixelFormat.Rgb24, "bytes, not 36")]
     [InlineData(4, 2, 0, 24, (PixelFormat)17, "pixel format 17")]
     public void Layouts_that_do_not_fit_are_refused(int width, int height, int stride, int length, PixelFormat format, string part) =>
-        Assert.Contains(part, Assert.Throws<MediaException>(() => { _ = new ImageView(new byte[length], width, height, format, stride); }).Message,
+        Assert.Contains(part,
+            Assert.Throws<MediaException>(() => { _ = new ImageView(new byte[length], width, height, format, stride); }).Message,
             StringComparison.Ordinal);
 
     [Fact]

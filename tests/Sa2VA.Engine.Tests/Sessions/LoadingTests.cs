@@ -41,14 +41,16 @@ public sealed class LoadingTests
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sa2va-tokens-");
         try
         {
-            foreach (string file in Directory.GetFiles(Shapes.Folder)) File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            foreach (string file in Directory.GetFiles(Shapes.Folder))
+                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
             string added = Path.Combine(folder.FullName, "added_tokens.json"), tokens = File.ReadAllText(added);
             // Every row has a token; the first row behind the table is not there.
             foreach (int id in (int[])[Shapes.Model.Config.Language.VocabularySize, 5000])
             {
                 File.WriteAllText(added, tokens.Replace("{", $"{{\"<far>\": {id},", StringComparison.Ordinal));
                 Assert.Contains($"'<far>' with id {id}",
-                    Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(folder.FullName, new CpuDevice())).Message, StringComparison.Ordinal);
+                    Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(folder.FullName, new CpuDevice())).Message,
+                    StringComparison.Ordinal);
             }
         }
         finally
@@ -90,7 +92,8 @@ public sealed class LoadingTests
         using (Sa2VAModel model = Shapes.Load()) needed = model.MemoryInfo.Total;
         for (int i = 0; i < 8; i++)
         {
-            string message = Assert.Throws<DeviceException>(() => Shapes.Load(options: new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
+            string message = Assert.Throws<DeviceException>(() =>
+                Shapes.Load(options: new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
             Assert.Contains(" MB", message, StringComparison.Ordinal);
         }
     }
@@ -104,7 +107,8 @@ public sealed class LoadingTests
         for (long room = 1 << 12; room <= 1 << 25; room *= 2)
         {
             using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 1 }, new ModelOptions { MemoryBudget = loaded + room });
-            foreach (Func<ChatSession> open in new Func<ChatSession>[] { model.OpenText, () => model.OpenImage(Shapes.Pattern(64, 64)), () => model.OpenVideo(Shapes.Clip[..1]) })
+            foreach (Func<ChatSession> open in new Func<ChatSession>[] { model.OpenText, () => model.OpenImage(Shapes.Pattern(64, 64)),
+                () => model.OpenVideo(Shapes.Clip[..1]) })
             {
                 try
                 {
@@ -120,7 +124,8 @@ public sealed class LoadingTests
                     {
                         refused++;
                         // A question that did not fit can be asked again, and does not fit again.
-                        Assert.Throws<DeviceException>(() => session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 }));
+                        Assert.Throws<DeviceException>(() =>
+                            session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 }));
                     }
                     Assert.True(model.MemoryInfo.Total <= loaded + room);
                 }

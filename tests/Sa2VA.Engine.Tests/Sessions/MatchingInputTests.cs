@@ -30,7 +30,8 @@ public sealed class MatchingInputTests
     public void A_region_that_marks_nothing_is_not_dropped()
     {
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Clip[0]);
-        Assert.Contains("region2 marks no pixel", Refused(session, "region1?", [Box(0, 0, 99, 99), Box(0, 0, 0, 0)]), StringComparison.Ordinal);
+        Assert.Contains("region2 marks no pixel", Refused(session, "region1?", [Box(0, 0, 99, 99), Box(0, 0, 0, 0)]),
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentNullException>(() => session.Ask("region1?", new AskOptions { Regions = [null!] }));
         Assert.Throws<ArgumentNullException>(() => session.Ask("region1?", new AskOptions { Regions = null! }));
     }
@@ -76,7 +77,8 @@ public sealed class MatchingInputTests
     }
 
     [Theory]
-    [InlineData("a"), InlineData("ab "), InlineData(" "), InlineData("é"), InlineData("e\u0301"), InlineData("\u1100\u1161\u11a8"), InlineData("😀"),
+    [InlineData("a"), InlineData("ab "), InlineData(" "), InlineData("é"), InlineData("e\u0301"), InlineData("\u1100\u1161\u11a8"),
+        InlineData("😀"),
      InlineData("[SEG]"), InlineData("<|im_start|>"), InlineData("\u0301")]
     public void TextThatCannotFitIsRefusedBeforeItIsTokenised(string piece)
     {
@@ -98,8 +100,10 @@ public sealed class MatchingInputTests
     }
 
     [Theory]
-    [InlineData("Please segment the red circle."), InlineData(""), InlineData("[SEG][SEG]<|im_end|>"), InlineData("e\u0301e\u0301 \u1100\u1161\u11a8\u1100\u1161\u11a8"),
-     InlineData("α\u0313\u0300\u0345α\u0313\u0300\u0345"), InlineData("                                        "), InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData("Please segment the red circle."), InlineData(""), InlineData("[SEG][SEG]<|im_end|>"),
+     InlineData("e\u0301e\u0301 \u1100\u1161\u11a8\u1100\u1161\u11a8"),
+     InlineData("α\u0313\u0300\u0345α\u0313\u0300\u0345"), InlineData("                                        "),
+     InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     public void TheLeastNumberOfTokensIsNeverTooHigh(string text)
     {
         foreach (string folder in (string[])["sa2va-tiny-shapes", "internvl-internlm2"])
@@ -131,7 +135,8 @@ public sealed class MatchingInputTests
         {
             foreach (SpecialTokenText specials in Enum.GetValues<SpecialTokenText>())
             {
-                string message = Assert.Throws<PromptException>(() => session.Ask(text, new AskOptions { SpecialTokens = specials })).Message;
+                string message = Assert.Throws<PromptException>(() =>
+                    session.Ask(text, new AskOptions { SpecialTokens = specials })).Message;
                 Assert.Contains($"at index {index} ", message, StringComparison.Ordinal);
             }
         }
@@ -154,7 +159,8 @@ public sealed class MatchingInputTests
                 most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
             }
         }
-        Assert.Contains("1 to 13 frames", Assert.Throws<PromptException>(() => Shapes.Model.OpenVideo(Endless())).Message, StringComparison.Ordinal);
+        Assert.Contains("1 to 13 frames", Assert.Throws<PromptException>(() => Shapes.Model.OpenVideo(Endless())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(14, read);
         // One frame has 6 MB; thirteen would have 78.
         Assert.True(most < 20_000_000, $"{most} bytes were held.");
@@ -168,7 +174,8 @@ public sealed class MatchingInputTests
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
         string message = Assert.Throws<MediaException>(() => session.Next(Shapes.Pattern(Height, Width))).Message;
-        Assert.Contains($"Frame 0 is {Height}×{Width}, the frames shown to the language model are {Width}×{Height}", message, StringComparison.Ordinal);
+        Assert.Contains($"Frame 0 is {Height}×{Width}, the frames shown to the language model are {Width}×{Height}", message,
+            StringComparison.Ordinal);
     }
 
     private static string Refused(ImageSession session, string text, IReadOnlyList<Mask> regions)

@@ -87,7 +87,8 @@ public sealed class NonFiniteTests
         Assert.DoesNotContain(token, Shapes.Model.Tokenizer.Encode(other));
         using var spoilt = new SpoiltModel("language_model.model.embed_tokens.weight", (i, v) => i == token * width + 3 ? bits : v);
         using Sa2VAModel model = Sa2VAModel.Load(spoilt.Folder, new CpuDevice());
-        using ImageSession session = model.OpenImage(Shapes.Image("shapes.png")), reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        using ImageSession session = model.OpenImage(Shapes.Image("shapes.png")),
+            reference = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
         string expected = Shapes.Fingerprint(reference.Ask(other, new AskOptions { Logits = true }));
         Refused(session);
         // What the refused question left in the cache behind the shared beginning spoils nothing.

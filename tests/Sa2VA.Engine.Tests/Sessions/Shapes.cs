@@ -28,7 +28,8 @@ internal static class Shapes
     public static RgbImage Image(string name) => ImageFile.Load(Fixtures.Path("media", name));
 
     public static string[] CaseNames { get; } =
-        [.. Directory.GetFiles(Fixtures.Path("predict", "sa2va-tiny-shapes"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+        [.. Directory.GetFiles(Fixtures.Path("predict", "sa2va-tiny-shapes"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f))
+            .Order(StringComparer.Ordinal)];
 
     public static PredictCase Case(string name) => PredictCase.Read(Fixtures.Path("predict", "sa2va-tiny-shapes", name + ".json"));
 
@@ -43,7 +44,8 @@ internal static class Shapes
     /// <summary>Everything of an answer that could differ, exactly.</summary>
     public static string Fingerprint(Answer answer)
     {
-        var parts = new List<string> { answer.Raw, string.Join(",", answer.PromptIds), string.Join(",", answer.TokenIds), $"{answer.Truncated}" };
+        var parts = new List<string> { answer.Raw, string.Join(",", answer.PromptIds), string.Join(",", answer.TokenIds),
+            $"{answer.Truncated}" };
         foreach (AnswerObject o in answer.Objects)
         {
             parts.Add($"{o.Phrase} {Hash<float>(o.Embedding.Span)}");

@@ -43,7 +43,8 @@ public sealed class SharingTests
             {
                 // From a callback and from another thread.
                 refusals.Add(Assert.Throws<SessionBusyException>(() => session.Ask("Hello")).Message);
-                refusals.Add(Task.Run(() => Assert.Throws<SessionBusyException>(() => session.Next(Shapes.Clip[0])).Message).GetAwaiter().GetResult());
+                refusals.Add(Task.Run(() => Assert.Throws<SessionBusyException>(() => session.Next(Shapes.Clip[0])).Message).GetAwaiter()
+                    .GetResult());
             }),
         });
         Assert.True(refusals.Count >= 2 * answer.TokenIds.Count);
@@ -64,7 +65,8 @@ public sealed class SharingTests
         Assert.Throws<ObjectDisposedException>(() => closed.Ask("Hello"));
         model.Dispose();
         model.Dispose();
-        Assert.Contains(nameof(Sa2VAModel), Assert.Throws<ObjectDisposedException>(() => text.Ask("Hello")).ObjectName, StringComparison.Ordinal);
+        Assert.Contains(nameof(Sa2VAModel), Assert.Throws<ObjectDisposedException>(() => text.Ask("Hello")).ObjectName,
+            StringComparison.Ordinal);
         Assert.Throws<ObjectDisposedException>(() => video.Next(Shapes.Clip[0]));
         Assert.Throws<ObjectDisposedException>(() => model.OpenText());
         Assert.Throws<ObjectDisposedException>(() => model.OpenImage(Shapes.Clip[0]));

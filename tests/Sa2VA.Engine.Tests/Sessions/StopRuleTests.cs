@@ -5,7 +5,8 @@ namespace Sa2VA.Tests.Sessions;
 /// <summary>Stop words that are no token of the vocabulary are found in the text, however it comes in pieces.</summary>
 public sealed class StopRuleTests
 {
-    private static readonly StopRule Rule = new(Shapes.Model.Tokenizer, new ChatTemplate("", "", "", "", ["<stop here>", "end", "<|im_end|>"]));
+    private static readonly StopRule Rule =
+        new(Shapes.Model.Tokenizer, new ChatTemplate("", "", "", "", ["<stop here>", "end", "<|im_end|>"]));
 
     [Theory]
     [InlineData("<stop here>")]

@@ -13,7 +13,8 @@ public sealed class StreamObjectTests
     {
         string[] questions =
         [
-            "Please segment the red circle.", "Please segment the blue star.", "Please segment the yellow triangle.", "Please segment the green ring.",
+            "Please segment the red circle.", "Please segment the blue star.", "Please segment the yellow triangle.",
+            "Please segment the green ring.",
             "Please segment the red circle.", "Please segment the circle.", "Please segment the purple cross.", "Please segment the star.",
             "Please segment the green ring.", "Please segment the triangle.",
         ];

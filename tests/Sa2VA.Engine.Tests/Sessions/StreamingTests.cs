@@ -74,7 +74,8 @@ public sealed class StreamingTests
                 if (++read == 2) await stop.CancelAsync();
         });
         Assert.Equal(Shapes.Case("image-red-circle").Prediction, session.Ask("Please segment the red circle.").Raw);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => session.AskAsync("Please describe the image.", cancellation: stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            session.AskAsync("Please describe the image.", cancellation: stop.Token));
     }
 
     [Fact]
@@ -98,9 +99,11 @@ public sealed class StreamingTests
     {
         var reports = new List<AskProgress>();
         using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
-        Answer answer = session.Ask("Please segment the red circle and the blue star.", new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
+        Answer answer = session.Ask("Please segment the red circle and the blue star.",
+            new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
         Assert.Equal(reports.Select(r => r.Stage).Order(), reports.Select(r => r.Stage));
-        AskProgress[] vision = Of(AskStage.Vision), prefill = Of(AskStage.Prefill), decode = Of(AskStage.Decode), masks = Of(AskStage.Masks);
+        AskProgress[] vision = Of(AskStage.Vision), prefill = Of(AskStage.Prefill), decode = Of(AskStage.Decode),
+            masks = Of(AskStage.Masks);
         Assert.Equal(Enumerable.Range(1, vision[0].Total), vision.Select(r => r.Done));
         Assert.Equal(13, vision[0].Total);
         Assert.Equal((answer.PromptIds.Count, answer.PromptIds.Count), (prefill[^1].Done, prefill[^1].Total));

@@ -6,7 +6,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Tracking;
 
-/// <summary>One click, or none, is ambiguous and chooses among three masks; a box or more clicks mean the one mask that they outline.</summary>
+/// <summary>
+/// One click, or none, is ambiguous and chooses among three masks; a box or more clicks mean the one mask that they outline.
+/// </summary>
 public sealed class ObjectPromptTests
 {
     private static readonly PointPrompt Click = new(100, 90, PointLabel.Positive), Other = new(150, 40, PointLabel.Negative);
