@@ -28,7 +28,7 @@ internal sealed unsafe class LayerNormKernel(LayerNorm op, KernelContext context
             float* x = _x.Row(r), y = Out.Row(r);
             float mean = RowReduction.Sum<T>(x, n) / n;
             float variance = RowReduction.SumOfSquares<T>(x, n, mean) / n;
-            T shift = T.Create(mean), scale = T.Create(1 / MathF.Sqrt(variance + _epsilon));
+            T shift = T.Create(mean), scale = T.Create(RowReduction.InverseRoot(variance, _epsilon));
             int c = 0;
             for (; c <= n - T.Count; c += T.Count)
                 T.Store(Normalise(T.Load(x + c), shift, scale, T.Load(_weight + c), T.Load(_bias + c)), y + c);

@@ -19,7 +19,7 @@ internal sealed unsafe class RmsNormKernel(RmsNorm op, KernelContext context) : 
         {
             float* x = _x.Row(r), y = Out.Row(r);
             float square = RowReduction.SumOfSquares<T>(x, n, 0) / n;
-            T scale = T.Create(1 / MathF.Sqrt(square + _epsilon));
+            T scale = T.Create(RowReduction.InverseRoot(square, _epsilon));
             int c = 0;
             for (; c <= n - T.Count; c += T.Count) T.Store(T.Load(x + c) * scale * T.Load(_weight + c), y + c);
             if (c < n)

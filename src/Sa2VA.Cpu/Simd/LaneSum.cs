@@ -109,6 +109,12 @@ internal static unsafe class RowReduction
         return sum.With(rest[..(count - i)]).Total();
     }
 
+    /// <summary>
+    /// 1/√(mean square + ε) of a row. NaN when the squares overflowed: 1/√∞ = 0 would make zeros of such a row, which look sound.
+    /// </summary>
+    public static float InverseRoot(float meanSquare, float epsilon) =>
+        float.IsFinite(meanSquare) ? 1 / MathF.Sqrt(meanSquare + epsilon) : float.NaN;
+
     /// <summary>Σ x·y.</summary>
     public static float Dot<T>(float* x, float* y, int count) where T : unmanaged, ISimd<T>
     {

@@ -111,7 +111,8 @@ internal static unsafe class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Activate<T>(T x, Activation activation) where T : unmanaged, ISimd<T> => activation switch
     {
-        Activation.Relu => T.Max(x, T.Zero),
+        // x·0 adds nothing to a finite result, and keeps −∞ from passing for 0.
+        Activation.Relu => T.MultiplyAdd(x, T.Zero, T.Max(x, T.Zero)),
         Activation.Gelu => T.Create(0.5f) * x * (T.Create(1) + Erf(x * T.Create(0.70710678118654752f))),
         Activation.GeluTanh => T.Create(0.5f) * x
             * (T.Create(1) + Tanh(T.Create(0.7978845608028654f) * T.MultiplyAdd(T.Create(0.044715f) * x * x, x, x))),
