@@ -11,42 +11,42 @@ public sealed class FileTests
     [Fact]
     public void A_file_appears_only_when_it_is_whole()
     {
-        using var folder = new TestFolder();
-        File.WriteAllText(folder["a"], "old");
-        using (var file = new AtomicFile(folder["a"]))
+        using var folder = new ScratchFolder();
+        File.WriteAllText(folder.At("a"), "old");
+        using (var file = new AtomicFile(folder.At("a")))
         {
             file.Stream.Write("new"u8);
-            Assert.Equal("old", File.ReadAllText(folder["a"]));
+            Assert.Equal("old", File.ReadAllText(folder.At("a")));
             file.Commit();
-            Assert.Equal("new", File.ReadAllText(folder["a"]));
+            Assert.Equal("new", File.ReadAllText(folder.At("a")));
         }
-        Assert.Equal(["a"], folder.Names);
+        Assert.Equal(["a"], folder.Entries);
     }
 
     [Fact]
     public void A_failure_leaves_nothing_behind()
     {
-        using var folder = new TestFolder();
-        File.WriteAllText(folder["a"], "old");
-        using (var file = new AtomicFile(folder["a"])) file.Stream.Write(new byte[100_000]);
-        Assert.Equal(["a"], folder.Names);
-        Assert.Equal("old", File.ReadAllText(folder["a"]));
-        Directory.CreateDirectory(folder["taken"]);
-        Assert.Contains("taken", Assert.Throws<MediaException>(() => AtomicFile.Write(folder["taken"], [1])).Message,
+        using var folder = new ScratchFolder();
+        File.WriteAllText(folder.At("a"), "old");
+        using (var file = new AtomicFile(folder.At("a"))) file.Stream.Write(new byte[100_000]);
+        Assert.Equal(["a"], folder.Entries);
+        Assert.Equal("old", File.ReadAllText(folder.At("a")));
+        Directory.CreateDirectory(folder.At("taken"));
+        Assert.Contains("taken", Assert.Throws<MediaException>(() => AtomicFile.Write(folder.At("taken"), [1])).Message,
             StringComparison.Ordinal);
-        Assert.Equal(["a", "taken"], folder.Names);
-        Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder["none"], "x"), [1]));
+        Assert.Equal(["a", "taken"], folder.Entries);
+        Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder.At("none"), "x"), [1]));
     }
 
     [Fact]
     public void A_mask_file_is_grey_with_two_levels()
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         var random = new Random(9);
         var mask = new Mask(67, 41, [.. Enumerable.Range(0, 67 * 41).Select(_ => (byte)random.Next(2))]);
-        MaskFile.Save(folder["m.png"], mask);
-        Assert.Equal(mask.Pixels.ToArray(), MaskFile.Load(folder["m.png"]).Pixels.ToArray());
-        Assert.Equal(new byte[] { 0, 255 }, ImageFile.LoadLabels(folder["m.png"]).Labels.Distinct().Order());
-        Assert.Equal(["m.png"], folder.Names);
+        MaskFile.Save(folder.At("m.png"), mask);
+        Assert.Equal(mask.Pixels.ToArray(), MaskFile.Load(folder.At("m.png")).Pixels.ToArray());
+        Assert.Equal(new byte[] { 0, 255 }, ImageFile.LoadLabels(folder.At("m.png")).Labels.Distinct().Order());
+        Assert.Equal(["m.png"], folder.Entries);
     }
 }

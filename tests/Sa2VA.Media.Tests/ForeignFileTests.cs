@@ -59,11 +59,11 @@ public sealed class ForeignFileTests
     [MemberData(nameof(Foreign))]
     public void Foreign_files_are_called_what_they_are(string content, string what, string remedy)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         byte[] bytes = Encoding.Latin1.GetBytes(content);
-        File.WriteAllBytes(folder["x.png"], bytes);
+        File.WriteAllBytes(folder.At("x.png"), bytes);
         Action[] reads =
-            [() => ImageFile.Load(folder["x.png"]), () => VideoSource.Open(folder["x.png"]), () => VideoSource.Open(folder.Folder)];
+            [() => ImageFile.Load(folder.At("x.png")), () => VideoSource.Open(folder.At("x.png")), () => VideoSource.Open(folder.Path)];
         foreach (Action read in reads)
         {
             string message = Assert.Throws<MediaException>(read).Message;
@@ -71,23 +71,23 @@ public sealed class ForeignFileTests
             Assert.Contains(what, message, StringComparison.Ordinal);
             Assert.Contains(remedy, message, StringComparison.Ordinal);
         }
-        Assert.Contains("x.png", Assert.Throws<MediaException>(() => MaskFile.Load(folder["x.png"])).Message, StringComparison.Ordinal);
+        Assert.Contains("x.png", Assert.Throws<MediaException>(() => MaskFile.Load(folder.At("x.png"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_still_picture_is_no_video()
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         RgbImage picture = TestImages.Gradient(8, 6);
         foreach (SKEncodedImageFormat format in new[] { SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg })
         {
-            File.WriteAllBytes(folder["a"], TestImages.Encode(picture, format));
-            Assert.Contains("still picture", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a"])).Message,
+            File.WriteAllBytes(folder.At("a"), TestImages.Encode(picture, format));
+            Assert.Contains("still picture", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("a"))).Message,
                 StringComparison.Ordinal);
         }
-        File.WriteAllBytes(folder["a"], TestImages.Encode(picture, SKEncodedImageFormat.Webp));
+        File.WriteAllBytes(folder.At("a"), TestImages.Encode(picture, SKEncodedImageFormat.Webp));
         List<string> notes = [];
-        using (VideoSource video = VideoSource.Open(folder["a"], new MediaOptions { OnNote = notes.Add }))
+        using (VideoSource video = VideoSource.Open(folder.At("a"), new MediaOptions { OnNote = notes.Add }))
             Assert.Equal(("a#0", 1), (video.FrameName(0), video.FrameCount));
         Assert.Contains("single frame", Assert.Single(notes), StringComparison.Ordinal);
     }
@@ -104,9 +104,9 @@ public sealed class ForeignFileTests
             ImageFile.Load(file, "moving", new MediaOptions { OnNote = notes.Add });
             Assert.Contains($"moving is an animation of {frames} frames", Assert.Single(notes), StringComparison.Ordinal);
         }
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["a.png"], apng);
-        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder["a.png"])).Message,
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("a.png"), apng);
+        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("a.png"))).Message,
             StringComparison.Ordinal);
     }
 
@@ -137,14 +137,14 @@ public sealed class ForeignFileTests
     [Fact]
     public async Task Jpegs_by_any_name_are_frames_and_the_content_decides()
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         string[] names = ["0.jpg", "1.jfif", "2.JPG", "3.jpe", "4.Pjpeg", "5.jpeg", "6.png", "7.dib", "8.apng", "9.tif", "10", "shot.0011"];
         for (int i = 0; i < names.Length; i++)
         {
             SKEncodedImageFormat format = i % 2 == 0 ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg;
-            File.WriteAllBytes(folder[names[i]], TestImages.Encode(TestImages.Gradient(16, 16, i % 6), format, 95));
+            File.WriteAllBytes(folder.At(names[i]), TestImages.Encode(TestImages.Gradient(16, 16, i % 6), format, 95));
         }
-        using VideoSource video = VideoSource.Open(folder.Folder);
+        using VideoSource video = VideoSource.Open(folder.Path);
         Assert.Equal(names, Enumerable.Range(0, video.FrameCount).Select(video.FrameName));
         int seen = 0;
         await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
@@ -165,10 +165,10 @@ public sealed class ForeignFileTests
     [InlineData("clip.MOV", "a .MOV video", "ffmpeg -i")]
     public void Other_pictures_and_videos_in_a_folder_are_refused_by_name(string name, string what, string remedy)
     {
-        using var folder = new TestFolder();
-        for (int i = 0; i < 3; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(4, 4));
-        File.WriteAllBytes(folder[name], [1, 2, 3]);
-        string message = Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message;
+        using var folder = new ScratchFolder();
+        for (int i = 0; i < 3; i++) ImageFile.SavePng(folder.At($"{i}.png"), TestImages.Gradient(4, 4));
+        File.WriteAllBytes(folder.At(name), [1, 2, 3]);
+        string message = Assert.Throws<MediaException>(() => VideoSource.Open(folder.Path)).Message;
         Assert.Contains(name, message, StringComparison.Ordinal);
         Assert.Contains(what, message, StringComparison.Ordinal);
         Assert.Contains(remedy, message, StringComparison.Ordinal);
@@ -177,36 +177,36 @@ public sealed class ForeignFileTests
     [Fact]
     public void Pictures_under_names_of_no_picture_are_not_left_out_in_silence()
     {
-        using var folder = new TestFolder();
-        ImageFile.SavePng(folder["0.png"], TestImages.Gradient(4, 4));
-        File.Copy(folder["0.png"], folder["1.jpg_large"]);
-        Assert.Contains("1.jpg_large", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+        using var folder = new ScratchFolder();
+        ImageFile.SavePng(folder.At("0.png"), TestImages.Gradient(4, 4));
+        File.Copy(folder.At("0.png"), folder.At("1.jpg_large"));
+        Assert.Contains("1.jpg_large", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Path)).Message,
             StringComparison.Ordinal);
-        File.Delete(folder["1.jpg_large"]);
-        File.WriteAllBytes(folder["1"], Encoding.Latin1.GetBytes("\0\0\0\u0018ftypheic\0\0\0\0mif1heic"));
-        Assert.Contains("HEIC", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message, StringComparison.Ordinal);
+        File.Delete(folder.At("1.jpg_large"));
+        File.WriteAllBytes(folder.At("1"), Encoding.Latin1.GetBytes("\0\0\0\u0018ftypheic\0\0\0\0mif1heic"));
+        Assert.Contains("HEIC", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void What_is_left_out_and_what_has_one_name_is_told()
     {
-        using var folder = new TestFolder();
-        for (int i = 0; i < 3; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(4, 4));
+        using var folder = new ScratchFolder();
+        for (int i = 0; i < 3; i++) ImageFile.SavePng(folder.At($"{i}.png"), TestImages.Gradient(4, 4));
         List<string> notes = [];
-        using (VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add })) Assert.Empty(notes);
+        using (VideoSource.Open(folder.Path, new MediaOptions { OnNote = notes.Add })) Assert.Empty(notes);
         string[] others = ["notes.txt", "Thumbs.db", ".DS_Store", "labels.json", "2.png.bak"];
-        foreach (string name in others) File.WriteAllText(folder[name], "?");
-        Directory.CreateDirectory(folder["more"]);
-        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add }))
+        foreach (string name in others) File.WriteAllText(folder.At(name), "?");
+        Directory.CreateDirectory(folder.At("more"));
+        using (VideoSource video = VideoSource.Open(folder.Path, new MediaOptions { OnNote = notes.Add }))
             Assert.Equal(3, video.FrameCount);
         string note = Assert.Single(notes);
         foreach (string word in new[] { ".DS_Store", "2.png.bak", "Thumbs.db", "labels.json", "notes.txt", "and 1 more", "left out" })
             Assert.Contains(word, note, StringComparison.Ordinal);
         notes.Clear();
-        Directory.Delete(folder["more"]);
-        foreach (string name in others) File.Delete(folder[name]);
-        File.Copy(folder["1.png"], folder["1.jpg"]);
-        using (VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add }))
+        Directory.Delete(folder.At("more"));
+        foreach (string name in others) File.Delete(folder.At(name));
+        File.Copy(folder.At("1.png"), folder.At("1.jpg"));
+        using (VideoSource video = VideoSource.Open(folder.Path, new MediaOptions { OnNote = notes.Add }))
             Assert.Equal(4, video.FrameCount);
         Assert.Contains("1.jpg and 1.png", Assert.Single(notes), StringComparison.Ordinal);
     }

@@ -13,14 +13,14 @@ public sealed class ImageFileTests
     public void Every_picture_of_the_fixtures_loads()
     {
         int files = 0;
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         foreach (string path in Directory.GetFiles(Fixtures.Path("media"), "*.png", SearchOption.AllDirectories))
         {
             RgbImage image = ImageFile.Load(path);
             Assert.Equal((image.Width, image.Height), ImageFile.Size(path));
             if (files++ % 10 != 0) continue;
-            ImageFile.SavePng(folder["copy.png"], image);
-            Assert.Equal(image.Pixels.ToArray(), ImageFile.Load(folder["copy.png"]).Pixels.ToArray());
+            ImageFile.SavePng(folder.At("copy.png"), image);
+            Assert.Equal(image.Pixels.ToArray(), ImageFile.Load(folder.At("copy.png")).Pixels.ToArray());
         }
         Assert.True(files > 50, $"Only {files} pictures.");
     }
@@ -42,7 +42,7 @@ public sealed class ImageFileTests
     [InlineData(8)]
     public void Palette_and_grey_maps_of_any_depth_are_read(int bits)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         const int width = 13, height = 5;
         int stride = (width * bits + 7) / 8, levels = 1 << bits;
         byte[] rows = new byte[stride * height], expected = new byte[width * height];
@@ -52,11 +52,11 @@ public sealed class ImageFileTests
             rows[i / width * stride + i % width * bits / 8] |= (byte)(expected[i] << (8 - bits - i % width * bits % 8));
         }
         byte[] palette = [.. Enumerable.Range(0, levels * 3).Select(i => (byte)(255 - i / 3))];
-        File.WriteAllBytes(folder["p.png"], TestImages.Png(width, height, bits, 3, rows, palette));
-        File.WriteAllBytes(folder["l.png"], TestImages.Png(width, height, bits, 0, rows));
-        Assert.Equal(expected, ImageFile.LoadLabels(folder["p.png"]).Labels);
-        Assert.Equal(expected.Select(v => (byte)(v * 255 / (levels - 1))), ImageFile.LoadLabels(folder["l.png"]).Labels);
-        RgbImage colours = ImageFile.Load(folder["p.png"]), greys = ImageFile.Load(folder["l.png"]);
+        File.WriteAllBytes(folder.At("p.png"), TestImages.Png(width, height, bits, 3, rows, palette));
+        File.WriteAllBytes(folder.At("l.png"), TestImages.Png(width, height, bits, 0, rows));
+        Assert.Equal(expected, ImageFile.LoadLabels(folder.At("p.png")).Labels);
+        Assert.Equal(expected.Select(v => (byte)(v * 255 / (levels - 1))), ImageFile.LoadLabels(folder.At("l.png")).Labels);
+        RgbImage colours = ImageFile.Load(folder.At("p.png")), greys = ImageFile.Load(folder.At("l.png"));
         for (int i = 0; i < expected.Length; i++)
         {
             Assert.Equal(255 - expected[i], colours.Pixels[3 * i]);
@@ -67,15 +67,15 @@ public sealed class ImageFileTests
     [Fact]
     public void A_label_map_of_another_kind_is_refused()
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["rgb.png"], TestImages.Png(1, 1, 8, 2, [1, 2, 3]));
-        File.WriteAllBytes(folder["16.png"], TestImages.Png(1, 1, 16, 0, [1, 2]));
-        File.WriteAllBytes(folder["short.png"], TestImages.Png(4, 4, 8, 0, [1, 2, 3, 4])[..50]);
-        File.WriteAllBytes(folder["few.png"], [.. TestImages.PngStart(4000, 4, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]]);
-        File.WriteAllBytes(folder["large.png"], TestImages.PngStart(60_000, 60_000, 8, 3));
-        File.WriteAllBytes(folder["jpeg.png"], TestImages.Encode(TestImages.Gradient(8, 8), SKEncodedImageFormat.Jpeg));
-        foreach (string name in folder.Names)
-            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder[name])).Message,
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("rgb.png"), TestImages.Png(1, 1, 8, 2, [1, 2, 3]));
+        File.WriteAllBytes(folder.At("16.png"), TestImages.Png(1, 1, 16, 0, [1, 2]));
+        File.WriteAllBytes(folder.At("short.png"), TestImages.Png(4, 4, 8, 0, [1, 2, 3, 4])[..50]);
+        File.WriteAllBytes(folder.At("few.png"), [.. TestImages.PngStart(4000, 4, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]]);
+        File.WriteAllBytes(folder.At("large.png"), TestImages.PngStart(60_000, 60_000, 8, 3));
+        File.WriteAllBytes(folder.At("jpeg.png"), TestImages.Encode(TestImages.Gradient(8, 8), SKEncodedImageFormat.Jpeg));
+        foreach (string name in folder.Entries)
+            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder.At(name))).Message,
                 StringComparison.Ordinal);
     }
 
@@ -162,20 +162,20 @@ public sealed class ImageFileTests
             Assert.Throws<MediaException>(() => ImageFile.Load(file, "hostile"));
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
         }
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["labels.png"], tooShort);
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("labels.png"), tooShort);
         long start = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder["labels.png"]));
+        Assert.Throws<MediaException>(() => ImageFile.LoadLabels(folder.At("labels.png")));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - start, 0, 1 << 20);
     }
 
     [Fact]
     public void The_flattest_picture_still_loads()
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["flat.png"], TestImages.Png(8000, 4000, 1, 0, new byte[1000 * 4000]));
-        Assert.Equal(-1, ImageFile.Load(folder["flat.png"]).Pixels.IndexOfAnyExcept((byte)0));
-        Assert.Equal(-1, ImageFile.LoadLabels(folder["flat.png"]).Labels.AsSpan().IndexOfAnyExcept((byte)0));
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("flat.png"), TestImages.Png(8000, 4000, 1, 0, new byte[1000 * 4000]));
+        Assert.Equal(-1, ImageFile.Load(folder.At("flat.png")).Pixels.IndexOfAnyExcept((byte)0));
+        Assert.Equal(-1, ImageFile.LoadLabels(folder.At("flat.png")).Labels.AsSpan().IndexOfAnyExcept((byte)0));
     }
 
     [Fact]
@@ -234,11 +234,11 @@ public sealed class ImageFileTests
     [Fact]
     public void Missing_empty_and_foreign_files_are_refused_by_name()
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["empty.png"], []);
-        File.WriteAllText(folder["text.png"], "This is no picture at all, however it is named.");
-        Directory.CreateDirectory(folder["folder.png"]);
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("empty.png"), []);
+        File.WriteAllText(folder.At("text.png"), "This is no picture at all, however it is named.");
+        Directory.CreateDirectory(folder.At("folder.png"));
         foreach (string name in new[] { "empty.png", "text.png", "folder.png", "missing.png" })
-            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.Load(folder[name])).Message, StringComparison.Ordinal);
+            Assert.Contains(name, Assert.Throws<MediaException>(() => ImageFile.Load(folder.At(name))).Message, StringComparison.Ordinal);
     }
 }

@@ -65,9 +65,9 @@ public sealed class SmallFileTests
     [Fact]
     public void An_animation_at_the_limit_holds_its_canvas_and_the_frame_that_is_read()
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["a.gif"], TestImages.Gif(4096, 4096, [.. Enumerable.Range(0, 12).Select(i => (i, 0, 1, 1, 5, 1, 4))]));
-        using VideoSource video = VideoSource.Open(folder["a.gif"]);
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("a.gif"), TestImages.Gif(4096, 4096, [.. Enumerable.Range(0, 12).Select(i => (i, 0, 1, 1, 5, 1, 4))]));
+        using VideoSource video = VideoSource.Open(folder.At("a.gif"));
         long before = GC.GetTotalMemory(forceFullCollection: true);
         for (int i = 0; i < video.FrameCount; i++) video.Read(i);
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, -1 << 20, 4096 * 4096 * 3 + (1 << 20));
@@ -75,9 +75,9 @@ public sealed class SmallFileTests
 
     private static void Refused(string number, string remedy, byte[] file)
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["small"], file);
-        foreach (Action read in new Action[] { () => ImageFile.Load(folder["small"]), () => VideoSource.Open(folder["small"]) })
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("small"), file);
+        foreach (Action read in new Action[] { () => ImageFile.Load(folder.At("small")), () => VideoSource.Open(folder.At("small")) })
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             string message = Assert.Throws<MediaException>(read).Message;

@@ -55,17 +55,17 @@ public sealed class StreamTests
     [Fact]
     public void Folders_and_devices_are_refused_and_pipes_read()
     {
-        using var folder = new TestFolder();
-        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => ImageFile.Load(folder.Folder)).Message,
+        using var folder = new ScratchFolder();
+        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => ImageFile.Load(folder.Path)).Message,
             StringComparison.Ordinal);
-        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => MaskFile.Load(folder.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a folder", Assert.Throws<MediaException>(() => MaskFile.Load(folder.Path)).Message, StringComparison.Ordinal);
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
         Assert.Contains("/dev/zero", Assert.Throws<MediaException>(() => ImageFile.Load("/dev/zero")).Message, StringComparison.Ordinal);
         Assert.Contains("empty", Assert.Throws<MediaException>(() => ImageFile.Load("/dev/null")).Message, StringComparison.Ordinal);
-        File.WriteAllBytes(folder["a.png"], Picture);
-        using (Process.Start("mkfifo", [folder["pipe.png"]])) SpinWait.SpinUntil(() => File.Exists(folder["pipe.png"]), 10_000);
-        using Process writer = Process.Start("cp", [folder["a.png"], folder["pipe.png"]]);
-        Assert.Equal(ImageFile.Load(Picture, "bytes").Pixels.ToArray(), ImageFile.Load(folder["pipe.png"]).Pixels.ToArray());
+        File.WriteAllBytes(folder.At("a.png"), Picture);
+        using (Process.Start("mkfifo", [folder.At("pipe.png")])) SpinWait.SpinUntil(() => File.Exists(folder.At("pipe.png")), 10_000);
+        using Process writer = Process.Start("cp", [folder.At("a.png"), folder.At("pipe.png")]);
+        Assert.Equal(ImageFile.Load(Picture, "bytes").Pixels.ToArray(), ImageFile.Load(folder.At("pipe.png")).Pixels.ToArray());
         writer.WaitForExit();
     }
 

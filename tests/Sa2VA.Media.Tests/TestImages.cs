@@ -135,13 +135,13 @@ internal static class TestImages
     /// <summary>Animated WebP, lossless or lossy.</summary>
     public static byte[] AnimatedWebP(int width, int height, int frames, float? quality)
     {
-        using var folder = new TestFolder();
-        using (var animation = new Media.AnimatedWebP(folder["a.webp"], width, height, TimeSpan.FromMilliseconds(40), quality))
+        using var folder = new ScratchFolder();
+        using (var animation = new Media.AnimatedWebP(folder.At("a.webp"), width, height, TimeSpan.FromMilliseconds(40), quality))
         {
             for (int i = 0; i < frames; i++) animation.Add(Noise(width, height, i));
             animation.Finish();
         }
-        return File.ReadAllBytes(folder["a.webp"]);
+        return File.ReadAllBytes(folder.At("a.webp"));
     }
 
     /// <summary>GIF whose frames are of one colour of a 128-colour palette each; a frame may cover only a part of the canvas.</summary>

@@ -67,13 +67,13 @@ public sealed class TruncationTests
     [MemberData(nameof(AnimationNames))]
     public void An_animation_cut_anywhere_is_refused(string name)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         byte[] file = Animations[name];
         for (int length = 0; length < file.Length; length++)
         {
-            File.WriteAllBytes(folder["cut"], file[..length]);
-            Assert.Contains("cut", Assert.Throws<MediaException>(() => VideoSource.Open(folder["cut"])).Message, StringComparison.Ordinal);
-            Assert.Throws<MediaException>(() => ImageFile.Load(folder["cut"]));
+            File.WriteAllBytes(folder.At("cut"), file[..length]);
+            Assert.Contains("cut", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("cut"))).Message, StringComparison.Ordinal);
+            Assert.Throws<MediaException>(() => ImageFile.Load(folder.At("cut")));
         }
     }
 

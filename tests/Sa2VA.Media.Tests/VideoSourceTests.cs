@@ -34,16 +34,16 @@ public sealed class VideoSourceTests
     [Fact]
     public async Task Names_are_sorted_by_their_characters_on_request_and_other_files_left_out()
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         foreach ((string name, int phase) in new[] { ("b.png", 2), ("10.PNG", 1), ("a10.jpeg", 0), ("Z.png", 0), ("9.png", 0) })
         {
             SKEncodedImageFormat format = name.EndsWith("jpeg") ? SKEncodedImageFormat.Jpeg : SKEncodedImageFormat.Png;
-            File.WriteAllBytes(folder[name], TestImages.Encode(TestImages.Gradient(20, 10, phase), format));
+            File.WriteAllBytes(folder.At(name), TestImages.Encode(TestImages.Gradient(20, 10, phase), format));
         }
-        File.WriteAllText(folder["notes.txt"], "no frame");
-        File.WriteAllText(folder[".b.png"], "no frame");
-        Directory.CreateDirectory(folder["sub.png"]);
-        using VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { Order = FrameOrder.Name });
+        File.WriteAllText(folder.At("notes.txt"), "no frame");
+        File.WriteAllText(folder.At(".b.png"), "no frame");
+        Directory.CreateDirectory(folder.At("sub.png"));
+        using VideoSource video = VideoSource.Open(folder.Path, new MediaOptions { Order = FrameOrder.Name });
         Assert.Equal(5, video.FrameCount);
         Assert.Equal(["10.PNG", "9.png", "Z.png", "a10.jpeg", "b.png"], Enumerable.Range(0, 5).Select(video.FrameName));
         Assert.Equal(40, video.Read(0).Pixels[2]);
@@ -55,10 +55,10 @@ public sealed class VideoSourceTests
     [Fact]
     public void Numbers_count_by_default_with_a_note_where_the_reference_sorts_otherwise()
     {
-        using var folder = new TestFolder();
-        for (int i = 12; i > 0; i--) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(20, 10, i % 6));
+        using var folder = new ScratchFolder();
+        for (int i = 12; i > 0; i--) ImageFile.SavePng(folder.At($"{i}.png"), TestImages.Gradient(20, 10, i % 6));
         List<string> notes = [];
-        using VideoSource video = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add });
+        using VideoSource video = VideoSource.Open(folder.Path, new MediaOptions { OnNote = notes.Add });
         for (int i = 0; i < 12; i++)
         {
             Assert.Equal($"{i + 1}.png", video.FrameName(i));
@@ -68,11 +68,11 @@ public sealed class VideoSourceTests
         Assert.Contains("1.png, 2.png, 3.png", note, StringComparison.Ordinal);
         Assert.Contains("1.png, 10.png, 11.png", note, StringComparison.Ordinal);
         notes.Clear();
-        using VideoSource byName = VideoSource.Open(folder.Folder, new MediaOptions { Order = FrameOrder.Name, OnNote = notes.Add });
+        using VideoSource byName = VideoSource.Open(folder.Path, new MediaOptions { Order = FrameOrder.Name, OnNote = notes.Add });
         Assert.Equal("10.png", byName.FrameName(1));
         Assert.Empty(notes);
-        foreach (int i in new[] { 10, 11, 12 }) File.Delete(folder[$"{i}.png"]);
-        using VideoSource alike = VideoSource.Open(folder.Folder, new MediaOptions { OnNote = notes.Add });
+        foreach (int i in new[] { 10, 11, 12 }) File.Delete(folder.At($"{i}.png"));
+        using VideoSource alike = VideoSource.Open(folder.Path, new MediaOptions { OnNote = notes.Add });
         Assert.Empty(notes);
     }
 
@@ -100,22 +100,22 @@ public sealed class VideoSourceTests
     [InlineData(8, false)]
     public async Task Frames_of_a_folder_are_turned_with_one_note(byte orientation, bool upright)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         for (int i = 0; i < 4; i++)
         {
             // The first is stored as it is seen.
             (int width, int height) = i == 0 && upright && orientation >= 5 ? (32, 48) : (48, 32);
             byte[] jpeg = TestImages.Encode(TestImages.Gradient(width, height), SKEncodedImageFormat.Jpeg, 95);
-            File.WriteAllBytes(folder[$"{i}.jpg"], i > 0 ? TestImages.WithOrientation(jpeg, orientation) : jpeg);
+            File.WriteAllBytes(folder.At($"{i}.jpg"), i > 0 ? TestImages.WithOrientation(jpeg, orientation) : jpeg);
         }
         List<string> notes = [];
         var options = new MediaOptions { Upright = upright, OnNote = notes.Add };
-        using VideoSource video = VideoSource.Open(folder.Folder, options);
+        using VideoSource video = VideoSource.Open(folder.Path, options);
         Assert.Equal(upright && orientation >= 5 ? (32, 48) : (48, 32), (video.Width, video.Height));
         Assert.Empty(notes);
         int seen = 0;
         await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
-            Assert.Equal(ImageFile.Load(folder[$"{seen++}.jpg"], options with { OnNote = null }).Pixels.ToArray(), frame.Pixels.ToArray());
+            Assert.Equal(ImageFile.Load(folder.At($"{seen++}.jpg"), options with { OnNote = null }).Pixels.ToArray(), frame.Pixels.ToArray());
         Assert.Equal(4, seen);
         Assert.Contains("1.jpg", Assert.Single(notes), StringComparison.Ordinal);
     }
@@ -126,7 +126,7 @@ public sealed class VideoSourceTests
     [InlineData("folder")]
     public async Task Nothing_is_read_after_dispose(string kind)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         VideoSource video = Video(folder, kind);
         RgbImage third = video.Read(3);
         video.Dispose();
@@ -154,7 +154,7 @@ public sealed class VideoSourceTests
     [InlineData("folder")]
     public async Task Dispose_on_another_thread_waits_for_the_frame_in_work(string kind)
     {
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         for (int round = 0; round < 20; round++)
         {
             VideoSource video = Video(folder, kind);
@@ -176,33 +176,33 @@ public sealed class VideoSourceTests
         }
     }
 
-    private static VideoSource Video(TestFolder folder, string kind)
+    private static VideoSource Video(ScratchFolder folder, string kind)
     {
         if (kind == "gif")
         {
-            File.WriteAllBytes(folder["a.gif"],
+            File.WriteAllBytes(folder.At("a.gif"),
                 TestImages.Gif(64, 64, [.. Enumerable.Range(0, 6).Select(i => (i, 0, 48, 48, 10 + i, 1, 5))]));
-            return VideoSource.Open(folder["a.gif"]);
+            return VideoSource.Open(folder.At("a.gif"));
         }
         if (kind == "webp")
         {
-            using (var animation = new AnimatedWebP(folder["a.webp"], 64, 64, TimeSpan.FromMilliseconds(40)))
+            using (var animation = new AnimatedWebP(folder.At("a.webp"), 64, 64, TimeSpan.FromMilliseconds(40)))
             {
                 for (int i = 0; i < 6; i++) animation.Add(TestImages.Gradient(64, 64, i));
                 animation.Finish();
             }
-            return VideoSource.Open(folder["a.webp"]);
+            return VideoSource.Open(folder.At("a.webp"));
         }
-        for (int i = 0; i < 6; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(64, 64, i));
-        return VideoSource.Open(folder.Folder);
+        for (int i = 0; i < 6; i++) ImageFile.SavePng(folder.At($"{i}.png"), TestImages.Gradient(64, 64, i));
+        return VideoSource.Open(folder.Path);
     }
 
     [Fact]
     public async Task A_frame_of_another_size_is_named()
     {
-        using var folder = new TestFolder();
-        for (int i = 0; i < 4; i++) ImageFile.SavePng(folder[$"{i}.png"], TestImages.Gradient(i == 2 ? 21 : 20, 10));
-        using VideoSource video = VideoSource.Open(folder.Folder);
+        using var folder = new ScratchFolder();
+        for (int i = 0; i < 4; i++) ImageFile.SavePng(folder.At($"{i}.png"), TestImages.Gradient(i == 2 ? 21 : 20, 10));
+        using VideoSource video = VideoSource.Open(folder.Path);
         int seen = 0;
         var error = await Assert.ThrowsAsync<MediaException>(async () =>
         {
@@ -216,24 +216,24 @@ public sealed class VideoSourceTests
     [Fact]
     public void What_is_no_video_is_refused_by_name()
     {
-        using var folder = new TestFolder();
-        Assert.Contains(folder.Folder, Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+        using var folder = new ScratchFolder();
+        Assert.Contains(folder.Path, Assert.Throws<MediaException>(() => VideoSource.Open(folder.Path)).Message,
             StringComparison.Ordinal);
-        ImageFile.SavePng(folder["still.png"], TestImages.Gradient(4, 4));
-        Assert.Throws<MediaException>(() => VideoSource.Open(folder["still.png"]));
-        Assert.Throws<MediaException>(() => VideoSource.Open(folder["missing"]));
-        File.WriteAllText(folder["frame.tiff"], "");
-        Assert.Contains("frame.tiff", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Folder)).Message,
+        ImageFile.SavePng(folder.At("still.png"), TestImages.Gradient(4, 4));
+        Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("still.png")));
+        Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("missing")));
+        File.WriteAllText(folder.At("frame.tiff"), "");
+        Assert.Contains("frame.tiff", Assert.Throws<MediaException>(() => VideoSource.Open(folder.Path)).Message,
             StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Frames_may_be_read_while_others_are_enumerated()
     {
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["a.gif"],
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("a.gif"),
             TestImages.Gif(24, 16, [.. Enumerable.Range(0, 30).Select(i => (i % 8, 0, 16, 16, 10 + i, 1, 5))]));
-        using VideoSource video = VideoSource.Open(folder["a.gif"]);
+        using VideoSource video = VideoSource.Open(folder.At("a.gif"));
         byte[] first = video.Read(0).Pixels.ToArray();
         int i = 0;
         await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
@@ -268,11 +268,11 @@ public sealed class VideoSourceTests
     public void A_gif_is_composed_in_any_order(int disposal)
     {
         // A full frame, then parts over it: kept (1), cleared (2) or undone (3) before the next.
-        using var folder = new TestFolder();
+        using var folder = new ScratchFolder();
         (int, int, int, int, int, int, int)[] frames =
             [(0, 0, 24, 16, 10, 1, 5), (2, 2, 6, 6, 20, disposal, 6), (6, 4, 8, 8, 30, disposal, 7), (0, 0, 4, 4, 40, disposal, 8)];
-        File.WriteAllBytes(folder["a.gif"], TestImages.Gif(24, 16, frames));
-        using VideoSource video = VideoSource.Open(folder["a.gif"]);
+        File.WriteAllBytes(folder.At("a.gif"), TestImages.Gif(24, 16, frames));
+        using VideoSource video = VideoSource.Open(folder.At("a.gif"));
         Assert.Equal((24, 16, 4), (video.Width, video.Height, video.FrameCount));
         for (int i = 0; i < 4; i++) Assert.Equal(TimeSpan.FromMilliseconds(50 + 10 * i), video.Duration(i));
         byte[][] expected = [.. Enumerable.Range(0, 4).Select(i => Compose(frames, i))];

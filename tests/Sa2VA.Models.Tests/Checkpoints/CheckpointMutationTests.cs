@@ -21,7 +21,7 @@ public sealed class CheckpointMutationTests : IDisposable
             SafetensorsBytes.Entry("d", "F16", "[1,0,2]", 75, 75), SafetensorsBytes.Entry("e", "U8", "[1,2,3,4]", 75, 99),
             SafetensorsBytes.Entry("f", "BOOL", "[1,1,1,1,2]", 99, 101)) + "}   ", 101);
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public static TheoryData<string> Parts =>
     [
@@ -37,7 +37,7 @@ public sealed class CheckpointMutationTests : IDisposable
     {
         Action load = Prepare(part);
         load();
-        string path = _folder.File(part);
+        string path = _folder.At(part);
         byte[] sound = File.ReadAllBytes(path);
         // A table of ids may be as large as the highest id that is allowed; strings are two bytes per character, and an entry of some fifty
         // characters becomes an object, lists and a slot of two tables.
@@ -80,15 +80,15 @@ public sealed class CheckpointMutationTests : IDisposable
         switch (part)
         {
             case "config.json":
-                File.Copy(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", part), _folder.File(part));
+                File.Copy(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", part), _folder.At(part));
                 return () => CheckpointTensors.Of(Sa2VAConfig.Read(_folder.Path));
             case "model.safetensors":
-                File.WriteAllBytes(_folder.File(part), Weights);
-                return () => SafetensorsBytes.ReadAll(_folder.File(part));
+                File.WriteAllBytes(_folder.At(part), Weights);
+                return () => SafetensorsBytes.ReadAll(_folder.At(part));
             case "model.safetensors.index.json":
-                File.WriteAllBytes(_folder.File("model-00001-of-00002.safetensors"), Weights);
-                File.WriteAllBytes(_folder.File("model-00002-of-00002.safetensors"), SafetensorsBytes.File("{" + SafetensorsBytes.Entry("z", "U8", "[1]", 0, 1) + "}", 1));
-                File.WriteAllText(_folder.File(part), """
+                File.WriteAllBytes(_folder.At("model-00001-of-00002.safetensors"), Weights);
+                File.WriteAllBytes(_folder.At("model-00002-of-00002.safetensors"), SafetensorsBytes.File("{" + SafetensorsBytes.Entry("z", "U8", "[1]", 0, 1) + "}", 1));
+                File.WriteAllText(_folder.At(part), """
                     {"metadata":{"total_size":102},"weight_map":{"a.weight":"model-00001-of-00002.safetensors","a.bias":"model-00001-of-00002.safetensors",
                     "z":"model-00002-of-00002.safetensors"}}
                     """);
@@ -125,7 +125,7 @@ public sealed class CheckpointMutationTests : IDisposable
         if (separate)
         {
             Write("vocab.json", vocabulary);
-            File.WriteAllText(_folder.File("merges.txt"), "#version: 0.2\n" + string.Join('\n', merges) + "\n");
+            File.WriteAllText(_folder.At("merges.txt"), "#version: 0.2\n" + string.Join('\n', merges) + "\n");
         }
         else
         {
@@ -153,7 +153,7 @@ public sealed class CheckpointMutationTests : IDisposable
         });
         Write("special_tokens_map.json", new JsonObject { ["eos_token"] = "<|end|>", ["additional_special_tokens"] = new JsonArray("[SEG]") });
 
-        void Write(string name, JsonNode root) => File.WriteAllText(_folder.File(name), root.ToJsonString(new JsonSerializerOptions { WriteIndented = name != "vocab.json" }));
+        void Write(string name, JsonNode root) => File.WriteAllText(_folder.At(name), root.ToJsonString(new JsonSerializerOptions { WriteIndented = name != "vocab.json" }));
     }
 
     private static int HeaderLength(byte[] file) => file.Length < 8 ? 0 : (int)Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(file), 0, file.Length - 8);

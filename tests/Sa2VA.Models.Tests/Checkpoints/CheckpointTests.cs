@@ -8,7 +8,7 @@ namespace Sa2VA.Models.Tests;
 public sealed class CheckpointTests : IDisposable
 {
     private const string Index = "model.safetensors.index.json";
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -21,7 +21,7 @@ public sealed class CheckpointTests : IDisposable
         using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
         Assert.Equal(["a", "b", "c"], checkpoint.Names);
         Assert.Equal(3, checkpoint.Bytes);
-        Assert.Equal([_folder.File("s1.safetensors"), _folder.File("s2.safetensors")], checkpoint.Files);
+        Assert.Equal([_folder.At("s1.safetensors"), _folder.At("s2.safetensors")], checkpoint.Files);
         using WeightData a = ((IWeightSource)checkpoint).Open("a");
         Assert.Equal(7, *a.Pointer);
         Assert.False(checkpoint.TryDescribe("d", out _));
@@ -128,7 +128,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void An_index_in_another_encoding()
     {
-        File.WriteAllBytes(_folder.File(Index), [.. "{\"a"u8, 0xE9, .. "\":1}"u8]);
+        File.WriteAllBytes(_folder.At(Index), [.. "{\"a"u8, 0xE9, .. "\":1}"u8]);
         Refused("UTF-8");
     }
 
@@ -180,13 +180,13 @@ public sealed class CheckpointTests : IDisposable
 
     [Fact]
     public void A_missing_folder() => Assert.Contains("There is no folder",
-        Assert.Throws<CheckpointException>(() => Checkpoint.Open(_folder.File("none"))).Message, StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(() => Checkpoint.Open(_folder.At("none"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_config_that_is_missing()
     {
         Assert.Contains("config.json", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.File("none"))).Message, StringComparison.Ordinal);
+        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.At("none"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -195,14 +195,14 @@ public sealed class CheckpointTests : IDisposable
         Shard("s1.safetensors", "a");
         Text(Index, """{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}""");
         Refused("s2.safetensors");
-        using var exclusive = new FileStream(_folder.File("s1.safetensors"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        using var exclusive = new FileStream(_folder.At("s1.safetensors"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
     }
 
     // One byte per tensor: 0, 7, 14, …
-    private void Shard(string name, params string[] tensors) => File.WriteAllBytes(_folder.File(name),
+    private void Shard(string name, params string[] tensors) => File.WriteAllBytes(_folder.At(name),
         SafetensorsBytes.File("{" + string.Join(',', tensors.Select((t, i) => Entry(t, "U8", "[1]", i, i + 1))) + "}", tensors.Length));
 
-    private void Text(string name, string text) => File.WriteAllText(_folder.File(name), text);
+    private void Text(string name, string text) => File.WriteAllText(_folder.At(name), text);
 
     private void Refused(string why)
     {

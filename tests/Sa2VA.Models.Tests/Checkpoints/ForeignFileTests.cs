@@ -25,7 +25,7 @@ public sealed class ForeignFileTests : IDisposable
         ["zeros"] = (new byte[4096], "begins with zeros"),
     };
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public static TheoryData<string, string> Places()
     {
@@ -45,12 +45,12 @@ public sealed class ForeignFileTests : IDisposable
     {
         CopyCheckpoint();
         (byte[] content, string says) = Foreign[kind];
-        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.File("tokenizer.json"));
-        if (file == "model.safetensors.index.json") File.Delete(_folder.File("model.safetensors"));
+        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.At("tokenizer.json"));
+        if (file == "model.safetensors.index.json") File.Delete(_folder.At("model.safetensors"));
         if (file == "tokenizer.model")
-            foreach (string other in (string[])["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]) File.Delete(_folder.File(other));
-        File.WriteAllBytes(_folder.File(file), content);
-        Refused(_folder.Path, _folder.File(file), says);
+            foreach (string other in (string[])["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]) File.Delete(_folder.At(other));
+        File.WriteAllBytes(_folder.At(file), content);
+        Refused(_folder.Path, _folder.At(file), says);
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class ForeignFileTests : IDisposable
     public void Weights_that_are_a_message(string text)
     {
         CopyCheckpoint();
-        File.WriteAllText(_folder.File("model.safetensors"), text);
+        File.WriteAllText(_folder.At("model.safetensors"), text);
         Refused(_folder.Path, text[..15], "download the file again");
     }
 
@@ -68,7 +68,7 @@ public sealed class ForeignFileTests : IDisposable
     public void A_configuration_that_is_a_message()
     {
         CopyCheckpoint();
-        File.WriteAllText(_folder.File("config.json"), """{"error":"Repository not found"}""");
+        File.WriteAllText(_folder.At("config.json"), """{"error":"Repository not found"}""");
         Refused(_folder.Path, "error message");
     }
 
@@ -84,13 +84,13 @@ public sealed class ForeignFileTests : IDisposable
     public void A_byte_order_mark_is_read_over(string file)
     {
         CopyCheckpoint();
-        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.File("tokenizer.json"));
+        if (file is "vocab.json" or "merges.txt") File.Delete(_folder.At("tokenizer.json"));
         if (file.EndsWith("index.json", StringComparison.Ordinal))
         {
-            File.Move(_folder.File("model.safetensors"), _folder.File("weights.safetensors"));
-            File.WriteAllText(_folder.File(file), """{"weight_map":{"mlp1.0.bias":"weights.safetensors"}}""");
+            File.Move(_folder.At("model.safetensors"), _folder.At("weights.safetensors"));
+            File.WriteAllText(_folder.At(file), """{"weight_map":{"mlp1.0.bias":"weights.safetensors"}}""");
         }
-        File.WriteAllBytes(_folder.File(file), [0xEF, 0xBB, 0xBF, .. File.ReadAllBytes(_folder.File(file))]);
+        File.WriteAllBytes(_folder.At(file), [0xEF, 0xBB, 0xBF, .. File.ReadAllBytes(_folder.At(file))]);
         Load(_folder.Path);
     }
 
@@ -110,12 +110,12 @@ public sealed class ForeignFileTests : IDisposable
         CopyCheckpoint();
         foreach (string file in (string[])["added_tokens.json", "config.json"])
         {
-            byte[] was = File.ReadAllBytes(_folder.File(file));
-            File.WriteAllText(_folder.File(file), json);
-            Refused(_folder.Path, _folder.File(file), says);
-            File.WriteAllBytes(_folder.File(file), was);
+            byte[] was = File.ReadAllBytes(_folder.At(file));
+            File.WriteAllText(_folder.At(file), json);
+            Refused(_folder.Path, _folder.At(file), says);
+            File.WriteAllBytes(_folder.At(file), was);
         }
-        File.WriteAllText(_folder.File("config.json"), string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100));
+        File.WriteAllText(_folder.At("config.json"), string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100));
         Refused(_folder.Path, "nests deeper");
     }
 
@@ -127,8 +127,8 @@ public sealed class ForeignFileTests : IDisposable
     public void A_download_that_has_not_finished(string suffix)
     {
         CopyCheckpoint();
-        if (suffix == ".aria2") File.WriteAllBytes(_folder.File("model.safetensors.aria2"), [1]);
-        else File.Move(_folder.File("model.safetensors"), _folder.File("model.safetensors" + suffix));
+        if (suffix == ".aria2") File.WriteAllBytes(_folder.At("model.safetensors.aria2"), [1]);
+        else File.Move(_folder.At("model.safetensors"), _folder.At("model.safetensors" + suffix));
         Refused(_folder.Path, "model.safetensors" + suffix, "has not finished");
     }
 
@@ -136,8 +136,8 @@ public sealed class ForeignFileTests : IDisposable
     public void A_download_of_huggingface_hub_that_has_not_finished()
     {
         CopyCheckpoint();
-        Directory.CreateDirectory(_folder.File(".cache/huggingface/download"));
-        File.Move(_folder.File("model.safetensors"), _folder.File(".cache/huggingface/download/model.safetensors.0f3a.incomplete"));
+        Directory.CreateDirectory(_folder.At(".cache/huggingface/download"));
+        File.Move(_folder.At("model.safetensors"), _folder.At(".cache/huggingface/download/model.safetensors.0f3a.incomplete"));
         Refused(_folder.Path, "0f3a.incomplete", "has not finished");
     }
 
@@ -149,8 +149,8 @@ public sealed class ForeignFileTests : IDisposable
     public void Weights_that_break_off(int bytes)
     {
         CopyCheckpoint();
-        using (FileStream file = File.OpenWrite(_folder.File("model.safetensors"))) file.SetLength(bytes);
-        Refused(_folder.Path, _folder.File("model.safetensors"), bytes < 8 ? "too few" : "cut off");
+        using (FileStream file = File.OpenWrite(_folder.At("model.safetensors"))) file.SetLength(bytes);
+        Refused(_folder.Path, _folder.At("model.safetensors"), bytes < 8 ? "too few" : "cut off");
     }
 
     [Theory]
@@ -165,7 +165,7 @@ public sealed class ForeignFileTests : IDisposable
     public void Weights_of_another_kind(string file, string says)
     {
         CopyCheckpoint();
-        File.Move(_folder.File("model.safetensors"), _folder.File(file));
+        File.Move(_folder.At("model.safetensors"), _folder.At(file));
         Refused(_folder.Path, file, says);
     }
 
@@ -173,34 +173,34 @@ public sealed class ForeignFileTests : IDisposable
     public void Shards_that_are_missing_or_not_listed()
     {
         CopyCheckpoint();
-        string index = _folder.File("model.safetensors.index.json");
-        File.Move(_folder.File("model.safetensors"), _folder.File("model-00001-of-00003.safetensors"));
+        string index = _folder.At("model.safetensors.index.json");
+        File.Move(_folder.At("model.safetensors"), _folder.At("model-00001-of-00003.safetensors"));
         File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors","b":"model-00003-of-00003.safetensors"}}""");
         Refused(_folder.Path, "2 of the 3 files", "model-00002-of-00003.safetensors");
         File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors"}}""");
-        File.WriteAllBytes(_folder.File("model-00002-of-00003.safetensors.part"), [1]);
+        File.WriteAllBytes(_folder.At("model-00002-of-00003.safetensors.part"), [1]);
         Refused(_folder.Path, "model-00002-of-00003.safetensors.part", "has not finished");
         File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors"}}""");
-        File.Copy(_folder.File("model-00001-of-00003.safetensors"), _folder.File("model-00003-of-00003.safetensors"));
+        File.Copy(_folder.At("model-00001-of-00003.safetensors"), _folder.At("model-00003-of-00003.safetensors"));
         Refused(_folder.Path, "does not list 'model-00003-of-00003.safetensors'", "different downloads");
     }
 
     [Fact]
     public void A_folder_one_level_too_high_or_too_low()
     {
-        string inner = _folder.File("Sa2VA-1B");
+        string inner = _folder.At("Sa2VA-1B");
         Copy(inner);
         Refused(_folder.Path, $"'{inner}' below it");
         Directory.CreateDirectory(Path.Combine(inner, "assets"));
         Refused(Path.Combine(inner, "assets"), $"'{inner}' above it");
-        Copy(_folder.File("other"));
-        Refused(_folder.Path, "several folders", inner, _folder.File("other"));
+        Copy(_folder.At("other"));
+        Refused(_folder.Path, "several folders", inner, _folder.At("other"));
     }
 
     [Fact]
     public void The_cache_of_huggingface_hub()
     {
-        string model = _folder.File("models--ByteDance--Sa2VA-1B"), revision = Path.Combine(model, "snapshots", "1f3ab0");
+        string model = _folder.At("models--ByteDance--Sa2VA-1B"), revision = Path.Combine(model, "snapshots", "1f3ab0");
         Copy(revision);
         foreach (string given in (string[])[_folder.Path, model, Path.Combine(model, "snapshots")]) Refused(given, $"'{revision}' below it");
         Load(revision);
@@ -210,20 +210,20 @@ public sealed class ForeignFileTests : IDisposable
     public void Something_that_is_no_folder()
     {
         CopyCheckpoint();
-        Refused(_folder.File("model.safetensors"), "is a file", $"'{_folder.Path}'");
-        Refused(_folder.File("config.json"), "is a file", $"'{_folder.Path}'");
-        string archive = _folder.File("sa2va.zip");
+        Refused(_folder.At("model.safetensors"), "is a file", $"'{_folder.Path}'");
+        Refused(_folder.At("config.json"), "is a file", $"'{_folder.Path}'");
+        string archive = _folder.At("sa2va.zip");
         using (ZipArchive zip = ZipFile.Open(archive, ZipArchiveMode.Create)) zip.CreateEntry("config.json");
         Refused(archive, "is a file", "zip archive");
         Refused("ByteDance/Sa2VA-4B", "hf download ByteDance/Sa2VA-4B --local-dir Sa2VA-4B");
         Refused("https://huggingface.co/ByteDance/Sa2VA-4B/tree/main", "hf download ByteDance/Sa2VA-4B");
-        Refused(_folder.File("none"), "There is no folder");
+        Refused(_folder.At("none"), "There is no folder");
     }
 
     [Fact]
     public void A_folder_with_an_archive_alone()
     {
-        File.WriteAllBytes(_folder.File("Sa2VA-1B.tar"), [1]);
+        File.WriteAllBytes(_folder.At("Sa2VA-1B.tar"), [1]);
         Refused(_folder.Path, "unpack", "Sa2VA-1B.tar");
     }
 
@@ -233,19 +233,19 @@ public sealed class ForeignFileTests : IDisposable
         CopyCheckpoint();
         foreach (string file in (string[])["config.json", "model.safetensors", "tokenizer.json"])
         {
-            byte[] was = File.ReadAllBytes(_folder.File(file));
-            File.Delete(_folder.File(file));
+            byte[] was = File.ReadAllBytes(_folder.At(file));
+            File.Delete(_folder.At(file));
             try
             {
-                File.CreateSymbolicLink(_folder.File(file), _folder.File("blobs-gone"));
+                File.CreateSymbolicLink(_folder.At(file), _folder.At("blobs-gone"));
             }
             catch (IOException)
             {
                 Assert.Skip("Links cannot be made here.");
             }
             if (file != "tokenizer.json") Refused(_folder.Path, file, "link to", "not there");
-            File.Delete(_folder.File(file));
-            File.WriteAllBytes(_folder.File(file), was);
+            File.Delete(_folder.At(file));
+            File.WriteAllBytes(_folder.At(file), was);
         }
     }
 

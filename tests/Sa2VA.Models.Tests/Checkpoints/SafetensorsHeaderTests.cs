@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sa2VA.Core;
+using Sa2VA.Tests;
 using static Sa2VA.Models.Tests.SafetensorsBytes;
 
 namespace Sa2VA.Models.Tests;
@@ -7,7 +8,7 @@ namespace Sa2VA.Models.Tests;
 /// <summary>One test per check of the format's reference reader.</summary>
 public sealed class SafetensorsHeaderTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -171,7 +172,7 @@ public sealed class SafetensorsHeaderTests : IDisposable
 
     [Fact]
     public void A_missing_file() => Assert.Contains("is missing",
-        Assert.Throws<CheckpointException>(() => new SafetensorsFile(_folder.File("none"))).Message, StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(() => new SafetensorsFile(_folder.At("none"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_folder_in_place_of_a_file() => Assert.Contains("cannot be read",
@@ -197,7 +198,7 @@ public sealed class SafetensorsHeaderTests : IDisposable
 
     private string Write(byte[] bytes)
     {
-        string path = _folder.File("m.safetensors");
+        string path = _folder.At("m.safetensors");
         System.IO.File.WriteAllBytes(path, bytes);
         return path;
     }

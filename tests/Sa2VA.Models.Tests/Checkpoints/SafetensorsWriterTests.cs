@@ -1,10 +1,11 @@
 using Sa2VA.Core;
+using Sa2VA.Tests;
 
 namespace Sa2VA.Models.Tests;
 
 public sealed class SafetensorsWriterTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -16,7 +17,7 @@ public sealed class SafetensorsWriterTests : IDisposable
             new("bytes", DType.U8, new Shape(3)), new("bools", DType.Bool, new Shape(5)), new("halves", DType.F16, new Shape(1, 3)), new("words", DType.BF16, new Shape(7)),
             new("floats \"é\" \\", DType.F32, new Shape(2, 3, 1, 2)), new("ints", DType.I32, new Shape(3)), new("longs", DType.I64, new Shape(2, 2)),
         ];
-        string path = _folder.File("m.safetensors");
+        string path = _folder.At("m.safetensors");
         Write(path, tensors, Pattern, new Dictionary<string, string> { ["über"] = "\"\n" });
 
         using var file = new SafetensorsFile(path);
@@ -38,7 +39,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [Fact]
     public void A_file_without_tensors_comes_back()
     {
-        string path = _folder.File("m.safetensors");
+        string path = _folder.At("m.safetensors");
         Write(path, [], Pattern);
         using var file = new SafetensorsFile(path);
         Assert.Empty(file.Entries);
@@ -51,7 +52,7 @@ public sealed class SafetensorsWriterTests : IDisposable
         WeightInfo[] tensors = [new("large", DType.F32, new Shape(5003, 2001)), new("small", DType.BF16, new Shape(9))];
         var seen = new List<(string Name, long Start, int Bytes)>();
         var progress = new Reports();
-        string path = _folder.File("m.safetensors");
+        string path = _folder.At("m.safetensors");
         Write(path, tensors, (tensor, start, target) =>
         {
             seen.Add((tensor.Name, start, target.Length));
@@ -72,7 +73,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [Fact]
     public void A_failure_leaves_the_old_file_and_nothing_else()
     {
-        string path = _folder.File("m.safetensors");
+        string path = _folder.At("m.safetensors");
         File.WriteAllText(path, "old");
         Assert.Throws<InvalidDataException>(() => Write(path, [new("a", DType.U8, new Shape(3))], (_, _, _) => throw new InvalidDataException()));
         Assert.Equal([path], Directory.EnumerateFiles(_folder.Path));
@@ -85,7 +86,7 @@ public sealed class SafetensorsWriterTests : IDisposable
         using var source = new CancellationTokenSource();
         WeightInfo[] tensors = [new("a", DType.U8, new Shape(3)), new("b", DType.U8, new Shape(3))];
         Assert.Throws<OperationCanceledException>(() =>
-            SafetensorsWriter.Write(_folder.File("m.safetensors"), tensors, (_, _, _) => source.Cancel(), cancellation: source.Token));
+            SafetensorsWriter.Write(_folder.At("m.safetensors"), tensors, (_, _, _) => source.Cancel(), cancellation: source.Token));
         Assert.Empty(Directory.EnumerateFiles(_folder.Path));
     }
 
@@ -93,7 +94,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void A_name_twice_is_refused_before_anything_is_written()
     {
         WeightInfo[] tensors = [new("a", DType.U8, new Shape(3)), new("a", DType.F32, new Shape(3))];
-        Assert.Contains("'a'", Assert.Throws<CheckpointException>(() => Write(_folder.File("m"), tensors, Pattern)).Message, StringComparison.Ordinal);
+        Assert.Contains("'a'", Assert.Throws<CheckpointException>(() => Write(_folder.At("m"), tensors, Pattern)).Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFiles(_folder.Path));
     }
 

@@ -8,7 +8,7 @@ namespace Sa2VA.Models.Tests;
 public sealed class SynthesizerTests : IDisposable
 {
     private const int QwenVocabulary = 151679, InternLmVocabulary = 92558;
-    private readonly TemporaryFolder _folder = new();
+    private readonly ScratchFolder _folder = new();
 
     public static TheoryData<string> Presets => [.. SyntheticPresets.Names];
 
@@ -44,7 +44,7 @@ public sealed class SynthesizerTests : IDisposable
         Sa2VAConfig read = Sa2VAConfig.Read(_folder.Path);
         Assert.Equivalent(config, read, strict: true);
         using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
-        Assert.Equal([_folder.File("model.safetensors")], checkpoint.Files);
+        Assert.Equal([_folder.At("model.safetensors")], checkpoint.Files);
         AssertComplete(config, checkpoint);
         Assert.Equal(new SynthesisProgress(checkpoint.Bytes, checkpoint.Bytes), progress.Values[^1]);
         Assert.Equal(progress.Values.Select(v => v.Done).Order(), progress.Values.Select(v => v.Done));
@@ -69,7 +69,7 @@ public sealed class SynthesizerTests : IDisposable
             using var shard = new SafetensorsFile(file);
             Assert.InRange(shard.Entries[^1].End, 1, Math.Max(ShardBytes, largest));
         }
-        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(_folder.File("model.safetensors.index.json")));
+        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(_folder.At("model.safetensors.index.json")));
         Assert.Equal(checkpoint.Bytes, index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
         Assert.Equal(checkpoint.Names, index.RootElement.GetProperty("weight_map").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }
@@ -86,15 +86,15 @@ public sealed class SynthesizerTests : IDisposable
         Assert.Equal((151645, 151645, 151643), (end, tokenizer.EosId, tokenizer.PadId));
         Assert.Equal([151644, 872, 198, 151667, 151674, 151645], tokenizer.Encode("<|im_start|>user\n<IMG_CONTEXT>[SEG]<|im_end|>"));
 
-        using JsonDocument added = JsonDocument.Parse(File.ReadAllBytes(_folder.File("added_tokens.json")));
+        using JsonDocument added = JsonDocument.Parse(File.ReadAllBytes(_folder.At("added_tokens.json")));
         Assert.Equal(Enumerable.Range(151643, 36), added.RootElement.EnumerateObject().Select(p => p.Value.GetInt32()));
         Assert.Equal(["added_tokens.json", "config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"],
             Names(_folder.Path));
 
         // What was written serves as a source again.
-        using var second = new TemporaryFolder();
+        using var second = new ScratchFolder();
         Write(Small(LanguageKind.Qwen2, QwenVocabulary), second.Path, _folder.Path);
-        foreach (string name in Names(_folder.Path)) Assert.True(File.ReadAllBytes(_folder.File(name)).AsSpan().SequenceEqual(File.ReadAllBytes(second.File(name))), name);
+        foreach (string name in Names(_folder.Path)) Assert.True(File.ReadAllBytes(_folder.At(name)).AsSpan().SequenceEqual(File.ReadAllBytes(second.At(name))), name);
     }
 
     [Fact]
@@ -105,15 +105,15 @@ public sealed class SynthesizerTests : IDisposable
         AssertTokens(tokenizer, InternLmVocabulary);
         Assert.True(tokenizer.TryGetId("<|im_end|>", out int end));
         Assert.Equal((92542, 2), (end, tokenizer.EosId));
-        using JsonDocument added = JsonDocument.Parse(File.ReadAllBytes(_folder.File("added_tokens.json")));
+        using JsonDocument added = JsonDocument.Parse(File.ReadAllBytes(_folder.At("added_tokens.json")));
         Assert.Equal(Enumerable.Range(92544, 14), added.RootElement.EnumerateObject().Select(p => p.Value.GetInt32()));
-        Assert.False(File.Exists(_folder.File("tokenizer.json")));
+        Assert.False(File.Exists(_folder.At("tokenizer.json")));
     }
 
     [Fact]
     public void A_tokenizer_that_does_not_fit_is_refused_and_nothing_stays()
     {
-        string target = _folder.File("new");
+        string target = _folder.At("new");
         string message = Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.InternLm2, 50_000), target, Fixtures.Path("tokenizers", "internlm2"))).Message;
         Assert.Contains("<|plugin|>", message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(target));
@@ -125,12 +125,12 @@ public sealed class SynthesizerTests : IDisposable
     [Fact]
     public void A_folder_that_holds_something_is_left_alone()
     {
-        File.WriteAllText(_folder.File("notes.txt"), "mine");
+        File.WriteAllText(_folder.At("notes.txt"), "mine");
         Assert.Contains("not overwritten", Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.Path)).Message, StringComparison.Ordinal);
         Assert.Contains("not overwritten",
-            Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.File("notes.txt"))).Message, StringComparison.Ordinal);
+            Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.At("notes.txt"))).Message, StringComparison.Ordinal);
         Assert.Equal(["notes.txt"], Names(_folder.Path));
-        Assert.Equal("mine", File.ReadAllText(_folder.File("notes.txt")));
+        Assert.Equal("mine", File.ReadAllText(_folder.At("notes.txt")));
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class SynthesizerTests : IDisposable
     {
         using var source = new CancellationTokenSource();
         var progress = new Reports { First = source.Cancel };
-        string target = _folder.File("new");
+        string target = _folder.At("new");
         Assert.Throws<OperationCanceledException>(() => Synthesizer.Write(Small(LanguageKind.Qwen2, 300), target, null, 100_000, progress, source.Token));
         Assert.Single(progress.Values);
         Assert.False(Directory.Exists(target));

@@ -70,7 +70,7 @@ public class TensorReportTests
     {
         foreach (LanguageKind kind in Enum.GetValues<LanguageKind>())
         {
-            using var folder = new TemporaryFolder();
+            using var folder = new ScratchFolder();
             Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
             config = config with { Language = config.Language with { Kind = kind, Bias = kind == LanguageKind.Qwen2, TiedEmbeddings = tied } };
             string embedding = kind == LanguageKind.InternLm2 ? "language_model.model.tok_embeddings.weight" : "language_model.model.embed_tokens.weight";
@@ -98,7 +98,7 @@ public class TensorReportTests
     [InlineData("grounding_encoder.sam2_model.image_encoder.neck.convs.4.conv.weight")]
     public void A_stored_part_that_the_network_has_not_is_refused(string name)
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new ScratchFolder();
         Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
         config = config with { Vision = config.Vision with { QkvBias = false } };
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config), (name, new Shape(8))]);
@@ -115,7 +115,7 @@ public class TensorReportTests
     [InlineData("image_newline", true)]
     public void A_stored_part_of_no_network_is_left_alone(string name, bool listed)
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new ScratchFolder();
         Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config), (name, new Shape(8))]);
         using Checkpoint checkpoint = Checkpoint.Open(folder.Path);
@@ -127,7 +127,7 @@ public class TensorReportTests
     [Fact]
     public void A_bias_that_config_asks_for_must_be_stored()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new ScratchFolder();
         Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
         const string Name = "language_model.model.layers.1.self_attn.k_proj.bias";
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config).Where(t => t.Name != Name)]);
@@ -136,6 +136,6 @@ public class TensorReportTests
         Assert.Contains(Name, Assert.Throws<CheckpointException>(() => new LanguageGraph(checkpoint, config.Language, 1, 4)).Message, StringComparison.Ordinal);
     }
 
-    private static void WriteCheckpoint(TemporaryFolder folder, IReadOnlyList<(string Name, Shape Shape)> tensors) =>
-        SafetensorsWriter.Write(folder.File("model.safetensors"), [.. tensors.Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))], (_, _, bytes) => bytes.Clear());
+    private static void WriteCheckpoint(ScratchFolder folder, IReadOnlyList<(string Name, Shape Shape)> tensors) =>
+        SafetensorsWriter.Write(folder.At("model.safetensors"), [.. tensors.Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))], (_, _, bytes) => bytes.Clear());
 }
