@@ -1,3 +1,6 @@
+using Sa2VA.Media;
+using Sa2VA.Models;
+
 namespace Sa2VA.Cli.Tests;
 
 /// <summary>Bad input: exit 2, one line, nothing left behind.</summary>
@@ -61,6 +64,20 @@ public class BadInputTests
         string[] before = folder.Entries;
         CliRun.Of([.. args.Select(a => Resolve(a, folder))]).AssertRefused(parts);
         Assert.Equal(before, folder.Entries);
+    }
+
+    [Fact]
+    public void A_mask_is_no_label_image()
+    {
+        using var folder = new ScratchFolder();
+        RgbImage image = ImageFile.Load(CliRun.Shapes);
+        var inside = new byte[image.Width * image.Height];
+        inside[0] = 1;
+        // Its pixels are 0 and 255: regions 1 to 254 are not there.
+        MaskFile.Save(folder.At("mask.png"), new Mask(image.Width, image.Height, inside));
+        CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.At("out"), "--regions",
+            folder.At("mask.png")).AssertRefused("mask.png", "value 255, but none of value 1");
+        Assert.Equal(["mask.png"], folder.Entries);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Results;
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 using Sa2VA.Models;
@@ -118,7 +119,15 @@ internal static class SegmentCommand
             throw new UsageException(FormattableString.Invariant(
                 $"{Quoted.Of(path)} is {width}×{height}, the picture is {media.Width}×{media.Height}; ") + FormattableString.Invariant(
                 $"--regions takes a PNG of the picture's size."));
-        Mask[] regions = RegionMasks.FromLabels(labels, width, height);
+        Mask[] regions;
+        try
+        {
+            regions = RegionMasks.FromLabels(labels, width, height);
+        }
+        catch (MediaException e)
+        {
+            throw new MediaException($"{Quoted.Of(path)}: {e.Message}", e);
+        }
         return regions.Length > 0
             ? regions
             : throw new UsageException($"{Quoted.Of(path)} marks no region: every pixel is 0. Pixels of value 1 are region1.");
