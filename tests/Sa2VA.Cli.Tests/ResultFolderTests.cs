@@ -32,21 +32,52 @@ public class ResultFolderTests
             list.GetProperty("files").EnumerateArray().Select(f => f.GetString()!));
     }
 
-    [Fact]
-    public void A_folder_of_an_earlier_version_is_a_former_run()
+    [Theory]
+    [InlineData("masks/object-0/frame-00000.png")]
+    [InlineData("masks/object-3/frame-00099.png")]
+    [InlineData("overlays/frame-00007.png")]
+    [InlineData("overlay.webp")]
+    [InlineData("masks")]
+    public void Without_a_list_nothing_is_taken_for_a_former_run_and_no_model_is_loaded(string file)
     {
         using var folder = new ScratchFolder();
-        foreach (string file in (string[])["masks/object-0/frame-00007.png", "masks/object-3/frame-00000.png", "masks/object-3/notes.png",
-            "overlays/frame-00007.png", "overlay.webp", "frame-00000.png"])
+        string[] kept = [file, "masks.txt", "overlays/notes.txt"];
+        foreach (string name in kept)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(folder.At(file))!);
-            File.WriteAllText(folder.At(file), "old");
+            Directory.CreateDirectory(Path.GetDirectoryName(folder.At(name))!);
+            File.WriteAllText(folder.At(name), "mine");
         }
-        Assert.Equal(0, Run(folder.Path, 1, Two[..2]).Code);
-        Assert.Equal(["frame-00000.png", "masks", "masks/object-0", "masks/object-0/frame-00000.png", "masks/object-3",
-            "masks/object-3/notes.png", "overlay.webp",
-            "overlays", "overlays/frame-00000.png", "sa2va-run.json"], folder.Entries);
-        Assert.NotEqual("old", File.ReadAllText(folder.At("overlay.webp")));
+        CliRun.Of("segment", "--model", "absent", "--video", CliRun.Clip, "--prompt", "x", "--out", folder.Path)
+            .AssertRefused(Path.GetFileName(file), "in the way", "sa2va-run.json", "--out");
+        Assert.Equal(kept.Order(StringComparer.Ordinal), ResultFiles.In(folder.Path).Order(StringComparer.Ordinal));
+        Assert.All(kept, name => Assert.Equal("mine", File.ReadAllText(folder.At(name))));
+    }
+
+    [Theory]
+    [InlineData("masks")]
+    [InlineData("overlays")]
+    [InlineData("masks/object-0")]
+    public void Nothing_is_written_through_a_link(string name)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("elsewhere"));
+        Directory.CreateDirectory(Path.GetDirectoryName(folder.At("out", name))!);
+        Directory.CreateSymbolicLink(folder.At("out", name), folder.At("elsewhere"));
+        CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.At("out"))
+            .AssertRefused(Path.GetFileName(name), "in the way");
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.At("elsewhere")));
+    }
+
+    [Fact]
+    public void Names_of_the_source_s_files_are_in_the_way_too()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("overlays"));
+        File.WriteAllText(folder.At("overlays", "shapes.png"), "mine");
+        string[] line = ["segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.Path];
+        CliRun.Of([.. line, "--names", "source"]).AssertRefused("shapes.png", "in the way");
+        CliRun.Of(line).AssertRefused("absent");
     }
 
     [Fact]
@@ -74,7 +105,7 @@ public class ResultFolderTests
         using var folder = new ScratchFolder();
         Directory.CreateDirectory(Path.GetDirectoryName(folder.At(file))!);
         File.WriteAllText(folder.At(file), "mine");
-        // The list of a run that wrote nothing: without it the names would be those of an earlier version.
+        // The list of a run that wrote nothing.
         RunManifest.Write(folder.Path, new RunDescription { Command = "segment", Model = "m", Source = "s", Prompts = [] }, [],
             complete: true);
         Dictionary<string, byte[]> before = Contents(folder.Path);

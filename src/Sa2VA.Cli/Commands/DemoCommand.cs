@@ -48,6 +48,8 @@ internal static class DemoCommand
             Command = "demo", Model = Path.Combine(samples, "models", Samples.ModelName), Source = Path.Combine(samples, "media"),
             Prompts = [.. ImagePrompts, DescribeCommand.GroundedCaptionPrompt, .. VideoPrompts],
         });
+        foreach ((string name, MediaInput media) in ((string, MediaInput)[])[("image", image), ("caption", scene), ("video", video)])
+            results.Expect(media, name);
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
         terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
         terminal.WriteLine("with `sa2va segment --model DIR`.");

@@ -41,6 +41,7 @@ internal static class DescribeCommand
                 {
                     Names = values.GetValue(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
                 };
+                results?.Expect(input);
                 using Sa2VAModel loaded = ModelLoader.Load(
                     terminal, folderOfModel, values.GetRequiredValue(device), values.GetValue(threads));
                 double load = clock.Elapsed.TotalSeconds;

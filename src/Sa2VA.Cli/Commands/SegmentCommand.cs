@@ -73,6 +73,7 @@ internal static class SegmentCommand
         {
             Names = request.Names is "source" ? FrameNames.BySource(media) : FrameNames.ByIndex,
         };
+        results?.Expect(media);
 
         using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device, request.Threads);
         double load = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -13,7 +14,7 @@ namespace Sa2VA.Cli.Results;
 /// stays
 /// as it is. Other files are left alone.
 /// </summary>
-internal sealed class ResultFolder : IDisposable
+internal sealed partial class ResultFolder : IDisposable
 {
     /// <summary>How long a frame of a folder is shown.</summary>
     private static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(1.0 / 24);
@@ -67,6 +68,62 @@ internal sealed class ResultFolder : IDisposable
 
     /// <summary>Why there is no animation of a video, or null.</summary>
     public string? AnimationProblem { get; private set; }
+
+    /// <summary>
+    /// Refuses, before any work, a folder that holds what no run wrote where this one will write. How many objects there will be is not
+    /// known yet; every object's folder is looked into.
+    /// </summary>
+    /// <param name="media">What will be written of.</param>
+    /// <param name="folder">Subfolder; empty for the folder itself.</param>
+    /// <exception cref="UsageException">Something is in the way.</exception>
+    public void Expect(MediaInput media, string folder = "")
+    {
+        var names = new HashSet<string>(Enumerable.Range(0, media.Frames).Select(i => Names[i] + ".png"), RunManifest.Names);
+        Attempt(() =>
+        {
+            if (folder.Length > 0) Enter(folder);
+            foreach (string path in Within(Join(folder, "overlays"))) Check(path);
+            foreach (string path in Within(Join(folder, "masks")))
+                if (ObjectFolder().IsMatch(path[(path.LastIndexOf('/') + 1)..]))
+                    foreach (string mask in Within(path)) Check(mask);
+            if (media.Video is not null && System.IO.Path.Exists(At(Join(folder, "overlay.webp")))) Refuse(Join(folder, "overlay.webp"));
+        });
+
+        void Check(string path)
+        {
+            string name = path[(path.LastIndexOf('/') + 1)..];
+            // What looks like frames of another run would be taken for this one's.
+            if (names.Contains(name) || IndexedFrame().IsMatch(name)) Refuse(path);
+        }
+    }
+
+    private void Refuse(string path)
+    {
+        // Another run may have finished since.
+        if (!_former.Contains(path)) _former = RunManifest.FilesOf(_path);
+        if (!_former.Contains(path) || Directory.Exists(At(path))) throw RunReplacement.InTheWay(At(path));
+    }
+
+    private IEnumerable<string> Within(string folder) => !Enter(folder) ? [] : Directory.EnumerateFileSystemEntries(At(folder))
+        .Select(entry => Join(folder, System.IO.Path.GetFileName(entry)));
+
+    // Files below a link would belong to somewhere else.
+    private bool Enter(string folder)
+    {
+        var at = new DirectoryInfo(At(folder));
+        if (at.LinkTarget is not null || File.Exists(at.FullName)) throw RunReplacement.InTheWay(at.FullName);
+        return at.Exists;
+    }
+
+    private string At(string path) => System.IO.Path.Combine([_path, .. path.Split('/')]);
+
+    private static string Join(string folder, string name) => folder.Length == 0 ? name : $"{folder}/{name}";
+
+    [GeneratedRegex(@"^object-[0-9]+\z")]
+    private static partial Regex ObjectFolder();
+
+    [GeneratedRegex(@"^frame-[0-9]{5,}\.png\z")]
+    private static partial Regex IndexedFrame();
 
     /// <summary>Writes a frame's masks and overlay.</summary>
     /// <param name="frame">The frame; without a picture nothing is written.</param>
@@ -165,18 +222,11 @@ internal sealed class ResultFolder : IDisposable
     private string Place(params string[] parts)
     {
         string name = string.Join('/', parts.Where(p => p.Length > 0)), folder = System.IO.Path.Combine([.. parts[..^1]]);
-        // Found out at the first frame, not after the last one.
-        string place = System.IO.Path.Combine([_path, .. parts]);
-        if (!_former.Contains(name) && System.IO.Path.Exists(place))
-        {
-            // Another run may have finished since.
-            _former = RunManifest.FilesOf(_path);
-            if (!_former.Contains(name)) throw RunReplacement.InTheWay(place);
-        }
+        // Nothing was there when the run began.
+        if (System.IO.Path.Exists(At(name))) Refuse(name);
         if (_folders.Add(folder))
         {
-            for (string at = System.IO.Path.Combine(_path, folder); at.Length > _path.Length; at = System.IO.Path.GetDirectoryName(at)!)
-                if (File.Exists(at)) throw RunReplacement.InTheWay(at);
+            for (string at = folder; at.Length > 0; at = System.IO.Path.GetDirectoryName(at)!) Enter(at);
             Attempt(() => Directory.CreateDirectory(System.IO.Path.Combine(_staging, folder)));
         }
         return System.IO.Path.Combine([_staging, .. parts]);

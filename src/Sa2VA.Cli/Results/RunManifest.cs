@@ -22,7 +22,7 @@ internal sealed record RunDescription
 
 /// <summary>
 /// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. The next run into the folder replaces
-/// these files and no others. A folder of an earlier version has none; there the names tell.
+/// these files and no others. Without a list nothing in a folder is a run's, whatever it is called.
 /// </summary>
 internal static partial class RunManifest
 {
@@ -39,7 +39,7 @@ internal static partial class RunManifest
     public static HashSet<string> FilesOf(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path)) return new HashSet<string>(FilesWithoutList(folder), Names);
+        if (!Path.Exists(path)) return new HashSet<string>(Names);
         try
         {
             if (new FileInfo(path).Length > MaxBytes) throw new JsonException("It is too large.");
@@ -88,24 +88,8 @@ internal static partial class RunManifest
         file.Commit();
     }
 
-    // The folder itself, and the three parts of a demo; a part that has a list of its own is a run of its own.
-    private static IEnumerable<string> FilesWithoutList(string folder)
-    {
-        foreach (string part in (string[])["", "image", "caption", "video"])
-        {
-            string at = Path.Combine(folder, part);
-            if (!Directory.Exists(Path.Combine(at, "masks")) || File.Exists(Path.Combine(at, FileName))) continue;
-            List<string> files = [.. ResultFiles.In(at).Where(f => WrittenWithoutList().IsMatch(f))];
-            if (!files.Exists(f => f.StartsWith("masks/", StringComparison.Ordinal))) continue;
-            foreach (string file in files) yield return part.Length == 0 ? file : $"{part}/{file}";
-        }
-    }
-
     [GeneratedRegex(@"^((image|caption|video)/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)\z")]
     private static partial Regex Written();
-
-    [GeneratedRegex(@"^(masks/object-[0-9]+/frame-[0-9]{5,}\.png|overlays/frame-[0-9]{5,}\.png|overlay\.webp)\z")]
-    private static partial Regex WrittenWithoutList();
 }
 
 /// <summary>Files below a folder.</summary>

@@ -48,7 +48,8 @@ internal sealed class RunReplacement
 
     /// <summary>The error for a file that must not be overwritten.</summary>
     public static UsageException InTheWay(string path) =>
-        new($"{Quoted.Of(path)} is in the way: no run of sa2va wrote it. Move it away, or give another folder with --out.");
+        new($"{Quoted.Of(path)} is in the way, and no {RunManifest.FileName} says that a run wrote it; "
+            + "move it away, or give another folder with --out.");
 
     private void Replace()
     {
