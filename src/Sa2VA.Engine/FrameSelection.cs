@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 
@@ -28,8 +29,8 @@ public sealed class FrameSelection
     {
         ArgumentNullException.ThrowIfNull(indices);
         int[] list = [.. indices];
-        if (list.Length is 0 or > Language.VisionTower.MaxTiles)
-            throw new PromptException($"The language model can be shown 1 to {Language.VisionTower.MaxTiles} frames, not {list.Length}.");
+        if (list.Length is 0 or > ModelFamily.MaxFrames)
+            throw new PromptException($"The language model can be shown 1 to {ModelFamily.MaxFrames} frames, not {list.Length}.");
         return new(string.Join(",", list.Select(i => i.ToString(CultureInfo.InvariantCulture))), count =>
         {
             foreach (int i in list)
@@ -44,9 +45,8 @@ public sealed class FrameSelection
         ArgumentNullException.ThrowIfNull(text);
         if (text == "first") return First;
         if (text == "uniform") return Uniform;
-        if (text.AsSpan().Count(',') >= Language.VisionTower.MaxTiles)
-            throw new PromptException(
-                $"The language model can be shown 1 to {Language.VisionTower.MaxTiles} frames; more numbers are given.");
+        if (text.AsSpan().Count(',') >= ModelFamily.MaxFrames)
+            throw new PromptException($"The language model can be shown 1 to {ModelFamily.MaxFrames} frames; more numbers are given.");
         string[] parts = text.Split(',');
         var list = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)

@@ -37,10 +37,10 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         // What nobody refers to would be collected, and its bytes with it.
         var kept = new List<object>();
         int capacity = Math.Min(tokens, config.Language.MaxPositions);
-        Count("vision tower", backend => new VisionTower(backend, weights, config.Vision, config.Language.HiddenSize).AllocateTokens());
+        Count("vision tower", backend => new VisionTower(backend, weights, config).AllocateTokens());
         Count(FormattableString.Invariant($"language model, {capacity} tokens"), backend =>
         {
-            var model = new LanguageModel(backend, weights, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile);
+            var model = new LanguageModel(backend, weights, config.Language, config.Family.MaxImageRows(config));
             var conversation = new Conversation(model, null);
             conversation.EnsureCapacity(capacity, CancellationToken.None);
             return conversation;

@@ -21,13 +21,13 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     {
         (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint) = parts;
         (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
-        ChatTemplate template = ChatTemplate.Get(config.Template);
+        ChatTemplate template = config.Family.Template(config);
         SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
             : throw new CheckpointException(
                 $"The tokenizer of '{name}' has no [SEG] token; its files do not belong to a Sa2VA checkpoint.");
         CheckIds(name, config, tokenizer, checkpoint);
         StopRule = new StopRule(tokenizer, template);
-        Prompt = new Prompt(tokenizer, template, config.Vision.TokensPerTile);
+        Prompt = new Prompt(tokenizer, template, config);
         int hidden = config.Language.HiddenSize;
         Generation = new Generation(tokenizer, StopRule, SegId, hidden);
 
@@ -35,10 +35,9 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         try
         {
             reporting.Begin("vision tower");
-            VisionTower = new VisionTower(backend, reporting, config.Vision, hidden, cancellation);
+            VisionTower = new VisionTower(backend, reporting, config, cancellation);
             reporting.Begin("language model");
-            LanguageModel = new LanguageModel(backend, reporting, config.Language, VisionTower.MaxTiles * config.Vision.TokensPerTile,
-                cancellation);
+            LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), cancellation);
             var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
             _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
             reporting.Begin("segmentation");
@@ -60,8 +59,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     /// <summary>Name of the checkpoint's folder.</summary>
     public string Name { get; }
 
-    /// <summary>Family of the language half: <c>internvl</c>.</summary>
-    public string Family => "internvl";
+    /// <summary>Family of the vision-language half, as <see cref="ModelFamily.Name"/> has it.</summary>
+    public string Family => Config.Family.Name;
 
     /// <summary>Configuration.</summary>
     public Sa2VAConfig Config { get; }
@@ -174,8 +173,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(languageFrames);
-        return new VideoSession(this, LanguageFrames.Read(languageFrames, Config.Vision.TileSize, cancellation),
-            options ?? new VideoOptions());
+        return new VideoSession(this, LanguageFrames.Read(languageFrames, Config, cancellation), options ?? new VideoOptions());
     }
 
     /// <summary>Closes the model. Calls of sessions that are still running end with an <see cref="ObjectDisposedException"/>.</summary>

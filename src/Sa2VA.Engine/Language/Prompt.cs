@@ -1,23 +1,18 @@
-using System.Text;
 using Sa2VA.Core;
 using Sa2VA.Models.Tokenizers;
 using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Language;
 
-/// <summary>What of a prompt stands for a picture: tiles that are already in the image rows, and regions of the last tile.</summary>
-/// <param name="Tiles">Tiles, thumbnail last; 0 for text alone.</param>
-/// <param name="IsVideo">True when every tile is a frame.</param>
-/// <param name="Regions">Cells of each region [n, n], n² = tokens per tile.</param>
-internal sealed record PromptMedia(int Tiles, bool IsVideo, IReadOnlyList<Mask> Regions);
-
 /// <summary>From a user's text to the token ids that the language model is given (docs/model/prompt.md).</summary>
-internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tokensPerTile)
+internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VAConfig config)
 {
-    public const string ImageTag = "<image>", ContextToken = "<IMG_CONTEXT>";
+    public const string ImageTag = "<image>";
 
-    private readonly int _contextId = tokenizer.TryGetId(ContextToken, out int id) ? id
-        : throw new CheckpointException($"The tokenizer has no token {ContextToken}; its files do not belong to a Sa2VA checkpoint.");
+    private readonly ModelFamily _family = config.Family;
+    private readonly int _contextId = tokenizer.TryGetId(config.Family.ContextToken, out int id) ? id
+        : throw new CheckpointException(
+            $"The tokenizer has no token {config.Family.ContextToken}; its files do not belong to a Sa2VA checkpoint.");
 
     /// <summary>Id of the token that stands for a part of a picture.</summary>
     public int ContextId => _contextId;
@@ -67,40 +62,15 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tok
         return first < 0 ? text : text.Replace(ImageTag, Picture(media), StringComparison.Ordinal);
     }
 
-    private string Picture(PromptMedia media)
-    {
-        var s = new StringBuilder();
-        if (media.IsVideo)
-        {
-            for (int i = 0; i < media.Tiles; i++) Context(s.Append(i > 0 ? "\n<img>" : "<img>"), tokensPerTile).Append("</img>");
-            return s.ToString();
-        }
-        Context(s.Append("<img>"), tokensPerTile * media.Tiles).Append("</img>");
-        if (media.Regions.Count == 0) return s.ToString();
-        s.Append(FormattableString.Invariant($"\nThere are {media.Regions.Count} part regions in the picture: "));
-        for (int i = 0; i < media.Regions.Count; i++)
-        {
-            s.Append(i > 0 ? ", " : "").Append(FormattableString.Invariant($"region{i + 1}<vp>"));
-            Context(s, (int)media.Regions[i].Area).Append("</vp>");
-        }
-        return s.Append(".\n").ToString();
-    }
+    private string Picture(PromptMedia media) => _family.PictureText(media, config);
 
-    private static StringBuilder Context(StringBuilder s, int count) => s.Insert(s.Length, ContextToken, count);
-
-    /// <summary>Context tokens become image rows: every tile's in order, then each region's cells of the last tile.</summary>
+    /// <summary>Context tokens become the image rows that they stand for.</summary>
     private int[] PlaceRows(int[] ids, PromptMedia media)
     {
-        int row = 0, rows = media.Tiles * tokensPerTile, last = rows - tokensPerTile;
-        int[] regionRows = [.. media.Regions.SelectMany(r => Enumerable.Range(0, tokensPerTile).Where(c => r.Pixels[c] != 0))];
-        int found = ids.AsSpan().Count(_contextId);
-        if (found != rows + regionRows.Length) throw UnexpectedContext();
-        for (int i = 0; i < ids.Length; i++)
-        {
-            if (ids[i] != _contextId) continue;
-            ids[i] = -1 - (row < rows ? row : last + regionRows[row - rows]);
-            row++;
-        }
+        IReadOnlyList<int> rows = _family.PictureRows(media, config);
+        if (ids.AsSpan().Count(_contextId) != rows.Count) throw UnexpectedContext();
+        for (int i = 0, context = 0; i < ids.Length; i++)
+            if (ids[i] == _contextId) ids[i] = -1 - rows[context++];
         return ids;
     }
 
@@ -128,7 +98,6 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, int tok
 
     private int[] Ids(string text, SpecialTokenText specials) => IdsSpan(text, specials).ToArray();
 
-    private static PromptException UnexpectedContext() => new(
-        $"The text holds {ContextToken}, which stands for parts of the picture and cannot be typed; remove it, or read special "
-        + "tokens as plain text.");
+    private PromptException UnexpectedContext() => new(
+        $"The text holds {_family.ContextToken}, which stands for parts of the picture and cannot be typed; remove it, or read special tokens as plain text.");
 }

@@ -1,3 +1,4 @@
+using Sa2VA.Models;
 using Sa2VA.Models.Tokenizers;
 
 namespace Sa2VA.Engine.Language;

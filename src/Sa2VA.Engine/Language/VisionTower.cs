@@ -6,28 +6,21 @@ namespace Sa2VA.Engine.Language;
 /// <summary>The vision tower and projector, compiled: immutable, shared by all sessions.</summary>
 internal sealed class VisionTower : IDisposable
 {
-    /// <summary>Most tiles of a prompt: twelve and the thumbnail, or as many frames.</summary>
-    public const int MaxTiles = 13;
-
-    private readonly Compiled<VisionTowerGraph> _tower;
+    private readonly Compiled<VisionGraph> _tower;
 
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="hidden">H.</param>
     /// <param name="cancellation">Stops the compilation.</param>
-    public VisionTower(IBackend backend, IWeightSource weights, VisionConfig config, int hidden, CancellationToken cancellation = default)
+    public VisionTower(IBackend backend, IWeightSource weights, Sa2VAConfig config, CancellationToken cancellation = default)
     {
-        (Backend, Config) = (backend, config);
-        var graph = new VisionTowerGraph(weights, config, hidden, MaxTiles * config.TokensPerTile, Normalisation.InternVl);
+        Backend = backend;
+        VisionGraph graph = config.Family.RecordVision(weights, config, config.Family.MaxImageRows(config));
         _tower = new(graph, backend.Compile(graph.Graph, cancellation));
     }
 
     /// <summary>Device.</summary>
     public IBackend Backend { get; }
-
-    /// <summary>Sizes.</summary>
-    public VisionConfig Config { get; }
 
     /// <summary>What runs, for measurements.</summary>
     public Graph Graph => _tower.Graph.Graph;
@@ -36,19 +29,19 @@ internal sealed class VisionTower : IDisposable
     public DeviceBuffer AllocateTokens() => Backend.Allocate("image tokens", DType.F32, _tower.Graph.Tokens.Shape);
 
     /// <summary>Encodes tiles into the rows of a buffer, tile after tile.</summary>
-    /// <param name="tiles">At most <see cref="MaxTiles"/> of [t, t, 3].</param>
+    /// <param name="tiles">As the family cuts them.</param>
     /// <param name="tokens">From <see cref="AllocateTokens"/>.</param>
     /// <param name="progress">Told how many tiles are done.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     public void Encode(IReadOnlyList<RgbImage> tiles, DeviceBuffer tokens, Action<int>? progress, CancellationToken cancellation)
     {
-        VisionTowerGraph graph = _tower.Graph;
+        VisionGraph graph = _tower.Graph;
         using DeviceBuffer image = Backend.Allocate("tile", graph.Image.Type, graph.Image.Shape);
         var bindings = new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.Tokens, tokens);
         for (int i = 0; i < tiles.Count; i++)
         {
             image.Write(tiles[i].Pixels);
-            bindings.Set(graph.FirstRow, i * Config.TokensPerTile);
+            bindings.Set(graph.FirstRow, i * graph.TokensPerTile);
             _tower.Plan.Run(bindings, cancellation);
             progress?.Invoke(i + 1);
         }

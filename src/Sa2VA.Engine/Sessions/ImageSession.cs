@@ -17,7 +17,7 @@ public sealed class ImageSession : ChatSession
     private PromptedFrame? _prompted;
 
     internal ImageSession(Sa2VAModel model, RgbImage image)
-        : base(model, DynamicTiling.Count(DynamicTiling.Grid(image.Width, image.Height, model.Config.Vision.TileSize)))
+        : base(model, model.Config.Family.TileCount(image.Width, image.Height, model.Config))
     {
         _image = image;
         _resampler = new MaskResampler(model.Segmentation.LowSide, model.Config.Grounding.ImageSize);
@@ -31,11 +31,11 @@ public sealed class ImageSession : ChatSession
 
     private protected override bool IsVideo => false;
 
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => DynamicTiling.Split(_image, Model.Config.Vision.TileSize);
+    private protected override IReadOnlyList<RgbImage> LanguageTiles() => Model.Config.Family.Tiles(_image, Model.Config);
 
     private protected override Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes)
     {
-        int side = Model.Config.Vision.Grid / 2, room = Model.Config.Language.MaxPositions;
+        int room = Model.Config.Language.MaxPositions;
         // A region needs at least its two marks.
         if (regions.Count > room / 2)
             throw new PromptException($"{regions.Count} regions do not fit into the {room} tokens that the model supports; mark fewer.");
@@ -51,12 +51,12 @@ public sealed class ImageSession : ChatSession
                     + "a region is marked on the image itself, so give it that size.");
             }
             if (region.Area == 0) throw new PromptException($"region{i + 1} marks no pixel; leave it out, or mark something.");
-            cells[i] = RegionGrid.Cells(region, side);
+            cells[i] = Model.Config.Family.RegionCells(region, Model.Config);
             // Upstream names it to the model all the same, with nothing between its marks.
             if (cells[i].Area == 0)
             {
                 notes.Add($"region{i + 1} is too small to be seen by the language model: its {region.Area} pixels lie on none of the "
-                    + $"{side}×{side} points at which the model looks at regions. Mark more of it.");
+                    + $"{cells[i].Width}×{cells[i].Height} points at which the model looks at regions. Mark more of it.");
             }
         }
         long tokens = cells.Sum(c => c.Area);

@@ -1,5 +1,4 @@
 using Sa2VA.Core;
-using Sa2VA.Engine.Language;
 using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
@@ -15,18 +14,18 @@ internal sealed class LanguageFrames
     /// <summary>Rows of the frames.</summary>
     public int Height { get; }
 
-    /// <summary>[t, t, 3] each.</summary>
+    /// <summary>A tile for each frame.</summary>
     public IReadOnlyList<RgbImage> Tiles { get; }
 
     /// <summary>Reads frames, at most one at a time at its full size.</summary>
     /// <param name="frames">Frames; not read further than the first that is one too many.</param>
-    /// <param name="tile">Side of a tile.</param>
+    /// <param name="config">Says what a tile is.</param>
     /// <param name="cancellation">Stops between two frames.</param>
     /// <exception cref="MediaException">There is no frame, or frames differ in size.</exception>
     /// <exception cref="PromptException">There are too many.</exception>
-    public static LanguageFrames Read(IEnumerable<RgbImage> frames, int tile, CancellationToken cancellation)
+    public static LanguageFrames Read(IEnumerable<RgbImage> frames, Sa2VAConfig config, CancellationToken cancellation)
     {
-        const int most = VisionTower.MaxTiles;
+        const int most = ModelFamily.MaxFrames;
         if (frames.TryGetNonEnumeratedCount(out int count) && count > most)
             throw new PromptException(
                 $"The language model can be shown 1 to {most} frames, not {count}; choose some, as FrameSelection does.");
@@ -42,9 +41,8 @@ internal sealed class LanguageFrames
             if (tiles.Count == 0) (width, height) = (frame.Width, frame.Height);
             if (frame.Width != width || frame.Height != height)
                 throw new MediaException(
-                    $"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video "
-                    + "have one size.");
-            tiles.Add(PillowBicubic.Resize(frame, tile, tile));
+                    $"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video have one size.");
+            tiles.Add(config.Family.FrameTile(frame, config));
         }
         return tiles.Count > 0 ? new LanguageFrames(width, height, tiles) : throw new MediaException("The video has no frames.");
     }

@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Name and shape of every tensor of an InternVL-type checkpoint, as its config.json implies them: what the networks ask for while they are
+/// Name and shape of every tensor of a checkpoint, as its config.json implies them: what the networks ask for while they are
 /// recorded, so that nothing about them is said twice.
 /// </summary>
 public static class CheckpointTensors
@@ -35,9 +35,7 @@ public static class CheckpointTensors
     {
         (LanguageConfig language, GroundingConfig grounding) = (config.Language, config.Grounding);
         _ = new LanguageGraph(recorder, language, chunk: 1, capacity: 1);
-        // Layers behind the selected one are stored though nothing reads them.
-        VisionConfig vision = config.Vision with { SelectedLayers = config.Vision.Layers };
-        _ = new VisionTowerGraph(recorder, vision, language.HiddenSize, vision.TokensPerTile, table: null);
+        config.Family.RecordStoredVision(recorder, config);
         _ = new SegProjector(recorder, language.HiddenSize, grounding.DModel);
 
         var g = new GraphBuilder("prompt encoder", recorder);

@@ -53,5 +53,5 @@ public static class SyntheticPresets
     };
 
     private static Sa2VAConfig Released(VisionConfig vision, LanguageConfig language, string template) =>
-        new() { Vision = vision, Language = language, Grounding = new GroundingConfig(), Template = template };
+        new() { Family = ModelFamilies.InternVl, Vision = vision, Language = language, Grounding = new GroundingConfig(), Template = template };
 }

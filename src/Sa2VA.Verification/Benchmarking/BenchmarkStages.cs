@@ -36,9 +36,8 @@ internal static class BenchmarkStages
 
     private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config)
     {
-        VisionConfig v = config.Vision;
-        var graph = new VisionTowerGraph(weights, v, config.Language.HiddenSize, v.TokensPerTile, Normalisation.InternVl);
-        return new($"one tile of {v.TileSize}×{v.TileSize}", graph.Graph, run => run.Set(graph.FirstRow, 0));
+        VisionGraph graph = config.Family.RecordVision(weights, config, config.Family.MaxImageRows(config));
+        return new($"one tile of {graph.Image.Shape[1]}×{graph.Image.Shape[0]}", graph.Graph, run => run.Set(graph.FirstRow, 0));
     }
 
     private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config)

@@ -96,7 +96,7 @@ internal static class LanguageStages
             TileSize = side,
         };
         int hidden = c.Config.Language.HiddenSize, patches = config.Grid * config.Grid, tokens = config.TokensPerTile;
-        var graph = new VisionTowerGraph(c.Weights, config, hidden, tiles * tokens, table: null, patches: true);
+        VisionGraph graph = InternVlTower.Record(c.Weights, config, hidden, tiles * tokens, table: null, patches: true);
         using var run = new GraphRun(c, graph.Graph);
         var vectors = new float[tiles * patches * config.HiddenSize];
         for (int t = 0; t < tiles; t++)

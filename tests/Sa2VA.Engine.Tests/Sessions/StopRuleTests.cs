@@ -1,4 +1,5 @@
 using Sa2VA.Engine.Language;
+using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
 

@@ -196,6 +196,7 @@ public sealed class SynthesizerTests : IDisposable
     // Small enough for a test with a whole vocabulary, and off every default.
     private static Sa2VAConfig Small(LanguageKind kind, int vocabulary) => new()
     {
+        Family = ModelFamilies.InternVl,
         Vision = new VisionConfig
         {
             HiddenSize = 12, Layers = 2, Heads = 3, IntermediateSize = 20, PatchSize = 7, ImageSize = 28, TileSize = 56, RmsNorm = kind == LanguageKind.Qwen3,

@@ -8,6 +8,9 @@ namespace Sa2VA.Models;
 /// </summary>
 public static class DynamicTiling
 {
+    /// <summary>The most tiles of a grid.</summary>
+    internal const int MaxTiles = 12;
+
     /// <summary>The grid for an image.</summary>
     /// <param name="width">Columns of the image.</param>
     /// <param name="height">Rows of the image.</param>
@@ -15,7 +18,7 @@ public static class DynamicTiling
     /// <param name="maxTiles">The most tiles, thumbnail not counted.</param>
     /// <returns>Columns and rows of the grid, in tiles.</returns>
     /// <exception cref="MediaException">The size is outside the limits of <see cref="PixelSize"/>.</exception>
-    public static (int Columns, int Rows) Grid(int width, int height, int tile, int maxTiles = 12)
+    public static (int Columns, int Rows) Grid(int width, int height, int tile, int maxTiles = MaxTiles)
     {
         PixelSize.Check(width, height, "The image");
         ArgumentOutOfRangeException.ThrowIfLessThan(tile, 1);
@@ -46,7 +49,7 @@ public static class DynamicTiling
     /// <param name="maxTiles">The most tiles, thumbnail not counted.</param>
     /// <returns>Tiles of [tile, tile, 3], row by row; if there is more than one, the thumbnail of the whole image is last.</returns>
     /// <exception cref="MediaException">The resized image would be outside the limits of <see cref="PixelSize"/>.</exception>
-    public static RgbImage[] Split(RgbImage image, int tile, int maxTiles = 12)
+    public static RgbImage[] Split(RgbImage image, int tile, int maxTiles = MaxTiles)
     {
         ArgumentNullException.ThrowIfNull(image);
         (int columns, int rows) = Grid(image.Width, image.Height, tile, maxTiles);

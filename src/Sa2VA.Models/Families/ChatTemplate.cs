@@ -1,0 +1,7 @@
+namespace Sa2VA.Models;
+
+/// <summary>
+/// How a turn is written (docs/model/prompt.md#chat-templates): no system prompt, the user's text between markers, the words that end an
+/// answer.
+/// </summary>
+internal sealed record ChatTemplate(string BeforeText, string AfterText, string Suffix, string Separator, string[] StopWords);
