@@ -1,5 +1,6 @@
 using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
+using Sa2VA.Models;
 using Sa2VA.Models.Tokenizers;
 
 namespace Sa2VA.Tests.Sessions;
@@ -15,7 +16,8 @@ public sealed class ChatTemplateTests
     public void A_follow_up_closes_what_was_cut_off(string name, string close, string turn)
     {
         Tokenizer tokenizer = Shapes.Model.Tokenizer;
-        var prompt = new Prompt(tokenizer, ChatTemplate.Get(name), tokensPerTile: 4);
+        Sa2VAConfig config = Shapes.Model.Config with { Template = name };
+        var prompt = new Prompt(tokenizer, config.Family.Template(config), config);
         foreach (SpecialTokenText specials in Enum.GetValues<SpecialTokenText>())
         {
             Assert.Equal(turn, tokenizer.Decode(prompt.Continue([], ended: true, "Hi", specials)));
