@@ -41,7 +41,8 @@ internal sealed class LanguageFrames
             if (tiles.Count == 0) (width, height) = (frame.Width, frame.Height);
             if (frame.Width != width || frame.Height != height)
                 throw new MediaException(
-                    $"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video have one size.");
+                    $"Language frame {tiles.Count} is {frame.Width}×{frame.Height}, the first is {width}×{height}; frames of a video "
+                    + "have one size.");
             tiles.Add(config.Family.FrameTile(frame, config));
         }
         return tiles.Count > 0 ? new LanguageFrames(width, height, tiles) : throw new MediaException("The video has no frames.");

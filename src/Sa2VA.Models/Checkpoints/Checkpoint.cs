@@ -5,8 +5,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The weights of a Hugging Face folder: <c>model.safetensors</c>, or <c>model.safetensors.index.json</c> with its shards. Files stay mapped
-/// until <see cref="Dispose"/>.
+/// The weights of a Hugging Face folder: <c>model.safetensors</c>, or <c>model.safetensors.index.json</c> with its shards. Files stay
+/// mapped until <see cref="Dispose"/>.
 /// </summary>
 public sealed partial class Checkpoint : IWeightSource, IDisposable
 {
@@ -30,7 +30,9 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     public IReadOnlyList<string> Files => [.. _files.Select(f => f.Path)];
 
     /// <summary>Opens a folder and checks every header.</summary>
-    /// <exception cref="CheckpointException">No weights in a readable format, a broken file, shards outside the folder, LoRA-wrapped names.</exception>
+    /// <exception cref="CheckpointException">
+    /// No weights in a readable format, a broken file, shards outside the folder, LoRA-wrapped names.
+    /// </exception>
     public static Checkpoint Open(string folder)
     {
         CheckpointFolder.Check(folder);
@@ -80,7 +82,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         string path = Path.Combine(Folder, name);
         // This one keeps the file at full length while it is incomplete, so nothing else would tell.
         if (File.Exists(path + ".aria2"))
-            throw new CheckpointException($"'{path}.aria2' shows that the download of '{path}' has not finished; download it again to the end.");
+            throw new CheckpointException(
+                $"'{path}.aria2' shows that the download of '{path}' has not finished; download it again to the end.");
         var file = new SafetensorsFile(path);
         _files.Add(file);
         foreach (SafetensorsEntry e in file.Entries)
@@ -95,7 +98,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     {
         string index = Path.Combine(Folder, IndexFile);
         using JsonDocument document = JsonFile.Read(index);
-        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object || map.GetPropertyCount() == 0)
+        if (!document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object
+            || map.GetPropertyCount() == 0)
             throw new CheckpointException($"'{index}' has no weight_map, or an empty one; download it again.");
         var placed = new List<(string Tensor, string Shard)>();
         foreach (JsonProperty p in map.EnumerateObject())
@@ -112,7 +116,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         {
             SafetensorsFile file = files[shard];
             if (!file.Contains(tensor))
-                throw new CheckpointException($"'{index}' places tensor '{tensor}' in '{shard}', which does not hold it; download both again.");
+                throw new CheckpointException(
+                    $"'{index}' places tensor '{tensor}' in '{shard}', which does not hold it; download both again.");
             _byName[tensor] = file;
         }
     }
@@ -122,7 +127,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         string[] missing = [.. shards.Where(s => !File.Exists(Path.Combine(Folder, s)))];
         if (missing.Length == 1) throw ForeignFile.Missing(Path.Combine(Folder, missing[0]));
         if (missing.Length > 1)
-            throw new CheckpointException($"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, '{Path.Combine(Folder, missing[0])}' first; "
+            throw new CheckpointException(
+                $"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, '{Path.Combine(Folder, missing[0])}' first; "
                 + "download them into the same folder.");
         // A shard of the same set that the index does not know holds tensors that nobody would read.
         string? stray = Directory.EnumerateFiles(Folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)
@@ -135,27 +141,35 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     /// <summary>The error that a folder has no weights that are read, with what it has instead.</summary>
     internal static CheckpointException NoWeights(string folder)
     {
-        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, SingleFile)) is not null) return ForeignFile.Missing(Path.Combine(folder, SingleFile));
-        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, IndexFile)) is not null) return ForeignFile.Missing(Path.Combine(folder, IndexFile));
+        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, SingleFile)) is not null)
+            return ForeignFile.Missing(Path.Combine(folder, SingleFile));
+        if (ForeignFile.UnfinishedDownload(Path.Combine(folder, IndexFile)) is not null)
+            return ForeignFile.Missing(Path.Combine(folder, IndexFile));
         const string Convert = "convert them to safetensors: load the model in Python and save_pretrained(…, safe_serialization=True)";
         string[] names = [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
         if (names.FirstOrDefault(n => ShardName().IsMatch(n)) is { } shard)
             return new CheckpointException($"'{folder}' holds shards such as '{shard}' without their {IndexFile}; download that too.");
         if (names.Contains("adapter_config.json"))
-            return new CheckpointException($"'{folder}' holds a LoRA adapter alone; merge it into its base model (PEFT's merge_and_unload) and save that.");
+            return new CheckpointException(
+                $"'{folder}' holds a LoRA adapter alone; merge it into its base model (PEFT's merge_and_unload) and save that.");
         if (Has(".bin", ".pt", ".pth", ".ckpt", ".pkl") is { } pickled)
-            return new CheckpointException($"'{folder}' holds pickled weights ('{pickled}'), which can run code when read and are refused; {Convert}.");
+            return new CheckpointException(
+                $"'{folder}' holds pickled weights ('{pickled}'), which can run code when read and are refused; {Convert}.");
         if (Has(".gguf", ".ggml") is { } gguf)
-            return new CheckpointException($"'{folder}' holds GGUF weights of llama.cpp ('{gguf}'), which are not read; get the checkpoint as safetensors.");
+            return new CheckpointException(
+                $"'{folder}' holds GGUF weights of llama.cpp ('{gguf}'), which are not read; get the checkpoint as safetensors.");
         if (Has(".onnx", ".onnx_data") is { } onnx)
-            return new CheckpointException($"'{folder}' holds an ONNX export ('{onnx}'), which is not read; get the checkpoint as safetensors.");
+            return new CheckpointException(
+                $"'{folder}' holds an ONNX export ('{onnx}'), which is not read; get the checkpoint as safetensors.");
         if (Has(".h5", ".msgpack", ".pb", ".tflite", ".npz") is { } other)
             return new CheckpointException($"'{folder}' holds weights of another framework ('{other}'), which are not read; {Convert}.");
         if (Has(".safetensors") is { } named)
-            return new CheckpointException($"'{folder}' holds '{named}', but neither {SingleFile} nor {IndexFile}, the names that a checkpoint's weights have.");
+            return new CheckpointException(
+                $"'{folder}' holds '{named}', but neither {SingleFile} nor {IndexFile}, the names that a checkpoint's weights have.");
         if (Has(".zip", ".tar", ".gz", ".7z", ".rar", ".zst") is { } archive)
             return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; unpack '{archive}' first.");
-        return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; give the folder of a downloaded checkpoint.");
+        return new CheckpointException(
+            $"'{folder}' holds neither {SingleFile} nor {IndexFile}; give the folder of a downloaded checkpoint.");
 
         string? Has(params string[] extensions) => names.FirstOrDefault(n => extensions.Contains(Path.GetExtension(n).ToLowerInvariant()));
     }

@@ -34,12 +34,17 @@ internal static partial class CheckpointFolder
         try
         {
             string[] below = [.. Below(folder).Take(9)];
-            if (below.Length == 1) throw new CheckpointException($"'{folder}' has no {ConfigFile}, but the folder '{below[0]}' below it has; give that one.");
+            if (below.Length == 1)
+                throw new CheckpointException($"'{folder}' has no {ConfigFile}, but the folder '{below[0]}' below it has; give that one.");
             if (below.Length > 1)
-                throw new CheckpointException($"'{folder}' has no {ConfigFile}, but several folders below it have; give one of them: {string.Join(", ", below.Select(b => $"'{b}'"))}.");
-            for (string? up = Path.GetDirectoryName(Path.GetFullPath(folder)), level = ""; up is not null && level!.Length < 2; up = Path.GetDirectoryName(up), level += ".")
-                if (IsCheckpoint(up)) throw new CheckpointException($"'{folder}' has no {ConfigFile}, but the folder '{up}' above it has; give that one.");
-            string? archive = Directory.EnumerateFiles(folder).FirstOrDefault(f => Path.GetExtension(f) is ".zip" or ".tar" or ".gz" or ".7z" or ".rar" or ".zst");
+                throw new CheckpointException(
+                    $"'{folder}' has no {ConfigFile}, but several folders below it have; give one of them: {string.Join(", ", below.Select(b => $"'{b}'"))}.");
+            for (string? up = Path.GetDirectoryName(Path.GetFullPath(folder)),
+                level = ""; up is not null && level!.Length < 2; up = Path.GetDirectoryName(up), level += ".")
+                if (IsCheckpoint(up))
+                    throw new CheckpointException($"'{folder}' has no {ConfigFile}, but the folder '{up}' above it has; give that one.");
+            string? archive = Directory.EnumerateFiles(folder)
+                .FirstOrDefault(f => Path.GetExtension(f) is ".zip" or ".tar" or ".gz" or ".7z" or ".rar" or ".zst");
             if (archive is not null) throw new CheckpointException($"'{folder}' has no {ConfigFile}; unpack '{archive}' first.");
             if (Directory.EnumerateFiles(folder, "*.gguf").Any() || Directory.EnumerateFiles(folder, "*.onnx").Any())
                 throw Checkpoint.NoWeights(folder);
@@ -81,6 +86,7 @@ internal static partial class CheckpointFolder
         }
     }
 
-    [GeneratedRegex(@"^(?:https?://(?:huggingface\.co|hf\.co)/)?([A-Za-z0-9][\w.-]*/([\w.-]+?))(?:/tree/[\w.-]+)?/?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?:https?://(?:huggingface\.co|hf\.co)/)?([A-Za-z0-9][\w.-]*/([\w.-]+?))(?:/tree/[\w.-]+)?/?$",
+        RegexOptions.CultureInvariant)]
     private static partial Regex RepositoryName();
 }

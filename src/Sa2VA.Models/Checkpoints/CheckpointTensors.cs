@@ -52,7 +52,9 @@ public static class CheckpointTensors
         w.Get("no_mem_pos_enc", 1, 1, grounding.DModel);
     }
 
-    /// <summary>Has whatever is asked for, and notes it. Nothing is read: what depends on values is computed when a backend asks for it.</summary>
+    /// <summary>
+    /// Has whatever is asked for, and notes it. Nothing is read: what depends on values is computed when a backend asks for it.
+    /// </summary>
     private sealed class Recorder(bool head) : IWeightSource
     {
         public Dictionary<string, Shape> Shapes { get; } = new(StringComparer.Ordinal);

@@ -33,7 +33,8 @@ internal static class ForeignFile
     private static readonly string[] Pages = ["<!doctype", "<html", "<head", "<?xml", "<error", "<!--"];
 
     // Written beside a file, or in its place, while it is being downloaded.
-    private static readonly string[] Unfinished = [".aria2", ".part", ".partial", ".incomplete", ".crdownload", ".download", ".opdownload", ".filepart", ".tmp"];
+    private static readonly string[] Unfinished =
+        [".aria2", ".part", ".partial", ".incomplete", ".crdownload", ".download", ".opdownload", ".filepart", ".tmp"];
 
     private const string Safetensors = "; get the checkpoint's safetensors, or convert it with save_pretrained(…, safe_serialization=True)";
 
@@ -70,16 +71,20 @@ internal static class ForeignFile
             if (File.Exists(path + suffix)) return path + suffix;
         // Where `hf download --local-dir` keeps what it has so far.
         string folder = Path.Combine(Path.GetDirectoryName(path) ?? "", ".cache", "huggingface", "download");
-        return Directory.Exists(folder) ? Directory.EnumerateFiles(folder, Path.GetFileName(path) + ".*.incomplete").Order().FirstOrDefault() : null;
+        return Directory.Exists(folder)
+            ? Directory.EnumerateFiles(folder, Path.GetFileName(path) + ".*.incomplete").Order().FirstOrDefault()
+            : null;
     }
 
     /// <summary>The error that a file of a checkpoint is not there.</summary>
     public static CheckpointException Missing(string path, Exception? inner = null)
     {
         if (UnfinishedDownload(path) is { } part)
-            return new CheckpointException($"'{path}' is missing, but '{part}' shows that its download has not finished; download it again to the end.", inner);
+            return new CheckpointException(
+                $"'{path}' is missing, but '{part}' shows that its download has not finished; download it again to the end.", inner);
         if (new FileInfo(path).LinkTarget is { } target)
             return new CheckpointException($"'{path}' is a link to '{target}', which is not there; download the checkpoint again.", inner);
-        return new CheckpointException($"'{path}' is missing; download it from where the checkpoint came from into the same folder.", inner);
+        return new CheckpointException($"'{path}' is missing; download it from where the checkpoint came from into the same folder.",
+            inner);
     }
 }

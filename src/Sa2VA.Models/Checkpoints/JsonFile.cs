@@ -7,8 +7,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The one reader of a checkpoint's JSON files: UTF-8 with or without a byte order mark, no field twice in one object, no comments, a cap on
-/// the size and on the depth. A safetensors header, which allows no byte order mark, is <see cref="SafetensorsHeader"/>'s.
+/// The one reader of a checkpoint's JSON files: UTF-8 with or without a byte order mark, no field twice in one object, no comments, a cap
+/// on the size and on the depth. A safetensors header, which allows no byte order mark, is <see cref="SafetensorsHeader"/>'s.
 /// </summary>
 internal static class JsonFile
 {
@@ -29,7 +29,8 @@ internal static class JsonFile
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
             long length = stream.Length;
-            if (length > largest) throw new CheckpointException($"'{path}' has {length} bytes; at most {largest} are read. Download it again.");
+            if (length > largest)
+                throw new CheckpointException($"'{path}' has {length} bytes; at most {largest} are read. Download it again.");
             byte[] bytes = new byte[length];
             stream.ReadExactly(bytes);
             if (ForeignFile.Describe(bytes.AsSpan(0, Math.Min(bytes.Length, ForeignFile.Start))) is { } what)
@@ -52,11 +53,13 @@ internal static class JsonFile
     public static JsonDocument Parse(ReadOnlyMemory<byte> bytes, string path)
     {
         ReadOnlyMemory<byte> json = bytes.Span.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes;
-        if (!Utf8.IsValid(json.Span)) throw new CheckpointException($"'{path}' is not valid UTF-8; save it as UTF-8, or download it again.");
+        if (!Utf8.IsValid(json.Span))
+            throw new CheckpointException($"'{path}' is not valid UTF-8; save it as UTF-8, or download it again.");
         try
         {
             CheckText(json.Span, path);
-            JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
+            JsonDocument document =
+                JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
             document.Dispose();
             throw new CheckpointException($"'{path}' is no JSON object.");
@@ -81,14 +84,16 @@ internal static class JsonFile
             }
             catch (InvalidOperationException e)
             {
-                throw new CheckpointException($"'{path}' is not valid JSON: the string at byte {reader.TokenStartIndex} holds half a surrogate pair.", e);
+                throw new CheckpointException(
+                    $"'{path}' is not valid JSON: the string at byte {reader.TokenStartIndex} holds half a surrogate pair.", e);
             }
         }
     }
 
     private static string Cause(ReadOnlySpan<byte> json, JsonException e)
     {
-        if (e.LineNumber is not { } line) return Duplicate(json) is { } name ? $"it lists the field '{name}' twice in one object" : "an object lists a field twice";
+        if (e.LineNumber is not { } line)
+            return Duplicate(json) is { } name ? $"it lists the field '{name}' twice in one object" : "an object lists a field twice";
         int start = 0;
         for (long n = line; n > 0; n--) start += json[start..].IndexOf((byte)'\n') + 1;
         int at = (int)Math.Min(start + (e.BytePositionInLine ?? 0), json.Length);
@@ -125,7 +130,8 @@ internal static class JsonFile
         {
             if (reader.TokenType == JsonTokenType.StartObject) open.Push(new HashSet<string>(StringComparer.Ordinal));
             else if (reader.TokenType == JsonTokenType.EndObject) open.Pop();
-            else if (reader.TokenType == JsonTokenType.PropertyName && reader.GetString() is { } name && !open.Peek().Add(name)) return name;
+            else if (reader.TokenType == JsonTokenType.PropertyName && reader.GetString() is { } name && !open.Peek().Add(name))
+                return name;
         }
         return null;
     }

@@ -32,7 +32,8 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
             SafetensorsHeader header = SafetensorsHeader.Parse(json, length, path);
             (Entries, Metadata, _dataStart) = (header.Entries, header.Metadata, header.DataStart);
             _byName = header.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
-            _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+                leaveOpen: false);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -75,10 +76,12 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (!_byName.TryGetValue(name, out SafetensorsEntry? entry)) throw new CheckpointException($"'{Path}' has no tensor '{name}'.");
         if (!entry.TryWeight(out WeightInfo info))
-            throw new CheckpointException($"Tensor '{name}' in '{Path}' is {entry.TypeName} [{string.Join(", ", entry.Dims)}], which the engine does not read.");
+            throw new CheckpointException(
+                $"Tensor '{name}' in '{Path}' is {entry.TypeName} [{string.Join(", ", entry.Dims)}], which the engine does not read.");
         try
         {
-            return new Mapped(info, _map.CreateViewAccessor(_dataStart + entry.Begin, entry.End - entry.Begin, MemoryMappedFileAccess.Read));
+            return new Mapped(info,
+                _map.CreateViewAccessor(_dataStart + entry.Begin, entry.End - entry.Begin, MemoryMappedFileAccess.Read));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -95,8 +98,8 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
     }
 
     /// <summary>
-    /// A mapped tensor. The handle is held by reference alone: a pointer taken with AcquirePointer would keep the pages of a view that nobody
-    /// disposed for ever, as a handle with a count is not freed by the collector.
+    /// A mapped tensor. The handle is held by reference alone: a pointer taken with AcquirePointer would keep the pages of a view that
+    /// nobody disposed for ever, as a handle with a count is not freed by the collector.
     /// </summary>
     private sealed unsafe class Mapped(WeightInfo info, MemoryMappedViewAccessor view) : WeightData(info)
     {

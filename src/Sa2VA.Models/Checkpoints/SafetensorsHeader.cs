@@ -71,7 +71,8 @@ internal sealed class SafetensorsHeader
         if (first.Length < 8) throw Bad(file, $"it has {fileLength} bytes, too few for a header");
         ulong length = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(first);
         if (length > MaxLength) throw Bad(file, $"its header claims {length} bytes; the format allows {MaxLength}");
-        if ((long)length + 8 > fileLength) throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}: it is cut off, as a download that has not finished");
+        if ((long)length + 8 > fileLength)
+            throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}: it is cut off, as a download that has not finished");
         return (int)length;
     }
 
@@ -138,7 +139,8 @@ internal sealed class SafetensorsHeader
                 default: throw Bad(file, $"tensor '{name}' has an unknown, repeated or ill-typed field '{key}'");
             }
         }
-        if (type is null || dims is null || offsets is not { Count: 2 }) throw Bad(file, $"tensor '{name}' lacks dtype, shape or two data_offsets");
+        if (type is null || dims is null || offsets is not { Count: 2 })
+            throw Bad(file, $"tensor '{name}' lacks dtype, shape or two data_offsets");
         int size = TypeSize(type);
         if (size == 0) throw Bad(file, $"tensor '{name}' has the unknown type '{type}'");
         long bytes = size;

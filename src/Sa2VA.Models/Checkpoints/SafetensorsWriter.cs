@@ -12,8 +12,8 @@ namespace Sa2VA.Models;
 public delegate void TensorFill(WeightInfo tensor, long start, Span<byte> target);
 
 /// <summary>
-/// Writes a safetensors file front to back in blocks, so that memory does not grow with the tensors. The file appears under its name when it
-/// is complete; until then it lies beside it, and it is removed when writing fails or is cancelled.
+/// Writes a safetensors file front to back in blocks, so that memory does not grow with the tensors. The file appears under its name when
+/// it is complete; until then it lies beside it, and it is removed when writing fails or is cancelled.
 /// </summary>
 public static class SafetensorsWriter
 {
@@ -21,12 +21,16 @@ public static class SafetensorsWriter
 
     /// <summary>Writes a file, replacing one of that name.</summary>
     /// <param name="path">File to write.</param>
-    /// <param name="tensors">Names, types and shapes, in the order of the file; wider types are moved ahead of narrower ones, which keeps all aligned.</param>
+    /// <param name="tensors">
+    /// Names, types and shapes, in the order of the file; wider types are moved ahead of narrower ones, which keeps all aligned.
+    /// </param>
     /// <param name="fill">Gives the elements; called in file order.</param>
     /// <param name="metadata">The <c>__metadata__</c> object; null writes <c>format: pt</c>, which loaders of the original ask for.</param>
     /// <param name="progress">Gets the tensor bytes written so far, block by block.</param>
     /// <param name="cancellation">Stops between blocks.</param>
-    /// <exception cref="CheckpointException">The file cannot be written, two tensors have one name, or the header passes the format's cap.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file cannot be written, two tensors have one name, or the header passes the format's cap.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
     public static void Write(
         string path, IReadOnlyList<WeightInfo> tensors, TensorFill fill, IReadOnlyDictionary<string, string>? metadata = null,
@@ -36,7 +40,8 @@ public static class SafetensorsWriter
         byte[] header = Header(path, ordered, metadata ?? new Dictionary<string, string> { ["format"] = "pt" });
         string partial = $"{path}.{Path.GetRandomFileName()}.part";
         bool complete = false;
-        byte[] block = GC.AllocateUninitializedArray<byte>((int)Math.Min(BlockBytes, Math.Max(1, ordered.Select(t => t.Bytes).DefaultIfEmpty().Max())));
+        byte[] block = GC.AllocateUninitializedArray<byte>(
+            (int)Math.Min(BlockBytes, Math.Max(1, ordered.Select(t => t.Bytes).DefaultIfEmpty().Max())));
         try
         {
             cancellation.ThrowIfCancellationRequested();
@@ -82,7 +87,8 @@ public static class SafetensorsWriter
             long at = 0;
             foreach (WeightInfo tensor in tensors)
             {
-                if (!names.Add(tensor.Name)) throw new CheckpointException($"'{path}' cannot be written: two tensors are called '{tensor.Name}'.");
+                if (!names.Add(tensor.Name))
+                    throw new CheckpointException($"'{path}' cannot be written: two tensors are called '{tensor.Name}'.");
                 json.WriteStartObject(tensor.Name);
                 json.WriteString("dtype", TypeName(tensor.Type));
                 json.WriteStartArray("shape");
@@ -99,7 +105,8 @@ public static class SafetensorsWriter
         // Padded with spaces so that tensors are aligned in a mapped file.
         int length = (buffer.WrittenCount + 7) / 8 * 8;
         if (length > SafetensorsHeader.MaxLength)
-            throw new CheckpointException($"'{path}' cannot be written: its header would have {length} bytes; the format allows {SafetensorsHeader.MaxLength}. Write fewer tensors to a file.");
+            throw new CheckpointException(
+                $"'{path}' cannot be written: its header would have {length} bytes; the format allows {SafetensorsHeader.MaxLength}. Write fewer tensors to a file.");
         byte[] header = new byte[8 + length];
         BinaryPrimitives.WriteInt64LittleEndian(header, length);
         header.AsSpan(8).Fill((byte)' ');

@@ -37,11 +37,14 @@ public sealed class TensorReport
         {
             known.Add(name);
             if (!checkpoint.Contains(name)) missing.Add(name);
-            else if (!checkpoint.TryDescribe(name, out WeightInfo info)) misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
-            else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name)) misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
+            else if (!checkpoint.TryDescribe(name, out WeightInfo info))
+                misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
+            else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name))
+                misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
         }
         // Converters may leave buffers behind that follow from config.json.
-        List<string> extra = [.. checkpoint.Names.Where(n => !known.Contains(n) && !n.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal))];
+        List<string> extra = [.. checkpoint.Names.Where(n => !known.Contains(n)
+            && !n.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal))];
         HashSet<string> parts = [.. known.Select(Parent)];
         HashSet<string> stacks = [.. known.SelectMany(Ancestors).Where(a => char.IsAsciiDigit(a[^1]) && a.Contains('.')).Select(Parent)];
         List<string> contradicting = [.. extra.Where(n => parts.Contains(Parent(n)) || Ancestors(n).Any(stacks.Contains))];
@@ -70,7 +73,8 @@ public sealed class TensorReport
         stored == needed || (IsVocabulary(name) && stored.Rank == 2 && stored.Last == needed.Last);
 
     private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal)
-        || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal) || name is "language_model.lm_head.weight" or "language_model.output.weight";
+        || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal)
+        || name is "language_model.lm_head.weight" or "language_model.output.weight";
 
     private static string Listed(string what, IReadOnlyList<string> names)
     {

@@ -59,7 +59,8 @@ public static class WeightScan
                         progress?.Report(new ScanProgress(done, checkpoint.Bytes));
                     }
                     if (counts.NaN + counts.Infinite > 0)
-                        found.Add(new NonFiniteTensor(path, entry.Name, entry.TypeName, entry.Dims, counts.NaN, counts.Infinite, counts.First));
+                        found.Add(new NonFiniteTensor(path, entry.Name, entry.TypeName, entry.Dims, counts.NaN, counts.Infinite,
+                            counts.First));
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -111,12 +112,14 @@ public static class WeightScan
             var mask = new Vector<T>(exponent);
             int at = 0;
             for (; at <= values.Length - Vector<T>.Count; at += Vector<T>.Count)
-                if (Vector.EqualsAny(new Vector<T>(values[at..]) & mask, mask)) Count(values.Slice(at, Vector<T>.Count), at, exponent, fraction, perElement);
+                if (Vector.EqualsAny(new Vector<T>(values[at..]) & mask, mask))
+                    Count(values.Slice(at, Vector<T>.Count), at, exponent, fraction, perElement);
             Count(values[at..], at, exponent, fraction, perElement);
             _seen += values.Length;
         }
 
-        private void Count<T>(ReadOnlySpan<T> values, int from, T exponent, T fraction, int perElement) where T : unmanaged, IBinaryInteger<T>
+        private void Count<T>(ReadOnlySpan<T> values, int from, T exponent, T fraction, int perElement) where T : unmanaged,
+            IBinaryInteger<T>
         {
             for (int i = 0; i < values.Length; i++)
             {

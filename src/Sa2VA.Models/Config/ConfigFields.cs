@@ -60,7 +60,9 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
     public bool Flag(string name, bool absent)
     {
         if (!Find(name, out JsonElement e)) return absent;
-        return e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : throw Bad(name, $"is {Excerpt(e)}, not true or false");
+        return e.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? e.GetBoolean()
+            : throw Bad(name, $"is {Excerpt(e)}, not true or false");
     }
 
     /// <summary>A string; null when absent.</summary>

@@ -1,6 +1,8 @@
 namespace Sa2VA.Models;
 
-/// <summary>Sizes of the SAM 2 half. What a checkpoint's <c>grounding_config</c> leaves out has the released value: Hiera-L at 1024².</summary>
+/// <summary>
+/// Sizes of the SAM 2 half. What a checkpoint's <c>grounding_config</c> leaves out has the released value: Hiera-L at 1024².
+/// </summary>
 public sealed record GroundingConfig
 {
     /// <summary>S: side of the network input in pixels; a multiple of 16.</summary>
@@ -47,7 +49,8 @@ public sealed record GroundingConfig
 
     private static readonly string[] Known =
     [
-        "image_size", "embed_dim", "num_heads", "stages", "global_att_blocks", "window_pos_embed_bkg_spatial_size", "window_spec", "d_model", "mem_dim",
+        "image_size", "embed_dim", "num_heads", "stages", "global_att_blocks", "window_pos_embed_bkg_spatial_size", "window_spec",
+            "d_model", "mem_dim",
         "memory_attention_layers", "memory_attention_ffn", "mask_decoder_ffn", "iou_head_hidden", "fuser_layers",
     ];
 
@@ -65,7 +68,8 @@ public sealed record GroundingConfig
             NumHeads = g.Int("num_heads", 1, 256, released.NumHeads),
             Stages = g.Ints("stages", 1, 256, 4, 4, released.Stages),
             GlobalAttBlocks = g.Ints("global_att_blocks", 0, 1023, 0, 1024, released.GlobalAttBlocks),
-            WindowPosEmbedBkgSpatialSize = g.Ints("window_pos_embed_bkg_spatial_size", 1, 1024, 2, 2, released.WindowPosEmbedBkgSpatialSize),
+            WindowPosEmbedBkgSpatialSize =
+            g.Ints("window_pos_embed_bkg_spatial_size", 1, 1024, 2, 2, released.WindowPosEmbedBkgSpatialSize),
             WindowSpec = g.Ints("window_spec", 1, 1024, 4, 4, released.WindowSpec),
             DModel = g.Int("d_model", 16, 8192, released.DModel),
             MemDim = g.Int("mem_dim", 1, 8192, released.MemDim),
@@ -80,17 +84,21 @@ public sealed record GroundingConfig
             foreach (string name in (ReadOnlySpan<string>)["image_size", "num_heads", "global_att_blocks", "window_spec"])
                 if (!g.Has(name)) throw g.Bad(name, "is missing; a trunk of another size than the released one must state it");
         if (config.ImageSize % 32 != 0) throw g.Bad("image_size", $"is {config.ImageSize}, no multiple of 32");
-        if (config.EmbedDim % config.NumHeads != 0) throw g.Bad("num_heads", $"is {config.NumHeads}, which does not divide embed_dim {config.EmbedDim}");
+        if (config.EmbedDim % config.NumHeads != 0)
+            throw g.Bad("num_heads", $"is {config.NumHeads}, which does not divide embed_dim {config.EmbedDim}");
         if (config.DModel % 16 != 0) throw g.Bad("d_model", $"is {config.DModel}, no multiple of 16");
         if (config.DModel % config.MemDim != 0 || config.MemDim % 4 != 0)
             throw g.Bad("mem_dim", $"is {config.MemDim}, no multiple of 4 that divides d_model {config.DModel}");
         for (int i = 0; i < 3; i++)
-            if (config.WindowSpec[i] % 2 != 0) throw g.Bad("window_spec", $"holds {config.WindowSpec[i]} for stage {i + 1}; windows that the next stage pools must be even");
+            if (config.WindowSpec[i] % 2 != 0)
+                throw g.Bad("window_spec",
+                    $"holds {config.WindowSpec[i]} for stage {i + 1}; windows that the next stage pools must be even");
         foreach (int block in config.GlobalAttBlocks)
             if (block >= config.Stages.Sum()) throw g.Bad("global_att_blocks", $"holds {block}; there are {config.Stages.Sum()} blocks");
         for (int stage = 1, first = config.Stages[0]; stage < 4; first += config.Stages[stage++])
             if (config.GlobalAttBlocks.Contains(first))
-                throw g.Bad("global_att_blocks", $"holds {first}, which begins stage {stage + 1}: a block that pools its queries cannot attend globally");
+                throw g.Bad("global_att_blocks",
+                    $"holds {first}, which begins stage {stage + 1}: a block that pools its queries cannot attend globally");
         return config;
     }
 }

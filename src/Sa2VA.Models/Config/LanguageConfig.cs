@@ -54,8 +54,8 @@ public sealed record LanguageConfig
     public bool OutputBias => Bias && Kind != LanguageKind.Qwen2;
 
     /// <summary>
-    /// True when config.json says that the embedding serves as head. It decides what a synthetic checkpoint stores and nothing else: a stored
-    /// head is always used, and the embedding serves whenever there is none.
+    /// True when config.json says that the embedding serves as head. It decides what a synthetic checkpoint stores and nothing else: a
+    /// stored head is always used, and the embedding serves whenever there is none.
     /// </summary>
     public bool TiedEmbeddings { get; init; }
 
@@ -68,11 +68,14 @@ public sealed record LanguageConfig
             "Qwen2ForCausalLM" => (LanguageKind.Qwen2, "qwen2"),
             "InternLM2ForCausalLM" => (LanguageKind.InternLm2, "internlm2"),
             "Qwen3ForCausalLM" => (LanguageKind.Qwen3, "qwen3"),
-            _ => throw l.Bad("architectures", $"is '{architecture}'; Qwen2ForCausalLM, InternLM2ForCausalLM and Qwen3ForCausalLM are supported"),
+            _ =>
+            throw l.Bad("architectures", $"is '{architecture}'; Qwen2ForCausalLM, InternLM2ForCausalLM and Qwen3ForCausalLM are supported"),
         };
-        if (l.Text("model_type") is { } stated && stated != type) throw l.Bad("model_type", $"is '{stated}', but architectures says {architecture}");
+        if (l.Text("model_type") is { } stated && stated != type)
+            throw l.Bad("model_type", $"is '{stated}', but architectures says {architecture}");
         Quantization.Refuse(l);
-        int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024), layers = l.Int("num_hidden_layers", 1, 1024);
+        int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024),
+            layers = l.Int("num_hidden_layers", 1, 1024);
         // Absent, as many as query heads; with any other number the shapes of the stored projections disagree.
         int kvHeads = l.Int("num_key_value_heads", 1, 1024, heads);
         if (heads % kvHeads != 0) throw l.Bad("num_key_value_heads", $"is {kvHeads}, which does not divide {heads} heads");
@@ -122,7 +125,8 @@ public sealed record LanguageConfig
     private static bool HasBias(ConfigFields l, LanguageKind kind)
     {
         // The class of Qwen2 has no such setting and always has the biases.
-        if (kind == LanguageKind.Qwen2) return l.Flag("bias", true) ? true : throw l.Bad("bias", "is false; Qwen2 always has biases before the attention");
+        if (kind == LanguageKind.Qwen2)
+            return l.Flag("bias", true) ? true : throw l.Bad("bias", "is false; Qwen2 always has biases before the attention");
         return l.Flag("bias", kind == LanguageKind.InternLm2);
     }
 

@@ -1,8 +1,8 @@
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The rotary code's settings: <c>rope_theta</c> and <c>rope_scaling</c>, or the <c>rope_parameters</c> that newer versions of transformers write
-/// in their place, flat or by type of layer. What is said twice must agree; what changes the code is refused under every name.
+/// The rotary code's settings: <c>rope_theta</c> and <c>rope_scaling</c>, or the <c>rope_parameters</c> that newer versions of transformers
+/// write in their place, flat or by type of layer. What is said twice must agree; what changes the code is refused under every name.
 /// </summary>
 /// <param name="Theta">Base of the frequencies.</param>
 /// <param name="Positions">Positions up to which the code is that of plain frequencies.</param>
@@ -20,7 +20,8 @@ internal readonly record struct RotaryFields(double Theta, int Positions)
         if (language.Has("rope_theta")) found.Add(language, "rope_theta", "rope_theta");
         if (language.Object("rope_scaling") is { } scaling)
         {
-            if (!scaling.Has("type") && !scaling.Has("rope_type")) throw language.Bad("rope_scaling", "names no type; only dynamic and default are supported");
+            if (!scaling.Has("type") && !scaling.Has("rope_type"))
+                throw language.Bad("rope_scaling", "names no type; only dynamic and default are supported");
             found.Add(scaling, "rope_scaling");
         }
         if (language.Object("rope_parameters") is { } parameters)
@@ -29,13 +30,15 @@ internal readonly record struct RotaryFields(double Theta, int Positions)
             if (parameters.Object(LayerType) is { } full) found.Add(full, $"rope_parameters.{LayerType}");
         }
         // Upstream's class would take 10,000, which no release has: more likely the file says it in a way that is not known here.
-        if (found.Theta is not { } theta) throw language.Bad("rope_theta", "is missing, and so is rope_parameters.rope_theta, its newer place");
+        if (found.Theta is not { } theta)
+            throw language.Bad("rope_theta", "is missing, and so is rope_parameters.rope_theta, its newer place");
         return new RotaryFields(theta, found.Positions);
     }
 
     private static void CheckPart(ConfigFields fields, Settings found)
     {
-        if (fields.Number("partial_rotary_factor", 0, 1, 1) != 1) throw fields.Bad("partial_rotary_factor", "is not 1, the only supported value");
+        if (fields.Number("partial_rotary_factor", 0, 1, 1) != 1)
+            throw fields.Bad("partial_rotary_factor", "is not 1, the only supported value");
         found.Positions = Math.Min(found.Positions, fields.Int("original_max_position_embeddings", 1, 1 << 24, found.Positions));
     }
 
@@ -60,7 +63,8 @@ internal readonly record struct RotaryFields(double Theta, int Positions)
                 if (part.Text(name) is not { } type) continue;
                 // "dynamic" is the identity up to max_position_embeddings, beyond which no prompt is accepted.
                 if (type is not ("dynamic" or "default")) throw part.Bad(name, $"is '{type}'; only dynamic and default are supported");
-                if (_type is not null && _type != type) throw part.Bad(name, $"is '{type}', but {_typeAt} is '{_type}'; keep the right one");
+                if (_type is not null && _type != type)
+                    throw part.Bad(name, $"is '{type}', but {_typeAt} is '{_type}'; keep the right one");
                 (_type, _typeAt) = (type, $"{at}.{name}");
             }
             if (part.Has("rope_theta")) Add(part, "rope_theta", $"{at}.rope_theta");

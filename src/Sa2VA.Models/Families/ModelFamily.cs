@@ -49,7 +49,9 @@ public abstract class ModelFamily
     /// <summary>The tile of a frame of a video.</summary>
     internal abstract RgbImage FrameTile(RgbImage frame, Sa2VAConfig config);
 
-    /// <summary>A region of an image on the grid at whose points the model looks at regions; its area is the region's token count.</summary>
+    /// <summary>
+    /// A region of an image on the grid at whose points the model looks at regions; its area is the region's token count.
+    /// </summary>
     internal abstract Mask RegionCells(Mask region, Sa2VAConfig config);
 
     /// <summary>The text that stands for the picture in a prompt, with a context token for each of its tokens.</summary>

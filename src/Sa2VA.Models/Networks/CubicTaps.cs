@@ -1,8 +1,8 @@
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Keys' cubic convolution with A = −0.75, four taps clamped to the border, no antialias: how PyTorch resamples position tables. Tables depend on
-/// weights alone, so they are resampled once, when a graph is recorded.
+/// Keys' cubic convolution with A = −0.75, four taps clamped to the border, no antialias: how PyTorch resamples position tables. Tables
+/// depend on weights alone, so they are resampled once, when a graph is recorded.
 /// </summary>
 internal readonly record struct CubicTaps(int I0, int I1, int I2, int I3, float W0, float W1, float W2, float W3)
 {

@@ -37,7 +37,8 @@ internal sealed class LanguageGraph
         // The final norm and the head matter for the last row alone, unless all are asked for.
         Tensor last = everyRow || chunk == 1 ? x : g.LastRow(x);
         Tensor hidden = g.RmsNorm(last, w.At("model.norm"), config.Epsilon);
-        // Training parts head and embedding even where config.json ties them, so a stored head is always used, and the embedding serves without one.
+        // Training parts head and embedding even where config.json ties them, so a stored head is always used, and the embedding serves
+        // without one.
         string headName = HeadName(config);
         Tensor logits = g.Linear(hidden, w.Has(headName) ? w.Get(headName, table.Shape[0], config.HiddenSize) : table);
         Next = g.Output("next", g.ArgMax(logits));

@@ -22,7 +22,9 @@ internal static class LanguageLayer
     {
         bool fused = config.Kind == LanguageKind.InternLm2;
         Tensor n = g.RmsNorm(x, w.At(fused ? "attention_norm" : "input_layernorm"), config.Epsilon);
-        (Tensor q, Tensor k, Tensor v) = fused ? FusedProjection(g, n, w.At("attention.wqkv"), config) : Projections(g, n, w.At("self_attn"), config);
+        (Tensor q, Tensor k, Tensor v) = fused
+            ? FusedProjection(g, n, w.At("attention.wqkv"), config)
+            : Projections(g, n, w.At("self_attn"), config);
 
         q = g.RotaryEmbedding(q, at.Cos, at.Sin, config.Heads, RotaryPairing.Half, at.Start);
         k = g.RotaryEmbedding(k, at.Cos, at.Sin, config.KvHeads, RotaryPairing.Half, at.Start);
@@ -43,7 +45,8 @@ internal static class LanguageLayer
     private static (Tensor Q, Tensor K, Tensor V) Projections(GraphBuilder g, Tensor x, WeightScope w, LanguageConfig config)
     {
         int d = config.HeadDim;
-        Tensor q = g.Linear(x, w.At("q_proj"), config.Heads * d, bias: config.Bias), k = g.Linear(x, w.At("k_proj"), config.KvHeads * d, bias: config.Bias);
+        Tensor q = g.Linear(x, w.At("q_proj"), config.Heads * d, bias: config.Bias),
+            k = g.Linear(x, w.At("k_proj"), config.KvHeads * d, bias: config.Bias);
         Tensor v = g.Linear(x, w.At("v_proj"), config.KvHeads * d, bias: config.Bias);
         return config.Kind == LanguageKind.Qwen3
             ? (HeadNorm(g, q, w.At("q_norm"), config), HeadNorm(g, k, w.At("k_norm"), config), v)

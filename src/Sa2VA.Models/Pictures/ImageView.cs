@@ -21,7 +21,9 @@ public enum PixelFormat
 public readonly ref struct ImageView
 {
     /// <summary>Describes pixels.</summary>
-    /// <param name="pixels">Rows from the top, each <paramref name="stride"/> bytes after the one before; the last one may end with its last pixel.</param>
+    /// <param name="pixels">
+    /// Rows from the top, each <paramref name="stride"/> bytes after the one before; the last one may end with its last pixel.
+    /// </param>
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>
     /// <param name="format">Bytes of a pixel.</param>
@@ -42,14 +44,17 @@ public readonly ref struct ImageView
         };
         int row = width * BytesPerPixel;
         if (stride < 0)
-            throw new MediaException($"A stride of {stride} bytes is negative; a picture that is stored bottom-up has to be turned over first.");
+            throw new MediaException(
+                $"A stride of {stride} bytes is negative; a picture that is stored bottom-up has to be turned over first.");
         if (stride == 0) stride = row;
-        if (stride < row) throw new MediaException($"A stride of {stride} bytes is shorter than a row: {width} pixels of {format} have {row}.");
+        if (stride < row)
+            throw new MediaException($"A stride of {stride} bytes is shorter than a row: {width} pixels of {format} have {row}.");
         long whole = (long)stride * height, least = whole - stride + row;
         if (pixels.Length < least || pixels.Length > whole)
         {
             string bytes = least == whole ? $"{whole}" : $"{least} to {whole}";
-            throw new MediaException($"A picture of {width}×{height} pixels of {format} with {stride} bytes a row has {bytes} bytes, not {pixels.Length}.");
+            throw new MediaException(
+                $"A picture of {width}×{height} pixels of {format} with {stride} bytes a row has {bytes} bytes, not {pixels.Length}.");
         }
         Pixels = pixels;
         (Width, Height, Format, Stride) = (width, height, format, stride);

@@ -11,7 +11,9 @@ public sealed class Mask
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>
     /// <param name="pixels">[height, width], every value 0 or 1.</param>
-    /// <exception cref="MediaException">The size is outside the limits of <see cref="PixelSize"/> or does not fit the array, or a value is above 1.</exception>
+    /// <exception cref="MediaException">
+    /// The size is outside the limits of <see cref="PixelSize"/> or does not fit the array, or a value is above 1.
+    /// </exception>
     public Mask(int width, int height, byte[] pixels)
     {
         ArgumentNullException.ThrowIfNull(pixels);
@@ -45,7 +47,9 @@ public sealed class Mask
     /// <summary>One row, [Width].</summary>
     public ReadOnlySpan<byte> Row(int y) => _pixels.AsSpan(y * Width, Width);
 
-    /// <summary>The smallest box around the pixels inside (left, top, width, height), in pixels; null if there is none. Computed at each call.</summary>
+    /// <summary>
+    /// The smallest box around the pixels inside (left, top, width, height), in pixels; null if there is none. Computed at each call.
+    /// </summary>
     public (int X, int Y, int Width, int Height)? BoundingBox
     {
         get

@@ -132,7 +132,8 @@ public sealed class PillowBicubic
         for (; i + Vector128<byte>.Count <= values.Length; i += Vector128<byte>.Count)
         {
             (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(Vector128.LoadUnsafe(ref from, (nuint)i));
-            Vector256<int> a = Vector256.WidenLower(low.ToVector256Unsafe()).AsInt32(), b = Vector256.WidenLower(high.ToVector256Unsafe()).AsInt32();
+            Vector256<int> a = Vector256.WidenLower(low.ToVector256Unsafe()).AsInt32(),
+                b = Vector256.WidenLower(high.ToVector256Unsafe()).AsInt32();
             (Vector256.LoadUnsafe(ref to, (nuint)i) + a * weight).StoreUnsafe(ref to, (nuint)i);
             (Vector256.LoadUnsafe(ref to, (nuint)i + 8) + b * weight).StoreUnsafe(ref to, (nuint)i + 8);
         }

@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The sizes of pictures that the engine takes: wide enough for any camera, small enough that no file can ask for absurd memory.</summary>
+/// <summary>
+/// The sizes of pictures that the engine takes: wide enough for any camera, small enough that no file can ask for absurd memory.
+/// </summary>
 public static class PixelSize
 {
     /// <summary>The longest side, in pixels.</summary>

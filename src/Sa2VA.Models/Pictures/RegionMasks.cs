@@ -14,8 +14,8 @@ public static class RegionMasks
     /// <param name="height">Rows.</param>
     /// <returns>[height, width] for each region from 1 to the largest label.</returns>
     /// <exception cref="MediaException">
-    /// The size is outside the limits of <see cref="PixelSize"/> or does not fit the labels, a label below the largest does not occur, or the
-    /// masks together have more than <see cref="MostPixels"/> pixels.
+    /// The size is outside the limits of <see cref="PixelSize"/> or does not fit the labels, a label below the largest does not occur, or
+    /// the masks together have more than <see cref="MostPixels"/> pixels.
     /// </exception>
     public static Mask[] FromLabels(ReadOnlySpan<byte> labels, int width, int height)
     {
@@ -24,13 +24,15 @@ public static class RegionMasks
         {
             if (!labels.Contains((byte)label))
             {
-                throw new MediaException($"The label image has pixels of value {count}, but none of value {label}: region{label} marks no pixel. Number "
+                throw new MediaException(
+                    $"The label image has pixels of value {count}, but none of value {label}: region{label} marks no pixel. Number "
                     + "the regions 1, 2, 3 and so on; 0 is no region.");
             }
         }
         if (count * (long)labels.Length > MostPixels)
         {
-            throw new MediaException($"{count} regions of {width}×{height} pixels are more than the {MostPixels} pixels that are accepted together; mark "
+            throw new MediaException(
+                $"{count} regions of {width}×{height} pixels are more than the {MostPixels} pixels that are accepted together; mark "
                 + "fewer regions, or shrink the picture.");
         }
         var masks = new Mask[count];

@@ -22,17 +22,23 @@ public static class Synthesizer
     /// <summary>Writes the checkpoint of a preset.</summary>
     /// <param name="preset">One of <see cref="SyntheticPresets.Names"/>.</param>
     /// <param name="outFolder">Folder to write; created, or empty.</param>
-    /// <param name="tokenizerFolder">Tokenizer of the base language model, whose files are extended by the fourteen added tokens; null writes none.</param>
+    /// <param name="tokenizerFolder">
+    /// Tokenizer of the base language model, whose files are extended by the fourteen added tokens; null writes none.
+    /// </param>
     /// <param name="progress">Told after every block.</param>
     /// <param name="cancellation">Stops between blocks.</param>
-    /// <exception cref="CheckpointException">No such preset, the folder holds files, a tokenizer that does not fit, or a file cannot be written.</exception>
+    /// <exception cref="CheckpointException">
+    /// No such preset, the folder holds files, a tokenizer that does not fit, or a file cannot be written.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; what was written is removed.</exception>
     public static void Write(
-        string preset, string outFolder, string? tokenizerFolder = null, IProgress<SynthesisProgress>? progress = null, CancellationToken cancellation = default) =>
+        string preset, string outFolder, string? tokenizerFolder = null, IProgress<SynthesisProgress>? progress = null,
+        CancellationToken cancellation = default) =>
         Write(SyntheticPresets.Get(preset), outFolder, tokenizerFolder, ShardBytes, progress, cancellation);
 
     internal static void Write(
-        Sa2VAConfig config, string outFolder, string? tokenizerFolder, long shardBytes, IProgress<SynthesisProgress>? progress, CancellationToken cancellation)
+        Sa2VAConfig config, string outFolder, string? tokenizerFolder, long shardBytes, IProgress<SynthesisProgress>? progress,
+        CancellationToken cancellation)
     {
         bool complete = false, existed = Directory.Exists(outFolder);
         try
@@ -70,13 +76,15 @@ public static class Synthesizer
     }
 
     private static void WriteWeights(
-        IReadOnlyList<WeightInfo> tensors, string folder, long shardBytes, IProgress<SynthesisProgress>? progress, CancellationToken cancellation)
+        IReadOnlyList<WeightInfo> tensors, string folder, long shardBytes, IProgress<SynthesisProgress>? progress,
+        CancellationToken cancellation)
     {
         List<List<WeightInfo>> shards = Split(tensors, shardBytes);
         long total = tensors.Sum(t => t.Bytes), before = 0;
         string[] names = shards.Count == 1
             ? ["model.safetensors"]
-            : [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
+            : [.. Enumerable.Range(1, shards.Count)
+                .Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
         for (int i = 0; i < shards.Count; i++)
         {
             var written = new Reports(before, total, progress);

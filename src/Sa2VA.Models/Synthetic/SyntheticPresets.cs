@@ -31,7 +31,8 @@ public static class SyntheticPresets
 
     private static VisionConfig Small => new()
     {
-        HiddenSize = 1024, Layers = 24, Heads = 16, IntermediateSize = 4096, ImageSize = 448, TileSize = 448, RmsNorm = false, QkvBias = true,
+        HiddenSize = 1024, Layers = 24, Heads = 16, IntermediateSize = 4096, ImageSize = 448, TileSize = 448, RmsNorm = false,
+            QkvBias = true,
         QkNormalization = false, SelectedLayers = 24, TransposedShuffle = false,
     };
 
@@ -42,16 +43,19 @@ public static class SyntheticPresets
 
     private static LanguageConfig Qwen(int layers, int hidden, int heads, int kvHeads, int ffn) => new()
     {
-        Kind = LanguageKind.Qwen2, Layers = layers, HiddenSize = hidden, Heads = heads, KvHeads = kvHeads, HeadDim = hidden / heads, IntermediateSize = ffn,
+        Kind = LanguageKind.Qwen2, Layers = layers, HiddenSize = hidden, Heads = heads, KvHeads = kvHeads, HeadDim = hidden / heads,
+            IntermediateSize = ffn,
         VocabularySize = QwenVocabulary, Epsilon = 1e-6f, RopeTheta = 1e6, MaxPositions = 32768, Bias = true,
     };
 
     private static LanguageConfig InternLm(int layers, int hidden, int heads, int kvHeads, int ffn, double theta) => new()
     {
-        Kind = LanguageKind.InternLm2, Layers = layers, HiddenSize = hidden, Heads = heads, KvHeads = kvHeads, HeadDim = hidden / heads, IntermediateSize = ffn,
+        Kind = LanguageKind.InternLm2, Layers = layers, HiddenSize = hidden, Heads = heads, KvHeads = kvHeads, HeadDim = hidden / heads,
+            IntermediateSize = ffn,
         VocabularySize = InternLmVocabulary, Epsilon = 1e-5f, RopeTheta = theta, MaxPositions = 32768,
     };
 
     private static Sa2VAConfig Released(VisionConfig vision, LanguageConfig language, string template) =>
-        new() { Family = ModelFamilies.InternVl, Vision = vision, Language = language, Grounding = new GroundingConfig(), Template = template };
+        new() { Family = ModelFamilies.InternVl, Vision = vision, Language = language, Grounding = new GroundingConfig(),
+            Template = template };
 }

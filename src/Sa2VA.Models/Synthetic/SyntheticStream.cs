@@ -47,7 +47,8 @@ public readonly struct SyntheticStream
     // Sixteen elements at a time; the same operations in the same order, so the same bits.
     private int FillVectors(long start, Span<ushort> target, float scale, float shift)
     {
-        Vector256<ulong> next = Vector256.Create(_seed + (ulong)start * Golden) + Vector256.Create(Golden, unchecked(2 * Golden), unchecked(3 * Golden), unchecked(4 * Golden));
+        Vector256<ulong> next = Vector256.Create(_seed + (ulong)start * Golden)
+            + Vector256.Create(Golden, unchecked(2 * Golden), unchecked(3 * Golden), unchecked(4 * Golden));
         Vector256<ulong> four = Vector256.Create(unchecked(4 * Golden));
         Vector256<float> scales = Vector256.Create(scale), shifts = Vector256.Create(shift);
         ref ushort to = ref MemoryMarshal.GetReference(target);

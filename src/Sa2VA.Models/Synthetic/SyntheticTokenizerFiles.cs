@@ -13,7 +13,8 @@ internal sealed class SyntheticTokenizerFiles
 {
     /// <summary>Added tokens in the order of their ids.</summary>
     public static readonly IReadOnlyList<string> Added =
-        ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", "[SEG]", "<p>", "</p>", "<vp>", "</vp>"];
+        ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", "[SEG]", "<p>", "</p>", "<vp>",
+            "</vp>"];
 
     // Those of InternVL are also "additional special"; those of Sa2VA are not.
     private const int InternVlTokens = 9;
@@ -33,7 +34,9 @@ internal sealed class SyntheticTokenizerFiles
 
     /// <summary>Writes the files.</summary>
     /// <param name="language">Architecture, and the vocabulary, whose last fourteen rows are the added tokens.</param>
-    /// <param name="source">Folder of the base tokenizer: tokenizer_config.json with tokenizer.json, vocab.json + merges.txt, or tokenizer.model.</param>
+    /// <param name="source">
+    /// Folder of the base tokenizer: tokenizer_config.json with tokenizer.json, vocab.json + merges.txt, or tokenizer.model.
+    /// </param>
     /// <param name="target">Folder that gets the files.</param>
     /// <exception cref="CheckpointException">A file is missing or broken, or its ids do not leave room for the added tokens.</exception>
     public static void Write(LanguageConfig language, string source, string target)
@@ -53,7 +56,8 @@ internal sealed class SyntheticTokenizerFiles
             any = true;
         }
         if (!any)
-            throw new CheckpointException($"'{source}' holds no {(files._sentencePiece ? "tokenizer.model" : "tokenizer.json and no vocab.json")}; "
+            throw new CheckpointException(
+                $"'{source}' holds no {(files._sentencePiece ? "tokenizer.model" : "tokenizer.json and no vocab.json")}; "
                 + "give the folder of the base language model's tokenizer.");
         files.WriteSettings();
     }
@@ -74,7 +78,8 @@ internal sealed class SyntheticTokenizerFiles
                 json.WriteStartArray(p.Name);
                 foreach (JsonElement token in p.Value.EnumerateArray())
                 {
-                    int id = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("id", out JsonElement e) && e.TryGetInt32(out int n) ? n : -1;
+                    int id = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("id", out JsonElement e)
+                        && e.TryGetInt32(out int n) ? n : -1;
                     if (IsBase(JsonFileName, id, token)) token.WriteTo(json);
                 }
                 for (int i = 0; i < Added.Count; i++) WriteToken(json, Added[i], _firstId + i);
@@ -144,12 +149,15 @@ internal sealed class SyntheticTokenizerFiles
     // False for one of the added tokens, which a checkpoint's own tokenizer folder has already.
     private bool IsBase(string file, int id, JsonElement token)
     {
-        string? content = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement e) && e.ValueKind == JsonValueKind.String ? e.GetString() : null;
-        if (content is null || id < 0) throw new CheckpointException($"'{Path.Combine(_source, file)}' lists an added token without a name or an id.");
+        string? content = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement e)
+            && e.ValueKind == JsonValueKind.String ? e.GetString() : null;
+        if (content is null || id < 0)
+            throw new CheckpointException($"'{Path.Combine(_source, file)}' lists an added token without a name or an id.");
         int index = id - _firstId;
         if (index < 0 && !Added.Contains(content)) return true;
         if (index >= 0 && index < Added.Count && Added[index] == content) return false;
-        throw new CheckpointException($"'{Path.Combine(_source, file)}' gives '{content}' the id {id}; this checkpoint's added tokens begin at {_firstId}. "
+        throw new CheckpointException(
+            $"'{Path.Combine(_source, file)}' gives '{content}' the id {id}; this checkpoint's added tokens begin at {_firstId}. "
             + "Give the tokenizer of the language model that the checkpoint is built on.");
     }
 

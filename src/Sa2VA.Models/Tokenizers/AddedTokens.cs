@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Sa2VA.Models.Tokenizers;
 
 /// <summary>
-/// The tokens that were added after training of the vocabulary (control marks, <c>[SEG]</c>, ...), and the search for them in text: leftmost,
-/// then longest. The search takes at most text length × longest token steps.
+/// The tokens that were added after training of the vocabulary (control marks, <c>[SEG]</c>, ...), and the search for them in text:
+/// leftmost, then longest. The search takes at most text length × longest token steps.
 /// </summary>
 internal sealed class AddedTokens
 {

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Sa2VA.Models.Tokenizers;
 
-/// <summary>The printable characters that stand for the 256 bytes in byte-level vocabularies: printable Latin-1 as is, the rest from U+0100 on.</summary>
+/// <summary>
+/// The printable characters that stand for the 256 bytes in byte-level vocabularies: printable Latin-1 as is, the rest from U+0100 on.
+/// </summary>
 internal static class ByteAlphabet
 {
     private static readonly char[] CharOf = new char[256];

@@ -65,7 +65,8 @@ public sealed class InternLm2Tokenizer : Tokenizer
     internal static InternLm2Tokenizer Read(TokenizerFolder folder, IReadOnlyList<KeyValuePair<string, int>> additional)
     {
         var model = new SentencePieceModel(folder, ModelFile);
-        var settings = TokenizerSettings.Read(folder, name => model.Pieces.FindIndex(piece => piece.Text == name) is >= 0 and int id ? id : null, additional);
+        var settings = TokenizerSettings.Read(folder,
+            name => model.Pieces.FindIndex(piece => piece.Text == name) is >= 0 and int id ? id : null, additional);
         return new InternLm2Tokenizer(model, settings);
     }
 
@@ -91,7 +92,8 @@ public sealed class InternLm2Tokenizer : Tokenizer
     {
         // Negative symbols are characters without a piece of their own; only some of them occur in longer pieces.
         var symbols = new List<int>(text.Length);
-        foreach (Rune rune in text.EnumerateRunes()) symbols.Add(symbolOfCharacter.TryGetValue(rune.Value, out int symbol) ? symbol : -1 - rune.Value);
+        foreach (Rune rune in text.EnumerateRunes())
+            symbols.Add(symbolOfCharacter.TryGetValue(rune.Value, out int symbol) ? symbol : -1 - rune.Value);
         var merged = new List<int>(symbols.Count);
         merges.Merge(CollectionsMarshal.AsSpan(symbols), merged);
         Span<byte> utf8 = stackalloc byte[4];
@@ -124,7 +126,9 @@ public sealed class InternLm2Tokenizer : Tokenizer
         }
     }
 
-    /// <summary>Every way to part a piece into two neighbours is a merge; equal scores get equal ranks, so that the leftmost wins.</summary>
+    /// <summary>
+    /// Every way to part a piece into two neighbours is a merge; equal scores get equal ranks, so that the leftmost wins.
+    /// </summary>
     private void AddMerges()
     {
         float[] scores = [.. model.Ids.Values.Select(id => model.Pieces[id].Score).Distinct().OrderDescending()];
@@ -137,7 +141,8 @@ public sealed class InternLm2Tokenizer : Tokenizer
             for (int cut = 1; cut < piece.Length; cut++)
             {
                 if (char.IsLowSurrogate(piece[cut])) continue;
-                if (SymbolOf(piece.AsSpan(0, cut)) is int left && SymbolOf(piece.AsSpan(cut)) is int right) merges.TryAdd(left, right, rank, id);
+                if (SymbolOf(piece.AsSpan(0, cut)) is int left && SymbolOf(piece.AsSpan(cut)) is int right)
+                    merges.TryAdd(left, right, rank, id);
             }
         }
 
@@ -156,7 +161,9 @@ public sealed class InternLm2Tokenizer : Tokenizer
         _ => Encoding.UTF8.GetBytes(piece.Text.Replace(SentencePieceModel.Space, ' ')),
     };
 
-    /// <summary>Decodes ids between added tokens: special pieces get a space before the text that precedes them, then spaces before punctuation go.</summary>
+    /// <summary>
+    /// Decodes ids between added tokens: special pieces get a space before the text that precedes them, then spaces before punctuation go.
+    /// </summary>
     private string DecodeRun(List<int> ids)
     {
         var text = new StringBuilder();

@@ -1,8 +1,8 @@
 namespace Sa2VA.Models.Tokenizers;
 
 /// <summary>
-/// Byte-pair merging: of all neighbouring symbols that may merge, the pair with the lowest rank does, the leftmost of equals, until none may.
-/// A queue of candidates keeps it at n log n, however long the word is.
+/// Byte-pair merging: of all neighbouring symbols that may merge, the pair with the lowest rank does, the leftmost of equals, until none
+/// may. A queue of candidates keeps it at n log n, however long the word is.
 /// </summary>
 internal sealed class MergeTable
 {

@@ -73,7 +73,9 @@ internal static class NfcNormalizer
         }
     }
 
-    /// <summary>The normal form C of <paramref name="text"/>, which must be valid UTF-16; time grows linearly (n log n in runs of marks).</summary>
+    /// <summary>
+    /// The normal form C of <paramref name="text"/>, which must be valid UTF-16; time grows linearly (n log n in runs of marks).
+    /// </summary>
     public static string Normalize(string text)
     {
         if (text.AsSpan().IndexOfAnyInRange(FirstActive, char.MaxValue) < 0) return text;

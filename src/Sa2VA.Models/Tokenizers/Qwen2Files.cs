@@ -4,7 +4,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models.Tokenizers;
 
-/// <summary>The byte-level vocabulary and its merges, from <c>tokenizer.json</c> or from <c>vocab.json</c> with <c>merges.txt</c>.</summary>
+/// <summary>
+/// The byte-level vocabulary and its merges, from <c>tokenizer.json</c> or from <c>vocab.json</c> with <c>merges.txt</c>.
+/// </summary>
 internal sealed class Qwen2Files
 {
     public const string Json = "tokenizer.json", Vocabulary = "vocab.json", MergeList = "merges.txt";
@@ -33,7 +35,8 @@ internal sealed class Qwen2Files
         foreach ((string token, int id) in Ids)
         {
             if ((added.TryGetContent(id, out string content) && content != token) || (added.TryGetId(token, out int other) && other != id))
-                throw files.Broken(files.Has(Json) ? Json : Vocabulary, $"gives the token '{token}' the id {id}, which contradicts the added tokens");
+                throw files.Broken(files.Has(Json) ? Json : Vocabulary,
+                    $"gives the token '{token}' the id {id}, which contradicts the added tokens");
         }
     }
 
@@ -86,7 +89,8 @@ internal sealed class Qwen2Files
         {
             foreach (JsonElement token in added.EnumerateArray())
             {
-                string content = TokenizerFolder.Member(token, "content")?.GetString() ?? throw files.Broken(Json, "has an added token without content");
+                string content = TokenizerFolder.Member(token, "content")?.GetString()
+                    ?? throw files.Broken(Json, "has an added token without content");
                 TokenizerSettings.CheckOptions(files, Json, content, token);
                 Added.Add(KeyValuePair.Create(content, files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
             }
@@ -97,7 +101,8 @@ internal sealed class Qwen2Files
 
     private void CheckModel(JsonElement model)
     {
-        foreach (string option in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix"])
+        foreach (string option in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix",
+            "end_of_word_suffix"])
         {
             if (TokenizerFolder.Member(model, option) is { } value && value.ValueKind != JsonValueKind.False
                 && !(value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0))
@@ -119,7 +124,8 @@ internal sealed class Qwen2Files
         {
             string? type = TokenizerFolder.Member(step, "type")?.GetString();
             toBytes |= type == "ByteLevel";
-            if (type == "Split" && TokenizerFolder.Member(step, "pattern") is { } split) pattern = TokenizerFolder.Member(split, "Regex")?.GetString();
+            if (type == "Split" && TokenizerFolder.Member(step, "pattern") is { } split)
+                pattern = TokenizerFolder.Member(split, "Regex")?.GetString();
         }
 
         if (!toBytes || pattern != Qwen2PreTokenizer.Pattern)
@@ -151,7 +157,8 @@ internal sealed class Qwen2Files
             throw files.Broken(file, $"has a merge (number {number}) that is no pair");
         foreach (string token in (ReadOnlySpan<string>)[left, right, left + right])
         {
-            if (!Ids.ContainsKey(token)) throw files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
+            if (!Ids.ContainsKey(token))
+                throw files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
         }
 
         if (!seenMerges.Add((left, right))) throw files.Broken(file, $"lists the merge '{left} {right}' twice (again as number {number})");

@@ -4,8 +4,8 @@ using System.Text;
 namespace Sa2VA.Models.Tokenizers;
 
 /// <summary>
-/// Splits text as the pattern of the Qwen2 family does, on code points. .NET's own <c>Regex</c> works on UTF-16 units, where no letter or digit
-/// outside the basic plane is one; so the pattern's seven alternatives are spelt out here, in its order.
+/// Splits text as the pattern of the Qwen2 family does, on code points. .NET's own <c>Regex</c> works on UTF-16 units, where no letter or
+/// digit outside the basic plane is one; so the pattern's seven alternatives are spelt out here, in its order.
 /// </summary>
 internal static class Qwen2PreTokenizer
 {
@@ -20,7 +20,8 @@ internal static class Qwen2PreTokenizer
         if (text[start] == '\'' && ContractionLength(text[(start + 1)..]) is > 0 and int length) return start + 1 + length;
         if (kind == Kind.Letter) return SkipLetters(text, next);
         if (kind == Kind.Number) return next;
-        if (text[start] is not ('\r' or '\n') && next < text.Length && KindAt(text, next, out int second) == Kind.Letter) return SkipLetters(text, second);
+        if (text[start] is not ('\r' or '\n') && next < text.Length && KindAt(text, next, out int second) == Kind.Letter)
+            return SkipLetters(text, second);
         if (kind == Kind.Other) return PunctuationEnd(text, next);
         if (text[start] == ' ' && next < text.Length && KindAt(text, next, out second) == Kind.Other) return PunctuationEnd(text, second);
         return WhiteSpaceEnd(text, start);

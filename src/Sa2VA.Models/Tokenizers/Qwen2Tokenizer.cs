@@ -4,11 +4,13 @@ using Microsoft.ML.Tokenizers;
 namespace Sa2VA.Models.Tokenizers;
 
 /// <summary>
-/// The byte-level BPE of the Qwen2 family: NFC, added tokens split out, the family's pre-tokenizer, bytes as printable characters, merges by rank.
+/// The byte-level BPE of the Qwen2 family: NFC, added tokens split out, the family's pre-tokenizer, bytes as printable characters, merges
+/// by rank.
 /// </summary>
 public sealed class Qwen2Tokenizer : Tokenizer
 {
-    // The library's time grows faster than the word (100,000 letters: a second, against 0.02 s by the own merging); words of ordinary text are far below this.
+    // The library's time grows faster than the word (100,000 letters: a second, against 0.02 s by the own merging); words of ordinary text
+    // are far below this.
     private const int LongestLibraryWord = 64;
 
     private readonly BpeTokenizer library;
@@ -21,7 +23,8 @@ public sealed class Qwen2Tokenizer : Tokenizer
         bytes = new byte[]?[VocabularySize];
         foreach ((string token, int id) in files.Ids) bytes[id] = ByteAlphabet.ToBytes(token);
         for (int b = 0; b < 256; b++) idOfByte[b] = files.Ids[ByteAlphabet.ToChar((byte)b).ToString()];
-        library = BpeTokenizer.Create(new BpeOptions(files.Ids) { Merges = files.Merges.Select(m => $"{m.Left} {m.Right}"), ByteLevel = true });
+        library = BpeTokenizer.Create(
+            new BpeOptions(files.Ids) { Merges = files.Merges.Select(m => $"{m.Left} {m.Right}"), ByteLevel = true });
         merges = new Lazy<MergeTable>(() =>
         {
             var table = new MergeTable();

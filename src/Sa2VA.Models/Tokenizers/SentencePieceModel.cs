@@ -18,8 +18,8 @@ internal enum PieceKind
 internal readonly record struct Piece(string Text, float Score, PieceKind Kind);
 
 /// <summary>
-/// The parts of a SentencePiece <c>tokenizer.model</c> (a protocol-buffer file) that encoding and decoding need. Refuses what InternLM2 does not
-/// use: other model types than BPE, models without byte pieces, normalisation rules, unused pieces.
+/// The parts of a SentencePiece <c>tokenizer.model</c> (a protocol-buffer file) that encoding and decoding need. Refuses what InternLM2
+/// does not use: other model types than BPE, models without byte pieces, normalisation rules, unused pieces.
 /// </summary>
 internal sealed class SentencePieceModel
 {
@@ -80,7 +80,8 @@ internal sealed class SentencePieceModel
             switch (reader.Field)
             {
                 case 1:
-                    if (Pieces.Count > TokenizerFolder.HighestId) throw files.Broken(name, $"has more than {TokenizerFolder.HighestId} pieces");
+                    if (Pieces.Count > TokenizerFolder.HighestId)
+                        throw files.Broken(name, $"has more than {TokenizerFolder.HighestId} pieces");
                     Pieces.Add(ReadPiece(reader.Bytes));
                     break;
                 case 2:
@@ -109,9 +110,11 @@ internal sealed class SentencePieceModel
             else if (reader.Field == 3) kind = (PieceKind)Math.Min(reader.Number, int.MaxValue);
         }
 
-        if (text.Length is 0 or > LongestPiece) throw files.Broken(name, $"has a piece (number {Pieces.Count}) of {text.Length} characters");
+        if (text.Length is 0 or > LongestPiece)
+            throw files.Broken(name, $"has a piece (number {Pieces.Count}) of {text.Length} characters");
         if (!float.IsFinite(score)) throw files.Broken(name, $"gives the piece '{text}' the score {score}");
-        if (kind is PieceKind.Unused or < PieceKind.Normal or > PieceKind.Byte) throw files.Unsupported(name, $"the piece '{text}' of type {(int)kind}");
+        if (kind is PieceKind.Unused or < PieceKind.Normal or > PieceKind.Byte)
+            throw files.Unsupported(name, $"the piece '{text}' of type {(int)kind}");
         return new Piece(text, score, kind);
     }
 
@@ -121,7 +124,8 @@ internal sealed class SentencePieceModel
         while (reader.Next())
         {
             if (reader.Field == 3) modelType = reader.Number;
-            else if (reader.Field == 24 && reader.Number != 0) throw files.Unsupported(name, "white space at the end of pieces (treat_whitespace_as_suffix)");
+            else if (reader.Field == 24 && reader.Number != 0)
+                throw files.Unsupported(name, "white space at the end of pieces (treat_whitespace_as_suffix)");
         }
 
         return modelType;
@@ -166,6 +170,7 @@ internal sealed class SentencePieceModel
 
     private byte ByteOf(string piece) =>
         piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && piece[5] == '>'
-        && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out byte value)
+        && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier,
+            System.Globalization.CultureInfo.InvariantCulture, out byte value)
             ? value : throw files.Broken(name, $"has the byte piece '{piece}', which is not of the form <0x1F>");
 }

@@ -41,7 +41,9 @@ public sealed class TokenStream
         return Take();
     }
 
-    /// <summary>Ends the stream: gives the replacement characters for bytes that were kept back, and makes the stream ready for another text.</summary>
+    /// <summary>
+    /// Ends the stream: gives the replacement characters for bytes that were kept back, and makes the stream ready for another text.
+    /// </summary>
     public string Flush()
     {
         Drain(final: true);

@@ -41,7 +41,9 @@ public abstract class Tokenizer
 
     internal AddedTokens Added { get; }
 
-    /// <summary>True where every byte of broken UTF-8 becomes its own U+FFFD, false where each maximal part of a sequence becomes one.</summary>
+    /// <summary>
+    /// True where every byte of broken UTF-8 becomes its own U+FFFD, false where each maximal part of a sequence becomes one.
+    /// </summary>
     internal abstract bool ReplacesEachByte { get; }
 
     /// <summary>True where encoding puts a space before each run of ordinary text, which decoding has to take away.</summary>
@@ -61,7 +63,8 @@ public abstract class Tokenizer
         bool json = files.Has(Qwen2Files.Json), pieces = files.Has(InternLm2Tokenizer.ModelFile);
         if (!json && !pieces && !files.Has(Qwen2Files.Vocabulary) && !files.Has(Qwen2Files.MergeList))
         {
-            throw new CheckpointException($"The folder '{folder}' has no tokenizer: neither {Qwen2Files.Json}, nor {Qwen2Files.Vocabulary} with "
+            throw new CheckpointException(
+                $"The folder '{folder}' has no tokenizer: neither {Qwen2Files.Json}, nor {Qwen2Files.Vocabulary} with "
                 + $"{Qwen2Files.MergeList}, nor {InternLm2Tokenizer.ModelFile}. Download the checkpoint's tokenizer files.");
         }
 
@@ -102,7 +105,9 @@ public abstract class Tokenizer
         return [.. ids];
     }
 
-    /// <summary>A number of tokens that a text has at the least, found by counting characters: to refuse absurd texts before they are encoded.</summary>
+    /// <summary>
+    /// A number of tokens that a text has at the least, found by counting characters: to refuse absurd texts before they are encoded.
+    /// </summary>
     internal long LeastTokens(ReadOnlySpan<char> text)
     {
         // Normalisation joins up to four characters into one, of which only the first may be below U+0300.
@@ -119,11 +124,14 @@ public abstract class Tokenizer
     {
         int broken = IndexOfUnpairedSurrogate(text);
         if (broken < 0) return;
-        throw new PromptException($"The prompt is not valid Unicode: the character at index {broken} (U+{(int)text[broken]:X4}) is half of a "
+        throw new PromptException(
+            $"The prompt is not valid Unicode: the character at index {broken} (U+{(int)text[broken]:X4}) is half of a "
             + "surrogate pair. Pass text that was decoded from valid UTF-8 or UTF-16.");
     }
 
-    /// <summary>The text of the ids: added tokens by name, nothing put between tokens, broken UTF-8 as U+FFFD. Ids without a token are skipped.</summary>
+    /// <summary>
+    /// The text of the ids: added tokens by name, nothing put between tokens, broken UTF-8 as U+FFFD. Ids without a token are skipped.
+    /// </summary>
     public string Decode(ReadOnlySpan<int> ids)
     {
         var stream = new TokenStream(this);

@@ -3,7 +3,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models.Tokenizers;
 
-/// <summary>The tokenizer files of one checkpoint. Every defect becomes a <see cref="CheckpointException"/> that names the file and the remedy.</summary>
+/// <summary>
+/// The tokenizer files of one checkpoint. Every defect becomes a <see cref="CheckpointException"/> that names the file and the remedy.
+/// </summary>
 internal sealed class TokenizerFolder(string folder)
 {
     /// <summary>Real vocabularies stay below 200,000; a damaged id must not size a table.</summary>
@@ -30,7 +32,8 @@ internal sealed class TokenizerFolder(string folder)
 
     /// <summary>A member, or null when it is absent or JSON null.</summary>
     public static JsonElement? Member(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind != JsonValueKind.Null
             ? value : null;
 
     /// <summary>An id within the allowed range.</summary>

@@ -22,7 +22,9 @@ internal sealed class TokenizerSettings
 
     public bool PrependsBos { get; private init; }
 
-    /// <summary>Ids of the tokens with a role (begin, end, unknown, padding, "additional special"), which the reference treats apart in decoding.</summary>
+    /// <summary>
+    /// Ids of the tokens with a role (begin, end, unknown, padding, "additional special"), which the reference treats apart in decoding.
+    /// </summary>
     public required IReadOnlySet<int> SpecialIds { get; init; }
 
     /// <summary>The <c>tokenizer_class</c> of tokenizer_config.json, or null.</summary>
@@ -41,10 +43,12 @@ internal sealed class TokenizerSettings
         AddAll("tokenizer.json", tokenizerJson ?? []);
         if (files.Has(ConfigFile)) AddAll(ConfigFile, files.ReadJson(ConfigFile, root => AddedTokensDecoder(files, root)));
         if (files.Has(AddedFile))
-            AddAll(AddedFile, files.ReadJson(AddedFile, root => root.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, files.Id(AddedFile, p.Name, p.Value))).ToList()));
+            AddAll(AddedFile, files.ReadJson(AddedFile,
+                root => root.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, files.Id(AddedFile, p.Name, p.Value))).ToList()));
         AddAll(AddedFile, additional);
 
-        string? bos = Role(files, "bos_token"), eos = Role(files, "eos_token"), pad = Role(files, "pad_token"), unk = Role(files, "unk_token");
+        string? bos = Role(files, "bos_token"), eos = Role(files, "eos_token"), pad = Role(files, "pad_token"),
+            unk = Role(files, "unk_token");
         if (eos is null) throw files.Broken(ConfigFile, "names no eos_token, so the end of an answer is unknown");
         var special = new HashSet<int>();
         foreach (string name in new[] { bos, eos, pad, unk }.OfType<string>().Concat(AdditionalSpecial(files)))
@@ -60,7 +64,8 @@ internal sealed class TokenizerSettings
             BosId = bos is null ? null : Required(bos, "bos_token"),
             EosId = Required(eos, "eos_token"),
             PadId = Required(pad ?? eos, "pad_token"),
-            PrependsBos = !files.Has(ConfigFile) || files.ReadJson(ConfigFile, root => TokenizerFolder.Member(root, "add_bos_token")?.GetBoolean() ?? true),
+            PrependsBos = !files.Has(ConfigFile)
+            || files.ReadJson(ConfigFile, root => TokenizerFolder.Member(root, "add_bos_token")?.GetBoolean() ?? true),
             SpecialIds = special,
         };
 
@@ -68,7 +73,8 @@ internal sealed class TokenizerSettings
         {
             foreach ((string content, int id) in list)
             {
-                if (content.Length is 0 or > LongestToken) throw files.Broken(file, $"adds a token of {content.Length} characters (id {id})");
+                if (content.Length is 0 or > LongestToken)
+                    throw files.Broken(file, $"adds a token of {content.Length} characters (id {id})");
                 files.CheckId(file, content, id);
                 if (tokens.TryGetValue(content, out int known) && known != id)
                     throw files.Broken(file, $"gives the added token '{content}' the id {id}, which elsewhere has {known}");
@@ -104,7 +110,8 @@ internal sealed class TokenizerSettings
         {
             string content = Content(entry.Value) ?? throw files.Broken(ConfigFile, $"has no content for the added token {entry.Name}");
             if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
-                throw files.Broken(ConfigFile, $"gives the added token '{content}' the id '{entry.Name}', which is not a whole number from 0 to {TokenizerFolder.HighestId}");
+                throw files.Broken(ConfigFile,
+                    $"gives the added token '{content}' the id '{entry.Name}', which is not a whole number from 0 to {TokenizerFolder.HighestId}");
             CheckOptions(files, ConfigFile, content, entry.Value);
             list.Add(KeyValuePair.Create(content, id));
         }
@@ -116,7 +123,8 @@ internal sealed class TokenizerSettings
     {
         foreach (string file in (ReadOnlySpan<string>)[ConfigFile, MapFile])
         {
-            if (files.Has(file) && files.ReadJson(file, root => TokenizerFolder.Member(root, role) is { } token ? Content(token) : null) is { } name)
+            if (files.Has(file) && files.ReadJson(file,
+                root => TokenizerFolder.Member(root, role) is { } token ? Content(token) : null) is { } name)
                 return name;
         }
 

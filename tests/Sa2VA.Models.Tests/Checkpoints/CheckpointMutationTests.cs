@@ -9,14 +9,15 @@ using Sa2VA.Tests;
 namespace Sa2VA.Models.Tests;
 
 /// <summary>
-/// Ten thousand damaged copies of every part of a checkpoint, a million with <c>./test --full</c>: each is read whole or refused with one line
-/// that names the file, in memory of the order of the file's size.
+/// Ten thousand damaged copies of every part of a checkpoint, a million with <c>./test --full</c>: each is read whole or refused with one
+/// line that names the file, in memory of the order of the file's size.
 /// </summary>
 public sealed class CheckpointMutationTests : IDisposable
 {
     private static readonly byte[] Weights = SafetensorsBytes.File(
         "{\"__metadata__\":{\"format\":\"pt\",\"é\":\"\\u00fc\"},"
-        + string.Join(',', SafetensorsBytes.Entry("a.weight", "BF16", "[4, 6]", 0, 48), SafetensorsBytes.Entry("a.bias", "F32", "[4]", 48, 64),
+        + string.Join(',', SafetensorsBytes.Entry("a.weight", "BF16", "[4, 6]", 0, 48),
+            SafetensorsBytes.Entry("a.bias", "F32", "[4]", 48, 64),
             SafetensorsBytes.Entry("b", "I64", "[]", 64, 72), SafetensorsBytes.Entry("c", "F8_E4M3", "[3,1]", 72, 75),
             SafetensorsBytes.Entry("d", "F16", "[1,0,2]", 75, 75), SafetensorsBytes.Entry("e", "U8", "[1,2,3,4]", 75, 99),
             SafetensorsBytes.Entry("f", "BOOL", "[1,1,1,1,2]", 99, 101)) + "}   ", 101);
@@ -25,7 +26,8 @@ public sealed class CheckpointMutationTests : IDisposable
 
     public static TheoryData<string> Parts =>
     [
-        "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
+        "config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json", "vocab.json",
+            "merges.txt",
         "added_tokens.json", "special_tokens_map.json", "tokenizer.model",
     ];
 
@@ -61,14 +63,16 @@ public sealed class CheckpointMutationTests : IDisposable
             catch (CheckpointException e)
             {
                 refused++;
-                Assert.True(e.Message.Length > 20 && !e.Message.Any(char.IsControl) && e.Message.Contains(_folder.Path, StringComparison.Ordinal), $"{seed}: {e.Message}");
+                Assert.True(e.Message.Length > 20 && !e.Message.Any(char.IsControl)
+                    && e.Message.Contains(_folder.Path, StringComparison.Ordinal), $"{seed}: {e.Message}");
             }
             catch (Exception e) when (e is not CheckpointException)
             {
                 Assert.Fail($"{part}, damage {seed}: {e}");
             }
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.True(allocated <= most + 64L * damaged.Length, $"{part}, damage {seed}: {damaged.Length} bytes of file, {allocated} bytes allocated");
+            Assert.True(allocated <= most + 64L * damaged.Length,
+                $"{part}, damage {seed}: {damaged.Length} bytes of file, {allocated} bytes allocated");
         }
         // The damage must lead to both ends often, or the test says little.
         Assert.InRange(read, count / 100, count - count / 100);
@@ -87,7 +91,8 @@ public sealed class CheckpointMutationTests : IDisposable
                 return () => SafetensorsBytes.ReadAll(_folder.At(part));
             case "model.safetensors.index.json":
                 File.WriteAllBytes(_folder.At("model-00001-of-00002.safetensors"), Weights);
-                File.WriteAllBytes(_folder.At("model-00002-of-00002.safetensors"), SafetensorsBytes.File("{" + SafetensorsBytes.Entry("z", "U8", "[1]", 0, 1) + "}", 1));
+                File.WriteAllBytes(_folder.At("model-00002-of-00002.safetensors"),
+                    SafetensorsBytes.File("{" + SafetensorsBytes.Entry("z", "U8", "[1]", 0, 1) + "}", 1));
                 File.WriteAllText(_folder.At(part), """
                     {"metadata":{"total_size":102},"weight_map":{"a.weight":"model-00001-of-00002.safetensors","a.bias":"model-00001-of-00002.safetensors",
                     "z":"model-00002-of-00002.safetensors"}}
@@ -120,8 +125,10 @@ public sealed class CheckpointMutationTests : IDisposable
         string[] merges = ["h e", "s e", "se e"];
         foreach (string merge in merges) vocabulary[merge.Replace(" ", "", StringComparison.Ordinal)] = vocabulary.Count;
         var added = new JsonArray();
-        foreach (string name in (string[])["<|end|>", "[SEG]"]) added.Add(new JsonObject { ["id"] = vocabulary.Count + added.Count, ["content"] = name, ["special"] = true });
-        var names = new JsonObject(added.Select(a => KeyValuePair.Create(a!["content"]!.GetValue<string>(), (JsonNode?)a["id"]!.DeepClone())));
+        foreach (string name in (string[])["<|end|>", "[SEG]"])
+            added.Add(new JsonObject { ["id"] = vocabulary.Count + added.Count, ["content"] = name, ["special"] = true });
+        var names = new JsonObject(
+            added.Select(a => KeyValuePair.Create(a!["content"]!.GetValue<string>(), (JsonNode?)a["id"]!.DeepClone())));
         if (separate)
         {
             Write("vocab.json", vocabulary);
@@ -140,7 +147,8 @@ public sealed class CheckpointMutationTests : IDisposable
                         new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = Qwen2PreTokenizer.Pattern } },
                         new JsonObject { ["type"] = "ByteLevel" }),
                 },
-                ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray([.. merges.Select(m => (JsonNode)m)]) },
+                ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary,
+                ["merges"] = new JsonArray([.. merges.Select(m => (JsonNode)m)]) },
             });
         }
         Write("added_tokens.json", names);
@@ -151,10 +159,13 @@ public sealed class CheckpointMutationTests : IDisposable
             ["pad_token"] = new JsonObject { ["content"] = "<|end|>", ["lstrip"] = false },
             ["added_tokens_decoder"] = new JsonObject { ["259"] = new JsonObject { ["content"] = "<|end|>", ["special"] = true } },
         });
-        Write("special_tokens_map.json", new JsonObject { ["eos_token"] = "<|end|>", ["additional_special_tokens"] = new JsonArray("[SEG]") });
+        Write("special_tokens_map.json",
+            new JsonObject { ["eos_token"] = "<|end|>", ["additional_special_tokens"] = new JsonArray("[SEG]") });
 
-        void Write(string name, JsonNode root) => File.WriteAllText(_folder.At(name), root.ToJsonString(new JsonSerializerOptions { WriteIndented = name != "vocab.json" }));
+        void Write(string name, JsonNode root) =>
+            File.WriteAllText(_folder.At(name), root.ToJsonString(new JsonSerializerOptions { WriteIndented = name != "vocab.json" }));
     }
 
-    private static int HeaderLength(byte[] file) => file.Length < 8 ? 0 : (int)Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(file), 0, file.Length - 8);
+    private static int HeaderLength(byte[] file) =>
+        file.Length < 8 ? 0 : (int)Math.Clamp(BinaryPrimitives.ReadInt64LittleEndian(file), 0, file.Length - 8);
 }

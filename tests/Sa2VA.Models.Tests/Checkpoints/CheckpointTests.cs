@@ -25,7 +25,8 @@ public sealed class CheckpointTests : IDisposable
         using WeightData a = ((IWeightSource)checkpoint).Open("a");
         Assert.Equal(7, *a.Pointer);
         Assert.False(checkpoint.TryDescribe("d", out _));
-        Assert.Contains("'d'", Assert.Throws<CheckpointException>(() => ((IWeightSource)checkpoint).Open("d")).Message, StringComparison.Ordinal);
+        Assert.Contains("'d'", Assert.Throws<CheckpointException>(() => ((IWeightSource)checkpoint).Open("d")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -185,8 +186,10 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void A_config_that_is_missing()
     {
-        Assert.Contains("config.json", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.At("none"))).Message, StringComparison.Ordinal);
+        Assert.Contains("config.json", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.Path)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("no folder", Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(_folder.At("none"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,8 +8,10 @@ namespace Sa2VA.Models.Tests;
 /// <summary>Checkpoints of other families and other forms are refused by what they are.</summary>
 public class ConfigFamilyTests
 {
-    private const string Qwen25 = """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen2_5_vl_text"}}""";
-    private const string Qwen3 = """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen3_vl_text"}}""";
+    private const string Qwen25 =
+        """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen2_5_vl_text"}}""";
+    private const string Qwen3 =
+        """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen3_vl_text"}}""";
 
     [Theory]
     [InlineData("qwen2_5-vl", "Qwen2.5-VL")]
@@ -76,7 +78,8 @@ public class ConfigFamilyTests
     [InlineData("use_backbone_lora", "1")]
     public void What_the_engine_does_not_compute_is_refused_by_name(string path, string value)
     {
-        var root = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json")))!;
+        var root = JsonNode.Parse(
+            File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json")))!;
         string[] parts = path.Split('.');
         (parts.Length == 2 ? root[parts[0]]! : root)[parts[^1]] = JsonNode.Parse(value);
         Assert.Contains(parts[^1], Refused(root.ToJsonString()), StringComparison.Ordinal);
@@ -87,7 +90,8 @@ public class ConfigFamilyTests
     [InlineData("""{"rope_type":"default"}""")]
     public void Rope_scaling_that_is_the_identity_is_read(string scaling)
     {
-        var root = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json")))!;
+        var root = JsonNode.Parse(
+            File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json")))!;
         root["llm_config"]!["rope_scaling"] = JsonNode.Parse(scaling);
         using JsonDocument document = JsonDocument.Parse(root.ToJsonString());
         Assert.Equal(8192, Sa2VAConfig.Read(document.RootElement, "config.json").Language.MaxPositions);

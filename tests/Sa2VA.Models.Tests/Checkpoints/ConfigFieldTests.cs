@@ -5,25 +5,31 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.Models.Tests;
 
-/// <summary>Every number of a real config.json, made absurd in every way: refused by its name, or, where absent, the documented default.</summary>
+/// <summary>
+/// Every number of a real config.json, made absurd in every way: refused by its name, or, where absent, the documented default.
+/// </summary>
 public class ConfigFieldTests
 {
-    private static readonly string Real = File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json"));
+    private static readonly string Real =
+        File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json"));
 
     // Read by no part of the engine (docs/model/checkpoint.md#configuration), so anything may stand there.
     private static readonly HashSet<string> Unread =
     [
         "min_dynamic_patch", "max_dynamic_patch", "hidden_size", "vision_config.attention_dropout", "vision_config.dropout",
-        "vision_config.drop_path_rate", "vision_config.initializer_factor", "vision_config.initializer_range", "llm_config.attention_dropout",
+        "vision_config.drop_path_rate", "vision_config.initializer_factor", "vision_config.initializer_range",
+        "llm_config.attention_dropout",
         "llm_config.initializer_range", "llm_config.max_window_layers", "llm_config.bos_token_id", "llm_config.eos_token_id",
     ];
 
     private static readonly HashSet<string> MayBeZero =
-        ["select_layer", "use_backbone_lora", "use_llm_lora", "vision_config.layer_norm_eps", "llm_config.rms_norm_eps", "grounding_config.global_att_blocks.0"];
+        ["select_layer", "use_backbone_lora", "use_llm_lora", "vision_config.layer_norm_eps", "llm_config.rms_norm_eps",
+            "grounding_config.global_att_blocks.0"];
 
     private static readonly HashSet<string> Required =
     [
-        "llm_config.hidden_size", "llm_config.num_hidden_layers", "llm_config.num_attention_heads", "llm_config.intermediate_size", "llm_config.vocab_size",
+        "llm_config.hidden_size", "llm_config.num_hidden_layers", "llm_config.num_attention_heads", "llm_config.intermediate_size",
+            "llm_config.vocab_size",
         "llm_config.rope_theta", "grounding_config.image_size", "grounding_config.num_heads",
         // The defaults of these do not go with the other sizes of this file.
         "vision_config.num_attention_heads", "grounding_config.d_model", "grounding_config.mem_dim",
@@ -77,7 +83,8 @@ public class ConfigFieldTests
         if (inList)
         {
             AssertNames(path, nullError ?? "null was read");
-            if (path.StartsWith("grounding_config.global_att_blocks", StringComparison.Ordinal)) Assert.Empty(absent!.Grounding.GlobalAttBlocks);
+            if (path.StartsWith("grounding_config.global_att_blocks", StringComparison.Ordinal))
+                Assert.Empty(absent!.Grounding.GlobalAttBlocks);
             else AssertNames(path, error ?? "a short list was read");
             return;
         }
@@ -96,7 +103,9 @@ public class ConfigFieldTests
         var root = JsonNode.Parse(Real)!.AsObject();
         root["vision_config"] = new JsonObject();
         root.Remove("grounding_config");
-        foreach (string name in (string[])["select_layer", "downsample_ratio", "ps_version", "force_image_size", "use_backbone_lora", "use_llm_lora"]) root.Remove(name);
+        foreach (string name in (string[])["select_layer", "downsample_ratio", "ps_version", "force_image_size", "use_backbone_lora",
+            "use_llm_lora"])
+            root.Remove(name);
         (Sa2VAConfig? config, string? error) = Try(root.ToJsonString());
         Assert.Null(error);
         Assert.Equivalent(new VisionConfig(), config!.Vision, strict: true);
@@ -112,7 +121,8 @@ public class ConfigFieldTests
         root["llm_config"]!["num_attention_heads"] = 10;
         Assert.Contains("head_dim is missing", Try(root.ToJsonString()).Error, StringComparison.Ordinal);
         root["llm_config"]!["head_dim"] = 32;
-        Assert.Equal((LanguageKind.Qwen3, 10, 32), Try(root.ToJsonString()).Config!.Language is var l ? (l.Kind, l.Heads, l.HeadDim) : default);
+        Assert.Equal((LanguageKind.Qwen3, 10, 32),
+            Try(root.ToJsonString()).Config!.Language is var l ? (l.Kind, l.Heads, l.HeadDim) : default);
         foreach (int odd in (int[])[-2, 0, 1, 33, 5000])
         {
             root["llm_config"]!["head_dim"] = odd;

@@ -6,16 +6,20 @@ using Sa2VA.Tests;
 namespace Sa2VA.Models.Tests;
 
 /// <summary>
-/// A setting means the same under its older and its newer name; said twice it must agree; of a kind that is not computed it is refused under
-/// every name; absent it is refused or has the default of upstream's class. What is read is compared with the untouched file's configuration.
+/// A setting means the same under its older and its newer name; said twice it must agree; of a kind that is not computed it is refused
+/// under every name; absent it is refused or has the default of upstream's class. What is read is compared with the untouched file's
+/// configuration.
 /// </summary>
 public class ConfigSpellingTests
 {
     private const string Same = "same", Rope = """{"rope_theta":1000000.0,"rope_type":"default"}""";
 
-    private static readonly string Real = File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json"));
+    private static readonly string Real =
+        File.ReadAllText(Path.Combine(Fixtures.Repository, "samples", "models", "sa2va-tiny-shapes", "config.json"));
 
-    /// <summary>Edits "path=value" (no value: removed) of the real file, and what follows: the same configuration, or a word of the refusal.</summary>
+    /// <summary>
+    /// Edits "path=value" (no value: removed) of the real file, and what follows: the same configuration, or a word of the refusal.
+    /// </summary>
     public static TheoryData<string, string> Edits => new()
     {
         // rope_theta and rope_scaling, newer: rope_parameters, flat or by type of layer.
@@ -31,7 +35,8 @@ public class ConfigSpellingTests
         { """llm_config.rope_theta;llm_config.rope_parameters={"sliding_attention":{"rope_theta":1e6}}""", "rope_theta" },
         { """llm_config.rope_theta;llm_config.rope_scaling={"rope_type":"default","rope_theta":1e6}""", Same },
         { """llm_config.rope_parameters={"rope_theta":10000.0,"rope_type":"default"}""", "but rope_theta is 1000000" },
-        { """llm_config.rope_parameters={"rope_theta":1e6,"full_attention":{"rope_theta":1e4}}""", "rope_parameters.rope_theta is 1000000" },
+        { """llm_config.rope_parameters={"rope_theta":1e6,"full_attention":{"rope_theta":1e4}}""",
+            "rope_parameters.rope_theta is 1000000" },
         { """llm_config.rope_theta;llm_config.rope_parameters={"rope_type":"default"}""", "rope_theta" },
         { "llm_config.rope_theta;llm_config.rope_parameters={}", "rope_theta" },
         { "llm_config.rope_parameters=null", Same },
@@ -39,8 +44,10 @@ public class ConfigSpellingTests
         { """llm_config.rope_parameters={"rope_theta":"x"}""", "rope_parameters.rope_theta" },
         { """llm_config.rope_parameters={"rope_theta":1e6,"rope_type":"dynamic","factor":2.0}""", Same },
         { """llm_config.rope_parameters={"rope_theta":1e6,"rope_type":"dynamic","factor":"2"}""", "factor" },
-        { """llm_config.rope_scaling={"type":"dynamic","factor":2.0};llm_config.rope_parameters={"rope_type":"dynamic","factor":2.0}""", Same },
-        { """llm_config.rope_scaling={"type":"dynamic","factor":2.0};llm_config.rope_parameters={"rope_type":"default"}""", "rope_scaling.type is 'dynamic'" },
+        { """llm_config.rope_scaling={"type":"dynamic","factor":2.0};llm_config.rope_parameters={"rope_type":"dynamic","factor":2.0}""",
+            Same },
+        { """llm_config.rope_scaling={"type":"dynamic","factor":2.0};llm_config.rope_parameters={"rope_type":"default"}""",
+            "rope_scaling.type is 'dynamic'" },
         { """llm_config.rope_scaling={"type":"linear","rope_type":"dynamic"}""", "linear" },
         { """llm_config.rope_parameters={"rope_theta":1e6,"rope_type":"linear","factor":2.0}""", "linear" },
         { """llm_config.rope_parameters={"rope_theta":1e6,"rope_type":"yarn","factor":4.0}""", "yarn" },
@@ -148,7 +155,8 @@ public class ConfigSpellingTests
         if (expected == Same)
         {
             Sa2VAConfig was = Read(Real), now = Read(root.ToJsonString());
-            Assert.Equivalent(was with { Language = was.Language with { TiedEmbeddings = now.Language.TiedEmbeddings } }, now, strict: true);
+            Assert.Equivalent(was with { Language = was.Language with { TiedEmbeddings = now.Language.TiedEmbeddings } }, now,
+                strict: true);
             return;
         }
         string message = Assert.Throws<CheckpointException>(() => Read(root.ToJsonString())).Message;

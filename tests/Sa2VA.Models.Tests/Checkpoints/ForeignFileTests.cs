@@ -31,7 +31,8 @@ public sealed class ForeignFileTests : IDisposable
     {
         var data = new TheoryData<string, string>();
         foreach (string kind in Foreign.Keys)
-            foreach (string file in (string[])["config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+            foreach (string file in (string[])["config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json",
+                "tokenizer_config.json",
                 "added_tokens.json", "special_tokens_map.json", "vocab.json", "merges.txt", "tokenizer.model"])
                 data.Add(kind, file);
         return data;
@@ -48,7 +49,8 @@ public sealed class ForeignFileTests : IDisposable
         if (file is "vocab.json" or "merges.txt") File.Delete(_folder.At("tokenizer.json"));
         if (file == "model.safetensors.index.json") File.Delete(_folder.At("model.safetensors"));
         if (file == "tokenizer.model")
-            foreach (string other in (string[])["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"]) File.Delete(_folder.At(other));
+            foreach (string other in (string[])["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"])
+                File.Delete(_folder.At(other));
         File.WriteAllBytes(_folder.At(file), content);
         Refused(_folder.Path, _folder.At(file), says);
     }
@@ -175,9 +177,11 @@ public sealed class ForeignFileTests : IDisposable
         CopyCheckpoint();
         string index = _folder.At("model.safetensors.index.json");
         File.Move(_folder.At("model.safetensors"), _folder.At("model-00001-of-00003.safetensors"));
-        File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors","b":"model-00003-of-00003.safetensors"}}""");
+        File.WriteAllText(index,
+            """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors","b":"model-00003-of-00003.safetensors"}}""");
         Refused(_folder.Path, "2 of the 3 files", "model-00002-of-00003.safetensors");
-        File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors"}}""");
+        File.WriteAllText(index,
+            """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors"}}""");
         File.WriteAllBytes(_folder.At("model-00002-of-00003.safetensors.part"), [1]);
         Refused(_folder.Path, "model-00002-of-00003.safetensors.part", "has not finished");
         File.WriteAllText(index, """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors"}}""");
@@ -202,7 +206,8 @@ public sealed class ForeignFileTests : IDisposable
     {
         string model = _folder.At("models--ByteDance--Sa2VA-1B"), revision = Path.Combine(model, "snapshots", "1f3ab0");
         Copy(revision);
-        foreach (string given in (string[])[_folder.Path, model, Path.Combine(model, "snapshots")]) Refused(given, $"'{revision}' below it");
+        foreach (string given in (string[])[_folder.Path, model, Path.Combine(model, "snapshots")])
+            Refused(given, $"'{revision}' below it");
         Load(revision);
     }
 

@@ -10,7 +10,8 @@ internal static partial class Mutation
 {
     private static readonly string[] Values =
     [
-        "-1", "0", "1", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e9", "1e999", "0.5", "-0", "00",
+        "-1", "0", "1", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e9", "1e999",
+            "0.5", "-0", "00",
         "null", "true", "false", "[]", "{}", "\"\"", "\"4\"", "[[[[[[]]]]]]", "NaN",
     ];
 
@@ -73,7 +74,9 @@ internal static partial class Mutation
             4 => Replace(Word(), _ => Word().Matches(text)[random.Next(Word().Count(text))].Value), // Texts twice.
             5 => Replace(Number(), _ => Number().Matches(text)[random.Next(Number().Count(text))].Value), // Swapped offsets, ids twice.
             6 => Lines(text.Split('\n')),
-            _ => text.Insert(random.Next(text.Length + 1), ((string[])["{", "}", "[", "]", ",", ":", "\"", "\\ud800", "\\u0000", "\n", " ", "é"])[random.Next(12)]),
+            _ =>
+            text.Insert(random.Next(text.Length + 1),
+            ((string[])["{", "}", "[", "]", ",", ":", "\"", "\\ud800", "\\u0000", "\n", " ", "é"])[random.Next(12)]),
         };
         byte[] latin = Encoding.Latin1.GetBytes(changed);
         byte[] whole = [.. bytes[..start], .. latin, .. bytes[(start + length)..]];

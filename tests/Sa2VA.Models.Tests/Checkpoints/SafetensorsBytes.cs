@@ -33,7 +33,8 @@ internal static class SafetensorsBytes
             Assert.True(file.Contains(entry.Name));
             if (!file.TryDescribe(entry.Name, out WeightInfo info))
             {
-                Assert.Contains(entry.TypeName, Assert.Throws<CheckpointException>(() => file.Open(entry.Name)).Message, StringComparison.Ordinal);
+                Assert.Contains(entry.TypeName, Assert.Throws<CheckpointException>(() => file.Open(entry.Name)).Message,
+                    StringComparison.Ordinal);
                 continue;
             }
             Assert.Equal(entry.End - entry.Begin, info.Bytes);

@@ -15,7 +15,8 @@ public sealed class SafetensorsHeaderTests : IDisposable
     [Fact]
     public void A_sound_file_gives_its_tensors_in_file_order_and_its_metadata()
     {
-        string path = Write(File("{\"__metadata__\":{\"format\":\"pt\"}," + Entry("b", "F32", "[2]", 4, 12) + "," + Entry("a", "BF16", "[1,2]", 0, 4) + "}  ", 12));
+        string path = Write(File("{\"__metadata__\":{\"format\":\"pt\"}," + Entry("b", "F32", "[2]", 4, 12) + ","
+            + Entry("a", "BF16", "[1,2]", 0, 4) + "}  ", 12));
         using var file = new SafetensorsFile(path);
         Assert.Equal(["a", "b"], file.Entries.Select(e => e.Name));
         Assert.Equal("pt", file.Metadata["format"]);
@@ -32,7 +33,8 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void Null_metadata_is_sound() => ReadAll(Write(File("{\"__metadata__\":null}", 0)));
 
     [Fact]
-    public void Tensors_without_elements_are_listed_and_not_opened() => ReadAll(Write(File("{" + Entry("a", "F32", "[0,5]", 0, 0) + "," + Entry("b", "U8", "[1]", 0, 1) + "}", 1)));
+    public void Tensors_without_elements_are_listed_and_not_opened() =>
+        ReadAll(Write(File("{" + Entry("a", "F32", "[0,5]", 0, 0) + "," + Entry("b", "U8", "[1]", 0, 1) + "}", 1)));
 
     [Theory]
     [InlineData(0, "is empty")]
@@ -43,7 +45,8 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void A_header_longer_than_the_cap() => Refused([.. BitConverter.GetBytes(100_000_001L), .. new byte[64]], "100000001");
 
     [Fact]
-    public void A_header_length_with_the_top_bit_set() => Refused([.. BitConverter.GetBytes(ulong.MaxValue), .. new byte[64]], "18446744073709551615");
+    public void A_header_length_with_the_top_bit_set() =>
+        Refused([.. BitConverter.GetBytes(ulong.MaxValue), .. new byte[64]], "18446744073709551615");
 
     [Fact]
     public void A_header_longer_than_the_file_costs_no_memory()
@@ -88,10 +91,12 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void A_header_nested_without_end() => Refused(File("{\"a\":" + new string('[', 100_000), 0), "");
 
     [Fact]
-    public void A_name_twice() => Refused(File("{" + Entry("a", "U8", "[1]", 0, 1) + "," + Entry("a", "U8", "[1]", 1, 2) + "}", 2), "'a' is listed twice");
+    public void A_name_twice() =>
+        Refused(File("{" + Entry("a", "U8", "[1]", 0, 1) + "," + Entry("a", "U8", "[1]", 1, 2) + "}", 2), "'a' is listed twice");
 
     [Fact]
-    public void A_name_twice_once_escaped() => Refused(File("{" + Entry("a", "U8", "[1]", 0, 1) + "," + Entry("\\u0061", "U8", "[1]", 1, 2) + "}", 2), "'a' is listed twice");
+    public void A_name_twice_once_escaped() =>
+        Refused(File("{" + Entry("a", "U8", "[1]", 0, 1) + "," + Entry("\\u0061", "U8", "[1]", 1, 2) + "}", 2), "'a' is listed twice");
 
     [Fact]
     public void Metadata_twice() => Refused(File("{\"__metadata__\":{},\"__metadata__\":{}}", 0), "twice");
@@ -136,18 +141,21 @@ public sealed class SafetensorsHeaderTests : IDisposable
     [InlineData("[\"1\"]")]
     [InlineData("[[1]]")]
     [InlineData("[null]")]
-    public void An_extent_that_is_no_whole_number(string shape) => Refused(File("{" + Entry("a", "U8", shape, 0, 1) + "}", 1), "shape of tensor 'a'");
+    public void An_extent_that_is_no_whole_number(string shape) =>
+        Refused(File("{" + Entry("a", "U8", shape, 0, 1) + "}", 1), "shape of tensor 'a'");
 
     [Theory]
     [InlineData("[4294967296,4294967296]")]
     [InlineData("[9223372036854775807,2]")]
     [InlineData("[3037000500,3037000500]")]
-    public void A_shape_whose_size_overflows(string shape) => Refused(File("{" + Entry("a", "F32", shape, 0, 4) + "}", 4), "impossible shape");
+    public void A_shape_whose_size_overflows(string shape) =>
+        Refused(File("{" + Entry("a", "F32", shape, 0, 4) + "}", 4), "impossible shape");
 
     [Theory]
     [InlineData(-1, 0)]
     [InlineData(0, -1)]
-    public void A_negative_offset(long begin, long end) => Refused(File("{" + Entry("a", "U8", "[1]", begin, end) + "}", 1), "data_offsets");
+    public void A_negative_offset(long begin, long end) =>
+        Refused(File("{" + Entry("a", "U8", "[1]", begin, end) + "}", 1), "data_offsets");
 
     [Fact]
     public void Offsets_that_do_not_fit_the_shape() => Refused(File("{" + Entry("a", "F32", "[2]", 0, 4) + "}", 4), "needs 8 bytes");
@@ -156,10 +164,12 @@ public sealed class SafetensorsHeaderTests : IDisposable
     public void An_end_before_the_begin() => Refused(File("{" + Entry("a", "U8", "[1]", 1, 0) + "}", 1), "1 to 0");
 
     [Fact]
-    public void Offsets_that_overlap() => Refused(File("{" + Entry("a", "U8", "[4]", 0, 4) + "," + Entry("b", "U8", "[4]", 2, 6) + "}", 6), "inside");
+    public void Offsets_that_overlap() =>
+        Refused(File("{" + Entry("a", "U8", "[4]", 0, 4) + "," + Entry("b", "U8", "[4]", 2, 6) + "}", 6), "inside");
 
     [Fact]
-    public void Offsets_that_leave_a_hole() => Refused(File("{" + Entry("a", "U8", "[2]", 0, 2) + "," + Entry("b", "U8", "[2]", 4, 6) + "}", 6), "hole");
+    public void Offsets_that_leave_a_hole() =>
+        Refused(File("{" + Entry("a", "U8", "[2]", 0, 2) + "," + Entry("b", "U8", "[2]", 4, 6) + "}", 6), "hole");
 
     [Fact]
     public void Offsets_that_do_not_begin_at_zero() => Refused(File("{" + Entry("a", "U8", "[2]", 2, 4) + "}", 4), "hole");
@@ -182,11 +192,13 @@ public sealed class SafetensorsHeaderTests : IDisposable
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[", "0,", "0],\"data_offsets\":[0,0]}}", true)]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[", "0,", "0]}}", false)]
     [InlineData("{\"__metadata__\":{", "\"#\":\"\",", "\"\":\"\"}}", true)]
-    [InlineData("{", "\"#\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", "\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", true)]
+    [InlineData("{", "\"#\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},",
+        "\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", true)]
     [InlineData("{\"", "a", "\":{\"dtype\":\"U8\"}}", false)]
     public void A_header_that_repeats_one_thing_is_no_bomb(string head, string item, string tail, bool usable)
     {
-        string header = head + string.Concat(Enumerable.Range(0, 20_000).Select(i => item.Replace("#", i.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))) + tail;
+        string header = head + string.Concat(Enumerable.Range(0, 20_000)
+            .Select(i => item.Replace("#", i.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))) + tail;
         byte[] bytes = File(header, tail.Contains("0,1", StringComparison.Ordinal) ? 1 : 0);
         string path = Write(bytes);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -14,8 +14,10 @@ public sealed class SafetensorsWriterTests : IDisposable
     {
         WeightInfo[] tensors =
         [
-            new("bytes", DType.U8, new Shape(3)), new("bools", DType.Bool, new Shape(5)), new("halves", DType.F16, new Shape(1, 3)), new("words", DType.BF16, new Shape(7)),
-            new("floats \"é\" \\", DType.F32, new Shape(2, 3, 1, 2)), new("ints", DType.I32, new Shape(3)), new("longs", DType.I64, new Shape(2, 2)),
+            new("bytes", DType.U8, new Shape(3)), new("bools", DType.Bool, new Shape(5)), new("halves", DType.F16, new Shape(1, 3)),
+                new("words", DType.BF16, new Shape(7)),
+            new("floats \"é\" \\", DType.F32, new Shape(2, 3, 1, 2)), new("ints", DType.I32, new Shape(3)),
+            new("longs", DType.I64, new Shape(2, 2)),
         ];
         string path = _folder.At("m.safetensors");
         Write(path, tensors, Pattern, new Dictionary<string, string> { ["über"] = "\"\n" });
@@ -75,7 +77,8 @@ public sealed class SafetensorsWriterTests : IDisposable
     {
         string path = _folder.At("m.safetensors");
         File.WriteAllText(path, "old");
-        Assert.Throws<InvalidDataException>(() => Write(path, [new("a", DType.U8, new Shape(3))], (_, _, _) => throw new InvalidDataException()));
+        Assert.Throws<InvalidDataException>(() =>
+            Write(path, [new("a", DType.U8, new Shape(3))], (_, _, _) => throw new InvalidDataException()));
         Assert.Equal([path], Directory.EnumerateFiles(_folder.Path));
         Assert.Equal("old", File.ReadAllText(path));
     }
@@ -94,15 +97,18 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void A_name_twice_is_refused_before_anything_is_written()
     {
         WeightInfo[] tensors = [new("a", DType.U8, new Shape(3)), new("a", DType.F32, new Shape(3))];
-        Assert.Contains("'a'", Assert.Throws<CheckpointException>(() => Write(_folder.At("m"), tensors, Pattern)).Message, StringComparison.Ordinal);
+        Assert.Contains("'a'", Assert.Throws<CheckpointException>(() => Write(_folder.At("m"), tensors, Pattern)).Message,
+            StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFiles(_folder.Path));
     }
 
     [Fact]
     public void A_folder_that_does_not_exist_is_named() => Assert.Contains("none",
-        Assert.Throws<CheckpointException>(() => Write(Path.Combine(_folder.Path, "none", "m"), [], Pattern)).Message, StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(() => Write(Path.Combine(_folder.Path, "none", "m"), [], Pattern)).Message,
+        StringComparison.Ordinal);
 
-    private static void Write(string path, WeightInfo[] tensors, TensorFill fill, Dictionary<string, string>? metadata = null, IProgress<long>? progress = null) =>
+    private static void Write(string path, WeightInfo[] tensors, TensorFill fill, Dictionary<string, string>? metadata = null,
+        IProgress<long>? progress = null) =>
         SafetensorsWriter.Write(path, tensors, fill, metadata, progress, TestContext.Current.CancellationToken);
 
     // Bytes that follow from the place in the tensor.

@@ -71,7 +71,8 @@ public sealed class SynthesizerTests : IDisposable
         }
         using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(_folder.At("model.safetensors.index.json")));
         Assert.Equal(checkpoint.Bytes, index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
-        Assert.Equal(checkpoint.Names, index.RootElement.GetProperty("weight_map").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(checkpoint.Names,
+            index.RootElement.GetProperty("weight_map").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -88,13 +89,15 @@ public sealed class SynthesizerTests : IDisposable
 
         using JsonDocument added = JsonDocument.Parse(File.ReadAllBytes(_folder.At("added_tokens.json")));
         Assert.Equal(Enumerable.Range(151643, 36), added.RootElement.EnumerateObject().Select(p => p.Value.GetInt32()));
-        Assert.Equal(["added_tokens.json", "config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"],
+        Assert.Equal(["added_tokens.json", "config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json",
+            "tokenizer.json", "tokenizer_config.json"],
             Names(_folder.Path));
 
         // What was written serves as a source again.
         using var second = new ScratchFolder();
         Write(Small(LanguageKind.Qwen2, QwenVocabulary), second.Path, _folder.Path);
-        foreach (string name in Names(_folder.Path)) Assert.True(File.ReadAllBytes(_folder.At(name)).AsSpan().SequenceEqual(File.ReadAllBytes(second.At(name))), name);
+        foreach (string name in Names(_folder.Path))
+            Assert.True(File.ReadAllBytes(_folder.At(name)).AsSpan().SequenceEqual(File.ReadAllBytes(second.At(name))), name);
     }
 
     [Fact]
@@ -114,7 +117,8 @@ public sealed class SynthesizerTests : IDisposable
     public void A_tokenizer_that_does_not_fit_is_refused_and_nothing_stays()
     {
         string target = _folder.At("new");
-        string message = Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.InternLm2, 50_000), target, Fixtures.Path("tokenizers", "internlm2"))).Message;
+        string message = Assert.Throws<CheckpointException>(() =>
+            Write(Small(LanguageKind.InternLm2, 50_000), target, Fixtures.Path("tokenizers", "internlm2"))).Message;
         Assert.Contains("<|plugin|>", message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(target));
         message = Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), target, _folder.Path)).Message;
@@ -126,9 +130,12 @@ public sealed class SynthesizerTests : IDisposable
     public void A_folder_that_holds_something_is_left_alone()
     {
         File.WriteAllText(_folder.At("notes.txt"), "mine");
-        Assert.Contains("not overwritten", Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.Path)).Message, StringComparison.Ordinal);
         Assert.Contains("not overwritten",
-            Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.At("notes.txt"))).Message, StringComparison.Ordinal);
+            Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.Path)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("not overwritten",
+            Assert.Throws<CheckpointException>(() => Write(Small(LanguageKind.Qwen2, 300), _folder.At("notes.txt"))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["notes.txt"], Names(_folder.Path));
         Assert.Equal("mine", File.ReadAllText(_folder.At("notes.txt")));
     }
@@ -139,21 +146,25 @@ public sealed class SynthesizerTests : IDisposable
         using var source = new CancellationTokenSource();
         var progress = new Reports { First = source.Cancel };
         string target = _folder.At("new");
-        Assert.Throws<OperationCanceledException>(() => Synthesizer.Write(Small(LanguageKind.Qwen2, 300), target, null, 100_000, progress, source.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            Synthesizer.Write(Small(LanguageKind.Qwen2, 300), target, null, 100_000, progress, source.Token));
         Assert.Single(progress.Values);
         Assert.False(Directory.Exists(target));
-        Assert.Throws<OperationCanceledException>(() => Synthesizer.Write(Small(LanguageKind.Qwen2, 300), _folder.Path, null, 100_000, null, source.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            Synthesizer.Write(Small(LanguageKind.Qwen2, 300), _folder.Path, null, 100_000, null, source.Token));
         Assert.Empty(Names(_folder.Path));
     }
 
     [Fact]
     public void An_unknown_preset_writes_nothing()
     {
-        Assert.Throws<CheckpointException>(() => Synthesizer.Write("sa2va-99b", _folder.Path, cancellation: TestContext.Current.CancellationToken));
+        Assert.Throws<CheckpointException>(() =>
+            Synthesizer.Write("sa2va-99b", _folder.Path, cancellation: TestContext.Current.CancellationToken));
         Assert.Empty(Names(_folder.Path));
     }
 
-    private static void Write(Sa2VAConfig config, string folder, string? tokenizer = null, long shardBytes = 4_000_000_000, IProgress<SynthesisProgress>? progress = null) =>
+    private static void Write(Sa2VAConfig config, string folder, string? tokenizer = null, long shardBytes = 4_000_000_000,
+        IProgress<SynthesisProgress>? progress = null) =>
         Synthesizer.Write(config, folder, tokenizer, shardBytes, progress, TestContext.Current.CancellationToken);
 
     private static unsafe void AssertComplete(Sa2VAConfig config, Checkpoint checkpoint)
@@ -175,7 +186,8 @@ public sealed class SynthesizerTests : IDisposable
     private static void AssertTokens(Tokenizer tokenizer, int vocabulary)
     {
         Assert.Equal(vocabulary, tokenizer.VocabularySize);
-        string[] tokens = ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", "[SEG]", "<p>", "</p>", "<vp>", "</vp>"];
+        string[] tokens = ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", "[SEG]", "<p>",
+            "</p>", "<vp>", "</vp>"];
         for (int i = 0; i < tokens.Length; i++)
         {
             Assert.True(tokenizer.TryGetId(tokens[i], out int id), tokens[i]);
@@ -191,7 +203,8 @@ public sealed class SynthesizerTests : IDisposable
         return Sa2VAConfig.Read(document.RootElement, "config.json");
     }
 
-    private static IEnumerable<string> Names(string folder) => Directory.EnumerateFileSystemEntries(folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(string folder) =>
+        Directory.EnumerateFileSystemEntries(folder).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal);
 
     // Small enough for a test with a whole vocabulary, and off every default.
     private static Sa2VAConfig Small(LanguageKind kind, int vocabulary) => new()
@@ -199,18 +212,24 @@ public sealed class SynthesizerTests : IDisposable
         Family = ModelFamilies.InternVl,
         Vision = new VisionConfig
         {
-            HiddenSize = 12, Layers = 2, Heads = 3, IntermediateSize = 20, PatchSize = 7, ImageSize = 28, TileSize = 56, RmsNorm = kind == LanguageKind.Qwen3,
-            Epsilon = 1e-5f, QkvBias = true, QkNormalization = false, SelectedLayers = 1, TransposedShuffle = kind == LanguageKind.InternLm2,
+            HiddenSize = 12, Layers = 2, Heads = 3, IntermediateSize = 20, PatchSize = 7, ImageSize = 28, TileSize = 56,
+                RmsNorm = kind == LanguageKind.Qwen3,
+            Epsilon = 1e-5f, QkvBias = true, QkNormalization = false, SelectedLayers = 1,
+            TransposedShuffle = kind == LanguageKind.InternLm2,
         },
         Language = new LanguageConfig
         {
-            Kind = kind, HiddenSize = 8, Layers = 2, Heads = 2, KvHeads = 1, HeadDim = kind == LanguageKind.Qwen3 ? 6 : 4, IntermediateSize = 12,
-            VocabularySize = vocabulary, Epsilon = 3e-6f, RopeTheta = 12345.678, MaxPositions = 77, Bias = kind == LanguageKind.Qwen2, TiedEmbeddings = kind == LanguageKind.Qwen3,
+            Kind = kind, HiddenSize = 8, Layers = 2, Heads = 2, KvHeads = 1, HeadDim = kind == LanguageKind.Qwen3 ? 6 : 4,
+                IntermediateSize = 12,
+            VocabularySize = vocabulary, Epsilon = 3e-6f, RopeTheta = 12345.678, MaxPositions = 77, Bias = kind == LanguageKind.Qwen2,
+            TiedEmbeddings = kind == LanguageKind.Qwen3,
         },
         Grounding = new GroundingConfig
         {
-            ImageSize = 64, EmbedDim = 8, NumHeads = 2, Stages = [1, 2, 1, 1], GlobalAttBlocks = [2], WindowPosEmbedBkgSpatialSize = [3, 5], WindowSpec = [4, 2, 2, 3],
-            DModel = 32, MemDim = 8, MemoryAttentionLayers = 1, MemoryAttentionFfn = 24, MaskDecoderFfn = 28, IouHeadHidden = 16, FuserLayers = 1,
+            ImageSize = 64, EmbedDim = 8, NumHeads = 2, Stages = [1, 2, 1, 1], GlobalAttBlocks = [2], WindowPosEmbedBkgSpatialSize = [3, 5],
+                WindowSpec = [4, 2, 2, 3],
+            DModel = 32, MemDim = 8, MemoryAttentionLayers = 1, MemoryAttentionFfn = 24, MaskDecoderFfn = 28, IouHeadHidden = 16,
+            FuserLayers = 1,
         },
         Template = "phi3_chat",
     };

@@ -33,7 +33,9 @@ public class SyntheticWeightsTests
         var info = new WeightInfo(name, DType.BF16, columns == 1 ? new Shape(rows) : new Shape(rows, columns));
         (double scale, float shift) = name switch
         {
-            "layer.bias" => (0.02, 0f), "norm.weight" => (0.1, 1f), "ls1" => (0.05, 0.1f), "layer.weight" => (Math.Sqrt(3.0 / columns), 0f), _ => (Math.Sqrt(3), 0f),
+            "layer.bias" =>
+                (0.02, 0f), "norm.weight" => (0.1, 1f), "ls1" => (0.05, 0.1f), "layer.weight" => (Math.Sqrt(3.0 / columns), 0f),
+                _ => (Math.Sqrt(3), 0f),
         };
         var stream = new SyntheticStream(name);
         foreach (long start in (long[])[0, 1, 17, 983, 5_000_000_000])
@@ -50,6 +52,7 @@ public class SyntheticWeightsTests
     [Fact]
     public void An_unknown_preset_is_named()
     {
-        Assert.Contains("sa2va-1b", Assert.Throws<CheckpointException>(() => SyntheticPresets.Get("sa2va-99b")).Message, StringComparison.Ordinal);
+        Assert.Contains("sa2va-1b", Assert.Throws<CheckpointException>(() => SyntheticPresets.Get("sa2va-99b")).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -56,7 +56,9 @@ public class TensorReportTests
         TensorReport report = TensorReport.Of(other, checkpoint);
         Assert.Contains("vision_model.encoder.layers.3.ls1", report.Missing);
         Assert.Contains("language_model.model.layers.2.input_layernorm.weight", report.Extra);
-        Assert.Contains(report.Misshapen, m => m.StartsWith("language_model.model.layers.0.mlp.up_proj.weight: stored BF16 [376, 144], needs [380, 144]", StringComparison.Ordinal));
+        Assert.Contains(report.Misshapen,
+            m => m.StartsWith("language_model.model.layers.0.mlp.up_proj.weight: stored BF16 [376, 144], needs [380, 144]",
+            StringComparison.Ordinal));
         var error = Assert.Throws<CheckpointException>(() => report.ThrowUnlessUsable(folder));
         Assert.Contains("vision_model.encoder.layers.3", error.Message, StringComparison.Ordinal);
     }
@@ -72,8 +74,11 @@ public class TensorReportTests
         {
             using var folder = new ScratchFolder();
             Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
-            config = config with { Language = config.Language with { Kind = kind, Bias = kind == LanguageKind.Qwen2, TiedEmbeddings = tied } };
-            string embedding = kind == LanguageKind.InternLm2 ? "language_model.model.tok_embeddings.weight" : "language_model.model.embed_tokens.weight";
+            config = config with { Language =
+                config.Language with { Kind = kind, Bias = kind == LanguageKind.Qwen2, TiedEmbeddings = tied } };
+            string embedding = kind == LanguageKind.InternLm2
+                ? "language_model.model.tok_embeddings.weight"
+                : "language_model.model.embed_tokens.weight";
             string head = kind == LanguageKind.InternLm2 ? "language_model.output.weight" : "language_model.lm_head.weight";
             WriteCheckpoint(folder, CheckpointTensors.Of(config, stored));
             using Checkpoint checkpoint = Checkpoint.Open(folder.Path);
@@ -106,7 +111,8 @@ public class TensorReportTests
         TensorReport report = TensorReport.Of(config, checkpoint);
         Assert.Equal([name], report.Extra);
         Assert.Equal([name], report.Contradicting);
-        Assert.Contains(name, Assert.Throws<CheckpointException>(() => report.ThrowUnlessUsable(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(name, Assert.Throws<CheckpointException>(() => report.ThrowUnlessUsable(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -133,9 +139,11 @@ public class TensorReportTests
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config).Where(t => t.Name != Name)]);
         using Checkpoint checkpoint = Checkpoint.Open(folder.Path);
         Assert.Equal([Name], TensorReport.Of(config, checkpoint).Missing);
-        Assert.Contains(Name, Assert.Throws<CheckpointException>(() => new LanguageGraph(checkpoint, config.Language, 1, 4)).Message, StringComparison.Ordinal);
+        Assert.Contains(Name, Assert.Throws<CheckpointException>(() => new LanguageGraph(checkpoint, config.Language, 1, 4)).Message,
+            StringComparison.Ordinal);
     }
 
     private static void WriteCheckpoint(ScratchFolder folder, IReadOnlyList<(string Name, Shape Shape)> tensors) =>
-        SafetensorsWriter.Write(folder.At("model.safetensors"), [.. tensors.Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))], (_, _, bytes) => bytes.Clear());
+        SafetensorsWriter.Write(folder.At("model.safetensors"), [.. tensors.Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))],
+            (_, _, bytes) => bytes.Clear());
 }

@@ -11,7 +11,8 @@ public sealed class HieraLayoutTests
     [InlineData(96, 1, new[] { 1, 2, 11, 2 }, new[] { 8, 4, 14, 7 }, new[] { 7, 10, 13 }, new[] { 0, 2, 13, 15 }, new[] { 1, 3, 14 }, 96)]
     [InlineData(112, 2, new[] { 2, 3, 16, 3 }, new[] { 8, 4, 14, 7 }, new[] { 12, 16, 20 }, new[] { 1, 4, 20, 23 }, new[] { 2, 5, 21 }, 56)]
     [InlineData(144, 2, new[] { 2, 6, 36, 4 }, new[] { 8, 4, 16, 8 }, new[] { 23, 33, 43 }, new[] { 1, 7, 43, 47 }, new[] { 2, 8, 44 }, 72)]
-    public void Stages_pools_windows_and_heads(int dim, int heads, int[] stages, int[] windows, int[] global, int[] ends, int[] pools, int headDim)
+    public void Stages_pools_windows_and_heads(int dim, int heads, int[] stages, int[] windows, int[] global, int[] ends, int[] pools,
+        int headDim)
     {
         var layout = new HieraLayout(new GroundingConfig
         {
@@ -26,7 +27,8 @@ public sealed class HieraLayoutTests
         Assert.All(pools, (i, stage) => Assert.Equal(windows[stage + 1], layout.Blocks[i + 1].Window));
         Assert.Equal(dim * 8, layout.Blocks[^1].OutDim);
 
-        IEnumerable<int> Indices(Func<HieraBlock, bool> match) => Enumerable.Range(0, layout.Blocks.Count).Where(i => match(layout.Blocks[i]));
+        IEnumerable<int> Indices(Func<HieraBlock, bool> match) =>
+            Enumerable.Range(0, layout.Blocks.Count).Where(i => match(layout.Blocks[i]));
     }
 
     [Fact]

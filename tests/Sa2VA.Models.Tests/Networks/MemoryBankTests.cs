@@ -26,7 +26,8 @@ public sealed class MemoryBankTests
             if (tracked)
             {
                 bank.Select(memories, times, pointers);
-                Assert.Equal(ExpectedMemories(t, conditioned), memories[..bank.Memories].Select((slot, i) => (memorySlots[slot], times[i])));
+                Assert.Equal(ExpectedMemories(t, conditioned),
+                    memories[..bank.Memories].Select((slot, i) => (memorySlots[slot], times[i])));
                 Assert.Equal(ExpectedPointers(t, conditioned), pointers[..bank.Pointers].Select(slot => pointerSlots[slot]));
                 // A frame that fails has written where no frame reads before the slot is written again.
                 Assert.DoesNotContain(bank.NextMemorySlot(tracked), memories[..bank.Memories]);

@@ -8,7 +8,8 @@ namespace Sa2VA.Tests.Networks;
 /// <summary>The tables, bit for bit.</summary>
 public sealed class NormalisationTests
 {
-    public static TheoryData<string> Names => ["internvl.f32", "internvl.bf16", "sam2_image.f32", "sam2_video.f32", "sam2_image.bf16", "sam2_video.bf16"];
+    public static TheoryData<string> Names =>
+        ["internvl.f32", "internvl.bf16", "sam2_image.f32", "sam2_video.f32", "sam2_image.bf16", "sam2_video.bf16"];
 
     [Theory, MemberData(nameof(Names))]
     public void Table_is_exact(string name)

@@ -3,7 +3,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Networks;
 
-/// <summary>Order and count of sparse rows, and refusal of points that mean nothing. The values are checked by the recorded goldens.</summary>
+/// <summary>
+/// Order and count of sparse rows, and refusal of points that mean nothing. The values are checked by the recorded goldens.
+/// </summary>
 public sealed class PromptEncoderTests
 {
     private const int Width = 4;
@@ -14,7 +16,8 @@ public sealed class PromptEncoderTests
         var weights = new TestWeights();
         weights.Add("pe_layer.positional_encoding_gaussian_matrix", DType.F32, new Shape(2, 2), [1, 0, 0, 1]);
         weights.Add("not_a_point_embed.weight", DType.F32, new Shape(1, Width), Nap);
-        for (int i = 0; i < 4; i++) weights.Add($"point_embeddings.{i}.weight", DType.F32, new Shape(1, Width), [.. Enumerable.Repeat(100f * i, Width)]);
+        for (int i = 0; i < 4; i++)
+            weights.Add($"point_embeddings.{i}.weight", DType.F32, new Shape(1, Width), [.. Enumerable.Repeat(100f * i, Width)]);
         return new PromptEncoder(new GraphBuilder("test", weights).At(""), new GroundingConfig { ImageSize = 64, DModel = Width });
     }
 
@@ -31,7 +34,8 @@ public sealed class PromptEncoderTests
     public void Points_are_followed_by_one_padding_row()
     {
         var rows = new float[PromptEncoder.SparseRows(2, language: false) * Width];
-        Encoder().EncodeSparse([new PointPrompt(31.5f, 31.5f, PointLabel.BoxBottomRight), new PointPrompt(0, 0, PointLabel.Padding)], [], rows);
+        Encoder().EncodeSparse([new PointPrompt(31.5f, 31.5f, PointLabel.BoxBottomRight), new PointPrompt(0, 0, PointLabel.Padding)],
+            [], rows);
 
         // The image's centre has phase 0: sines 0, cosines 1, plus the label's embedding.
         Assert.Equal([300, 300, 301, 301, .. Nap, .. Nap], rows);

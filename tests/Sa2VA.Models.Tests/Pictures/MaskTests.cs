@@ -29,7 +29,8 @@ public sealed class MaskTests
     [Fact]
     public void A_mask_holds_zero_and_one_only()
     {
-        Assert.Contains("(1, 1) is 255", Assert.Throws<MediaException>(() => new Mask(2, 2, [0, 1, 0, 255])).Message, StringComparison.Ordinal);
+        Assert.Contains("(1, 1) is 255", Assert.Throws<MediaException>(() => new Mask(2, 2, [0, 1, 0, 255])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<MediaException>(() => new Mask(2, 2, new byte[3]));
         Assert.Throws<MediaException>(() => new Mask(0, 2, []));
     }

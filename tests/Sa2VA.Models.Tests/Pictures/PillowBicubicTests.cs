@@ -17,7 +17,8 @@ public sealed class PillowBicubicTests
         long before = GC.GetTotalMemory(forceFullCollection: true);
         byte[] row = new byte[4000 * 3];
         // About 60 kB of weights each.
-        for (int width = 3500; width < 4000; width++) resizer.Resize(new ImageView(row.AsSpan(0, width * 3), width, 1, PixelFormat.Rgb24), target, 32, 2);
+        for (int width = 3500; width < 4000; width++)
+            resizer.Resize(new ImageView(row.AsSpan(0, width * 3), width, 1, PixelFormat.Rgb24), target, 32, 2);
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 8 << 20);
         GC.KeepAlive(resizer);
     }
@@ -48,12 +49,14 @@ public sealed class PillowBicubicTests
             else
             {
                 JsonElement crop = item.GetProperty("crop");
-                int left = crop.GetProperty("x").GetInt32(), top = crop.GetProperty("y").GetInt32(), columns = crop.GetProperty("w").GetInt32();
+                int left = crop.GetProperty("x").GetInt32(), top = crop.GetProperty("y").GetInt32(),
+                    columns = crop.GetProperty("w").GetInt32();
                 int i = 0;
                 foreach (JsonElement value in crop.GetProperty("rgb").EnumerateArray())
                 {
                     int y = top + i / (3 * columns), x = left * 3 + i % (3 * columns);
-                    Assert.True(value.GetInt32() == pixels[y * width * 3 + x], $"{name} → {width}×{height}: value ({x}, {y}) is {pixels[y * width * 3 + x]}, not {value}.");
+                    Assert.True(value.GetInt32() == pixels[y * width * 3 + x],
+                        $"{name} → {width}×{height}: value ({x}, {y}) is {pixels[y * width * 3 + x]}, not {value}.");
                     i++;
                 }
             }

@@ -10,7 +10,8 @@ public class CheckpointTokenizerTests
     private static readonly string[] Names =
         ["internvl-qwen2", "internvl-qwen2-phi3", "internvl-internlm2", "internvl-6b-vit", "sa2va-tiny-shapes", "qwen2_5-vl", "qwen3-vl"];
 
-    public static TheoryData<string> Present => [.. Names.Where(name => File.Exists(Path.Combine(Fixtures.Model(name), "tokenizer_config.json")))];
+    public static TheoryData<string> Present =>
+        [.. Names.Where(name => File.Exists(Path.Combine(Fixtures.Model(name), "tokenizer_config.json")))];
 
     [Theory]
     [MemberData(nameof(Present))]
@@ -75,7 +76,8 @@ public class CheckpointTokenizerTests
     }
 
     private static IEnumerable<JsonElement> Predictions(string name) => Fixtures.Exists("predict", name)
-        ? Directory.GetFiles(Fixtures.Path("predict", name), "*.json").Order().Select(path => JsonDocument.Parse(File.ReadAllBytes(path)).RootElement)
+        ? Directory.GetFiles(Fixtures.Path("predict", name), "*.json").Order()
+        .Select(path => JsonDocument.Parse(File.ReadAllBytes(path)).RootElement)
             .Where(root => root.TryGetProperty("output_ids", out _))
         : [];
 

@@ -39,7 +39,8 @@ public class HostileTokenizerFileTests
         ["merges of another kind"] = ("tokenizer.json", root => root["model"]!["merges"] = "a b"),
         ["added without id"] = ("tokenizer.json", root => root["added_tokens"]![0]!.AsObject().Remove("id")),
         ["added without content"] = ("tokenizer.json", root => root["added_tokens"]![0]!.AsObject().Remove("content")),
-        ["added takes an ordinary id"] = ("tokenizer.json", root => root["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 5, ["content"] = "<new>" })),
+        ["added takes an ordinary id"] =
+            ("tokenizer.json", root => root["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 5, ["content"] = "<new>" })),
         ["added takes an ordinary name"] = ("added_tokens.json", root => root["he"] = 900),
         ["added strips"] = ("tokenizer.json", root => root["added_tokens"]![0]!["rstrip"] = true),
         ["added empty"] = ("added_tokens.json", root => root[""] = 900),
@@ -48,8 +49,10 @@ public class HostileTokenizerFileTests
         ["added huge"] = ("added_tokens.json", root => root["<new>"] = 2_000_000_000),
         ["added contradiction"] = ("added_tokens.json", root => root["[SEG]"] = 900),
         ["added twice by id"] = ("added_tokens.json", root => root["<new>"] = root["[SEG]"]!.DeepClone()),
-        ["decoder id is text"] = ("tokenizer_config.json", root => root["added_tokens_decoder"]!["x"] = new JsonObject { ["content"] = "<new>" }),
-        ["decoder id is huge"] = ("tokenizer_config.json", root => root["added_tokens_decoder"]!["99999999999"] = new JsonObject { ["content"] = "<new>" }),
+        ["decoder id is text"] =
+            ("tokenizer_config.json", root => root["added_tokens_decoder"]!["x"] = new JsonObject { ["content"] = "<new>" }),
+        ["decoder id is huge"] =
+        ("tokenizer_config.json", root => root["added_tokens_decoder"]!["99999999999"] = new JsonObject { ["content"] = "<new>" }),
         ["decoder without content"] = ("tokenizer_config.json", root => root["added_tokens_decoder"]!["900"] = new JsonObject()),
         ["unknown end"] = ("tokenizer_config.json", root => root["eos_token"] = "<|nothing|>"),
         ["end of another kind"] = ("tokenizer_config.json", root => root["eos_token"] = 3),
@@ -71,7 +74,8 @@ public class HostileTokenizerFileTests
         folder.Edit(file, change);
         var error = Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path));
         Assert.Contains(folder.Path, error.Message, StringComparison.Ordinal);
-        Assert.True(error.Message.Contains("ownload", StringComparison.Ordinal) || error.Message.Contains("not supported", StringComparison.Ordinal), error.Message);
+        Assert.True(error.Message.Contains("ownload", StringComparison.Ordinal)
+            || error.Message.Contains("not supported", StringComparison.Ordinal), error.Message);
     }
 
     [Theory]
@@ -115,7 +119,8 @@ public class HostileTokenizerFileTests
         using var folder = new ScratchTokenizer(Source);
         folder.Delete("tokenizer.json");
         folder.Delete(file);
-        Assert.Contains(folder[file], Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(folder[file], Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,7 +128,8 @@ public class HostileTokenizerFileTests
     {
         using var folder = new ScratchTokenizer(Path.Combine(Source, "nothing-here"));
         foreach (string path in (string[])[folder.Path, folder["nothing-here"]])
-            Assert.Contains("has no tokenizer", Assert.Throws<CheckpointException>(() => Tokenizer.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("has no tokenizer", Assert.Throws<CheckpointException>(() => Tokenizer.Load(path)).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,6 +139,7 @@ public class HostileTokenizerFileTests
         folder.Delete("tokenizer.json");
         Tokenizer.Load(folder.Path);
         folder.Edit("tokenizer_config.json", root => root["tokenizer_class"] = "GPT2Tokenizer");
-        Assert.Contains("GPT2Tokenizer is not supported", Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("GPT2Tokenizer is not supported", Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -8,7 +8,8 @@ public class LongPromptTests
 {
     private const int Length = 100_000;
 
-    private static readonly string[] Parts = ["a", "ab", " ", "\n", " \n", "0", "[SEG]", "[SEG", "<", "<IMG_CONTEXT", "'s", "!", "\u00E9", "e\u0301", "\u0323\u0307",
+    private static readonly string[] Parts =
+        ["a", "ab", " ", "\n", " \n", "0", "[SEG]", "[SEG", "<", "<IMG_CONTEXT", "'s", "!", "\u00E9", "e\u0301", "\u0323\u0307",
         "\u4F60\u597D", "\uD83D\uDE00", "\uD835\uDFD8", "\u0000", "hello world, ", "\t", "=", "\u2581", "\u200B\u200D"];
 
     public static TheoryData<string> Units => [.. Parts];

@@ -38,7 +38,8 @@ public partial class PromptTextTests
         List<(int, int, int)> All(string text)
         {
             var found = new List<(int, int, int)>();
-            for (int at = 0; added.Find(text, at, out int start, out int length, out int id); at = start + length) found.Add((start, length, id));
+            for (int at = 0; added.Find(text, at, out int start, out int length, out int id); at = start + length)
+                found.Add((start, length, id));
             return found;
         }
     }
@@ -47,7 +48,8 @@ public partial class PromptTextTests
     public void Words_equal_those_of_the_pattern_within_the_basic_plane()
     {
         // There the pattern needs no code points, so the platform's own engine is the reference.
-        const string alphabet = "aZ\u00E9\u4E2D 059\u0664\u2167   \t\r\n\n\u00A0\u3000\u0085\u2028'''stmdrevlSTRE.,!?-_<|>[]\u0301\u200B\u0000";
+        const string alphabet =
+            "aZ\u00E9\u4E2D 059\u0664\u2167   \t\r\n\n\u00A0\u3000\u0085\u2028'''stmdrevlSTRE.,!?-_<|>[]\u0301\u200B\u0000";
         var random = new Random(1);
         for (int i = 0; i < 20_000; i++)
         {

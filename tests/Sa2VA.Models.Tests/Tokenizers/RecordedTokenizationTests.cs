@@ -65,7 +65,8 @@ public class RecordedTokenizationTests
     public void Ids_with_a_role_are_those_of_the_published_tokenizer()
     {
         Tokenizer tokenizer = TokenizerFixtures.Get("qwen2_5.jsonl");
-        Assert.Equal((null, 151645, 151643, 151679), ((int?, int, int, int))(tokenizer.BosId, tokenizer.EosId, tokenizer.PadId, tokenizer.VocabularySize));
+        Assert.Equal((null, 151645, 151643, 151679),
+            ((int?, int, int, int))(tokenizer.BosId, tokenizer.EosId, tokenizer.PadId, tokenizer.VocabularySize));
         Assert.Equal([872, 198, 77091], tokenizer.Encode("user\nassistant"));
         Assert.True(tokenizer.TryGetId("[SEG]", out int seg));
         Assert.Equal(151674, seg);

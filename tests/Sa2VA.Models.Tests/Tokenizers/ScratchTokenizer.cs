@@ -6,13 +6,15 @@ namespace Sa2VA.Models.Tests.Tokenizers;
 internal sealed class ScratchTokenizer : IDisposable
 {
     private static readonly string[] Files =
-        ["tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model"];
+        ["tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json",
+            "tokenizer.model"];
 
     public ScratchTokenizer(string source)
     {
         Path = Directory.CreateTempSubdirectory("sa2va-tokenizer").FullName;
         foreach (string name in Files)
-            if (File.Exists(System.IO.Path.Combine(source, name))) File.WriteAllBytes(this[name], File.ReadAllBytes(System.IO.Path.Combine(source, name)));
+            if (File.Exists(System.IO.Path.Combine(source, name)))
+                File.WriteAllBytes(this[name], File.ReadAllBytes(System.IO.Path.Combine(source, name)));
     }
 
     public string Path { get; }

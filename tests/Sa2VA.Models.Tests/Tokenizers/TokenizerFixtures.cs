@@ -16,7 +16,8 @@ internal static class TokenizerFixtures
         {
             if (Loaded.TryGetValue(caseFile, out Tokenizer? known)) return known;
             using JsonDocument sets = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Path("tokenizers", "sets.json")));
-            JsonElement set = sets.RootElement.GetProperty("sets").EnumerateArray().Single(s => s.GetProperty("file").GetString() == caseFile);
+            JsonElement set = sets.RootElement.GetProperty("sets").EnumerateArray()
+                .Single(s => s.GetProperty("file").GetString() == caseFile);
             string folder = set.GetProperty("tokenizer").GetString()!;
             if (!Fixtures.Exists("tokenizers", folder) || !Fixtures.Exists("tokenizers", caseFile)) return null;
             var added = set.GetProperty("added").EnumerateArray()
@@ -33,7 +34,8 @@ internal static class TokenizerFixtures
     }
 
     public static IEnumerable<JsonElement> Lines(string file) =>
-        File.ReadLines(Fixtures.Path("tokenizers", file)).Where(line => line.Length > 0).Select(line => JsonDocument.Parse(line).RootElement);
+        File.ReadLines(Fixtures.Path("tokenizers", file)).Where(line => line.Length > 0)
+            .Select(line => JsonDocument.Parse(line).RootElement);
 
     public static int[] Ids(this JsonElement line) => [.. line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
 
@@ -57,7 +59,8 @@ internal static class TokenizerFixtures
     public static string? Different(int[] expected, int[] actual, string text) => expected.AsSpan().SequenceEqual(actual)
         ? null : $"{Quote(text)}: expected [{string.Join(',', expected)}], got [{string.Join(',', actual)}]";
 
-    public static string? Different(string expected, string actual) => expected == actual ? null : $"expected {Quote(expected)}, got {Quote(actual)}";
+    public static string? Different(string expected, string actual) =>
+        expected == actual ? null : $"expected {Quote(expected)}, got {Quote(actual)}";
 
     private static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
 }

@@ -3,7 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// The InternVL kinds: square tiles and a thumbnail, InternViT with pixel shuffle, <c>&lt;IMG_CONTEXT&gt;</c> tokens (docs/model/README.md).
+/// The InternVL kinds: square tiles and a thumbnail, InternViT with pixel shuffle, <c>&lt;IMG_CONTEXT&gt;</c> tokens
+/// (docs/model/README.md).
 /// </summary>
 internal sealed class InternVlFamily : ModelFamily
 {
@@ -59,7 +60,8 @@ internal sealed class InternVlFamily : ModelFamily
     internal override int TileCount(int width, int height, Sa2VAConfig config) =>
         DynamicTiling.Count(DynamicTiling.Grid(width, height, config.Vision.TileSize));
 
-    internal override IReadOnlyList<RgbImage> Tiles(RgbImage image, Sa2VAConfig config) => DynamicTiling.Split(image, config.Vision.TileSize);
+    internal override IReadOnlyList<RgbImage> Tiles(RgbImage image, Sa2VAConfig config) =>
+        DynamicTiling.Split(image, config.Vision.TileSize);
 
     internal override RgbImage FrameTile(RgbImage frame, Sa2VAConfig config) =>
         PillowBicubic.Resize(frame, config.Vision.TileSize, config.Vision.TileSize);

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Sa2VA.Models;
 
-/// <summary>How a picture is written in a prompt (docs/model/prompt.md): context tokens for its tiles, then for each region's cells.</summary>
+/// <summary>
+/// How a picture is written in a prompt (docs/model/prompt.md): context tokens for its tiles, then for each region's cells.
+/// </summary>
 internal static class PicturePrompt
 {
     /// <summary>Stands for one token of a tile.</summary>

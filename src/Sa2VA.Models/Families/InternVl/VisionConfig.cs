@@ -64,7 +64,8 @@ public sealed record VisionConfig
         int hidden = v.Int("hidden_size", 1, 1 << 16, 3200), heads = v.Int("num_attention_heads", 1, 1024, 25);
         int layers = v.Int("num_hidden_layers", 1, 1024, 48);
         int patch = v.Side("patch_size", 1, 256, 14), image = v.Side("image_size", patch, 8192, 224);
-        if (v.Int("num_channels", 1, 1 << 16, 3) is var channels and not 3) throw v.Bad("num_channels", $"is {channels}; pictures have 3 channels");
+        if (v.Int("num_channels", 1, 1 << 16, 3) is var channels and not 3)
+            throw v.Bad("num_channels", $"is {channels}; pictures have 3 channels");
         if (hidden % heads != 0) throw v.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}");
         if (image / patch > MaxGrid) throw v.Bad("image_size", $"is {image}: more than {MaxGrid} patches of {patch} along a side");
         if (image % patch != 0) throw v.Bad("image_size", $"is {image}, no multiple of patch_size {patch}");

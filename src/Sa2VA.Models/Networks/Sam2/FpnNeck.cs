@@ -7,7 +7,9 @@ namespace Sa2VA.Models;
 /// </summary>
 internal static class FpnNeck
 {
-    /// <summary>Records levels 0…3 [.., .., D] from the trunk's stages, finest first. Only level 2 takes part of the level above it.</summary>
+    /// <summary>
+    /// Records levels 0…3 [.., .., D] from the trunk's stages, finest first. Only level 2 takes part of the level above it.
+    /// </summary>
     public static Tensor[] Levels(GraphBuilder g, Tensor[] stages, WeightScope w, int width)
     {
         Tensor[] levels = new Tensor[4];

@@ -9,7 +9,8 @@ internal readonly record struct FrameInputs(Tensor F, HighResolution High)
     {
         int grid = config.ImageSize / 16, width = config.DModel;
         return new FrameInputs(DeclareF(g, config), new HighResolution(
-            g.Input("s0", DType.F32, new Shape(4 * grid, 4 * grid, width / 8)), g.Input("s1", DType.F32, new Shape(2 * grid, 2 * grid, width / 4))));
+            g.Input("s0", DType.F32, new Shape(4 * grid, 4 * grid, width / 8)),
+            g.Input("s1", DType.F32, new Shape(2 * grid, 2 * grid, width / 4))));
     }
 
     public static Tensor DeclareF(GraphBuilder g, GroundingConfig config)
@@ -23,5 +24,6 @@ internal readonly record struct FrameInputs(Tensor F, HighResolution High)
 internal readonly record struct MaskOutputs(Tensor Low, Tensor IouLogits, Tensor Ious, Tensor Selected, Tensor ObjectLogit, Tensor Pointer)
 {
     public static MaskOutputs Declare(GraphBuilder g, DecodedMask mask) => new(g.Output("low", mask.Low),
-        g.Output("iou_logits", mask.IouLogits), g.Output("ious", mask.Ious), g.Output("selected", mask.Selected), g.Output("object_logit", mask.ObjectLogit), g.Output("pointer", mask.Pointer));
+        g.Output("iou_logits", mask.IouLogits), g.Output("ious", mask.Ious), g.Output("selected", mask.Selected),
+        g.Output("object_logit", mask.ObjectLogit), g.Output("pointer", mask.Pointer));
 }

@@ -24,7 +24,8 @@ internal static class MemoryAttention
     public static Tensor Record(GraphBuilder g, Tensor f, MemoryRows memory, WeightScope w, GroundingConfig config)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
-        Tensor position = g.Constant(FormattableString.Invariant($"sine positions × {PositionWeight}, grid {grid}, channels {width}"), f.Shape, to =>
+        Tensor position = g.Constant(FormattableString.Invariant($"sine positions × {PositionWeight}, grid {grid}, channels {width}"),
+            f.Shape, to =>
         {
             SinePosition.Fill(to, grid, grid, width);
             foreach (ref float value in to) value *= PositionWeight;
@@ -51,7 +52,8 @@ internal static class MemoryAttention
         int width = x.Shape.Last;
         WeightScope w = layer.At("self_attn");
         Tensor n = g.LayerNorm(x, layer.At("norm1"), Epsilon);
-        Tensor attended = g.FlashAttention(code.Rotate(g, g.Linear(n, w.At("q_proj"), width)), code.Rotate(g, g.Linear(n, w.At("k_proj"), width)),
+        Tensor attended = g.FlashAttention(code.Rotate(g, g.Linear(n, w.At("q_proj"), width)),
+            code.Rotate(g, g.Linear(n, w.At("k_proj"), width)),
             g.Linear(n, w.At("v_proj"), width), 1, 1, 1 / MathF.Sqrt(width));
         return g.Linear(attended, w.At("out_proj"), width, residual: x);
     }

@@ -2,8 +2,9 @@ namespace Sa2VA.Models;
 
 /// <summary>
 /// Bookkeeping of one object's past (docs/model/memory.md#bank): which slots of the bank a frame attends to, in what order, and which slots
-/// it then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory. A ring has
-/// one slot more than a frame reads: what a frame overwrites it does not read, so a frame that fails can be given up, or run again.
+/// it then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory.
+/// A ring has one slot more than a frame reads: what a frame overwrites it does not read, so a frame that fails can be given up, or run
+/// again.
 /// </summary>
 internal sealed class MemoryBank
 {
@@ -61,7 +62,9 @@ internal sealed class MemoryBank
     /// <param name="tracked">False for a conditioning frame.</param>
     public int NextPointerSlot(bool tracked) => tracked ? _capacity + (int)(Tracked % PointerRing) : Conditioned;
 
-    /// <summary>Lists what the next tracked frame attends to, in upstream's order: memories oldest first, tracked pointers newest first.</summary>
+    /// <summary>
+    /// Lists what the next tracked frame attends to, in upstream's order: memories oldest first, tracked pointers newest first.
+    /// </summary>
     /// <param name="memories">Receives <see cref="Memories"/> slots.</param>
     /// <param name="times">Receives each memory's time code.</param>
     /// <param name="pointers">Receives <see cref="Pointers"/> slots.</param>

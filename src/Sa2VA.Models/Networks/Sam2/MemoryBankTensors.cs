@@ -47,7 +47,8 @@ internal sealed class MemoryBankTensors
         Tensor values = Rows(g, g.Copy(g.Gather(Memories, selection.MemoryIndex), DType.F32), selection.MemoryRows);
         Tensor codes = Rows(g, g.Gather(positions, selection.TimeIndex), selection.MemoryRows);
         Tensor pointers = Rows(g, g.Gather(Pointers, selection.PointerIndex), selection.PointerRows);
-        return new MemoryRows(g.Concat([values, pointers], selection.AllRows), g.Concat([g.Add(values, codes), pointers], selection.AllRows),
+        return new MemoryRows(g.Concat([values, pointers], selection.AllRows),
+            g.Concat([g.Add(values, codes), pointers], selection.AllRows),
             selection.MemoryRows);
     }
 
@@ -59,7 +60,8 @@ internal sealed class MemoryBankTensors
     {
         (int size, int dim) = (_memorySize, _memDim);
         Weight codes = w.Get("maskmem_tpos_enc", MemoryBank.TimeCodes, 1, 1, dim);
-        return g.Constant(FormattableString.Invariant($"memory positions, grid {grid}, channels {dim}"), new Shape(MemoryBank.TimeCodes, size), to =>
+        return g.Constant(FormattableString.Invariant($"memory positions, grid {grid}, channels {dim}"),
+            new Shape(MemoryBank.TimeCodes, size), to =>
         {
             float[] time = codes.ReadValues();
             // The sine code is written over the first memory's place, which is finished last.

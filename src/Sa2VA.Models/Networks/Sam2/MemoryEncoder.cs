@@ -14,7 +14,8 @@ internal static class MemoryEncoder
     public static Tensor Record(GraphBuilder g, Tensor f, Tensor low, WeightScope w, GroundingConfig config)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
-        Tensor mask = g.Map(g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear), Activation.Sigmoid, SigmoidScale, SigmoidShift);
+        Tensor mask = g.Map(g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear), Activation.Sigmoid, SigmoidScale,
+            SigmoidShift);
         Tensor x = Downsample(g, mask, w.At("mask_downsampler"), width);
         x = g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width, residual: x);
         for (int i = 0; i < config.FuserLayers; i++) x = CxBlock(g, x, w.At("fuser.layers").At(i));

@@ -42,7 +42,8 @@ internal sealed class PromptEncoder
         _padding = w.Get("not_a_point_embed.weight", 1, _width);
         _notAPoint = new Lazy<float[]>(_padding.ReadValues);
         _labels = new Lazy<float[]>[4];
-        for (int i = 0; i < _labels.Length; i++) _labels[i] = new Lazy<float[]>(w.At("point_embeddings").At(i).Get("weight", 1, _width).ReadValues);
+        for (int i = 0; i < _labels.Length; i++)
+            _labels[i] = new Lazy<float[]>(w.At("point_embeddings").At(i).Get("weight", 1, _width).ReadValues);
     }
 
     /// <summary>Sparse rows that <see cref="EncodeSparse"/> writes.</summary>
@@ -103,7 +104,8 @@ internal sealed class PromptEncoder
             return;
         }
         if ((uint)point.Label >= (uint)_labels.Length)
-            throw new PromptException($"A point's label is −1 (padding), 0 (negative), 1 (positive), 2 or 3 (box corners), not {(int)point.Label}.");
+            throw new PromptException(
+                $"A point's label is −1 (padding), 0 (negative), 1 (positive), 2 or 3 (box corners), not {(int)point.Label}.");
         if (!float.IsFinite(point.X) || !float.IsFinite(point.Y))
             throw new PromptException($"A point's coordinates are finite pixel positions, not ({point.X}, {point.Y}).");
         _position.Encode((point.X + 0.5f) / _imageSize, (point.Y + 0.5f) / _imageSize, row);

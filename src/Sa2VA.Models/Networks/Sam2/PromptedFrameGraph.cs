@@ -16,7 +16,8 @@ internal sealed class PromptedFrameGraph
     /// <param name="dense">True to take a dense prompt as input; false for "no mask".</param>
     /// <param name="noMemory">True to add the embedding that stands for an empty memory; false where the features have it already.</param>
     /// <param name="candidates">True to put out all four candidates as well.</param>
-    public PromptedFrameGraph(IWeightSource weights, string prefix, GroundingConfig config, PromptEncoder prompts, bool multimask, bool dense,
+    public PromptedFrameGraph(IWeightSource weights, string prefix, GroundingConfig config, PromptEncoder prompts, bool multimask,
+        bool dense,
         bool noMemory = true, bool candidates = false)
     {
         var g = new GraphBuilder("prompted frame", weights);

@@ -23,7 +23,8 @@ internal sealed class TrackedFrameGraph
         Tensor src = g.Add(conditioned, PromptEncoder.NoMask(g, w.At("sam_prompt_encoder"), width));
         Tensor sparse = prompts.EmptySparse(g);
         DecodedMask mask = MaskDecoder.Record(g, new(src, sparse, null, Frame.High), prompts, w, config, multimask: true);
-        Tensor encoded = MemoryEncoder.Record(g, Frame.F, g.Reshape(mask.Low, new Shape(4 * grid, 4 * grid, 1)), w.At("memory_encoder"), config);
+        Tensor encoded = MemoryEncoder.Record(g, Frame.F, g.Reshape(mask.Low, new Shape(4 * grid, 4 * grid, 1)), w.At("memory_encoder"),
+            config);
         Bank.Store(g, encoded, mask.Pointer);
 
         Outputs = MaskOutputs.Declare(g, mask);

@@ -20,12 +20,14 @@ internal static class TwoWayTransformer
             (queries, keys) = Layer(g, queries, keys, tokens, pe, w.At("layers").At(i), ffn, first: i == 0);
 
         int width = src.Shape.Last;
-        queries = Attention(g, g.Add(queries, tokens), g.Add(keys, pe), keys, w.At("final_attn_token_to_image"), width / 2, residual: queries);
+        queries = Attention(g, g.Add(queries, tokens), g.Add(keys, pe), keys, w.At("final_attn_token_to_image"), width / 2,
+            residual: queries);
         return (g.LayerNorm(queries, w.At("norm_final_attn"), Epsilon), keys);
     }
 
     /// <summary>Records one layer; the first one has neither position code nor residual in its self-attention.</summary>
-    public static (Tensor Queries, Tensor Keys) Layer(GraphBuilder g, Tensor queries, Tensor keys, Tensor queryPe, Tensor keyPe, WeightScope w, int ffn, bool first)
+    public static (Tensor Queries, Tensor Keys) Layer(GraphBuilder g, Tensor queries, Tensor keys, Tensor queryPe, Tensor keyPe,
+        WeightScope w, int ffn, bool first)
     {
         int width = queries.Shape.Last;
         Tensor placed = first ? queries : g.Add(queries, queryPe);

@@ -54,7 +54,8 @@ public sealed class RegionGridTests
             if (!File.Exists(Path.Combine(Fixtures.Model(model), "config.json"))) continue;
             using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(Fixtures.Model(model), "config.json")));
             JsonElement vision = config.RootElement.GetProperty("vision_config");
-            int patch = vision.GetProperty("patch_size").GetInt32(), tile = config.RootElement.TryGetProperty("force_image_size", out JsonElement size)
+            int patch = vision.GetProperty("patch_size").GetInt32(),
+                tile = config.RootElement.TryGetProperty("force_image_size", out JsonElement size)
                 && size.ValueKind == JsonValueKind.Number ? size.GetInt32() : vision.GetProperty("image_size").GetInt32();
             int side = tile / patch / 2;
             (int width, int height, _, byte[] labels) = TestPng.Read(Fixtures.Path(regions.GetString()!.Split('/')));
