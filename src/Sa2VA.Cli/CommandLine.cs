@@ -90,6 +90,14 @@ internal sealed class CommandLine
             const string Message = "The memory of this machine does not suffice; `sa2va inspect` shows what a checkpoint needs.";
             return Fail(new DeviceException(Message, e), ExitCode.BadInput, line);
         }
+        catch (Exception e) when (e is FileNotFoundException { FileName: { } part }
+            && part.Contains(", Version=", StringComparison.Ordinal))
+        {
+            // Where few files may be open, the runtime says that it does not find what is there.
+            const string Message = "A part of the program cannot be loaded: too few files may be open (allow more: ulimit -n 1024), "
+                + "or it was deleted (build or install again).";
+            return Fail(new UsageException(Message, e), ExitCode.BadInput, line);
+        }
         catch (Exception e)
         {
             return Fail(e, ExitCode.Bug, line);

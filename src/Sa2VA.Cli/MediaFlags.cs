@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -60,6 +61,10 @@ internal sealed class MediaFlags
         if (image is not null) return MediaInput.OpenImage(terminal, image, options);
         if (video is null) return null;
         FrameSelection selection = frames is null ? FrameSelection.First : FrameSelection.Parse(frames);
+        if (frames?.Contains(',') == true
+            && frames.Split(',').CountBy(f => int.Parse(f, CultureInfo.InvariantCulture)).FirstOrDefault(f => f.Value > 1)
+                is { Value: > 1 } twice)
+            throw new UsageException(FormattableString.Invariant($"--frames names frame {twice.Key} twice; name each frame once."));
         return MediaInput.OpenVideo(terminal, video, selection, maxFrames, options);
     }
 }

@@ -8,6 +8,8 @@ internal static class Program
     {
         using var signals = new Signals();
         StandardStreams.UseUtf8();
+        // What telling an error needs is loaded while files can still be opened.
+        new CheckedWriter(new StreamWriter(Stream.Null), "error").WriteLine(Quoted.Line("x"));
         return Run(args, Terminal.OfProcess(signals.Cancellation));
     }
 

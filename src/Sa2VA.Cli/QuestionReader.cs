@@ -12,9 +12,17 @@ internal sealed class QuestionReader(Terminal terminal)
     private int _at, _length;
 
     /// <summary>The next line; null at the end.</summary>
-    /// <exception cref="UsageException">The line is too long.</exception>
+    /// <exception cref="UsageException">The line is too long, or not UTF-8.</exception>
     /// <exception cref="StreamException">Standard input cannot be read.</exception>
     public string? Read()
+    {
+        string? line = ReadLine();
+        return line?.Contains('\uFFFD') == true
+            ? throw new UsageException("A question on standard input is not valid UTF-8 (or holds U+FFFD); send it as UTF-8.")
+            : line;
+    }
+
+    private string? ReadLine()
     {
         // A person's line is edited by the console's reader.
         if (terminal.InputIsTerminal) return Attempt(terminal.In.ReadLine);

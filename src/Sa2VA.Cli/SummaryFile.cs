@@ -1,4 +1,5 @@
 using System.Text;
+using Sa2VA.Core;
 using Sa2VA.Media;
 
 namespace Sa2VA.Cli;
@@ -14,24 +15,31 @@ internal sealed class SummaryFile : IDisposable
     public SummaryFile(string path)
     {
         if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a file with --markdown.");
-        (_path, _file) = (path, new AtomicFile(path));
+        (_path, _file) = (path, Attempt(path, () => new AtomicFile(path)));
     }
 
     /// <summary>Writes the whole file and puts it in its place.</summary>
     /// <exception cref="UsageException">That failed; nothing is left behind.</exception>
-    public void Write(string text)
+    public void Write(string text) => Attempt(_path, () =>
     {
-        try
-        {
-            _file.Stream.Write(Encoding.UTF8.GetBytes(text));
-        }
-        catch (IOException e)
-        {
-            throw new UsageException($"{Quoted.Of(_path)} cannot be written: {e.Message}", e);
-        }
+        _file.Stream.Write(Encoding.UTF8.GetBytes(text));
         _file.Commit();
-    }
+        return true;
+    });
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private static T Attempt<T>(string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (FileTrouble.Is(e is MediaException ? e.InnerException : e))
+        {
+            string cause = FileTrouble.Cause(e is MediaException ? e.InnerException! : e);
+            throw new UsageException($"{Quoted.Of(path)} cannot be written: {cause}; give another file with --markdown.", e);
+        }
+    }
 }

@@ -57,6 +57,10 @@ public class ChatTests
     }
 
     [Fact]
+    public void A_question_that_is_no_utf_8_is_refused() =>
+        CliRun.With(null, new StringReader("a\uFFFDb\n"), "chat", "--model", CliRun.Toy).AssertRefused("not valid UTF-8");
+
+    [Fact]
     public void Quit_ends_before_the_rest()
     {
         CliRun run = CliRun.With(null, new StringReader("/quit\nHello\n"), "chat", "--model", CliRun.Toy);

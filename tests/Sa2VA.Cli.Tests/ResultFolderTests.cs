@@ -70,6 +70,26 @@ public class ResultFolderTests
     }
 
     [Fact]
+    public void A_link_to_nothing_is_called_so()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folder = new ScratchFolder();
+        File.CreateSymbolicLink(folder.At("out"), folder.At("nowhere"));
+        CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.At("out"))
+            .AssertRefused("out", "link to nothing");
+    }
+
+    [Fact]
+    public void Causes_are_told_in_own_words()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Assert.Equal("the disk is full", FileTrouble.Cause(new IOException("No space left on device : 'x.part'", 28)));
+        Assert.Equal("the disk can only be read", FileTrouble.Cause(new IOException("x", 30)));
+        Assert.Contains("99", FileTrouble.Cause(new IOException("x", 99)), StringComparison.Ordinal);
+        Assert.DoesNotContain("x.part", FileTrouble.Cause(new UnauthorizedAccessException("x.part")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_of_the_source_s_files_are_in_the_way_too()
     {
         using var folder = new ScratchFolder();
@@ -123,6 +143,9 @@ public class ResultFolderTests
     [InlineData("{\"files\":[\"/masks/object-0/a.png\"]}")]
     [InlineData("{\"files\":[1]}")]
     [InlineData("{\"files\":{}}")]
+    [InlineData("{\"files\":[\"\\ud800\"]}")]
+    [InlineData("{}")]
+    [InlineData("null")]
     [InlineData("[]")]
     [InlineData("{")]
     [InlineData("")]
@@ -132,7 +155,7 @@ public class ResultFolderTests
         File.WriteAllText(folder.At("mine.txt"), "mine");
         File.WriteAllText(folder.At("sa2va-run.json"), list);
         CliRun.Of("segment", "--model", "absent", "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.Path)
-            .AssertRefused("sa2va-run.json", "--out");
+            .AssertRefused("sa2va-run.json", "has written: it ", "--out");
         Assert.Equal(["mine.txt", "sa2va-run.json"], folder.Entries);
     }
 

@@ -9,6 +9,14 @@ namespace Sa2VA.Cli.Tests;
 /// <summary>What <c>segment --json</c> writes against upstream's recorded answers.</summary>
 public class SegmentTests
 {
+    [Fact]
+    public void A_region_without_a_map_is_noted()
+    {
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment region1.", "--json");
+        Assert.Equal(0, run.Code);
+        Assert.Contains("--regions PNG", run.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("sa2va-tiny-shapes", "image-red-circle")]
     [InlineData("sa2va-tiny-shapes", "image-three-seg")]

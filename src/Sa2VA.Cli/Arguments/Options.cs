@@ -48,8 +48,11 @@ internal abstract class ValueOption<T> : Option<T>
     private protected string One(string[] given) =>
         given.Length == 1 ? given[0] : throw new UsageException($"{Name} is given twice; give it once.");
 
+    // What was no UTF-8 arrives with U+FFFD in its place.
     private protected string NotEmpty(string text) =>
-        string.IsNullOrWhiteSpace(text) ? throw new UsageException($"{Name} is empty; it takes {HelpName}: {Description}") : text;
+        string.IsNullOrWhiteSpace(text) ? throw new UsageException($"{Name} is empty; it takes {HelpName}: {Description}")
+        : text.Contains('\uFFFD') ? throw new UsageException($"{Name} {Quoted.Of(text)} is not valid UTF-8 (or holds U+FFFD).")
+        : text;
 
     private protected UsageException Refused(string takes, string text) => new($"{Name} takes {takes}, not {Quoted.Of(text)}.");
 }

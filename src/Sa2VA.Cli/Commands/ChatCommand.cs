@@ -27,6 +27,9 @@ internal static class ChatCommand
             Run = async values =>
             {
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
+                if (prompts.Count == 0 && values.GetValue(media.Image) == "-")
+                    throw new UsageException("--image - takes standard input for the picture, so no questions can be read from it; "
+                        + "ask with --prompt TEXT.");
                 using MediaInput? input = media.TryOpen(terminal, values);
                 using Sa2VAModel loaded = ModelLoader.Load(
                     terminal, values.GetRequiredValue(model), values.GetRequiredValue(device), values.GetValue(threads));

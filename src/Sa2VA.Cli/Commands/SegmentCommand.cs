@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Results;
 using Sa2VA.Core;
@@ -9,7 +11,7 @@ using Sa2VA.Models;
 namespace Sa2VA.Cli.Commands;
 
 /// <summary><c>sa2va segment</c>: masks of what prompts name.</summary>
-internal static class SegmentCommand
+internal static partial class SegmentCommand
 {
     public static CliCommand Create(Terminal terminal)
     {
@@ -74,6 +76,7 @@ internal static class SegmentCommand
             Names = request.Names is "source" ? FrameNames.BySource(media) : FrameNames.ByIndex,
         };
         results?.Expect(media);
+        if (RegionNote(request, regions.Length) is { } note) media.Notes.Add(note);
 
         using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device, request.Threads);
         double load = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;
@@ -110,6 +113,22 @@ internal static class SegmentCommand
             terminal.WriteLine($"{results.Written} in {results.Path} "
                 + FormattableString.Invariant($"({total:0.0} s, {load:0.0} s of it loading)"));
     }
+
+    private static string? RegionNote(Request request, int regions)
+    {
+        int[] named = [.. request.Prompts.SelectMany(p => RegionName().Matches(p))
+            .Select(m => int.TryParse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture, out int n) ? n : int.MaxValue)];
+        if (named.Any(n => n < 1 || n > regions))
+            return regions == 0 ? "A prompt names a region, but there is no map of regions; give one with --regions PNG."
+                : $"A prompt names a region that {Quoted.Of(request.Regions!)} has not; "
+                    + FormattableString.Invariant($"it has region1 to region{regions}.");
+        return named.Length > 0 || regions == 0 ? null
+            : $"No prompt names a region of {Quoted.Of(request.Regions!)}; "
+                + FormattableString.Invariant($"they are called region1 to region{regions}.");
+    }
+
+    [GeneratedRegex(@"\bregion([0-9]+)\b")]
+    private static partial Regex RegionName();
 
     private static Mask[] ReadRegions(string path, MediaInput media)
     {

@@ -1,4 +1,5 @@
 using Sa2VA.Cli.Arguments;
+using Sa2VA.Core;
 using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Commands;
@@ -26,11 +27,20 @@ internal static class SynthesizeCommand
     private static int Run(Terminal terminal, string preset, string folder, string? tokenizer)
     {
         long total = 0;
-        Synthesizer.Write(preset, folder, tokenizer, new Reports<SynthesisProgress>(p =>
+        try
         {
-            total = p.Total;
-            terminal.Progress.Bytes("Writing", p.Done, p.Total);
-        }), terminal.Cancellation);
+            Synthesizer.Write(preset, folder, tokenizer, new Reports<SynthesisProgress>(p =>
+            {
+                total = p.Total;
+                terminal.Progress.Bytes("Writing", p.Done, p.Total);
+            }), terminal.Cancellation);
+        }
+        catch (CheckpointException e) when (FileTrouble.Is(e.InnerException)
+            && e.Message.Contains("cannot be written", StringComparison.Ordinal))
+        {
+            throw new UsageException(
+                $"{Quoted.Of(folder)} cannot be written: {FileTrouble.Cause(e.InnerException!)}; give another folder with --out.", e);
+        }
         terminal.WriteLine(FormattableString.Invariant($"{preset}: {total / 1e9:0.00} GB of computed weights in {folder}"));
         if (tokenizer is null)
             terminal.Note("There is no tokenizer beside them: questions cannot be asked; `sa2va bench` and `sa2va inspect` work.");

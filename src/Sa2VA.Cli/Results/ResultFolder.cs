@@ -37,6 +37,8 @@ internal sealed partial class ResultFolder : IDisposable
     {
         (Path, _run) = (path, run);
         _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
+        if (Attempt(() => File.Exists(_path) && File.ResolveLinkTarget(_path, returnFinalTarget: true) is { Exists: false }))
+            throw new UsageException($"{Quoted.Of(path)} is a link to nothing; give a folder with --out.");
         if (File.Exists(_path)) throw new UsageException($"{Quoted.Of(path)} is a file; give a folder with --out.");
         // The nearest folder that exists: what fails leaves no new folders behind, and a folder that is there shows at once whether it can
         // be written.
@@ -131,7 +133,11 @@ internal sealed partial class ResultFolder : IDisposable
     /// <param name="folder">Subfolder; empty for the folder itself.</param>
     public void Add(SegmentedFrame frame, VideoSource? video, string folder = "")
     {
-        if (frame.Image is not { } image || frame.Objects.Count == 0) return;
+        if (frame.Image is { } image && frame.Objects.Count > 0) Attempt(() => Add(frame, image, video, folder));
+    }
+
+    private void Add(SegmentedFrame frame, RgbImage image, VideoSource? video, string folder)
+    {
         string name = Names[frame.Index] + ".png";
         foreach (SegmentedObject o in frame.Objects)
         {
@@ -147,7 +153,7 @@ internal sealed partial class ResultFolder : IDisposable
     /// <summary>Completes the animation, if there is one; another may begin.</summary>
     public void FinishAnimation()
     {
-        _animation?.Finish();
+        if (_animation is { } animation) Attempt(animation.Finish);
         _animation?.Dispose();
         _animation = null;
     }
@@ -211,7 +217,7 @@ internal sealed partial class ResultFolder : IDisposable
             }
             _animation.Add(overlay);
         }
-        catch (MediaException e)
+        catch (MediaException e) when (!FileTrouble.Is(e.InnerException))
         {
             AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
             _animation?.Dispose();
@@ -232,6 +238,9 @@ internal sealed partial class ResultFolder : IDisposable
         return System.IO.Path.Combine([_staging, .. parts]);
     }
 
+    private UsageException CannotWrite(Exception e) =>
+        new($"{Quoted.Of(Path)} cannot be written: {FileTrouble.Cause(e)}; give another folder with --out.", e);
+
     private UsageException CannotCreate(string why) => new($"{Quoted.Of(Path)} cannot be created: {why}; give another folder with --out.");
 
     private void Attempt(Action action) => Attempt(() =>
@@ -246,9 +255,13 @@ internal sealed partial class ResultFolder : IDisposable
         {
             return action();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (MediaException e) when (FileTrouble.Is(e.InnerException))
         {
-            throw new UsageException($"{Quoted.Of(Path)} cannot be written: {e.Message} Give another folder with --out.", e);
+            throw CannotWrite(e.InnerException!);
+        }
+        catch (Exception e) when (FileTrouble.Is(e))
+        {
+            throw CannotWrite(e);
         }
     }
 }

@@ -42,24 +42,33 @@ internal static partial class RunManifest
         if (!Path.Exists(path)) return new HashSet<string>(Names);
         try
         {
-            if (new FileInfo(path).Length > MaxBytes) throw new JsonException("It is too large.");
+            if (new FileInfo(path).Length > MaxBytes) throw NoList("it is too large");
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("files", out JsonElement list)
+                || list.ValueKind != JsonValueKind.Array)
+                throw NoList("it has no list called files");
             var files = new HashSet<string>(Names);
-            foreach (JsonElement file in document.RootElement.GetProperty("files").EnumerateArray())
+            foreach (JsonElement file in list.EnumerateArray())
             {
-                string name = file.GetString() ?? "";
+                string name = file.ValueKind == JsonValueKind.String ? file.GetString()! : throw NoList("it lists what is no name");
                 // Whoever edits the list must not make a run delete other things.
-                if (!Written().IsMatch(name) || name.Split('/').Contains("..")) throw new JsonException($"It lists {Quoted.Of(name)}.");
+                if (!Written().IsMatch(name) || name.Split('/').Contains("..")) throw NoList($"it lists {Quoted.Of(name)}");
                 files.Add(name);
             }
             return files;
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
-            or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{Quoted.Of(path)} is no list that a run of sa2va has written ({e.Message.TrimEnd('.')}); "
-                + "move it away, or give another folder with --out.", e);
+            throw NoList("it is not valid JSON", e);
         }
+        catch (Exception e) when (FileTrouble.Is(e))
+        {
+            throw NoList("it cannot be read: " + FileTrouble.Cause(e), e);
+        }
+
+        UsageException NoList(string why, Exception? e = null) =>
+            new($"{Quoted.Of(path)} is no list that a run of sa2va has written: {why}; "
+            + "move it away, or give another folder with --out.", e);
     }
 
     /// <summary>Writes the list.</summary>

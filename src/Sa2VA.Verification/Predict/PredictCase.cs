@@ -106,17 +106,16 @@ public sealed class PredictCase
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonFile.Read(path);
             if (Text(document.RootElement, "format") != Format) throw Bad(path, $"its format is not {Format}");
             DirectoryInfo? folder = new FileInfo(path).Directory;
             while (folder is not null && folder.Name != "predict") folder = folder.Parent;
             string root = folder?.Parent?.FullName ?? throw Bad(path, "it lies in no folder named predict");
             return new PredictCase(path, root, document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException
-            or KeyNotFoundException or FormatException)
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            throw Bad(path, e.Message, e);
+            throw Bad(path, "a field is missing or of another kind", e);
         }
     }
 
