@@ -44,6 +44,18 @@ public class LauncherTests
             Assert.Equal(7, clone.Run("/bin/bash", ["-c", $"exec \"$0\" {closed}", launcher]).Code);
     }
 
+    [Fact]
+    public void Too_few_files_are_told_or_made_more()
+    {
+        using Clone clone = new("clone");
+        clone.WriteDotnet("[ \"$(ulimit -n)\" -ge 128 ] || exit 9; exit 7");
+        string launcher = Path.Combine(clone.Root, "sa2va");
+        Assert.Equal(7, clone.Run("/bin/bash", ["-c", "ulimit -S -n 60; exec \"$0\"", launcher]).Code);
+        (int code, string output, string error) = clone.Run("/bin/bash", ["-c", "ulimit -n 60; exec \"$0\"", launcher]);
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("ulimit -n", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
     /// <summary>The launcher in a folder of its own, with sources that count as built.</summary>
     private sealed class Clone : IDisposable
     {

@@ -99,6 +99,5 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
     private int[] Ids(string text, SpecialTokenText specials) => IdsSpan(text, specials).ToArray();
 
     private PromptException UnexpectedContext() => new(
-        $"The text holds {_family.ContextToken}, which stands for parts of the picture and cannot be typed; remove it, or read special "
-        + "tokens as plain text.");
+        $"The text holds {_family.ContextToken}, which stands for parts of the picture and cannot be typed; remove it.");
 }
