@@ -37,8 +37,8 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
             GC.Collect();
             GC.WaitForPendingFinalizers();
             if (!TryReserve(bytes))
-                throw new DeviceException($"{what} needs {bytes / 1048576.0:F1} MB; {Interlocked.Read(ref _total) / 1048576.0:F1} of the "
-                    + $"budget of {budget / 1048576.0:F1} MB are in use.");
+                throw new DeviceException($"{what} needs {Amount(bytes)}; {Amount(Interlocked.Read(ref _total))} of the "
+                    + $"budget of {Amount(budget)} are in use.");
         }
         Interlocked.Add(ref _held[(int)purpose], bytes);
     }
@@ -48,6 +48,13 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
         Interlocked.Add(ref _held[(int)purpose], -bytes);
         Interlocked.Add(ref _total, -bytes);
     }
+
+    private static string Amount(long bytes) => bytes switch
+    {
+        < 1 << 10 => $"{bytes} bytes",
+        < 1 << 20 => FormattableString.Invariant($"{bytes / 1024.0:F1} kB"),
+        _ => FormattableString.Invariant($"{bytes / 1048576.0:F1} MB"),
+    };
 
     private long Held(MemoryPurpose purpose) => Interlocked.Read(ref _held[(int)purpose]);
 

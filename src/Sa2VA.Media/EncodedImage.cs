@@ -55,7 +55,11 @@ internal sealed class EncodedImage : IDisposable
         }
     }
 
-    public static EncodedImage Open(string path, bool upright) => Open(FileContent.Read(path).Span, path, upright);
+    /// <param name="path">The file.</param>
+    /// <param name="upright">Deliver pictures turned as their EXIF orientation says.</param>
+    /// <param name="member">True for a file of a folder, which must be a regular one.</param>
+    public static EncodedImage Open(string path, bool upright, bool member = false) =>
+        Open(FileContent.Read(path, member).Span, path, upright);
 
     /// <summary>Walks the container and reads the header.</summary>
     /// <param name="bytes">The whole file; it is copied.</param>
@@ -70,7 +74,7 @@ internal sealed class EncodedImage : IDisposable
         try
         {
             codec = SKCodec.Create(data)
-                ?? throw new MediaException($"{name} has a damaged header, or is a {container.Format} of a rare kind; convert it to PNG.");
+                ?? throw new MediaException($"{name} has a damaged header, or is of a rare kind of {container.Format.Words()}; convert it to PNG.");
             CheckSize(codec.Info.Width, codec.Info.Height, bytes.Length, container, name);
             return new EncodedImage(data, codec, container, name, upright);
         }
@@ -126,7 +130,7 @@ internal sealed class EncodedImage : IDisposable
         string where = frame == 0 ? Name : $"Frame {frame} of {Name}";
         throw new MediaException(result == SKCodecResult.IncompleteInput
             ? $"{where} breaks off before its last pixel; the file is cut short."
-            : $"{where} cannot be decoded ({result}); the file is damaged.");
+            : $"{where} cannot be decoded; the file is damaged.");
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Media;
 
@@ -16,19 +17,22 @@ internal static class FileContent
     private const int FirstBytes = 1 << 16;
 
     /// <summary>Reads a file, a pipe or a device to its end.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="member">True for a file of a folder, which must be a regular one.</param>
     /// <exception cref="MediaException">It cannot be read, is no picture by its first bytes, or has too many.</exception>
-    public static ReadOnlyMemory<byte> Read(string path)
+    public static ReadOnlyMemory<byte> Read(string path, bool member = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new MediaException($"{path} is a folder, not a picture; a folder of frames is a video.");
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            using FileStream stream = member
+                ? RegularFile.Open(path) : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
             return ReadAll(stream, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new MediaException($"{path} cannot be read: {e.Message}", e);
+            throw new MediaException($"{path} cannot be read: {Reason(path, e)}.", e);
         }
     }
 
@@ -53,9 +57,7 @@ internal static class FileContent
     {
         try
         {
-            // Pipes have no length: opening one would wait for whoever writes to it.
-            if (new FileInfo(path).Length == 0) return [];
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            using FileStream stream = RegularFile.Open(path);
             var start = new byte[ForeignFile.Looked];
             return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         }
@@ -84,6 +86,15 @@ internal static class FileContent
             if (length > limit) throw TooLarge(name, limit);
             if (length < size) return bytes.AsMemory(0, length);
         }
+    }
+
+    /// <summary>Why a file cannot be opened, without the full stop; the system's words name the path once more.</summary>
+    private static string Reason(string path, Exception e)
+    {
+        if (e is UnauthorizedAccessException) return "its permissions do not allow it";
+        if (new FileInfo(path).LinkTarget is { } target) return $"it is a link to '{target}', which leads to no file that can be read";
+        if (e is FileNotFoundException && path.Contains('\ufffd')) return "its name is no valid UTF-8; rename it";
+        return e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message.TrimEnd('.');
     }
 
     private static MediaException TooLarge(string name, int limit) =>

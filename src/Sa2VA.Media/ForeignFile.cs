@@ -58,7 +58,6 @@ internal static class ForeignFile
         (0, "8BPS", Kind.Picture, "a Photoshop picture"),
         (0, "gimp xcf", Kind.Picture, "a GIMP picture"),
         (0, "\0\0\u0001\0", Kind.Picture, "an icon (ICO)"),
-        (0, "\0\0\u0002\0", Kind.Picture, "a cursor (CUR)"),
         (0, "%PDF", Kind.Picture, "a PDF document"),
         (0, "%!PS", Kind.Picture, "a PostScript document"),
         (0, "\u00c5\u00d0\u00d3\u00c6", Kind.Picture, "an EPS picture"),
@@ -130,6 +129,9 @@ internal static class ForeignFile
         {
             if (Is(start, at, bytes)) return (kind, name);
         }
+        // A Targa picture has the same first bytes as a cursor, and its size where a cursor has the number of its pictures and a zero.
+        if (Is(start, 0, "\0\0\u0002\0"))
+            return (Kind.Picture, start.Length > 9 && start[4] != 0 && start[9] == 0 ? "a cursor (CUR)" : "a Targa picture (TGA)");
         if (start.StartsWith((ReadOnlySpan<byte>)[0x1a, 0x45, 0xdf, 0xa3]))
             return (Kind.Video, start.IndexOf("webm"u8) >= 0 ? "a WebM video" : "a Matroska video (MKV)");
         // Transport streams have a sync byte per packet of 188 bytes, with four bytes of time before it on discs.

@@ -14,7 +14,7 @@ internal sealed class FrameFolder : VideoSource
     {
         _upright = options.Upright;
         _files = InOrder(Frames(path), options.Order);
-        using EncodedImage first = EncodedImage.Open(_files[0], _upright);
+        using EncodedImage first = EncodedImage.Open(_files[0], _upright, member: true);
         (Width, Height) = (first.Width, first.Height);
         if (StillNote(first) is { } note) Note(note);
     }
@@ -31,7 +31,7 @@ internal sealed class FrameFolder : VideoSource
 
     private protected override RgbImage Decode(int index, out string? note)
     {
-        using EncodedImage file = EncodedImage.Open(_files[index], _upright);
+        using EncodedImage file = EncodedImage.Open(_files[index], _upright, member: true);
         if (file.Width != Width || file.Height != Height)
             throw new MediaException($"{_files[index]} has {file.Width}×{file.Height} pixels, the first frame {Width}×{Height}; "
                 + "all frames of a video must have one size.");

@@ -58,7 +58,7 @@ public abstract class VideoSource : IDisposable
             throw new MediaException(file.Container.Frames > 1
                 ? ForeignFile.Refusal(ForeignFile.Kind.Video, "an animated PNG", path)
                 : $"{path} is neither a folder of frames nor an animated GIF or WebP, but a still picture "
-                    + $"({file.Container.Format}): load it as a picture, or give the folder of all frames.");
+                    + $"({file.Container.Format.Words()}): load it as a picture, or give the folder of all frames.");
         }
         catch
         {

@@ -69,6 +69,27 @@ public sealed class StreamTests
         writer.WaitForExit();
     }
 
+    [Fact]
+    public void A_pipe_or_a_link_to_nothing_among_frames_is_refused_at_once()
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
+        using var folder = new TestFolder();
+        File.WriteAllBytes(folder["1.png"], Picture);
+        using (Process.Start("mkfifo", [folder["2.png"]])) SpinWait.SpinUntil(() => File.Exists(folder["2.png"]), 10_000);
+        File.CreateSymbolicLink(folder["3.png"], folder["2.png"]);
+        File.CreateSymbolicLink(folder["4.png"], "nowhere.png");
+        File.CreateSymbolicLink(folder["5.png"], "6.png");
+        File.CreateSymbolicLink(folder["6.png"], "5.png");
+        File.CreateSymbolicLink(folder["7.png"], "1.png");
+        using VideoSource video = VideoSource.Open(folder.Folder);
+        string Refusal(int index) => Assert.Throws<MediaException>(() => video.Read(index)).Message;
+        Assert.Contains("2.png cannot be read: it is empty (0 bytes), or it is a pipe", Refusal(1), StringComparison.Ordinal);
+        Assert.Contains("3.png cannot be read: it is ", Refusal(2), StringComparison.Ordinal);
+        Assert.Contains("4.png cannot be read: it is a link to 'nowhere.png', which", Refusal(3), StringComparison.Ordinal);
+        Assert.Contains("5.png cannot be read: it is a link to '6.png', which", Refusal(4), StringComparison.Ordinal);
+        Assert.Equal(video.Read(0).Pixels.ToArray(), video.Read(6).Pixels.ToArray());
+    }
+
     /// <summary>Hands out few bytes at a time, claims any length, fails or never ends when told so.</summary>
     private sealed class OddStream(byte[] content) : Stream
     {

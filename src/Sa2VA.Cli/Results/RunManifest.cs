@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Results;
 
@@ -43,7 +44,7 @@ internal static partial class RunManifest
         try
         {
             if (new FileInfo(path).Length > MaxBytes) throw NoList("it is too large");
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(path));
             if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("files", out JsonElement list)
                 || list.ValueKind != JsonValueKind.Array)
                 throw NoList("it has no list called files");

@@ -9,3 +9,9 @@ internal enum PictureFormat
     Gif,
     Bmp,
 }
+
+/// <summary>Names of the formats for users.</summary>
+internal static class PictureFormats
+{
+    public static string Words(this PictureFormat format) => format == PictureFormat.WebP ? "WebP" : format.ToString().ToUpperInvariant();
+}

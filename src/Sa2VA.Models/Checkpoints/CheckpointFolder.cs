@@ -75,7 +75,7 @@ internal static partial class CheckpointFolder
     {
         try
         {
-            using FileStream stream = File.OpenRead(file);
+            using FileStream stream = RegularFile.Open(file);
             byte[] start = new byte[ForeignFile.Start];
             return ForeignFile.Describe(start.AsSpan(0, stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false))) is { } what
                 ? $"it {what}, then give the folder of the checkpoint" : null;

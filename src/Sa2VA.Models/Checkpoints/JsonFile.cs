@@ -27,7 +27,7 @@ internal static class JsonFile
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            using var stream = RegularFile.Open(path);
             long length = stream.Length;
             if (length > largest)
                 throw new CheckpointException($"'{path}' has {length} bytes; at most {largest} are read. Download it again.");

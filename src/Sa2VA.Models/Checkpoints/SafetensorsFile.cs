@@ -22,7 +22,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         FileStream? stream = null;
         try
         {
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            stream = RegularFile.Open(path);
             long length = stream.Length;
             byte[] first = new byte[Math.Min(ForeignFile.Start, length)];
             stream.ReadExactly(first);

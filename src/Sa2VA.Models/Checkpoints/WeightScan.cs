@@ -41,7 +41,7 @@ public static class WeightScan
             try
             {
                 using var file = new SafetensorsFile(path);
-                using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan);
+                using var stream = RegularFile.Open(path, 0, FileOptions.SequentialScan);
                 // The tensors cover the file up to its end; the header's check has seen to it.
                 long dataStart = stream.Length - file.Entries.Select(e => e.End).DefaultIfEmpty().Max();
                 foreach (SafetensorsEntry entry in file.Entries)

@@ -47,7 +47,7 @@ internal sealed class SyntheticTokenizerFiles
         foreach (string name in copies)
         {
             if (!File.Exists(Path.Combine(source, name))) continue;
-            File.Copy(Path.Combine(source, name), Path.Combine(target, name));
+            File.WriteAllBytes(Path.Combine(target, name), RegularFile.ReadAllBytes(Path.Combine(source, name)));
             any = true;
         }
         if (!files._sentencePiece && File.Exists(Path.Combine(source, JsonFileName)))

@@ -91,7 +91,7 @@ public sealed class PredictCase
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(path));
             return document.RootElement.ValueKind == JsonValueKind.Object && Text(document.RootElement, "format") == Format;
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)

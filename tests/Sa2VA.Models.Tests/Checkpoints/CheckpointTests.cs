@@ -126,6 +126,16 @@ public sealed class CheckpointTests : IDisposable
         Refused(why);
     }
 
+    [Theory]
+    [InlineData(Index)]
+    [InlineData("model.safetensors")]
+    public void A_pipe_in_the_place_of_a_file(string name)
+    {
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [_folder.File(name)])) mkfifo.WaitForExit();
+        Refused("pipe");
+    }
+
     [Fact]
     public void An_index_in_another_encoding()
     {

@@ -66,6 +66,8 @@ public sealed record VisionConfig
         int patch = v.Side("patch_size", 1, 256, 14), image = v.Side("image_size", patch, 8192, 224);
         if (v.Int("num_channels", 1, 1 << 16, 3) is var channels and not 3)
             throw v.Bad("num_channels", $"is {channels}; pictures have 3 channels");
+        if (hidden % heads != 0 && !v.Has("num_attention_heads"))
+            throw v.Bad("num_attention_heads", $"is missing, and the default of {heads} does not divide hidden_size {hidden}");
         if (hidden % heads != 0) throw v.Bad("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}");
         if (image / patch > MaxGrid) throw v.Bad("image_size", $"is {image}: more than {MaxGrid} patches of {patch} along a side");
         if (image % patch != 0) throw v.Bad("image_size", $"is {image}, no multiple of patch_size {patch}");
