@@ -74,7 +74,8 @@ internal sealed class EncodedImage : IDisposable
         try
         {
             codec = SKCodec.Create(data)
-                ?? throw new MediaException($"{name} has a damaged header, or is of a rare kind of {container.Format.Words()}; convert it to PNG.");
+                ?? throw new MediaException($"{name} has a damaged header, or is of a rare kind of "
+                    + $"{container.Format.Words()}; convert it to PNG.");
             CheckSize(codec.Info.Width, codec.Info.Height, bytes.Length, container, name);
             return new EncodedImage(data, codec, container, name, upright);
         }

@@ -19,7 +19,8 @@ internal static class LabelPng
     public static (int Width, int Height, byte[] Labels) Read(ReadOnlySpan<byte> file, string name)
     {
         if (Container.FormatOf(file) is not PictureFormat.Png)
-            throw new MediaException(Container.FormatOf(file) is { } other ? $"{name} is a {other.Words()} file; label maps and masks must be PNG."
+            throw new MediaException(Container.FormatOf(file) is { } other
+                ? $"{name} is a {other.Words()} file; label maps and masks must be PNG."
                 : ForeignFile.Refusal(file, name));
         int width = 0, height = 0, bits = 0, type = -1;
         using var packed = new MemoryStream();

@@ -73,15 +73,15 @@ public sealed class StreamTests
     public void A_pipe_or_a_link_to_nothing_among_frames_is_refused_at_once()
     {
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
-        using var folder = new TestFolder();
-        File.WriteAllBytes(folder["1.png"], Picture);
-        using (Process.Start("mkfifo", [folder["2.png"]])) SpinWait.SpinUntil(() => File.Exists(folder["2.png"]), 10_000);
-        File.CreateSymbolicLink(folder["3.png"], folder["2.png"]);
-        File.CreateSymbolicLink(folder["4.png"], "nowhere.png");
-        File.CreateSymbolicLink(folder["5.png"], "6.png");
-        File.CreateSymbolicLink(folder["6.png"], "5.png");
-        File.CreateSymbolicLink(folder["7.png"], "1.png");
-        using VideoSource video = VideoSource.Open(folder.Folder);
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At("1.png"), Picture);
+        using (Process.Start("mkfifo", [folder.At("2.png")])) SpinWait.SpinUntil(() => File.Exists(folder.At("2.png")), 10_000);
+        File.CreateSymbolicLink(folder.At("3.png"), folder.At("2.png"));
+        File.CreateSymbolicLink(folder.At("4.png"), "nowhere.png");
+        File.CreateSymbolicLink(folder.At("5.png"), "6.png");
+        File.CreateSymbolicLink(folder.At("6.png"), "5.png");
+        File.CreateSymbolicLink(folder.At("7.png"), "1.png");
+        using VideoSource video = VideoSource.Open(folder.Path);
         string Refusal(int index) => Assert.Throws<MediaException>(() => video.Read(index)).Message;
         Assert.Contains("2.png cannot be read: it is empty (0 bytes), or it is a pipe", Refusal(1), StringComparison.Ordinal);
         Assert.Contains("3.png cannot be read: it is ", Refusal(2), StringComparison.Ordinal);

@@ -132,7 +132,7 @@ public sealed class CheckpointTests : IDisposable
     public void A_pipe_in_the_place_of_a_file(string name)
     {
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
-        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [_folder.File(name)])) mkfifo.WaitForExit();
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [_folder.At(name)])) mkfifo.WaitForExit();
         Refused("pipe");
     }
 
