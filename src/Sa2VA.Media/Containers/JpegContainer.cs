@@ -9,7 +9,7 @@ namespace Sa2VA.Media;
 internal static class JpegContainer
 {
     private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda,
-        Application1 = 0xe1;
+        Tables = 0xc4, Restarts = 0xdd, Application1 = 0xe1;
 
     /// <summary>Each costs a pass over all blocks, however few bytes it has; encoders write about ten.</summary>
     private const int MaxScans = 500;
@@ -19,6 +19,7 @@ internal static class JpegContainer
         bool progressive = false, partial = false, frame = false;
         int components = 0, scans = 0;
         SKEncodedOrigin? origin = null;
+        var entropy = new JpegEntropy();
         for (int at = 2; ;)
         {
             // Fill bytes and what damaged writers leave between segments are passed over, as the decoder does.
@@ -32,21 +33,25 @@ internal static class JpegContainer
             int length = bytes[at] << 8 | bytes[at + 1];
             if (length < 2) throw new MediaException($"{name} has a segment of impossible length; the file is damaged.");
             if (at + length > bytes.Length) break;
+            ReadOnlySpan<byte> segment = bytes.Slice(at + 2, length - 2);
             // Frame headers are C0…CF without the tables C4, C8 and CC.
             if (kind is >= 0xc0 and <= 0xcf and not (0xc4 or 0xc8 or 0xcc) && length >= 8)
             {
                 frame = true;
                 progressive = kind is 0xc2 or 0xc6 or 0xca or 0xce;
                 components = bytes[at + 7];
+                entropy.Frame(kind, segment);
             }
             else if (kind == Scan)
             {
                 if (++scans > MaxScans)
                     throw new MediaException($"{name} has more than {MaxScans} scans; the file is damaged or made to waste time.");
                 partial |= length < 3 || bytes[at + 2] < components;
+                if (entropy.BreaksOff(segment, bytes[(at + length)..])) throw Container.CutShort(name, "before its last pixel");
             }
-            else if (kind == Application1 && bytes.Slice(at + 2, length - 2) is var block && block.StartsWith("Exif\0\0"u8))
-                origin ??= Exif.Orientation(block);
+            else if (kind == Tables) entropy.Tables(segment);
+            else if (kind == Restarts) entropy.Restarts(segment);
+            else if (kind == Application1 && segment.StartsWith("Exif\0\0"u8)) origin ??= Exif.Orientation(segment);
             at += length;
         }
         // The decoder feels the end of a single scan by itself, and one that lost nothing but its end marker is whole. Of several scans it

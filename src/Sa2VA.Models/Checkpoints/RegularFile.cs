@@ -2,8 +2,7 @@ namespace Sa2VA.Models;
 
 /// <summary>
 /// Opens files that belong to a folder. Opening a pipe waits, past all signals, for someone who writes to it, and a device may never
-/// end; both
-/// show no length, and what shows none is not opened.
+/// end; both show no length, and what shows none is not opened.
 /// </summary>
 internal static class RegularFile
 {
