@@ -7,7 +7,7 @@ namespace Sa2VA.Cli;
 /// <summary>The image or video of a command, opened and checked before a model is loaded.</summary>
 internal sealed class MediaInput : IDisposable
 {
-    private const int MostInputBytes = 1 << 30;
+    private const int MostInputBytes = 1 << 28;
 
     private MediaInput(string source, HeldNotes notes) => (Source, Notes) = (source, notes);
 

@@ -3,7 +3,7 @@ namespace Sa2VA.Media;
 /// <summary>How the files of a folder follow one another.</summary>
 public enum FrameOrder
 {
-    /// <summary>Digits compare as numbers: 2.png comes before 10.png. Everything else compares by its characters.</summary>
+    /// <summary>Digits (0 to 9 alone) compare as numbers: 2.png comes before 10.png. Everything else compares by its characters.</summary>
     Natural,
 
     /// <summary>Names compare by their characters alone, as the reference sorts them: 10.png comes before 2.png.</summary>
@@ -15,7 +15,7 @@ public sealed record MediaOptions
 {
     /// <summary>
     /// Turn pictures as their EXIF orientation says, so that they are seen as any viewer shows them. The reference reads them as they are
-    /// stored; false does so too.
+    /// stored; false does so too. An orientation in XMP, or in a PNG's text chunk "Raw profile type exif", is not looked for.
     /// </summary>
     public bool Upright { get; init; } = true;
 
