@@ -46,7 +46,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             foreach (string name in checkpoint.Names)
                 if (name.Contains("lora_", StringComparison.Ordinal) || name.StartsWith("base_model.", StringComparison.Ordinal))
                     throw new CheckpointException(
-                        $"'{folder}' holds LoRA-wrapped tensors such as '{name}'; merge the adapter into the model (PEFT's merge_and_unload) and save it again.");
+                        $"'{folder}' holds LoRA-wrapped tensors such as '{name}'; merge the adapter into the model (PEFT's "
+                            + "merge_and_unload) and save it again.");
             return checkpoint;
         }
         catch
@@ -128,7 +129,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         if (missing.Length == 1) throw ForeignFile.Missing(Path.Combine(Folder, missing[0]));
         if (missing.Length > 1)
             throw new CheckpointException(
-                $"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, '{Path.Combine(Folder, missing[0])}' first; "
+                $"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, "
+                    + $"'{Path.Combine(Folder, missing[0])}' first; "
                 + "download them into the same folder.");
         // A shard of the same set that the index does not know holds tensors that nobody would read.
         string? stray = Directory.EnumerateFiles(Folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)

@@ -22,7 +22,8 @@ internal static partial class CheckpointFolder
         }
         Match name = RepositoryName().Match(folder);
         throw new CheckpointException(name.Success
-            ? $"There is no folder '{folder}'; download the checkpoint first: hf download {name.Groups[1].Value} --local-dir {name.Groups[2].Value}"
+            ? $"There is no folder '{folder}'; download the checkpoint first: hf download {name.Groups[1].Value} --local-dir "
+                + $"{name.Groups[2].Value}"
             : $"There is no folder '{folder}'; give the folder of a downloaded checkpoint.");
     }
 
@@ -38,7 +39,8 @@ internal static partial class CheckpointFolder
                 throw new CheckpointException($"'{folder}' has no {ConfigFile}, but the folder '{below[0]}' below it has; give that one.");
             if (below.Length > 1)
                 throw new CheckpointException(
-                    $"'{folder}' has no {ConfigFile}, but several folders below it have; give one of them: {string.Join(", ", below.Select(b => $"'{b}'"))}.");
+                    $"'{folder}' has no {ConfigFile}, but several folders below it have; give one of them: "
+                        + $"{string.Join(", ", below.Select(b => $"'{b}'"))}.");
             for (string? up = Path.GetDirectoryName(Path.GetFullPath(folder)),
                 level = ""; up is not null && level!.Length < 2; up = Path.GetDirectoryName(up), level += ".")
                 if (IsCheckpoint(up))

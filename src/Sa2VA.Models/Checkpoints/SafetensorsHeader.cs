@@ -72,7 +72,8 @@ internal sealed class SafetensorsHeader
         ulong length = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(first);
         if (length > MaxLength) throw Bad(file, $"its header claims {length} bytes; the format allows {MaxLength}");
         if ((long)length + 8 > fileLength)
-            throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}: it is cut off, as a download that has not finished");
+            throw Bad(file, $"its header claims {length} bytes, the whole file has {fileLength}: it is cut off, as a download that "
+                + "has not finished");
         return (int)length;
     }
 
@@ -153,7 +154,8 @@ internal sealed class SafetensorsHeader
             throw Bad(file, $"tensor '{name}' has an impossible shape [{string.Join(", ", dims.Take(8))}]", e);
         }
         if (offsets[1] < offsets[0] || offsets[1] - offsets[0] != bytes)
-            throw Bad(file, $"tensor '{name}' {type} [{string.Join(", ", dims.Take(8))}] needs {bytes} bytes, its offsets are {offsets[0]} to {offsets[1]}");
+            throw Bad(file, $"tensor '{name}' {type} [{string.Join(", ", dims.Take(8))}] needs {bytes} bytes, its offsets are "
+                + $"{offsets[0]} to {offsets[1]}");
         return new SafetensorsEntry(name, type, [.. dims], offsets[0], offsets[1]);
     }
 
@@ -177,11 +179,13 @@ internal sealed class SafetensorsHeader
         foreach (SafetensorsEntry e in entries)
         {
             if (e.Begin != at)
-                throw Bad(file, $"tensor '{e.Name}' begins at byte {e.Begin}, {(e.Begin < at ? "inside the tensor before it" : "leaving a hole")}; {at} was due");
+                throw Bad(file, $"tensor '{e.Name}' begins at byte {e.Begin}, "
+                    + $"{(e.Begin < at ? "inside the tensor before it" : "leaving a hole")}; {at} was due");
             at = e.End;
         }
         if (at > dataLength)
-            throw Bad(file, $"its header lists {at} bytes of tensors, of which {dataLength} are there: it is cut off, as a download that has not finished");
+            throw Bad(file, $"its header lists {at} bytes of tensors, of which {dataLength} are there: it is cut off, as a download "
+                + "that has not finished");
         if (at < dataLength) throw Bad(file, $"its header lists {at} bytes of tensors, but {dataLength} are there");
     }
 

@@ -106,7 +106,8 @@ public static class SafetensorsWriter
         int length = (buffer.WrittenCount + 7) / 8 * 8;
         if (length > SafetensorsHeader.MaxLength)
             throw new CheckpointException(
-                $"'{path}' cannot be written: its header would have {length} bytes; the format allows {SafetensorsHeader.MaxLength}. Write fewer tensors to a file.");
+                $"'{path}' cannot be written: its header would have {length} bytes; the format allows "
+                    + $"{SafetensorsHeader.MaxLength}. Write fewer tensors to a file.");
         byte[] header = new byte[8 + length];
         BinaryPrimitives.WriteInt64LittleEndian(header, length);
         header.AsSpan(8).Fill((byte)' ');

@@ -122,7 +122,8 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
         {
             if (old != name || !Stored(newer, out JsonElement other)) continue;
             if (found && !JsonElement.DeepEquals(e, other))
-                throw Bad(old, $"is {Excerpt(e)}, but {newer}, the newer name of the same setting, is {Excerpt(other)}; keep the right one");
+                throw Bad(old, $"is {Excerpt(e)}, but {newer}, the newer name of the same setting, is {Excerpt(other)}; keep the "
+                    + "right one");
             e = other;
             return true;
         }

@@ -15,7 +15,8 @@ internal static class Quantization
             if (!fields.Has(name)) continue;
             string? method = fields.Object(name) is { } q ? q.Text("quant_method") : null;
             throw fields.Bad(name,
-                $"says that the weights are quantised{(method is null ? "" : $" ({method})")}, which is not supported; get the checkpoint in bfloat16");
+                $"says that the weights are quantised{(method is null ? "" : $" ({method})")}, which is not supported; get the "
+                    + "checkpoint in bfloat16");
         }
     }
 }

@@ -53,7 +53,8 @@ internal readonly record struct RotaryFields(double Theta, int Positions)
         public void Add(ConfigFields part, string at)
         {
             foreach (string name in part.Names)
-                if (name is not ("rope_theta" or "type" or "rope_type" or "factor" or "partial_rotary_factor" or "original_max_position_embeddings")
+                if (name is not ("rope_theta" or "type" or "rope_type" or "factor" or "partial_rotary_factor"
+                        or "original_max_position_embeddings")
                     && !LayerTypes.Contains(name))
                     throw part.Bad(name, "is a setting of the rotary code that is not supported");
             CheckPart(part, this);

@@ -50,6 +50,7 @@ internal sealed class TokenizerFolder(string folder)
         new($"{Path.Combine(folder, name)} {what}. Download the checkpoint's tokenizer files again.", inner);
 
     public CheckpointException Unsupported(string name, string what) =>
-        new($"{Path.Combine(folder, name)}: {what} is not supported. The engine reads the byte-level BPE of Qwen2 and the SentencePiece BPE of "
+        new($"{Path.Combine(folder, name)}: {what} is not supported. The engine reads the byte-level BPE of Qwen2 and the "
+            + "SentencePiece BPE of "
             + "InternLM2, which the Sa2VA checkpoints use; choose one of these.");
 }

@@ -111,7 +111,8 @@ internal sealed class TokenizerSettings
             string content = Content(entry.Value) ?? throw files.Broken(ConfigFile, $"has no content for the added token {entry.Name}");
             if (!int.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
                 throw files.Broken(ConfigFile,
-                    $"gives the added token '{content}' the id '{entry.Name}', which is not a whole number from 0 to {TokenizerFolder.HighestId}");
+                    $"gives the added token '{content}' the id '{entry.Name}', which is not a whole number from 0 to "
+                        + $"{TokenizerFolder.HighestId}");
             CheckOptions(files, ConfigFile, content, entry.Value);
             list.Add(KeyValuePair.Create(content, id));
         }

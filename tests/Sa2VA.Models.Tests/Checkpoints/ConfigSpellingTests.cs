@@ -31,7 +31,8 @@ public class ConfigSpellingTests
         { $"llm_config.rope_parameters={Rope}", Same },
         { """llm_config.rope_theta;llm_config.rope_parameters={"rope_theta":1000000}""", Same },
         { """llm_config.rope_theta;llm_config.rope_parameters={"full_attention":{"rope_theta":1e6,"rope_type":"default"}}""", Same },
-        { """llm_config.rope_theta;llm_config.rope_parameters={"full_attention":{"rope_theta":1e6},"sliding_attention":{"rope_theta":1e4}}""", Same },
+        { "llm_config.rope_theta;llm_config.rope_parameters="
+            + """{"full_attention":{"rope_theta":1e6},"sliding_attention":{"rope_theta":1e4}}""", Same },
         { """llm_config.rope_theta;llm_config.rope_parameters={"sliding_attention":{"rope_theta":1e6}}""", "rope_theta" },
         { """llm_config.rope_theta;llm_config.rope_scaling={"rope_type":"default","rope_theta":1e6}""", Same },
         { """llm_config.rope_parameters={"rope_theta":10000.0,"rope_type":"default"}""", "but rope_theta is 1000000" },

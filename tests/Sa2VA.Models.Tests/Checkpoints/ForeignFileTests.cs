@@ -178,7 +178,8 @@ public sealed class ForeignFileTests : IDisposable
         string index = _folder.At("model.safetensors.index.json");
         File.Move(_folder.At("model.safetensors"), _folder.At("model-00001-of-00003.safetensors"));
         File.WriteAllText(index,
-            """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors","b":"model-00003-of-00003.safetensors"}}""");
+            """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","""
+            + "\"a\":\"model-00002-of-00003.safetensors\",\"b\":\"model-00003-of-00003.safetensors\"}}");
         Refused(_folder.Path, "2 of the 3 files", "model-00002-of-00003.safetensors");
         File.WriteAllText(index,
             """{"weight_map":{"mlp1.0.bias":"model-00001-of-00003.safetensors","a":"model-00002-of-00003.safetensors"}}""");

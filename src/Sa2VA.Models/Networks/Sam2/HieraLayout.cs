@@ -28,7 +28,8 @@ internal sealed class HieraLayout
                 bool global = config.GlobalAttBlocks.Contains(index);
                 if (global && first)
                     throw new CheckpointException(
-                        $"grounding_config.global_att_blocks lists block {index}, which begins stage {stage + 1}: a block that pools its queries cannot attend globally.");
+                        $"grounding_config.global_att_blocks lists block {index}, which begins stage {stage + 1}: a block that "
+                            + "pools its queries cannot attend globally.");
 
                 // A block that begins a stage still sees the windows of the stage before.
                 int window = global ? 0 : config.WindowSpec[first ? stage - 1 : stage];
