@@ -71,7 +71,8 @@ public sealed class ImageFileTests
         File.WriteAllBytes(folder.At("rgb.png"), TestImages.Png(1, 1, 8, 2, [1, 2, 3]));
         File.WriteAllBytes(folder.At("16.png"), TestImages.Png(1, 1, 16, 0, [1, 2]));
         File.WriteAllBytes(folder.At("short.png"), TestImages.Png(4, 4, 8, 0, [1, 2, 3, 4])[..50]);
-        File.WriteAllBytes(folder.At("few.png"), [.. TestImages.PngStart(4000, 4, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]]);
+        File.WriteAllBytes(folder.At("few.png"),
+            [.. TestImages.PngStart(4000, 4, 8, 0), .. TestImages.Png(4, 4, 8, 0, new byte[16])[33..]]);
         File.WriteAllBytes(folder.At("large.png"), TestImages.PngStart(60_000, 60_000, 8, 3));
         File.WriteAllBytes(folder.At("jpeg.png"), TestImages.Encode(TestImages.Gradient(8, 8), SKEncodedImageFormat.Jpeg));
         foreach (string name in folder.Entries)

@@ -35,7 +35,8 @@ public sealed class JpegEntropyTests
     {
         byte[] pixels = new byte[width * height];
         new Random(width).NextBytes(pixels);
-        using SKData file = ImageFile.Encode(pixels, width, height, SKColorType.Gray8, p => p.Encode(SKEncodedImageFormat.Jpeg, 80), "picture");
+        using SKData file = ImageFile.Encode(pixels, width, height, SKColorType.Gray8,
+            p => p.Encode(SKEncodedImageFormat.Jpeg, 80), "picture");
         RefusedWhereverCut(file.ToArray());
     }
 
@@ -70,7 +71,8 @@ public sealed class JpegEntropyTests
     {
         ImageFile.Load(file, "whole");
         int header = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xff, 0xda]), start = header + 2 + file[header + 3];
-        for (int cut = start; cut < file.Length - 2; cut += Math.Max(1, (file.Length - 3 - cut) / 20)) Refused([.. file[..cut], .. EndMarker]);
+        for (int cut = start; cut < file.Length - 2; cut += Math.Max(1, (file.Length - 3 - cut) / 20))
+            Refused([.. file[..cut], .. EndMarker]);
     }
 
     private static void Refused(byte[] file) => Assert.Contains("breaks off before its last pixel",

@@ -103,7 +103,8 @@ public sealed class MutationTests
         long pixels = 4L * video.Width * video.Height;
         for (int i = 0; i < Math.Min(video.FrameCount, 6); i++) pixels += 2 * video.Read(i).Pixels.Length;
         return pixels;
-    }, refused: 4 * EncodedImage.MaxAnimationPixels);
+        // Refused at one of its frames: the canvas, and a picture of each frame before it.
+    }, refused: (4 + 6 * 3) * EncodedImage.MaxAnimationPixels);
 
     /// <summary>Reads damaged files.</summary>
     /// <param name="files">Whole ones.</param>

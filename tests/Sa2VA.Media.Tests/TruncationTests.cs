@@ -72,7 +72,8 @@ public sealed class TruncationTests
         for (int length = 0; length < file.Length; length++)
         {
             File.WriteAllBytes(folder.At("cut"), file[..length]);
-            Assert.Contains("cut", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("cut"))).Message, StringComparison.Ordinal);
+            string message = Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("cut"))).Message;
+            Assert.Contains("cut", message, StringComparison.Ordinal);
             Assert.Throws<MediaException>(() => ImageFile.Load(folder.At("cut")));
         }
     }

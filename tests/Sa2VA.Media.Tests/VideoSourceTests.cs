@@ -115,7 +115,10 @@ public sealed class VideoSourceTests
         Assert.Empty(notes);
         int seen = 0;
         await foreach (RgbImage frame in video.Frames(cancellation: Cancellation))
-            Assert.Equal(ImageFile.Load(folder.At($"{seen++}.jpg"), options with { OnNote = null }).Pixels.ToArray(), frame.Pixels.ToArray());
+        {
+            RgbImage still = ImageFile.Load(folder.At($"{seen++}.jpg"), options with { OnNote = null });
+            Assert.Equal(still.Pixels.ToArray(), frame.Pixels.ToArray());
+        }
         Assert.Equal(4, seen);
         Assert.Contains("1.jpg", Assert.Single(notes), StringComparison.Ordinal);
     }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Counts the blocks that the entropy-coded data of a sequential JPEG with Huffman codes holds, without their values: the decoder fills what
-/// is missing with grey and says nothing. What is odd otherwise is left to the decoder to judge.
+/// Counts the blocks that the entropy-coded data of a sequential JPEG with Huffman codes holds, without their values: the decoder fills
+/// what is missing with grey and says nothing. What is odd otherwise is left to the decoder to judge.
 /// </summary>
 internal sealed class JpegEntropy
 {

@@ -15,7 +15,8 @@ internal static class RegularFile
     public static FileStream Open(string path, int buffer = 1, FileOptions options = FileOptions.None)
     {
         if (HasNoBytes(path))
-            throw new IOException("it is empty (0 bytes), or it is a pipe or a device; a regular file is needed, copy or download it again");
+            throw new IOException(
+                "it is empty (0 bytes), or it is a pipe or a device; a regular file is needed, copy or download it again");
         return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, buffer, options);
     }
 
