@@ -81,7 +81,7 @@ public class BadInputTests
         // Its pixels are 0 and 255: regions 1 to 254 are not there.
         MaskFile.Save(folder.At("mask.png"), new Mask(image.Width, image.Height, inside));
         CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "x", "--out", folder.At("out"), "--regions",
-            folder.At("mask.png")).AssertRefused("mask.png", "value 255, but none of value 1");
+            folder.At("mask.png")).AssertRefused("mask.png", "holds only region255: its pixels are 0 or 255");
         Assert.Equal(["mask.png"], folder.Entries);
     }
 

@@ -10,7 +10,11 @@ internal sealed class JpegEntropy
 {
     private const int CodeBits = 16, Classes = 4, Coefficients = 64;
 
+    /// <summary>Most bytes that the look-up tables of a file take, unless it gives new codes between its scans.</summary>
+    public const int TableBytes = 2 * Classes * sizeof(ushort) << CodeBits;
+
     private readonly byte[]?[] _codes = new byte[2 * Classes][];
+    private readonly ushort[]?[] _lookups = new ushort[2 * Classes][];
     private readonly List<(byte Id, int Across, int Down)> _components = [];
     private int _width, _height, _restart;
 
@@ -39,7 +43,10 @@ internal sealed class JpegEntropy
             foreach (byte count in segment.Slice(1, CodeBits)) length += count;
             if (length > segment.Length) return;
             if ((segment[0] >> 4) < 2 && (segment[0] & 15) < Classes)
-                _codes[(segment[0] >> 4) * Classes + (segment[0] & 15)] = segment[1..length].ToArray();
+            {
+                int table = (segment[0] >> 4) * Classes + (segment[0] & 15);
+                (_codes[table], _lookups[table]) = (segment[1..length].ToArray(), null);
+            }
             segment = segment[length..];
         }
     }
@@ -54,7 +61,6 @@ internal sealed class JpegEntropy
     {
         if (header.IsEmpty || header.Length < 1 + 2 * header[0] || _components.Count == 0) return false;
         int widest = _components.Max(c => c.Across), tallest = _components.Max(c => c.Down);
-        var tables = new ushort[]?[2 * Classes];
         var blocks = new List<(ushort[] Dc, ushort[] Ac)>();
         long units = (long)Over(_width, 8 * widest) * Over(_height, 8 * tallest);
         for (int i = 0; i < header[0]; i++)
@@ -62,8 +68,8 @@ internal sealed class JpegEntropy
             byte id = header[1 + 2 * i], chosen = header[2 + 2 * i];
             int at = _components.FindIndex(c => c.Id == id), dc = chosen >> 4, ac = chosen & 15;
             if (at < 0 || dc >= Classes || ac >= Classes) return false;
-            if ((tables[dc] ??= Lookup(_codes[dc])) is not { } first) return false;
-            if ((tables[Classes + ac] ??= Lookup(_codes[Classes + ac])) is not { } rest) return false;
+            if ((_lookups[dc] ??= Lookup(_codes[dc])) is not { } first) return false;
+            if ((_lookups[Classes + ac] ??= Lookup(_codes[Classes + ac])) is not { } rest) return false;
             (_, int across, int down) = _components[at];
             // A component alone in its scan has no blocks beyond its own edges.
             if (header[0] == 1)
