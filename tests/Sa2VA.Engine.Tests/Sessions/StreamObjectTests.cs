@@ -1,4 +1,5 @@
 using Sa2VA.Engine;
+using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
@@ -44,6 +45,25 @@ public sealed class StreamObjectTests
         }
         Assert.Equal(together[7][0], together[7][4]);
         Assert.NotEqual(together[7][0], together[7][1]);
+    }
+
+    [Theory]
+    [InlineData(3, 3)]
+    [InlineData(5, 5)]
+    [InlineData(7, 5)]
+    public void As_many_frames_as_were_shown_carry_the_prompt_up_to_five(int shown, int conditioned)
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..shown]);
+        AnswerObject named = Assert.Single(session.Ask("Please segment the red circle.").Objects);
+        using var stream = new VideoSegmentation(Shapes.Model.Segmentation);
+        ObjectTrack track = stream.Add(new ObjectPrompt(Shapes.Model.Segmentation, named.Embedding.Span), conditioned);
+        int side = Shapes.Model.Config.Grounding.ImageSize;
+        for (int f = 0; f < 8; f++)
+        {
+            ObjectMask mask = session.Next(Shapes.Clip[f]).Objects[0];
+            stream.Step(PillowBicubic.Resize(Shapes.Clip[f], side, side).Pixels);
+            Assert.Equal((track.Prediction.Score, track.Prediction.Present), (mask.Score, mask.Present));
+        }
     }
 
     [Fact]
