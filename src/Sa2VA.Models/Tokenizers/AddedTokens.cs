@@ -8,51 +8,51 @@ namespace Sa2VA.Models.Tokenizers;
 /// </summary>
 internal sealed class AddedTokens
 {
-    private readonly Dictionary<string, int> ids;
-    private readonly Dictionary<int, string> contents = [];
+    private readonly Dictionary<string, int> _ids;
+    private readonly Dictionary<int, string> _contents = [];
     private readonly Dictionary<(int Node, char Unit), int> children = [];
-    private readonly List<int> idAtNode = [None];
-    private readonly SearchValues<char> firstUnits;
+    private readonly List<int> _idAtNode = [None];
+    private readonly SearchValues<char> _firstUnits;
     private const int None = -1;
 
     /// <summary>Builds the search over distinct, non-empty tokens with distinct ids.</summary>
     public AddedTokens(IReadOnlyDictionary<string, int> tokens)
     {
-        ids = new Dictionary<string, int>(tokens, StringComparer.Ordinal);
+        _ids = new Dictionary<string, int>(tokens, StringComparer.Ordinal);
         foreach ((string content, int id) in tokens)
         {
-            contents.Add(id, content);
+            _contents.Add(id, content);
             int node = 0;
             foreach (char unit in content)
             {
                 if (!children.TryGetValue((node, unit), out int child))
                 {
-                    children[(node, unit)] = child = idAtNode.Count;
-                    idAtNode.Add(None);
+                    children[(node, unit)] = child = _idAtNode.Count;
+                    _idAtNode.Add(None);
                 }
 
                 node = child;
             }
 
-            idAtNode[node] = id;
+            _idAtNode[node] = id;
         }
 
-        firstUnits = SearchValues.Create([.. tokens.Keys.Select(content => content[0]).Distinct()]);
+        _firstUnits = SearchValues.Create([.. tokens.Keys.Select(content => content[0]).Distinct()]);
     }
 
     /// <summary>The highest id, or -1 when there is no token.</summary>
-    public int HighestId => contents.Count == 0 ? -1 : contents.Keys.Max();
+    public int HighestId => _contents.Count == 0 ? -1 : _contents.Keys.Max();
 
-    public bool TryGetId(string content, out int id) => ids.TryGetValue(content, out id);
+    public bool TryGetId(string content, out int id) => _ids.TryGetValue(content, out id);
 
-    public bool TryGetContent(int id, out string content) => contents.TryGetValue(id, out content!);
+    public bool TryGetContent(int id, out string content) => _contents.TryGetValue(id, out content!);
 
     /// <summary>Finds the first token at or after <paramref name="from"/>; false when there is none.</summary>
     public bool Find(ReadOnlySpan<char> text, int from, out int start, out int length, out int id)
     {
         for (start = from; start < text.Length; start++)
         {
-            int skip = text[start..].IndexOfAny(firstUnits);
+            int skip = text[start..].IndexOfAny(_firstUnits);
             if (skip < 0) break;
             start += skip;
             if (LongestAt(text[start..], out length, out id)) return true;
@@ -67,7 +67,7 @@ internal sealed class AddedTokens
         (length, id) = (0, None);
         int node = 0;
         for (int i = 0; i < text.Length && children.TryGetValue((node, text[i]), out node); i++)
-            if (idAtNode[node] != None) (length, id) = (i + 1, idAtNode[node]);
+            if (_idAtNode[node] != None) (length, id) = (i + 1, _idAtNode[node]);
         return length > 0;
     }
 }

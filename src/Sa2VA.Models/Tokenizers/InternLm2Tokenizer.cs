@@ -11,33 +11,33 @@ public sealed class InternLm2Tokenizer : Tokenizer
 {
     internal const string ModelFile = "tokenizer.model";
 
-    private readonly SentencePieceModel model;
-    private readonly byte[]?[] bytes;
-    private readonly Dictionary<int, int> symbolOfCharacter = [];
-    private readonly MergeTable merges = new();
-    private readonly AddedTokens userDefined;
-    private readonly bool prependsBos;
-    private readonly IReadOnlySet<int> specialIds;
+    private readonly SentencePieceModel _model;
+    private readonly byte[]?[] _bytes;
+    private readonly Dictionary<int, int> _symbolOfCharacter = [];
+    private readonly MergeTable _merges = new();
+    private readonly AddedTokens _userDefined;
+    private readonly bool _prependsBos;
+    private readonly IReadOnlySet<int> _specialIds;
 
     private InternLm2Tokenizer(SentencePieceModel model, TokenizerSettings settings) : base(settings, model.Pieces.Count - 1)
     {
-        this.model = model;
-        (prependsBos, specialIds) = (settings.PrependsBos, settings.SpecialIds);
-        bytes = new byte[]?[model.Pieces.Count];
-        for (int id = 0; id < bytes.Length; id++) bytes[id] = SurfaceOf(model.Pieces[id]);
-        for (int b = 0; b < 256; b++) bytes[model.ByteIds[b]] = [(byte)b];
-        userDefined = new AddedTokens(model.Ids.Where(p => model.Pieces[p.Value].Kind == PieceKind.UserDefined).ToDictionary());
+        _model = model;
+        (_prependsBos, _specialIds) = (settings.PrependsBos, settings.SpecialIds);
+        _bytes = new byte[]?[model.Pieces.Count];
+        for (int id = 0; id < _bytes.Length; id++) _bytes[id] = SurfaceOf(model.Pieces[id]);
+        for (int b = 0; b < 256; b++) _bytes[model.ByteIds[b]] = [(byte)b];
+        _userDefined = new AddedTokens(model.Ids.Where(p => model.Pieces[p.Value].Kind == PieceKind.UserDefined).ToDictionary());
         AddCharacters();
         AddMerges();
     }
 
     internal override bool ReplacesEachByte => true;
 
-    internal override bool DropsLeadingSpace => model.AddDummyPrefix || model.RemoveExtraWhitespaces;
+    internal override bool DropsLeadingSpace => _model.AddDummyPrefix || _model.RemoveExtraWhitespaces;
 
-    private protected override bool PrependsBos => prependsBos;
+    private protected override bool PrependsBos => _prependsBos;
 
-    private protected override bool CollapsesSpaces => model.RemoveExtraWhitespaces;
+    private protected override bool CollapsesSpaces => _model.RemoveExtraWhitespaces;
 
     /// <inheritdoc/>
     public override string DecodeReference(ReadOnlySpan<int> ids)
@@ -47,7 +47,7 @@ public sealed class InternLm2Tokenizer : Tokenizer
         foreach (int id in ids)
         {
             // Added tokens with a role that took a piece's place stay inside the run.
-            if (!Added.TryGetContent(id, out string content) || (specialIds.Contains(id) && id < model.Pieces.Count))
+            if (!Added.TryGetContent(id, out string content) || (_specialIds.Contains(id) && id < _model.Pieces.Count))
             {
                 run.Add(id);
                 continue;
@@ -70,7 +70,7 @@ public sealed class InternLm2Tokenizer : Tokenizer
         return new InternLm2Tokenizer(model, settings);
     }
 
-    internal override ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)bytes.Length ? bytes[id] : default;
+    internal override ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)_bytes.Length ? _bytes[id] : default;
 
     private protected override string Normalize(string text) => text;
 
@@ -78,7 +78,7 @@ public sealed class InternLm2Tokenizer : Tokenizer
     {
         string escaped = Escape(text);
         int at = 0;
-        while (userDefined.Find(escaped, at, out int start, out int length, out int id))
+        while (_userDefined.Find(escaped, at, out int start, out int length, out int id))
         {
             MergeRun(escaped.AsSpan(at, start - at), ids);
             ids.Add(id);
@@ -93,26 +93,26 @@ public sealed class InternLm2Tokenizer : Tokenizer
         // Negative symbols are characters without a piece of their own; only some of them occur in longer pieces.
         var symbols = new List<int>(text.Length);
         foreach (Rune rune in text.EnumerateRunes())
-            symbols.Add(symbolOfCharacter.TryGetValue(rune.Value, out int symbol) ? symbol : -1 - rune.Value);
+            symbols.Add(_symbolOfCharacter.TryGetValue(rune.Value, out int symbol) ? symbol : -1 - rune.Value);
         var merged = new List<int>(symbols.Count);
-        merges.Merge(CollectionsMarshal.AsSpan(symbols), merged);
+        _merges.Merge(CollectionsMarshal.AsSpan(symbols), merged);
         Span<byte> utf8 = stackalloc byte[4];
         foreach (int symbol in merged)
         {
             if (symbol >= 0) ids.Add(symbol);
-            else foreach (byte b in utf8[..new Rune(-1 - symbol).EncodeToUtf8(utf8)]) ids.Add(model.ByteIds[b]);
+            else foreach (byte b in utf8[..new Rune(-1 - symbol).EncodeToUtf8(utf8)]) ids.Add(_model.ByteIds[b]);
         }
     }
 
     private string Escape(ReadOnlySpan<char> text)
     {
         var escaped = new StringBuilder(text.Length + 1);
-        if (model.RemoveExtraWhitespaces) text = text.Trim(' ');
-        if (model.AddDummyPrefix && text.Length > 0) escaped.Append(SentencePieceModel.Space);
+        if (_model.RemoveExtraWhitespaces) text = text.Trim(' ');
+        if (_model.AddDummyPrefix && text.Length > 0) escaped.Append(SentencePieceModel.Space);
         for (int i = 0; i < text.Length; i++)
         {
             if (text[i] != ' ') escaped.Append(text[i]);
-            else if (!model.RemoveExtraWhitespaces || text[i - 1] != ' ') escaped.Append(SentencePieceModel.Space);
+            else if (!_model.RemoveExtraWhitespaces || text[i - 1] != ' ') escaped.Append(SentencePieceModel.Space);
         }
 
         return escaped.ToString();
@@ -120,9 +120,9 @@ public sealed class InternLm2Tokenizer : Tokenizer
 
     private void AddCharacters()
     {
-        foreach ((string piece, int id) in model.Ids)
+        foreach ((string piece, int id) in _model.Ids)
         {
-            if (Rune.TryGetRuneAt(piece, 0, out Rune rune) && rune.Utf16SequenceLength == piece.Length) symbolOfCharacter[rune.Value] = id;
+            if (Rune.TryGetRuneAt(piece, 0, out Rune rune) && rune.Utf16SequenceLength == piece.Length) _symbolOfCharacter[rune.Value] = id;
         }
     }
 
@@ -131,18 +131,18 @@ public sealed class InternLm2Tokenizer : Tokenizer
     /// </summary>
     private void AddMerges()
     {
-        float[] scores = [.. model.Ids.Values.Select(id => model.Pieces[id].Score).Distinct().OrderDescending()];
+        float[] scores = [.. _model.Ids.Values.Select(id => _model.Pieces[id].Score).Distinct().OrderDescending()];
         var rankOfScore = new Dictionary<float, int>(scores.Length);
         for (int rank = 0; rank < scores.Length; rank++) rankOfScore[scores[rank]] = rank;
-        var symbols = model.Ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        foreach ((string piece, int id) in model.Ids)
+        var symbols = _model.Ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        foreach ((string piece, int id) in _model.Ids)
         {
-            int rank = rankOfScore[model.Pieces[id].Score];
+            int rank = rankOfScore[_model.Pieces[id].Score];
             for (int cut = 1; cut < piece.Length; cut++)
             {
                 if (char.IsLowSurrogate(piece[cut])) continue;
                 if (SymbolOf(piece.AsSpan(0, cut)) is int left && SymbolOf(piece.AsSpan(cut)) is int right)
-                    merges.TryAdd(left, right, rank, id);
+                    _merges.TryAdd(left, right, rank, id);
             }
         }
 
@@ -171,7 +171,7 @@ public sealed class InternLm2Tokenizer : Tokenizer
         bool afterSpecial = false;
         for (int i = 0; i <= ids.Count; i++)
         {
-            if (i < ids.Count && !specialIds.Contains(ids[i]))
+            if (i < ids.Count && !_specialIds.Contains(ids[i]))
             {
                 afterSpecial = false;
                 continue;
@@ -179,7 +179,7 @@ public sealed class InternLm2Tokenizer : Tokenizer
 
             if (i < ids.Count && !afterSpecial) text.Append(' ');
             text.Append(Decode(CollectionsMarshal.AsSpan(ids)[start..i]));
-            if (i < ids.Count) text.Append(Added.TryGetContent(ids[i], out string content) ? content : model.Pieces[ids[i]].Text);
+            if (i < ids.Count) text.Append(Added.TryGetContent(ids[i], out string content) ? content : _model.Pieces[ids[i]].Text);
             (start, afterSpecial) = (i + 1, true);
         }
 

@@ -8,7 +8,7 @@ namespace Sa2VA.Models.Tokenizers;
 /// </summary>
 internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
 {
-    private ReadOnlySpan<byte> rest = message;
+    private ReadOnlySpan<byte> _rest = message;
 
     /// <summary>The number of the current field.</summary>
     public int Field { get; private set; }
@@ -25,7 +25,7 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
     /// <summary>Goes to the next field; false at the end.</summary>
     public bool Next()
     {
-        if (rest.IsEmpty) return false;
+        if (_rest.IsEmpty) return false;
         Number = 0;
         Bytes = default;
         Float = 0;
@@ -68,9 +68,9 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message)
 
     private ReadOnlySpan<byte> Take(ulong count)
     {
-        if (count > (ulong)rest.Length) throw new InvalidDataException("the file ends inside a field");
-        ReadOnlySpan<byte> taken = rest[..(int)count];
-        rest = rest[(int)count..];
+        if (count > (ulong)_rest.Length) throw new InvalidDataException("the file ends inside a field");
+        ReadOnlySpan<byte> taken = _rest[..(int)count];
+        _rest = _rest[(int)count..];
         return taken;
     }
 }

@@ -11,13 +11,13 @@ internal sealed class Qwen2Files
 {
     public const string Json = "tokenizer.json", Vocabulary = "vocab.json", MergeList = "merges.txt";
 
-    private readonly TokenizerFolder files;
-    private readonly Dictionary<int, string> names = [];
+    private readonly TokenizerFolder _files;
+    private readonly Dictionary<int, string> _names = [];
     private readonly HashSet<(string, string)> seenMerges = [];
 
     public Qwen2Files(TokenizerFolder files)
     {
-        this.files = files;
+        _files = files;
         if (files.Has(Json)) ReadTokenizerJson();
         else ReadSeparateFiles();
     }
@@ -35,22 +35,22 @@ internal sealed class Qwen2Files
         foreach ((string token, int id) in Ids)
         {
             if ((added.TryGetContent(id, out string content) && content != token) || (added.TryGetId(token, out int other) && other != id))
-                throw files.Broken(files.Has(Json) ? Json : Vocabulary,
+                throw _files.Broken(_files.Has(Json) ? Json : Vocabulary,
                     $"gives the token '{token}' the id {id}, which contradicts the added tokens");
         }
     }
 
     private void ReadSeparateFiles()
     {
-        files.ReadJson(Vocabulary, root => ReadVocabulary(Vocabulary, root));
+        _files.ReadJson(Vocabulary, root => ReadVocabulary(Vocabulary, root));
         string text;
         try
         {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(files.ReadBytes(MergeList)).TrimStart('\uFEFF');
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(_files.ReadBytes(MergeList)).TrimStart('\uFEFF');
         }
         catch (DecoderFallbackException e)
         {
-            throw files.Broken(MergeList, "is not valid UTF-8", e);
+            throw _files.Broken(MergeList, "is not valid UTF-8", e);
         }
 
         int number = 0;
@@ -65,23 +65,23 @@ internal sealed class Qwen2Files
         CheckBytes(Vocabulary);
     }
 
-    private void ReadTokenizerJson() => files.ReadJson(Json, root =>
+    private void ReadTokenizerJson() => _files.ReadJson(Json, root =>
     {
-        JsonElement model = TokenizerFolder.Member(root, "model") ?? throw files.Broken(Json, "has no model");
+        JsonElement model = TokenizerFolder.Member(root, "model") ?? throw _files.Broken(Json, "has no model");
         string? type = TokenizerFolder.Member(model, "type")?.GetString();
         // Files of older libraries leave the type out; only BPE has merges.
         if (type is not (null or "BPE") || TokenizerFolder.Member(model, "merges") is not { } merges)
-            throw files.Unsupported(Json, $"a tokenizer of type {type ?? "unknown"}");
+            throw _files.Unsupported(Json, $"a tokenizer of type {type ?? "unknown"}");
         CheckModel(model);
         CheckPipeline(root);
-        ReadVocabulary(Json, TokenizerFolder.Member(model, "vocab") ?? throw files.Broken(Json, "has no vocabulary"));
+        ReadVocabulary(Json, TokenizerFolder.Member(model, "vocab") ?? throw _files.Broken(Json, "has no vocabulary"));
         int number = 0;
         foreach (JsonElement merge in merges.EnumerateArray())
         {
             number++;
             if (merge.ValueKind == JsonValueKind.String) AddMerge(Json, merge.GetString()!, number);
             else if (merge.GetArrayLength() == 2) AddMerge(Json, merge[0].GetString() ?? "", merge[1].GetString() ?? "", number);
-            else throw files.Broken(Json, $"has a merge (number {number}) that is no pair");
+            else throw _files.Broken(Json, $"has a merge (number {number}) that is no pair");
         }
 
         CheckBytes(Json);
@@ -90,9 +90,9 @@ internal sealed class Qwen2Files
             foreach (JsonElement token in added.EnumerateArray())
             {
                 string content = TokenizerFolder.Member(token, "content")?.GetString()
-                    ?? throw files.Broken(Json, "has an added token without content");
-                TokenizerSettings.CheckOptions(files, Json, content, token);
-                Added.Add(KeyValuePair.Create(content, files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
+                    ?? throw _files.Broken(Json, "has an added token without content");
+                TokenizerSettings.CheckOptions(_files, Json, content, token);
+                Added.Add(KeyValuePair.Create(content, _files.Id(Json, content, TokenizerFolder.Member(token, "id") ?? default)));
             }
         }
 
@@ -107,7 +107,7 @@ internal sealed class Qwen2Files
             if (TokenizerFolder.Member(model, option) is { } value && value.ValueKind != JsonValueKind.False
                 && !(value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0))
             {
-                throw files.Unsupported(Json, $"the BPE option {option}");
+                throw _files.Unsupported(Json, $"the BPE option {option}");
             }
         }
     }
@@ -116,7 +116,7 @@ internal sealed class Qwen2Files
     private void CheckPipeline(JsonElement root)
     {
         string? normalizer = TokenizerFolder.Member(root, "normalizer") is { } n ? TokenizerFolder.Member(n, "type")?.GetString() : null;
-        if (normalizer != "NFC") throw files.Unsupported(Json, $"the normalizer {normalizer ?? "none"}");
+        if (normalizer != "NFC") throw _files.Unsupported(Json, $"the normalizer {normalizer ?? "none"}");
         JsonElement? steps = TokenizerFolder.Member(root, "pre_tokenizer") is { } p ? TokenizerFolder.Member(p, "pretokenizers") : null;
         string? pattern = null;
         bool toBytes = false;
@@ -129,7 +129,7 @@ internal sealed class Qwen2Files
         }
 
         if (!toBytes || pattern != Qwen2PreTokenizer.Pattern)
-            throw files.Unsupported(Json, $"the pre-tokenizer (byte-level: {toBytes}, pattern: {pattern ?? "none"})");
+            throw _files.Unsupported(Json, $"the pre-tokenizer (byte-level: {toBytes}, pattern: {pattern ?? "none"})");
     }
 
     private int ReadVocabulary(string file, JsonElement vocabulary)
@@ -137,9 +137,9 @@ internal sealed class Qwen2Files
         foreach (JsonProperty entry in vocabulary.EnumerateObject())
         {
             string token = entry.Name;
-            int id = files.Id(file, token, entry.Value);
+            int id = _files.Id(file, token, entry.Value);
             Ids.Add(token, id);
-            if (!names.TryAdd(id, token)) throw files.Broken(file, $"gives the id {id} to both '{names[id]}' and '{token}'");
+            if (!_names.TryAdd(id, token)) throw _files.Broken(file, $"gives the id {id} to both '{_names[id]}' and '{token}'");
         }
 
         return Ids.Count;
@@ -154,14 +154,14 @@ internal sealed class Qwen2Files
     private void AddMerge(string file, string left, string right, int number)
     {
         if (left.Length == 0 || right.Length == 0 || left.Contains(' ') || right.Contains(' '))
-            throw files.Broken(file, $"has a merge (number {number}) that is no pair");
+            throw _files.Broken(file, $"has a merge (number {number}) that is no pair");
         foreach (string token in (ReadOnlySpan<string>)[left, right, left + right])
         {
             if (!Ids.ContainsKey(token))
-                throw files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
+                throw _files.Broken(file, $"has a merge (number {number}) with the token '{token}', which the vocabulary lacks");
         }
 
-        if (!seenMerges.Add((left, right))) throw files.Broken(file, $"lists the merge '{left} {right}' twice (again as number {number})");
+        if (!seenMerges.Add((left, right))) throw _files.Broken(file, $"lists the merge '{left} {right}' twice (again as number {number})");
         Merges.Add((left, right));
     }
 
@@ -169,7 +169,7 @@ internal sealed class Qwen2Files
     {
         for (int b = 0; b < 256; b++)
         {
-            if (!Ids.ContainsKey(ByteAlphabet.ToChar((byte)b).ToString())) throw files.Broken(file, $"lacks the token of the byte {b}");
+            if (!Ids.ContainsKey(ByteAlphabet.ToChar((byte)b).ToString())) throw _files.Broken(file, $"lacks the token of the byte {b}");
         }
     }
 }

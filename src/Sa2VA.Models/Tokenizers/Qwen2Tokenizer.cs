@@ -13,19 +13,19 @@ public sealed class Qwen2Tokenizer : Tokenizer
     // are far below this.
     private const int LongestLibraryWord = 64;
 
-    private readonly BpeTokenizer library;
-    private readonly byte[]?[] bytes;
-    private readonly int[] idOfByte = new int[256];
-    private readonly Lazy<MergeTable> merges;
+    private readonly BpeTokenizer _library;
+    private readonly byte[]?[] _bytes;
+    private readonly int[] _idOfByte = new int[256];
+    private readonly Lazy<MergeTable> _merges;
 
     private Qwen2Tokenizer(Qwen2Files files, TokenizerSettings settings) : base(settings, files.Ids.Values.Max())
     {
-        bytes = new byte[]?[VocabularySize];
-        foreach ((string token, int id) in files.Ids) bytes[id] = ByteAlphabet.ToBytes(token);
-        for (int b = 0; b < 256; b++) idOfByte[b] = files.Ids[ByteAlphabet.ToChar((byte)b).ToString()];
-        library = BpeTokenizer.Create(
+        _bytes = new byte[]?[VocabularySize];
+        foreach ((string token, int id) in files.Ids) _bytes[id] = ByteAlphabet.ToBytes(token);
+        for (int b = 0; b < 256; b++) _idOfByte[b] = files.Ids[ByteAlphabet.ToChar((byte)b).ToString()];
+        _library = BpeTokenizer.Create(
             new BpeOptions(files.Ids) { Merges = files.Merges.Select(m => $"{m.Left} {m.Right}"), ByteLevel = true });
-        merges = new Lazy<MergeTable>(() =>
+        _merges = new Lazy<MergeTable>(() =>
         {
             var table = new MergeTable();
             for (int rank = 0; rank < files.Merges.Count; rank++)
@@ -48,7 +48,7 @@ public sealed class Qwen2Tokenizer : Tokenizer
         return new Qwen2Tokenizer(files, settings);
     }
 
-    internal override ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)bytes.Length ? bytes[id] : default;
+    internal override ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)_bytes.Length ? _bytes[id] : default;
 
     private protected override string Normalize(string text) => NfcNormalizer.Normalize(text);
 
@@ -65,12 +65,12 @@ public sealed class Qwen2Tokenizer : Tokenizer
     }
 
     internal void EncodeShort(ReadOnlySpan<char> word, List<int> ids) =>
-        ids.AddRange(library.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false));
+        ids.AddRange(_library.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false));
 
     internal void EncodeLong(ReadOnlySpan<char> word, List<int> ids)
     {
         byte[] utf8 = new byte[Encoding.UTF8.GetByteCount(word)];
         Encoding.UTF8.GetBytes(word, utf8);
-        merges.Value.Merge(Array.ConvertAll(utf8, b => idOfByte[b]), ids);
+        _merges.Value.Merge(Array.ConvertAll(utf8, b => _idOfByte[b]), ids);
     }
 }

@@ -33,12 +33,12 @@ internal sealed class SentencePieceModel
     private const ulong BpeModel = 2;
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
-    private readonly TokenizerFolder files;
-    private readonly string name;
+    private readonly TokenizerFolder _files;
+    private readonly string _name;
 
     public SentencePieceModel(TokenizerFolder files, string name)
     {
-        (this.files, this.name) = (files, name);
+        (_files, _name) = (files, name);
         byte[] file = files.ReadBytes(name, LargestFile);
         try
         {
@@ -81,7 +81,7 @@ internal sealed class SentencePieceModel
             {
                 case 1:
                     if (Pieces.Count > TokenizerFolder.HighestId)
-                        throw files.Broken(name, $"has more than {TokenizerFolder.HighestId} pieces");
+                        throw _files.Broken(_name, $"has more than {TokenizerFolder.HighestId} pieces");
                     Pieces.Add(ReadPiece(reader.Bytes));
                     break;
                 case 2:
@@ -93,8 +93,8 @@ internal sealed class SentencePieceModel
             }
         }
 
-        if (Pieces.Count == 0) throw files.Broken(name, "has no pieces");
-        if (modelType != BpeModel) throw files.Unsupported(name, $"a SentencePiece model of type {modelType} (BPE is {BpeModel})");
+        if (Pieces.Count == 0) throw _files.Broken(_name, "has no pieces");
+        if (modelType != BpeModel) throw _files.Unsupported(_name, $"a SentencePiece model of type {modelType} (BPE is {BpeModel})");
     }
 
     private Piece ReadPiece(ReadOnlySpan<byte> message)
@@ -111,10 +111,10 @@ internal sealed class SentencePieceModel
         }
 
         if (text.Length is 0 or > LongestPiece)
-            throw files.Broken(name, $"has a piece (number {Pieces.Count}) of {text.Length} characters");
-        if (!float.IsFinite(score)) throw files.Broken(name, $"gives the piece '{text}' the score {score}");
+            throw _files.Broken(_name, $"has a piece (number {Pieces.Count}) of {text.Length} characters");
+        if (!float.IsFinite(score)) throw _files.Broken(_name, $"gives the piece '{text}' the score {score}");
         if (kind is PieceKind.Unused or < PieceKind.Normal or > PieceKind.Byte)
-            throw files.Unsupported(name, $"the piece '{text}' of type {(int)kind}");
+            throw _files.Unsupported(_name, $"the piece '{text}' of type {(int)kind}");
         return new Piece(text, score, kind);
     }
 
@@ -125,7 +125,7 @@ internal sealed class SentencePieceModel
         {
             if (reader.Field == 3) modelType = reader.Number;
             else if (reader.Field == 24 && reader.Number != 0)
-                throw files.Unsupported(name, "white space at the end of pieces (treat_whitespace_as_suffix)");
+                throw _files.Unsupported(_name, "white space at the end of pieces (treat_whitespace_as_suffix)");
         }
 
         return modelType;
@@ -139,7 +139,7 @@ internal sealed class SentencePieceModel
             switch (reader.Field)
             {
                 case 2 when !reader.Bytes.IsEmpty:
-                    throw files.Unsupported(name, "a table of normalisation rules (precompiled_charsmap)");
+                    throw _files.Unsupported(_name, "a table of normalisation rules (precompiled_charsmap)");
                 case 3:
                     AddDummyPrefix = reader.Number != 0;
                     break;
@@ -147,7 +147,7 @@ internal sealed class SentencePieceModel
                     RemoveExtraWhitespaces = reader.Number != 0;
                     break;
                 case 5 when reader.Number == 0:
-                    throw files.Unsupported(name, "spaces that are not escaped (escape_whitespaces)");
+                    throw _files.Unsupported(_name, "spaces that are not escaped (escape_whitespaces)");
             }
         }
     }
@@ -159,18 +159,18 @@ internal sealed class SentencePieceModel
         for (int id = 0; id < Pieces.Count; id++)
         {
             Piece piece = Pieces[id];
-            if (!names.Add(piece.Text)) throw files.Broken(name, $"lists the piece '{piece.Text}' twice");
+            if (!names.Add(piece.Text)) throw _files.Broken(_name, $"lists the piece '{piece.Text}' twice");
             if (piece.Kind == PieceKind.Byte) ByteIds[ByteOf(piece.Text)] = id;
             if (piece.Kind is PieceKind.Normal or PieceKind.UserDefined) Ids.Add(piece.Text, id);
         }
 
         int missing = Array.IndexOf(ByteIds, -1);
-        if (missing >= 0) throw files.Broken(name, $"lacks the piece of the byte <0x{missing:X2}>");
+        if (missing >= 0) throw _files.Broken(_name, $"lacks the piece of the byte <0x{missing:X2}>");
     }
 
     private byte ByteOf(string piece) =>
         piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && piece[5] == '>'
         && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier,
             System.Globalization.CultureInfo.InvariantCulture, out byte value)
-            ? value : throw files.Broken(name, $"has the byte piece '{piece}', which is not of the form <0x1F>");
+            ? value : throw _files.Broken(_name, $"has the byte piece '{piece}', which is not of the form <0x1F>");
 }

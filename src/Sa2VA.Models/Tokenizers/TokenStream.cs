@@ -9,32 +9,32 @@ namespace Sa2VA.Models.Tokenizers;
 /// </summary>
 public sealed class TokenStream
 {
-    private readonly Tokenizer tokenizer;
-    private readonly List<byte> pending = [];
-    private readonly StringBuilder text = new();
-    private bool atRunStart = true;
+    private readonly Tokenizer _tokenizer;
+    private readonly List<byte> _pending = [];
+    private readonly StringBuilder _text = new();
+    private bool _atRunStart = true;
 
-    internal TokenStream(Tokenizer tokenizer) => this.tokenizer = tokenizer;
+    internal TokenStream(Tokenizer tokenizer) => _tokenizer = tokenizer;
 
     /// <summary>Adds an id and gives the text that it completes, which may be empty. An id without a token stands for no text.</summary>
     public string Append(int id)
     {
-        if (tokenizer.Added.TryGetContent(id, out string content))
+        if (_tokenizer.Added.TryGetContent(id, out string content))
         {
             Drain(final: true);
-            text.Append(content);
-            atRunStart = true;
+            _text.Append(content);
+            _atRunStart = true;
         }
         else
         {
-            ReadOnlySpan<byte> bytes = tokenizer.TokenBytes(id);
-            if (bytes.Length > 0 && atRunStart)
+            ReadOnlySpan<byte> bytes = _tokenizer.TokenBytes(id);
+            if (bytes.Length > 0 && _atRunStart)
             {
-                if (tokenizer.DropsLeadingSpace && bytes[0] == ' ') bytes = bytes[1..];
-                atRunStart = false;
+                if (_tokenizer.DropsLeadingSpace && bytes[0] == ' ') bytes = bytes[1..];
+                _atRunStart = false;
             }
 
-            pending.AddRange(bytes);
+            _pending.AddRange(bytes);
             Drain(final: false);
         }
 
@@ -47,30 +47,30 @@ public sealed class TokenStream
     public string Flush()
     {
         Drain(final: true);
-        atRunStart = true;
+        _atRunStart = true;
         return Take();
     }
 
     private void Drain(bool final)
     {
-        ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(pending);
+        ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_pending);
         Span<char> units = stackalloc char[2];
         while (!bytes.IsEmpty)
         {
             OperationStatus status = Rune.DecodeFromUtf8(bytes, out Rune rune, out int consumed);
             if (status == OperationStatus.NeedMoreData && !final) break;
-            if (status != OperationStatus.Done && tokenizer.ReplacesEachByte) consumed = 1;
-            text.Append(units[..rune.EncodeToUtf16(units)]);
+            if (status != OperationStatus.Done && _tokenizer.ReplacesEachByte) consumed = 1;
+            _text.Append(units[..rune.EncodeToUtf16(units)]);
             bytes = bytes[consumed..];
         }
 
-        pending.RemoveRange(0, pending.Count - bytes.Length);
+        _pending.RemoveRange(0, _pending.Count - bytes.Length);
     }
 
     private string Take()
     {
-        string taken = text.ToString();
-        text.Clear();
+        string taken = _text.ToString();
+        _text.Clear();
         return taken;
     }
 }
