@@ -14,12 +14,15 @@ public sealed class ClosingTests
     [Fact]
     public async Task Loading_on_a_worker_thread_does_what_loading_does()
     {
-        int here = Environment.CurrentManagedThreadId, reports = 0;
-        await using (Sa2VAModel model = await Sa2VAModel.LoadAsync(Shapes.Folder, new CpuDevice(), progress: new Reports<LoadProgress>(_ =>
+        int reports = 0;
+        using var returned = new ManualResetEventSlim();
+        Task<Sa2VAModel> loading = Sa2VAModel.LoadAsync(Shapes.Folder, new CpuDevice(), progress: new Reports<LoadProgress>(_ =>
         {
             reports++;
-            Assert.NotEqual(here, Environment.CurrentManagedThreadId);
-        }), cancellation: Cancellation))
+            Assert.True(returned.Wait(TimeSpan.FromSeconds(60), Cancellation), "the caller was held");
+        }), cancellation: Cancellation);
+        returned.Set();
+        await using (Sa2VAModel model = await loading)
         {
             await using TextSession session = model.OpenText();
             Assert.Equal(Shapes.Case("text-hello").Prediction, (await session.AskAsync("Hello", cancellation: Cancellation)).Raw);
