@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Tests;
 
 /// <summary>What holds for every plan of every backend: no garbage, lifetimes, cancellation, threads.</summary>
-[Collection(nameof(Alone))]
+[Collection(MeasuredCollection.Name)]
 public class PlanTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -151,7 +151,3 @@ public class PlanTests
         foreach (EveryOp net in nets) net.Dispose();
     }
 }
-
-/// <summary>Tests that measure the whole process run while no others do.</summary>
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
-public sealed class Alone;

@@ -5,7 +5,7 @@ using Sa2VA.Cpu;
 namespace Sa2VA.Tests;
 
 /// <summary>Native memory and threads that their owner forgot, and owners disposed while others use them.</summary>
-[Collection(nameof(Alone))]
+[Collection(MeasuredCollection.Name)]
 public sealed class OwnershipTests
 {
     private static readonly Shape Megabyte = new(256, 1024);

@@ -1,4 +1,4 @@
-namespace Sa2VA.Tests.Sessions;
+namespace Sa2VA.Tests;
 
 /// <summary>Tests that measure the whole process run one at a time, after all others.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
