@@ -65,6 +65,10 @@ public sealed class Tensor
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
     public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];
 
+    /// <summary>True if this is a list I32 [n] with one element for each row of <paramref name="x"/>.</summary>
+    internal bool ListsRowsOf(Tensor x) => Type == DType.I32 && Shape.Rank == 1 && Shape[0] == x.Shape.Rows && Length == x.Length
+        && (Length is null || x.RowsPerStep == 1);
+
     internal Tensor View(string name, Shape shape, RuntimeScalar? length, long offset, int rowStride) =>
         new(Root, name, shape, length, Offset + offset, rowStride);
 

@@ -10,30 +10,45 @@ internal sealed unsafe class TestWeights : IWeightSource
     /// <summary>Stores values (rounded to the type) under a name and returns what is stored, widened.</summary>
     public float[] Add(string name, DType type, Shape shape, ReadOnlySpan<float> values)
     {
+        byte[] bytes = Bytes(type, values);
+        _weights[name] = (new WeightInfo(name, type, shape), bytes);
+        return Widened(type, bytes);
+    }
+
+    /// <summary>Values as a float type stores them, each rounded to the nearest.</summary>
+    public static byte[] Bytes(DType type, ReadOnlySpan<float> values)
+    {
         var bytes = new byte[values.Length * type.Size()];
-        var stored = new float[values.Length];
         fixed (byte* p = bytes)
         {
             for (int i = 0; i < values.Length; i++)
             {
                 switch (type)
                 {
-                    case DType.F32: ((float*)p)[i] = stored[i] = values[i]; break;
-                    case DType.BF16:
-                        BFloat16 b = BFloat16.FromSingle(values[i]);
-                        ((ushort*)p)[i] = b.Bits;
-                        stored[i] = b.ToSingle();
-                        break;
-                    default:
-                        var h = (Half)values[i];
-                        ((Half*)p)[i] = h;
-                        stored[i] = (float)h;
-                        break;
+                    case DType.F32: ((float*)p)[i] = values[i]; break;
+                    case DType.BF16: ((ushort*)p)[i] = BFloat16.FromSingle(values[i]).Bits; break;
+                    default: ((Half*)p)[i] = (Half)values[i]; break;
                 }
             }
         }
-        _weights[name] = (new WeightInfo(name, type, shape), bytes);
-        return stored;
+        return bytes;
+    }
+
+    /// <summary>Stored values, widened.</summary>
+    public static float[] Widened(DType type, byte[] bytes)
+    {
+        var values = new float[bytes.Length / type.Size()];
+        fixed (byte* p = bytes)
+        {
+            for (int i = 0; i < values.Length; i++)
+                values[i] = type switch
+                {
+                    DType.F32 => ((float*)p)[i],
+                    DType.BF16 => new BFloat16(((ushort*)p)[i]).ToSingle(),
+                    _ => (float)((Half*)p)[i],
+                };
+        }
+        return values;
     }
 
     public bool TryDescribe(string name, out WeightInfo info)

@@ -36,4 +36,48 @@ public class RotaryEmbeddingTests
                 g.RotaryEmbedding(t[0], g.Constant("cos", new Shape(table, pairs), cos),
                 g.Constant("sin", new Shape(table, pairs), sin), heads, pairing, s[0], s[1]));
     }
+
+    [Theory]
+    [InlineData(1, 1, 1, RotaryPairing.Half)]
+    [InlineData(33, 2, 32, RotaryPairing.Half)]
+    [InlineData(130, 1, 128, RotaryPairing.Adjacent)]
+    public void Rows_at_listed_positions_have_the_bits_of_rows_that_follow_each_other(int rows, int heads, int pairs, RotaryPairing pairing)
+    {
+        const int Table = 50;
+        int width = heads * pairs * 2;
+        float[] x = TestValues.Random(1, rows * width);
+        float[] cos = TestValues.Random(2, Table * pairs), sin = TestValues.Random(3, Table * pairs);
+        var random = new Random(rows);
+        int[] positions = [.. Enumerable.Range(0, rows).Select(_ => random.Next(-1, Table))];
+        positions[0] = Table - 1;
+
+        // Each row beside the same one, rotated by a table of its position alone.
+        var expected = new float[x.Length];
+        for (int r = 0; r < rows; r++)
+        {
+            float[] row = x[(r * width)..((r + 1) * width)];
+            if (positions[r] >= 0)
+                new GuardedOp().Floats(new Shape(1, width), row).Satisfies<float>(width,
+                    (g, t, _) => g.RotaryEmbedding(t[0], At(g, "cos", cos, positions[r]), At(g, "sin", sin, positions[r]), heads, pairing),
+                    y => row = y);
+            row.CopyTo(expected, r * width);
+        }
+        Op().Gives(expected, Record);
+        Op().Scalar("n", rows, rows / 2).Gives(expected[..(rows / 2 * width)], (g, t, s) => Record(g,
+            [g.Reshape(t[0], t[0].Shape, s[0]), g.Reshape(t[1], t[1].Shape, s[0])]));
+        foreach (int wrong in (int[])[-2, Table, int.MaxValue])
+        {
+            positions[^1] = wrong;
+            var e = Assert.Throws<GraphException>(() => Op().Gives(expected, Record));
+            Assert.Contains("50 rows", e.Message, StringComparison.Ordinal);
+        }
+
+        GuardedOp Op() => new GuardedOp().Floats(new Shape(rows, width), x).Ints(positions);
+
+        Tensor Record(GraphBuilder g, Tensor[] t) => g.RotaryEmbedding(t[0], g.Constant("cos", new Shape(Table, pairs), cos),
+            g.Constant("sin", new Shape(Table, pairs), sin), t[1], heads, pairing);
+
+        Tensor At(GraphBuilder g, string name, float[] table, int position) =>
+            g.Constant(name, new Shape(1, pairs), table[(position * pairs)..((position + 1) * pairs)]);
+    }
 }

@@ -31,17 +31,52 @@ public class WriteRowsTests
         Write(cache, before);
         plan.Run(new PlanBindings(plan.Graph).Bind(input, source).Bind(state, cache).Set(at, start).Set(count, rows), Cancellation);
 
-        var expected = new TestWeights();
-        expected.Add("x", type, input.Shape, x);
         byte[] after = Read(cache);
         int row = Width * type.Size();
-        using WeightData stored = expected.Open("x");
         Assert.Equal(before[..(start * row)], after[..(start * row)]);
-        unsafe
-        {
-            Assert.Equal(new ReadOnlySpan<byte>(stored.Pointer, rows * row).ToArray(), after[(start * row)..((start + rows) * row)]);
-        }
+        Assert.Equal(TestWeights.Bytes(type, x)[..(rows * row)], after[(start * row)..((start + rows) * row)]);
         Assert.Equal(before[((start + rows) * row)..], after[((start + rows) * row)..]);
+    }
+
+    [Theory]
+    [InlineData(DType.F32, new[] { 5, 0, 7 })]
+    [InlineData(DType.BF16, new[] { 3, -1, 2 })]
+    [InlineData(DType.F16, new[] { -1, -1, -1 })]
+    [InlineData(DType.BF16, new[] { 6, 4 })]
+    [InlineData(DType.F32, new int[0])]
+    public void Writes_rows_where_the_list_says(DType type, int[] rows)
+    {
+        foreach (TestBackend configuration in TestBackend.All)
+        {
+            using var listed = new ListedRows(configuration.Open(), type);
+            byte[] before = Read(listed.State), expected = [.. before], stored = listed.Stored;
+            int width = stored.Length / 3;
+            for (int i = 0; i < rows.Length; i++)
+                if (rows[i] >= 0) stored.AsSpan(i * width, width).CopyTo(expected.AsSpan(rows[i] * width));
+            listed.Run(rows);
+            Assert.Equal(expected, Read(listed.State));
+        }
+    }
+
+    [Theory]
+    [InlineData(8)]
+    [InlineData(int.MaxValue)]
+    [InlineData(-2)]
+    [InlineData(int.MinValue)]
+    public void An_index_that_the_state_does_not_have_is_refused_before_a_row_is_written(int index)
+    {
+        foreach (TestBackend configuration in TestBackend.All)
+        {
+            using var listed = new ListedRows(configuration.Open(), DType.BF16);
+            byte[] before = Read(listed.State);
+            var e = Assert.Throws<GraphException>(() => listed.Run([1, 2, index]));
+            Assert.Contains("8 rows", e.Message, StringComparison.Ordinal);
+            Assert.Contains("WriteRows", e.Message, StringComparison.Ordinal);
+            Assert.Equal(before, Read(listed.State));
+
+            // Behind the valid rows it is nobody's.
+            listed.Run([1, 2], index);
+        }
     }
 
     public static TheoryData<string> Backends => TestBackend.Names;
@@ -67,6 +102,54 @@ public class WriteRowsTests
         var g = new GraphBuilder("append", new TestWeights());
         RuntimeScalar at = g.Scalar("at", capacity), count = g.Scalar("count", 3);
         return (g, at, count, g.Input("x", DType.F32, new Shape(3, width), count), g.State("cache", type, new Shape(capacity, width)));
+    }
+
+    /// <summary>Up to three rows of width 21 written into a state of eight.</summary>
+    private sealed class ListedRows : IDisposable
+    {
+        private readonly IBackend _backend;
+        private readonly ExecutionPlan _plan;
+        private readonly PlanBindings _bindings;
+        private readonly RuntimeScalar _count;
+        private readonly DeviceBuffer _x, _rows;
+
+        public ListedRows(IBackend backend, DType type)
+        {
+            _backend = backend;
+            (GraphBuilder g, _, _count, Tensor x, Tensor state) = Declare(type, 8, 21);
+            Tensor rows = g.Input("rows", DType.I32, new Shape(3), _count);
+            g.WriteRows(state, x, rows);
+            _plan = backend.Compile(g.Build(), Cancellation);
+            (_x, _rows) = (backend.Allocate("x", DType.F32, x.Shape), backend.Allocate("rows", DType.I32, rows.Shape));
+            State = backend.Allocate("cache", type, state.Shape);
+            _bindings = new PlanBindings(_plan.Graph).Bind(x, _x).Bind(rows, _rows).Bind(state, State).Set(_plan.Graph.Scalars[0], 0);
+            float[] values = TestValues.Random(1, x.Shape.Count);
+            _x.Write<float>(values);
+            byte[] before = new byte[State.Bytes];
+            Array.Fill(before, (byte)0x5a);
+            Write(State, before);
+            Stored = TestWeights.Bytes(type, values);
+        }
+
+        public DeviceBuffer State { get; }
+
+        /// <summary>The three rows as the state stores them.</summary>
+        public byte[] Stored { get; }
+
+        public void Run(int[] rows, params ReadOnlySpan<int> behind)
+        {
+            _rows.Write<int>([.. rows, .. behind]);
+            _plan.Run(_bindings.Set(_count, rows.Length), Cancellation);
+        }
+
+        public void Dispose()
+        {
+            _x.Dispose();
+            _rows.Dispose();
+            State.Dispose();
+            _plan.Dispose();
+            _backend.Dispose();
+        }
     }
 
     private static void Write(DeviceBuffer buffer, byte[] bytes)

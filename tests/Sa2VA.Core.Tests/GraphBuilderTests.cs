@@ -45,6 +45,9 @@ public class GraphBuilderTests
         ["Resize: size"] = n => n.G.Resize(n.Map, 0, 2, ResizeMode.Nearest),
         ["PixelShuffle: odd"] = n => n.G.PixelShuffle(n.Map, false),
         ["RotaryEmbedding: heads"] = n => n.G.RotaryEmbedding(n.Rows, n.Table, n.Table, 3, RotaryPairing.Half),
+        ["RotaryEmbedding: positions"] =
+            n => n.G.RotaryEmbedding(n.G.SliceRows(n.Rows, 0, 5), n.Table, n.Table, n.Ids, 1, RotaryPairing.Half),
+        ["RotaryEmbedding: positions of floats"] = n => n.G.RotaryEmbedding(n.Rows, n.Table, n.Table, n.One, 1, RotaryPairing.Half),
         ["Gather: index"] = n => n.G.Gather(n.Rows, n.Rows),
         ["Gather: table"] = n => n.G.Gather(n.Map, n.Ids),
         ["Embedding: ids"] = n => n.G.Embedding(n.G.Weight("wide"), n.Rows),
@@ -54,6 +57,10 @@ public class GraphBuilderTests
         ["Concat: length"] = n => n.G.Concat([n.Rows, n.Rows], n.Length),
         ["WriteRows: no state"] = n => n.G.WriteRows(n.Rows, n.Rows, n.Length),
         ["WriteRows: width"] = n => n.G.WriteRows(n.State, n.Map, n.Length),
+        ["WriteRows: list"] = n => n.G.WriteRows(n.State, n.G.SliceRows(n.Rows, 0, 5), n.Ids),
+        ["WriteRows: list of a run-time length"] =
+            n => n.G.WriteRows(n.State, n.Rows, n.G.Input("rows of a run", DType.I32, new Shape(20), n.Length)),
+        ["WriteRows: list of floats"] = n => n.G.WriteRows(n.State, n.Rows, n.Rows),
         ["LastRow: ids"] = n => n.G.LastRow(n.Ids),
         ["ArgMax: ids"] = n => n.G.ArgMax(n.Ids),
         ["MaskSelect: count"] = n => n.G.MaskSelect(n.Rows, n.One, true),

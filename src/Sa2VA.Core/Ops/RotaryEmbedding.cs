@@ -10,8 +10,8 @@ public enum RotaryPairing
 }
 
 /// <summary>
-/// Rotates channel pairs of each head by the angles of a table row: row r of x uses table row (start + r) mod rows of the table, rows from
-/// <see cref="Rotated"/> on are copied.
+/// Rotates channel pairs of each head by the angles of a table row. Row r of x uses the table row that <see cref="Positions"/> lists, or
+/// table row (start + r) mod rows of the table, where rows from <see cref="Rotated"/> on are copied.
 /// </summary>
 public sealed class RotaryEmbedding : Op
 {
@@ -20,6 +20,12 @@ public sealed class RotaryEmbedding : Op
     {
         Inputs = [x, cos, sin];
         (Heads, Pairing, Start, Rotated) = (heads, pairing, start, rotated);
+    }
+
+    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, Tensor positions, int heads, RotaryPairing pairing)
+    {
+        Inputs = [x, cos, sin, positions];
+        (Heads, Pairing) = (heads, pairing);
     }
 
     /// <summary>Heads, blocks of the last axis.</summary>
@@ -33,18 +39,45 @@ public sealed class RotaryEmbedding : Op
 
     /// <summary>Rows that are rotated; null means all.</summary>
     public RuntimeScalar? Rotated { get; }
+
+    /// <summary>The table row for each row of x, I32; −1: the row is copied. Null where positions follow each other.</summary>
+    public Tensor? Positions => Inputs.Count > 3 ? Inputs[3] : null;
 }
 
-/// <summary>Recording of <see cref="RotaryEmbedding"/>.</summary>
+/// <summary>Recording of rotations.</summary>
 public static class RotaryEmbeddingExtensions
 {
     /// <summary>Records the rotation of x [n, heads·d] (a view will do) with constants cos, sin [t, d/2].</summary>
     public static Tensor RotaryEmbedding(this GraphBuilder g, Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing,
         RuntimeScalar? start = null, RuntimeScalar? rotated = null)
     {
+        Check(g, x, cos, sin, heads);
+        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start, rotated), DType.F32, x.Shape, x.Length);
+    }
+
+    /// <summary>
+    /// Records the rotation of rows that stand anywhere in their sequences: row r by table row positions[r], not at all where that is −1. A
+    /// position that the table does not have is refused before a row is written.
+    /// </summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="x">[n, heads·d].</param>
+    /// <param name="cos">[t, d/2].</param>
+    /// <param name="sin">[t, d/2].</param>
+    /// <param name="positions">I32 [n].</param>
+    /// <param name="heads">Heads.</param>
+    /// <param name="pairing">Which channels form a pair.</param>
+    public static Tensor RotaryEmbedding(this GraphBuilder g, Tensor x, Tensor cos, Tensor sin, Tensor positions, int heads,
+        RotaryPairing pairing)
+    {
+        Check(g, x, cos, sin, heads);
+        if (!positions.ListsRowsOf(x)) throw g.Error(nameof(RotaryEmbedding), $"{positions} does not list a position for each row of {x}.");
+        return g.Record(new RotaryEmbedding(x, cos, sin, positions, heads, pairing), DType.F32, x.Shape, x.Length);
+    }
+
+    private static void Check(GraphBuilder g, Tensor x, Tensor cos, Tensor sin, int heads)
+    {
         if (x.Type != DType.F32 || heads < 1 || x.Shape.Last % (2 * heads) != 0 || cos.Shape != sin.Shape || cos.Shape.Rank != 2
             || cos.Shape.Last != x.Shape.Last / heads / 2)
             throw g.Error(nameof(RotaryEmbedding), $"input {x} with {heads} heads does not fit the table {cos}.");
-        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start, rotated), DType.F32, x.Shape, x.Length);
     }
 }

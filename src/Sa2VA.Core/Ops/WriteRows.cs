@@ -1,7 +1,8 @@
 namespace Sa2VA.Core;
 
 /// <summary>
-/// Writes x's rows into a state from row <see cref="Start"/> on, converting to the state's float type: a KV cache, a memory bank.
+/// Writes x's rows into a state, converting to the state's float type: keys and values of new tokens, a memory. Row i goes to the row that
+/// <see cref="Rows"/> lists, or to row <see cref="Start"/> + i.
 /// </summary>
 public sealed class WriteRows : Op
 {
@@ -11,11 +12,16 @@ public sealed class WriteRows : Op
         Start = start;
     }
 
-    /// <summary>First row written.</summary>
-    public RuntimeScalar Start { get; }
+    internal WriteRows(Tensor state, Tensor x, Tensor rows) => Inputs = [x, state, rows];
+
+    /// <summary>First row written; null where rows are listed.</summary>
+    public RuntimeScalar? Start { get; }
+
+    /// <summary>The state's row for each row of x, I32; −1: not written. Null where they follow each other.</summary>
+    public Tensor? Rows => Inputs.Count > 2 ? Inputs[2] : null;
 }
 
-/// <summary>Recording of <see cref="WriteRows"/>.</summary>
+/// <summary>Recording of row writes.</summary>
 public static class WriteRowsExtensions
 {
     /// <summary>
@@ -23,9 +29,30 @@ public static class WriteRowsExtensions
     /// </summary>
     public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, RuntimeScalar start, RuntimeScalar? length = null)
     {
-        if (state.Kind != TensorKind.State || !state.Type.IsFloat() || x.Type != DType.F32 || x.Shape.Last != state.Shape.Last)
-            throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
+        Check(g, state, x);
         g.RecordInPlace(new WriteRows(state, x, start), state);
         return length is null ? state : state.View(state.Name, state.Shape, length, 0, state.RowStride);
+    }
+
+    /// <summary>
+    /// Records state[rows[i]] = x[i] and returns the state. Rows of several sequences may stand in any order; −1 leaves a row out, no other
+    /// index may occur twice. An index that the state does not have is refused before a row is written.
+    /// </summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="state">[rows, C].</param>
+    /// <param name="x">[n, C].</param>
+    /// <param name="rows">I32 [n].</param>
+    public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, Tensor rows)
+    {
+        Check(g, state, x);
+        if (!rows.ListsRowsOf(x)) throw g.Error(nameof(WriteRows), $"{rows} does not list a row for each of {x}.");
+        g.RecordInPlace(new WriteRows(state, x, rows), state);
+        return state;
+    }
+
+    private static void Check(GraphBuilder g, Tensor state, Tensor x)
+    {
+        if (state.Kind != TensorKind.State || !state.Type.IsFloat() || x.Type != DType.F32 || x.Shape.Last != state.Shape.Last)
+            throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
     }
 }

@@ -16,6 +16,13 @@ internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context
     {
         (_ids, _out) = (_idsOperand.Resolve(run), _outOperand.Resolve(run));
         if (_overridesOperand is { } o) _overrides = o.Resolve(run);
+        for (long i = 0; i < _out.Rows; i++)
+        {
+            int id = _ids.Ints[i];
+            if (id >= _vocabulary) throw new GraphException($"{Name}: token id {id} is outside the vocabulary of {_vocabulary}.");
+            if (-1L - id >= _overrides.Rows)
+                throw new GraphException($"{Name}: image row {-1L - id} is outside the {_overrides.Rows} given.");
+        }
         return _out.Rows > 0 ? 1 : 0;
     }
 
@@ -26,17 +33,8 @@ internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context
         {
             int id = _ids.Ints[i];
             var to = new Span<float>(_out.Row(i), columns);
-            if (id >= 0)
-            {
-                if (id >= _vocabulary) throw new GraphException($"{Name}: token id {id} is outside the vocabulary of {_vocabulary}.");
-                Widen.Row(_table.Pointer, _table.Info.Type, (long)id * columns, to);
-            }
-            else
-            {
-                long row = -1L - id;
-                if (row >= _overrides.Rows) throw new GraphException($"{Name}: image row {row} is outside the {_overrides.Rows} given.");
-                new ReadOnlySpan<float>(_overrides.Row(row), columns).CopyTo(to);
-            }
+            if (id >= 0) Widen.Row(_table.Pointer, _table.Info.Type, (long)id * columns, to);
+            else new ReadOnlySpan<float>(_overrides.Row(-1L - id), columns).CopyTo(to);
         }
     }
 }

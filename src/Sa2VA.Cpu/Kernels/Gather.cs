@@ -15,6 +15,7 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
     public override int Prepare(in RunContext run)
     {
         (_table, _index, _out) = (_tableOperand.Resolve(run), _indexOperand.Resolve(run), _outOperand.Resolve(run));
+        RowIndex.Check(Name, _index.Ints, _out.Rows, int.MinValue, _table.Rows, "the table");
         return _parts = (int)Math.Min(_out.Rows, _out.Rows * _out.Columns < 16384 ? 1 : _workers);
     }
 
@@ -27,7 +28,6 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
         {
             byte* to = _out.Pointer + i * _out.RowStride * size;
             int row = _index.Ints[i];
-            if (row >= _table.Rows) throw new GraphException($"{Name}: index {row} is outside the table's {_table.Rows} rows.");
             if (row < 0) new Span<byte>(to, checked((int)bytes)).Clear();
             else Buffer.MemoryCopy(_table.Pointer + (long)row * _table.RowStride * size, to, bytes, bytes);
         }
