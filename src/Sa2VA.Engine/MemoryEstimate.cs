@@ -50,7 +50,7 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         SegmentationModel? segmentation = null;
         Count("segmentation, per stream", backend =>
         {
-            segmentation = new SegmentationModel(backend, weights, config.Grounding, Normalisation.GroundingF32);
+            segmentation = new SegmentationModel(backend, weights, config.Grounding);
             return new FrameFeatures(segmentation);
         });
         BackendMemory before = all.Memory;

@@ -41,8 +41,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
             _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
             reporting.Begin("segmentation");
-            Segmentation = new SegmentationModel(backend, reporting, config.Grounding, Normalisation.GroundingF32,
-                cancellation: cancellation);
+            Segmentation = new SegmentationModel(backend, reporting, config.Grounding, cancellation: cancellation);
             reporting.End();
             cancellation.ThrowIfCancellationRequested();
         }
@@ -193,7 +192,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     private static void CheckIds(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights)
     {
-        string table = "language_model." + LanguageGraph.TableName(config.Language);
+        string table = "language_model." + LanguageStack.TableName(config.Language);
         int last = tokenizer.VocabularySize - 1;
         if (!weights.TryDescribe(table, out WeightInfo info) || last < info.Shape[0]) return;
         throw new CheckpointException(

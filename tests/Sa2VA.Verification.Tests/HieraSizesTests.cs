@@ -39,16 +39,15 @@ public class HieraSizesTests
     private static float[] Encode(IWeightSource weights, GroundingConfig grounding, CpuOptions options)
     {
         using var backend = new CpuBackend(options);
-        var graph = new ImageEncoderGraph(weights, Prefix, grounding, table: null);
+        var graph = new ImageEncoderGraph(weights, Prefix, grounding);
         using ExecutionPlan plan = backend.Compile(graph.Graph, TestContext.Current.CancellationToken);
-        using DeviceBuffer image = backend.Allocate("image", DType.F32, graph.Image.Shape),
+        using DeviceBuffer image = backend.Allocate("image", DType.U8, graph.Image.Shape),
             f = backend.Allocate("f", DType.F32, graph.F.Shape);
         using DeviceBuffer s0 = backend.Allocate("s0", DType.F32, graph.High.S0.Shape),
             s1 = backend.Allocate("s1", DType.F32, graph.High.S1.Shape);
-        var pixels = new float[graph.Image.Shape.Count];
-        var stream = new SyntheticStream("frame");
-        for (int i = 0; i < pixels.Length; i++) pixels[i] = stream[i];
-        image.Write<float>(pixels);
+        var pixels = new byte[graph.Image.Shape.Count];
+        new Random(1).NextBytes(pixels);
+        image.Write<byte>(pixels);
         plan.Run(new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.F, f).Bind(graph.High.S0, s0).Bind(graph.High.S1, s1),
             TestContext.Current.CancellationToken);
         var features = new float[graph.F.Shape.Count];

@@ -32,10 +32,10 @@ public sealed class InteractivePromptTests
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         using var backend = new CpuBackend();
         GroundingConfig config = Sa2VAConfig.Read(folder).Grounding;
-        using var model = new SegmentationModel(backend, checkpoint, config, Normalisation.GroundingF32);
+        using var model = new SegmentationModel(backend, checkpoint, config);
         using var frame = new FrameFeatures(model);
         byte[] levels = golden.Input("base_u8").Bytes();
-        frame.Encode<byte>(levels.AsSpan(0, config.ImageSize * config.ImageSize * 3), TestContext.Current.CancellationToken);
+        frame.Encode(levels.AsSpan(0, config.ImageSize * config.ImageSize * 3), TestContext.Current.CancellationToken);
 
         float[] previous = [];
         IReadOnlyList<PointPrompt[]> clicks = Clicks(path);

@@ -60,13 +60,13 @@ internal sealed class Conversation : IDisposable
         (LanguageGraph graph, ExecutionPlan plan) = image ? cache.Plans.ImagePrefill : cache.Plans.Prefill;
         PlanBindings bindings = image ? cache.ImagePrefill : cache.Prefill;
         if (image)
-            bindings.Bind(graph.ImageTokens!,
+            bindings.Bind(graph.Stack.ImageTokens!,
                 _imageTokens ?? throw new PromptException("The prompt speaks of an image; this session has none."));
         while (_cached.Count < prompt.Length)
         {
-            ReadOnlySpan<int> chunk = prompt[_cached.Count..Math.Min(prompt.Length, _cached.Count + graph.Ids.Shape[0])];
+            ReadOnlySpan<int> chunk = prompt[_cached.Count..Math.Min(prompt.Length, _cached.Count + graph.Stack.Ids.Shape[0])];
             _ids.Write(chunk);
-            graph.SetPosition(bindings, _cached.Count, chunk.Length);
+            graph.Stack.SetPosition(bindings, _cached.Count, chunk.Length);
             plan.Run(bindings, cancellation);
             _cached.AddRange(chunk);
             _prefilled = _cached.Count;
@@ -85,7 +85,7 @@ internal sealed class Conversation : IDisposable
         (LanguageGraph graph, ExecutionPlan plan) = cache.Plans.Decode;
         _one[0] = id;
         _ids.Write<int>(_one);
-        graph.SetPosition(cache.Decode, _cached.Count, 1);
+        graph.Stack.SetPosition(cache.Decode, _cached.Count, 1);
         plan.Run(cache.Decode, cancellation);
         _cached.Add(id);
         return ReadNext();

@@ -23,7 +23,7 @@ internal sealed class KvCache : IDisposable
         _plans = plans;
         try
         {
-            foreach (LayerCache layer in plans.Decode.Graph.Caches)
+            foreach (LayerCache layer in plans.Decode.Graph.Stack.Caches)
             {
                 _buffers.Add(backend.Allocate(layer.Keys.Name, layer.Keys.Type, layer.Keys.Shape));
                 _buffers.Add(backend.Allocate(layer.Values.Name, layer.Values.Type, layer.Values.Shape));
@@ -40,9 +40,9 @@ internal sealed class KvCache : IDisposable
 
         PlanBindings Bind(LanguageGraph graph)
         {
-            var bindings = new PlanBindings(graph.Graph).Bind(graph.Ids, ids).Bind(graph.Next, next).Bind(graph.Hidden, hidden);
-            for (int i = 0; i < graph.Caches.Count; i++)
-                bindings.Bind(graph.Caches[i].Keys, _buffers[2 * i]).Bind(graph.Caches[i].Values, _buffers[2 * i + 1]);
+            var bindings = new PlanBindings(graph.Graph).Bind(graph.Stack.Ids, ids).Bind(graph.Next, next).Bind(graph.Hidden, hidden);
+            for (int i = 0; i < graph.Stack.Caches.Count; i++)
+                bindings.Bind(graph.Stack.Caches[i].Keys, _buffers[2 * i]).Bind(graph.Stack.Caches[i].Values, _buffers[2 * i + 1]);
             return bindings;
         }
     }

@@ -17,19 +17,20 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
     /// <summary>Id of the token that stands for a part of a picture.</summary>
     public int ContextId => _contextId;
 
-    /// <summary>The ids of a first turn, or of a turn behind a literal past.</summary>
+    /// <summary>The ids of a first turn.</summary>
     /// <param name="text">The user's text.</param>
-    /// <param name="pastText">Put before it verbatim, with expanded context tokens; usually empty.</param>
     /// <param name="media">What the tag stands for.</param>
     /// <param name="specials">How text that spells an added token is read.</param>
-    public int[] Encode(string text, string pastText, PromptMedia media, SpecialTokenText specials)
+    public int[] Encode(string text, PromptMedia media, SpecialTokenText specials)
     {
-        string expanded = media.Tiles == 0 ? text.Replace(ImageTag, "", StringComparison.Ordinal) : Expand(text, pastText, media);
-        int[] ids = specials == SpecialTokenText.Parse
-            ? tokenizer.Encode(pastText + template.BeforeText + expanded + template.AfterText)
-            : EncodePlain(text, pastText, media);
-        return PlaceRows(ids, media);
+        string expanded = media.Tiles == 0 ? text.Replace(ImageTag, "", StringComparison.Ordinal) : Expand(text, media);
+        return specials == SpecialTokenText.Parse
+            ? EncodeSpelled(template.Turn(expanded), media)
+            : PlaceRows(EncodePlain(text, media), media);
     }
+
+    /// <summary>The ids of a whole prompt as upstream spells it: markers, turns, context tokens.</summary>
+    public int[] EncodeSpelled(string spelled, PromptMedia media) => PlaceRows(tokenizer.Encode(spelled), media);
 
     /// <summary>The ids that continue a conversation: what ends the last answer, a separator, and the next turn.</summary>
     /// <param name="history">Ids so far; image rows as −1 − row.</param>
@@ -50,16 +51,13 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         return ids;
     }
 
-    private string Expand(string text, string pastText, PromptMedia media)
+    private string Expand(string text, PromptMedia media)
     {
         int first = text.IndexOf(ImageTag, StringComparison.Ordinal);
-        if (first < 0 && pastText.Length == 0)
-            throw new PromptException($"The prompt lacks {ImageTag}, which says where the picture belongs.");
-        if (first >= 0 && pastText.Length > 0)
-            throw new PromptException($"A prompt with a past cannot hold {ImageTag}: the past has the picture already.");
-        if (first >= 0 && text.IndexOf(ImageTag, first + 1, StringComparison.Ordinal) >= 0)
+        if (first < 0) throw new PromptException($"The prompt lacks {ImageTag}, which says where the picture belongs.");
+        if (text.IndexOf(ImageTag, first + 1, StringComparison.Ordinal) >= 0)
             throw new PromptException($"The prompt holds {ImageTag} more than once; there is one picture.");
-        return first < 0 ? text : text.Replace(ImageTag, Picture(media), StringComparison.Ordinal);
+        return text.Replace(ImageTag, Picture(media), StringComparison.Ordinal);
     }
 
     private string Picture(PromptMedia media) => _family.PictureText(media, config);
@@ -74,13 +72,13 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         return ids;
     }
 
-    private int[] EncodePlain(string text, string pastText, PromptMedia media)
+    private int[] EncodePlain(string text, PromptMedia media)
     {
         // The tag keeps its meaning; everything else that the user typed is plain.
         int tag = media.Tiles == 0 ? -1 : text.IndexOf(ImageTag, StringComparison.Ordinal);
         string before = tag < 0 ? text : text[..tag], after = tag < 0 ? "" : text[(tag + ImageTag.Length)..];
         if (media.Tiles == 0) before = before.Replace(ImageTag, "", StringComparison.Ordinal);
-        var ids = new List<int>(tokenizer.Encode(pastText + template.BeforeText));
+        var ids = new List<int>(tokenizer.Encode(template.BeforeText));
         ids.AddRange(Ids(before, SpecialTokenText.PlainText));
         if (tag >= 0) ids.AddRange(Ids(Picture(media), SpecialTokenText.Parse));
         ids.AddRange(Ids(after, SpecialTokenText.PlainText));

@@ -48,7 +48,4 @@ public sealed record AskOptions
 
     /// <summary>Told how far the work has come, at once, on the thread that does it.</summary>
     public IProgress<AskProgress>? Progress { get; init; }
-
-    /// <summary>Earlier turns as upstream spells them, context tokens expanded: for recorded cases.</summary>
-    internal string PastText { get; init; } = "";
 }

@@ -109,6 +109,11 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
+    /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
+    internal Answer AskSpelled(string spelled, AskOptions? options = null, CancellationToken cancellation = default) =>
+        Ask(_ => Model.Prompt.EncodeSpelled(spelled, new PromptMedia(Tiles, IsVideo, [])), options ?? new AskOptions(), null,
+            cancellation);
+
     /// <summary>
     /// Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.
     /// </summary>
@@ -148,13 +153,19 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
+        return Ask(notes => EncodePrompt(text, options, notes), options, onUpdate, cancellation);
+    }
+
+    private Answer Ask(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation)
+    {
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
-        int[] prompt = EncodePrompt(text, options, notes);
+        int[] prompt = encode(notes);
         int room = Model.Config.Language.MaxPositions - prompt.Length;
         if (room < 1)
             throw new PromptException(
@@ -225,8 +236,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
         var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
-        bool lacksTag = Tiles > 0 && options.PastText.Length == 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
-        return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, options.PastText, media, options.SpecialTokens);
+        bool lacksTag = Tiles > 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
+        return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, media, options.SpecialTokens);
     }
 
     /// <summary>The regions as cells of the token grid; what might not be expected of them goes to the notes.</summary>

@@ -79,7 +79,7 @@ public sealed class VideoSession : ChatSession
         FrameMasks masks = RoomForMasks();
         int side = Model.Config.Grounding.ImageSize;
         _resize.Resize(frame, _input, side, side);
-        _stream.Step<byte>(_input, last: false, cancellation);
+        _stream.Step(_input, last: false, cancellation);
         masks.Frame = Frames - 1;
         for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Objects[i].Prediction, _resampler);
         return masks;

@@ -48,9 +48,9 @@ internal sealed class FrameFeatures : IDisposable
     public long EncoderRuns { get; private set; }
 
     /// <summary>Encodes the next frame.</summary>
-    /// <param name="image">[S, S, 3]: 8-bit levels, or normalised floats if the model was built without a normalisation table.</param>
+    /// <param name="image">8-bit levels [S, S, 3].</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Encode<T>(ReadOnlySpan<T> image, CancellationToken cancellation = default) where T : unmanaged
+    public void Encode(ReadOnlySpan<byte> image, CancellationToken cancellation = default)
     {
         int side = _model.Config.ImageSize;
         if (image.Length != side * side * 3)

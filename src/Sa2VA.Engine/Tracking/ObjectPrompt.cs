@@ -30,8 +30,8 @@ internal sealed class ObjectPrompt
             if (!float.IsFinite(v)) throw new PromptException("A language vector's elements must be finite.");
 
         SparseRows = PromptEncoder.SparseRows(points.Length, !seg.IsEmpty);
-        if (SparseRows > PromptedFrameGraph.MaxSparse)
-            throw new PromptException($"A prompt has at most {PromptedFrameGraph.MaxSparse - 2} points, not {points.Length}.");
+        if (SparseRows > FramePrompt.MaxSparse)
+            throw new PromptException($"A prompt has at most {FramePrompt.MaxSparse - 2} points, not {points.Length}.");
         Sparse = new float[SparseRows * width];
         model.Prompts.EncodeSparse(points, seg, Sparse);
         Multimask = points.Length <= 1;

@@ -28,12 +28,12 @@ internal sealed class PromptedFrame : IDisposable
         prediction.BindTo(_bindings, graph.Outputs);
         try
         {
-            _sparse = model.Backend.Allocate("sparse prompt", graph.Sparse.Type, graph.Sparse.Shape);
-            _bindings.Bind(graph.Sparse, _sparse);
-            if (graph.Dense is not null)
+            _sparse = model.Backend.Allocate("sparse prompt", graph.Prompt.Sparse.Type, graph.Prompt.Sparse.Shape);
+            _bindings.Bind(graph.Prompt.Sparse, _sparse);
+            if (graph.Prompt.Dense is { } dense)
             {
-                _dense = model.Backend.Allocate("dense prompt", graph.Dense.Type, graph.Dense.Shape);
-                _bindings.Bind(graph.Dense, _dense);
+                _dense = model.Backend.Allocate("dense prompt", dense.Type, dense.Shape);
+                _bindings.Bind(dense, _dense);
             }
             SetPrompt(prompt, cancellation);
         }
@@ -50,7 +50,7 @@ internal sealed class PromptedFrame : IDisposable
     public void SetPrompt(ObjectPrompt prompt, CancellationToken cancellation)
     {
         _sparse.Write<float>(prompt.Sparse);
-        _compiled.Graph.SetSparse(_bindings, prompt.SparseRows);
+        _compiled.Graph.Prompt.SetSparse(_bindings, prompt.SparseRows);
         if (_dense is null) return;
         (MaskPromptGraph graph, ExecutionPlan plan) = _model.MaskPrompt(cancellation);
         using DeviceBuffer mask = _model.Backend.Allocate("mask prompt", DType.F32, graph.Mask.Shape);

@@ -25,17 +25,16 @@ internal sealed class SegmentationModel : IDisposable
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint; must stay open as long as this model.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="normalization">Normalised value by channel and 8-bit level [3, 256]; null when frames come normalised, as F32.</param>
     /// <param name="conditioningFrames">Most frames of an object that carry its prompt, 1 or more.</param>
     /// <param name="cancellation">Stops between plans.</param>
-    public SegmentationModel(IBackend backend, IWeightSource weights, GroundingConfig config, float[]? normalization,
+    public SegmentationModel(IBackend backend, IWeightSource weights, GroundingConfig config,
         int conditioningFrames = DefaultConditioningFrames, CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
         try
         {
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
-            var encoder = new ImageEncoderGraph(weights, Prefix, config, normalization);
+            var encoder = new ImageEncoderGraph(weights, Prefix, config);
             ImageEncoder = new(encoder, Compile(encoder.Graph, cancellation));
             var memory = new MemoryEncoderGraph(weights, Prefix, config, conditioningFrames);
             MemoryEncoder = new(memory, Compile(memory.Graph, cancellation));

@@ -52,16 +52,23 @@ internal sealed class VideoSegmentation : IDisposable
     }
 
     /// <summary>Encodes the next frame and steps every object on it.</summary>
-    /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode{T}"/> takes it.</param>
+    /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode"/> takes it.</param>
     /// <param name="last">
     /// True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.
     /// </param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
-    public void Step<T>(ReadOnlySpan<T> image, bool last = false, CancellationToken cancellation = default) where T : unmanaged
+    public void Step(ReadOnlySpan<byte> image, bool last = false, CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
         Features.Encode(image, cancellation);
+        StepObjects(last, cancellation);
+    }
+
+    /// <summary>Steps every object on the frame whose features are there.</summary>
+    /// <inheritdoc cref="Step"/>
+    public void StepObjects(bool last = false, CancellationToken cancellation = default)
+    {
         for (int i = 0; i < _objects.Count; i++)
         {
             ObjectTrack track = _objects[i];

@@ -41,7 +41,7 @@ public static class CheckpointTensors
         var g = new GraphBuilder("prompt encoder", recorder);
         WeightScope w = g.At(GroundingPrefix);
         var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), grounding);
-        _ = new ImageEncoderGraph(recorder, GroundingPrefix, grounding, null);
+        _ = new ImageEncoderGraph(recorder, GroundingPrefix, grounding);
         _ = new TrackedFrameGraph(recorder, GroundingPrefix, grounding, prompts, conditioningFrames: 1);
         _ = new PromptedFrameGraph(recorder, GroundingPrefix, grounding, prompts, multimask: true, dense: false);
         _ = new MaskPromptGraph(recorder, GroundingPrefix, grounding, grounding.ImageSize / 4, grounding.ImageSize / 4);

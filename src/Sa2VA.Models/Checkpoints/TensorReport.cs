@@ -32,7 +32,7 @@ public sealed class TensorReport
         List<string> missing = [], misshapen = [];
         var known = new HashSet<string>(StringComparer.Ordinal);
         // A stored head is used whatever config.json says of ties; without one the embedding serves.
-        bool head = checkpoint.Contains("language_model." + LanguageGraph.HeadName(config.Language));
+        bool head = checkpoint.Contains("language_model." + LanguageStack.HeadName(config.Language));
         foreach ((string name, Shape shape) in CheckpointTensors.Of(config, head))
         {
             known.Add(name);

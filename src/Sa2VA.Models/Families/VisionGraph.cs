@@ -8,8 +8,4 @@ namespace Sa2VA.Models;
 /// <param name="Tokens">State [rows, H], H the width of the language model.</param>
 /// <param name="FirstRow">Row that the tile's first token goes to.</param>
 /// <param name="TokensPerTile">Rows that one run writes.</param>
-internal sealed record VisionGraph(Graph Graph, Tensor Image, Tensor Tokens, RuntimeScalar FirstRow, int TokensPerTile)
-{
-    /// <summary>The vectors before the projector, if asked for.</summary>
-    public Tensor? Patches { get; init; }
-}
+internal sealed record VisionGraph(Graph Graph, Tensor Image, Tensor Tokens, RuntimeScalar FirstRow, int TokensPerTile);

@@ -57,7 +57,7 @@ internal static class BenchmarkStages
     private static BenchmarkStage Encoder(IWeightSource weights, Sa2VAConfig config)
     {
         int side = config.Grounding.ImageSize;
-        var graph = new ImageEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding, Normalisation.GroundingF32);
+        var graph = new ImageEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding);
         return new($"one frame of {side}×{side}", graph.Graph, _ => { });
     }
 
@@ -104,7 +104,7 @@ internal static class BenchmarkStages
         var random = new Random(1);
         var ids = new int[count];
         for (int i = 0; i < count; i++) ids[i] = random.Next(Math.Min(config.VocabularySize, 50000));
-        run.Write(graph.Ids, ids);
-        graph.SetPosition(run.Bindings, start, count);
+        run.Write(graph.Stack.Ids, ids);
+        graph.Stack.SetPosition(run.Bindings, start, count);
     }
 }

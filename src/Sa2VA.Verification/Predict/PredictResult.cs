@@ -33,11 +33,11 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
     {
         ArgumentNullException.ThrowIfNull(predict);
         ArgumentNullException.ThrowIfNull(model);
-        var options = new AskOptions { MaxNewTokens = predict.MaxNewTokens, PastText = predict.PastText, Regions = Regions(predict) };
+        var options = new AskOptions { MaxNewTokens = predict.MaxNewTokens, Regions = Regions(predict) };
         if (predict.Image is { } image)
         {
             using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image), AsStored));
-            Answer answer = session.Ask(predict.Prompt, options, cancellation);
+            Answer answer = Ask(session, predict, options, cancellation);
             return Compare(predict, answer, [.. answer.Objects.Select(o => (IReadOnlyList<Mask>)[o.Mask!.ToMask()])]);
         }
         if (predict.Video is { } video)
@@ -45,7 +45,7 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
             RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count)
                 .Select(i => ImageFile.Load(Resolve(predict, video[i]), AsStored))];
             using VideoSession session = model.OpenVideo(shown);
-            Answer answer = session.Ask(predict.Prompt, options, cancellation);
+            Answer answer = Ask(session, predict, options, cancellation);
             List<Mask>[] masks = [.. answer.Objects.Select(_ => new List<Mask>())];
             for (int f = 0; f < video.Count && masks.Length > 0; f++)
             {
@@ -56,7 +56,14 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
             return Compare(predict, answer, masks);
         }
         using TextSession text = model.OpenText();
-        return Compare(predict, text.Ask(predict.Prompt, options, cancellation), []);
+        return Compare(predict, Ask(text, predict, options, cancellation), []);
+    }
+
+    private static Answer Ask(ChatSession session, PredictCase predict, AskOptions options, CancellationToken cancellation)
+    {
+        if (predict.PastText.Length == 0) return session.Ask(predict.Prompt, options, cancellation);
+        Sa2VAConfig config = session.Model.Config;
+        return session.AskSpelled(predict.PastText + config.Family.Template(config).Turn(predict.Prompt), options, cancellation);
     }
 
     private static PredictResult Compare(PredictCase predict, Answer answer, IReadOnlyList<IReadOnlyList<Mask>> masks)

@@ -60,8 +60,8 @@ internal static class LanguageStages
 
         GraphBuilder g = c.Graph();
         Tensor x = g.Input("x", DType.F32, input.Shape);
-        Models.SequencePosition at = LanguageGraph.Position(g, config, past + rows);
-        LayerCache cache = LanguageGraph.Cache(g, config, past + rows, 0);
+        Models.SequencePosition at = LanguageStack.Position(g, config, past + rows);
+        LayerCache cache = LanguageStack.Cache(g, config, past + rows, 0);
         Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), cache, at, config));
         using var run = new GraphRun(c, g.Build());
         run.Write(x, input.Floats).Set(at.Start, past).Set(at.Length, past + rows);
@@ -96,17 +96,20 @@ internal static class LanguageStages
             TileSize = side,
         };
         int hidden = c.Config.Language.HiddenSize, patches = config.Grid * config.Grid, tokens = config.TokensPerTile;
-        VisionGraph graph = InternVlTower.Record(c.Weights, config, hidden, tiles * tokens, table: null, patches: true);
-        using var run = new GraphRun(c, graph.Graph);
-        var vectors = new float[tiles * patches * config.HiddenSize];
+        GraphBuilder g = c.Graph();
+        Tensor tile = g.Input("tile", DType.F32, new Shape(side, side, 3));
+        TileVectors recorded = InternVlTower.Record(g, tile, config, hidden);
+        Tensor before = g.Output("hidden", recorded.Patches), after = g.Output("tokens", recorded.Tokens);
+        using var run = new GraphRun(c, g.Build());
+        float[] vectors = new float[tiles * patches * config.HiddenSize], projected = new float[tiles * tokens * hidden];
         for (int t = 0; t < tiles; t++)
         {
-            run.Write(graph.Image, ChannelsFirst.ToEngine(pixels.Floats.AsSpan(t * 3 * side * side, 3 * side * side), 3, side * side))
-                .Set(graph.FirstRow, t * tokens).Execute();
-            run.Floats(graph.Patches!).CopyTo(vectors, t * patches * config.HiddenSize);
+            run.Write(tile, ChannelsFirst.ToEngine(pixels.Floats.AsSpan(t * 3 * side * side, 3 * side * side), 3, side * side)).Execute();
+            run.Floats(before).CopyTo(vectors, t * patches * config.HiddenSize);
+            run.Floats(after).CopyTo(projected, t * tokens * hidden);
         }
         return new StageOutputs().Add("hidden", vectors, tiles, patches, config.HiddenSize)
-            .Add("tokens", run.Floats(graph.Tokens), tiles, tokens, hidden);
+            .Add("tokens", projected, tiles, tokens, hidden);
     }
 
     private static StageOutputs Prefill(StageContext c)
@@ -114,17 +117,17 @@ internal static class LanguageStages
         LanguagePrompt prompt = new(c);
         int count = prompt.Ids.Length, hidden = c.Config.Language.HiddenSize;
         var outputs = new StageOutputs();
-        using (GraphRun run = prompt.Begin(count, count, out LanguageGraph graph))
+        using (GraphRun run = prompt.Begin(count, count, out EveryRowGraph graph))
         {
             prompt.Feed(run, graph, 0, count);
             outputs.Add("hidden", run.Floats(graph.Hidden), count, hidden)
-                .Add("logits", run.Floats(graph.Logits!), count, graph.Logits!.Shape.Last);
+                .Add("logits", run.Floats(graph.Logits), count, graph.Logits.Shape.Last);
             outputs.AddCheck(LanguagePrompt.CheckNext(run, graph, count));
         }
 
         // Long prompts go through in chunks behind a cache: the same rows must come out.
         int chunk = Math.Max(2, (count + 2) / 3);
-        using (GraphRun run = prompt.Begin(chunk, count, out LanguageGraph graph))
+        using (GraphRun run = prompt.Begin(chunk, count, out EveryRowGraph graph))
         {
             var rows = new float[count * hidden];
             for (int start = 0; start < count; start += chunk)
@@ -143,19 +146,19 @@ internal static class LanguageStages
         GoldenTensor stepIds = c.In("step_ids");
         int count = prompt.Ids.Length, steps = stepIds.DimsOf(1)[0], hidden = c.Config.Language.HiddenSize, capacity = count + steps;
         if (capacity > MaxRows) throw c.Golden.Bad($"asks for a sequence of {capacity} tokens");
-        using GraphRun prefill = prompt.Begin(count, capacity, out LanguageGraph graph);
+        using GraphRun prefill = prompt.Begin(count, capacity, out EveryRowGraph graph);
         prompt.Feed(prefill, graph, 0, count);
-        int vocabulary = graph.Logits!.Shape.Last;
+        int vocabulary = graph.Logits.Shape.Last;
         var outputs = new StageOutputs()
             .Add("prompt_logits", prefill.Floats(graph.Logits, (long)(count - 1) * vocabulary, vocabulary), vocabulary)
             .AddCheck(LanguagePrompt.CheckNext(prefill, graph, count));
 
-        var step = new LanguageGraph(c.Weights, c.Config.Language, chunk: 1, capacity, everyRow: true);
+        var step = new EveryRowGraph(c.Weights, c.Config.Language, chunk: 1, capacity);
         using var run = new GraphRun(c, step.Graph);
-        for (int i = 0; i < step.Caches.Count; i++)
+        for (int i = 0; i < step.Stack.Caches.Count; i++)
         {
-            run.Share(step.Caches[i].Keys, prefill, graph.Caches[i].Keys);
-            run.Share(step.Caches[i].Values, prefill, graph.Caches[i].Values);
+            run.Share(step.Stack.Caches[i].Keys, prefill, graph.Stack.Caches[i].Keys);
+            run.Share(step.Stack.Caches[i].Values, prefill, graph.Stack.Caches[i].Values);
         }
         var logits = new float[steps * vocabulary];
         var states = new float[steps * hidden];
@@ -163,9 +166,9 @@ internal static class LanguageStages
         {
             if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary)
                 throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
-            step.SetPosition(run.Bindings, count + i, 1);
-            run.Write(step.Ids, [(int)stepIds.Integers[i]]).Execute();
-            run.Floats(step.Logits!).CopyTo(logits, i * vocabulary);
+            step.Stack.SetPosition(run.Bindings, count + i, 1);
+            run.Write(step.Stack.Ids, [(int)stepIds.Integers[i]]).Execute();
+            run.Floats(step.Logits).CopyTo(logits, i * vocabulary);
             run.Floats(step.Hidden).CopyTo(states, i * hidden);
         }
         return outputs.Add("logits", logits, steps, vocabulary).Add("hidden", states, steps, hidden);
@@ -211,27 +214,27 @@ internal static class LanguageStages
 
         public int[] Ids { get; }
 
-        public GraphRun Begin(int chunk, int capacity, out LanguageGraph graph)
+        public GraphRun Begin(int chunk, int capacity, out EveryRowGraph graph)
         {
-            graph = new LanguageGraph(_context.Weights, _context.Config.Language, chunk, capacity, _imageRows, everyRow: true);
-            _context.CheckCount(chunk, graph.Logits!.Shape.Last);
+            graph = new EveryRowGraph(_context.Weights, _context.Config.Language, chunk, capacity, _imageRows);
+            _context.CheckCount(chunk, graph.Logits.Shape.Last);
             foreach (int id in Ids)
                 if (id >= graph.Logits.Shape.Last)
                     throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
             var run = new GraphRun(_context, graph.Graph);
-            return graph.ImageTokens is null ? run : run.Write(graph.ImageTokens, _images);
+            return graph.Stack.ImageTokens is { } images ? run.Write(images, _images) : run;
         }
 
-        public void Feed(GraphRun run, LanguageGraph graph, int start, int count)
+        public void Feed(GraphRun run, EveryRowGraph graph, int start, int count)
         {
-            graph.SetPosition(run.Bindings, start, count);
-            run.Write(graph.Ids, Ids.AsSpan(start, count)).Execute();
+            graph.Stack.SetPosition(run.Bindings, start, count);
+            run.Write(graph.Stack.Ids, Ids.AsSpan(start, count)).Execute();
         }
 
         /// <summary>The next tokens that the graph chooses are those with the largest logits.</summary>
-        public static TensorCheck CheckNext(GraphRun run, LanguageGraph graph, int rows)
+        public static TensorCheck CheckNext(GraphRun run, EveryRowGraph graph, int rows)
         {
-            int vocabulary = graph.Logits!.Shape.Last;
+            int vocabulary = graph.Logits.Shape.Last;
             float[] logits = run.Floats(graph.Logits);
             var largest = new long[rows];
             for (int r = 0; r < rows; r++)

@@ -88,7 +88,7 @@ internal static class OpStages
         var config = new LanguageConfig { HeadDim = dim, RopeTheta = c.Golden.Params.Number("theta", 1, 1e12) };
 
         GraphBuilder g = c.Graph();
-        Models.SequencePosition at = LanguageGraph.Position(g, config, (int)positions.Max() + 1);
+        Models.SequencePosition at = LanguageStack.Position(g, config, (int)positions.Max() + 1);
         Tensor row = g.Input("x", DType.F32, new Shape(1, heads * dim));
         Tensor y = g.Output("y", g.RotaryEmbedding(row, at.Cos, at.Sin, heads, RotaryPairing.Half, at.Start));
         using var run = new GraphRun(c, g.Build());

@@ -126,7 +126,7 @@ internal static class PromptInputs
         int count = points.DimsOf(2)[0];
         points.Expect(count, 2);
         long[] labels = c.In("labels").Expect(count).Integers;
-        if (count > PromptedFrameGraph.MaxSparse - 2) throw c.Golden.Bad($"has {count} points");
+        if (count > FramePrompt.MaxSparse - 2) throw c.Golden.Bad($"has {count} points");
         var prompts = new PointPrompt[count];
         for (int i = 0; i < count; i++)
         {

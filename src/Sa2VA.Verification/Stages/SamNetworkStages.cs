@@ -20,7 +20,7 @@ internal static class SamNetworkStages
         GroundingConfig config = c.Config.Grounding;
         int side = config.ImageSize, grid = side / 16, width = config.DModel;
         bool levels = c.Golden.HasInput("image_u8");
-        var graph = new ImageEncoderGraph(c.Weights, c.Prefix, config, levels ? Normalisation.GroundingF32 : null, stages: true);
+        var graph = new WholeEncoderGraph(c, c.Prefix, levels);
         using var run = new GraphRun(c, graph.Graph);
         if (levels) run.Write(graph.Image, c.In("image_u8").Expect(side, side, 3).Bytes());
         else run.Write(graph.Image, ChannelsFirst.ToEngine(c.In("image").Expect(1, 3, side, side).Floats, 3, side * side));
@@ -51,17 +51,22 @@ internal static class SamNetworkStages
         prompts.EncodeSparse(points, seg, sparse);
         float[]? dense = c.Golden.HasInput("mask_logits") ? DensePrompt(c) : null;
 
-        var graph = new PromptedFrameGraph(c.Weights, c.Prefix, config, prompts, c.Golden.Params.Flag("multimask", true), dense is not null,
-            noMemory: false, candidates: true);
-        using var run = new GraphRun(c, graph.Graph);
-        FrameMaps.Write(c, run, graph.Frame, "pix");
-        run.Write(graph.Sparse, sparse);
-        if (graph.Dense is not null) run.Write(graph.Dense, dense!);
-        graph.SetSparse(run.Bindings, rows);
+        // The recorded features know of their memory already, and all four candidates are recorded.
+        GraphBuilder g = c.Graph();
+        FrameInputs frame = FrameInputs.Declare(g, config);
+        var prompt = new FramePrompt(g, config, dense is not null);
+        DecodedMask mask = prompt.Decode(g, frame.F, frame.High, prompts, c.Scope(g), config, c.Golden.Params.Flag("multimask", true));
+        Tensor candidates = g.Output("masks", mask.Masks);
+        MaskOutputs decoded = MaskOutputs.Declare(g, mask);
+        using var run = new GraphRun(c, g.Build());
+        FrameMaps.Write(c, run, frame, "pix");
+        run.Write(prompt.Sparse, sparse);
+        if (prompt.Dense is not null) run.Write(prompt.Dense, dense!);
+        prompt.SetSparse(run.Bindings, rows);
         run.Execute();
-        return new StageOutputs().Add("masks", run.Floats(graph.Candidates!), 4, side, side).Add("ious", run.Floats(graph.Outputs.Ious), 4)
-            .Add("object_logit", run.Floats(graph.Outputs.ObjectLogit), 1).Add("selected_index", run.Integers(graph.Outputs.Selected), 1)
-            .Add("ptr", run.Floats(graph.Outputs.Pointer), width);
+        return new StageOutputs().Add("masks", run.Floats(candidates), 4, side, side).Add("ious", run.Floats(decoded.Ious), 4)
+            .Add("object_logit", run.Floats(decoded.ObjectLogit), 1).Add("selected_index", run.Integers(decoded.Selected), 1)
+            .Add("ptr", run.Floats(decoded.Pointer), width);
     }
 
     private static float[] DensePrompt(StageContext c)

@@ -22,9 +22,11 @@ internal static class VideoStage
         bool levels = c.Golden.HasInput("base_u8");
         var source = new Frames(c, frames, levels);
 
-        using var model = new SegmentationModel(c.Backend, c.Weights, config, levels ? Normalisation.GroundingF32 : null, conditioning,
-            c.Cancellation);
+        using var model = new SegmentationModel(c.Backend, c.Weights, config, conditioning, c.Cancellation);
         using var video = new VideoSegmentation(model);
+        // The engine takes levels; normalised frames are encoded beside it.
+        WholeEncoderGraph? encoder = levels ? null : new WholeEncoderGraph(c, SegmentationModel.Prefix, levels: false);
+        using GraphRun? encoding = encoder is null ? null : new GraphRun(c, encoder.Graph);
         ObjectTrack track = video.Add(new ObjectPrompt(model, c.In("seg").Expect(width).Floats), conditioning, c.Cancellation);
         var low = new float[frames * side * side];
         var ious = new float[frames * 3];
@@ -34,8 +36,15 @@ internal static class VideoStage
         var memories = new float[remembered.Count * tokens * config.MemDim];
         for (int t = 0; t < frames; t++)
         {
-            if (levels) video.Step<byte>(source.Levels(t), cancellation: c.Cancellation);
-            else video.Step<float>(source.Values(t), cancellation: c.Cancellation);
+            if (encoder is null) video.Step(source.Levels(t), cancellation: c.Cancellation);
+            else
+            {
+                encoding!.Write(encoder.Image, source.Values(t)).Execute();
+                video.Features.F.Write<float>(encoding.Floats(encoder.F));
+                video.Features.S0.Write<float>(encoding.Floats(encoder.High.S0));
+                video.Features.S1.Write<float>(encoding.Floats(encoder.High.S1));
+                video.StepObjects(cancellation: c.Cancellation);
+            }
             MaskPrediction mask = track.Prediction;
             mask.Low.CopyTo(low.AsSpan(t * side * side));
             mask.Ious[1..].CopyTo(ious.AsSpan(t * 3));

@@ -49,7 +49,7 @@ public sealed class ConstantSharingTests
         using Checkpoint checkpoint = Checkpoint.Open(Fixtures.Model("sa2va-tiny-shapes"));
         GroundingConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes")).Grounding;
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
-        using var model = new SegmentationModel(backend, checkpoint, config, Normalisation.GroundingF32);
+        using var model = new SegmentationModel(backend, checkpoint, config);
         long before = backend.Memory.Weights;
         model.PromptedFrame(multimask: false, dense: true);
         // A dense prompt stands in the place of the "no mask" row, so the variant needs nothing that is not there.

@@ -24,7 +24,8 @@ public sealed class ConversationTests
         Assert.Equal(second.PromptIds.Count, session.PrefilledTokens);
 
         using ImageSession fresh = Shapes.Model.OpenImage(Shapes.Image("square-150.png"));
-        Answer literal = fresh.Ask(second.Prompt, new AskOptions { PastText = second.PastText, Logits = true });
+        ChatTemplate template = Shapes.Model.Config.Family.Template(Shapes.Model.Config);
+        Answer literal = fresh.AskSpelled(second.PastText + template.Turn(second.Prompt), new AskOptions { Logits = true });
         Assert.Equal(Shapes.Fingerprint(literal), Shapes.Fingerprint(answer));
     }
 

@@ -17,7 +17,7 @@ public sealed class MaskPredictionTests
         new PillowBicubic().Resize(Shapes.Clip[0].View, input, side, side);
         using var features = new FrameFeatures(model);
         using var prediction = new MaskPrediction(model);
-        features.Encode<byte>(input);
+        features.Encode(input);
         bool differs = false;
         for (int seed = 0; seed < 8; seed++)
         {

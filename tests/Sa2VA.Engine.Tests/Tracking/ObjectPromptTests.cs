@@ -20,7 +20,7 @@ public sealed class ObjectPromptTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         using Checkpoint checkpoint = Checkpoint.Open(Sessions.Shapes.Folder);
         GroundingConfig config = Sa2VAConfig.Read(Sessions.Shapes.Folder).Grounding;
-        using var model = new SegmentationModel(backend, checkpoint, config, Normalisation.GroundingF32);
+        using var model = new SegmentationModel(backend, checkpoint, config);
         float[] seg = TestValues.Random(1, config.DModel), mask = TestValues.Random(2, model.LowSide * model.LowSide, 50);
 
         Assert.True(new ObjectPrompt(model, seg).Multimask);

@@ -74,12 +74,12 @@ internal sealed class InternVlFamily : ModelFamily
         PicturePrompt.Rows(media, config.Vision.TokensPerTile);
 
     internal override VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config, int rows) =>
-        InternVlTower.Record(weights, config.Vision, config.Language.HiddenSize, rows, Normalisation.InternVl);
+        InternVlTower.Graph(weights, config.Vision, config.Language.HiddenSize, rows);
 
     // Layers behind the selected one are stored though nothing reads them.
     internal override void RecordStoredVision(IWeightSource weights, Sa2VAConfig config) =>
-        InternVlTower.Record(weights, config.Vision with { SelectedLayers = config.Vision.Layers }, config.Language.HiddenSize,
-            config.Vision.TokensPerTile, table: null);
+        InternVlTower.Graph(weights, config.Vision with { SelectedLayers = config.Vision.Layers }, config.Language.HiddenSize,
+            config.Vision.TokensPerTile);
 
     private static ChatTemplate Im(string[] stopWords) =>
         new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", stopWords);

@@ -2,27 +2,35 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
+/// <summary>What the vision tower makes of a tile.</summary>
+/// <param name="Patches">Vectors before the projector [n², C].</param>
+/// <param name="Tokens">[n²/4, H].</param>
+internal readonly record struct TileVectors(Tensor Patches, Tensor Tokens);
+
 /// <summary>The vision graph of the InternVL kinds: InternViT, then the projector with pixel shuffle.</summary>
 internal static class InternVlTower
 {
-    /// <summary>Records a tile [t, t, 3] → its tokens.</summary>
+    /// <summary>Records 8-bit pixels of a tile [t, t, 3] → its tokens, written into a state.</summary>
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="hidden">H.</param>
     /// <param name="rows">Rows of the state that is written.</param>
-    /// <param name="table">Normalised value by channel and 8-bit level [3, 256]; null when the input is normalised already (F32).</param>
-    /// <param name="patches">True to put out the patch vectors [n², C] as well.</param>
-    public static VisionGraph Record(IWeightSource weights, VisionConfig config, int hidden, int rows, float[]? table, bool patches = false)
+    public static VisionGraph Graph(IWeightSource weights, VisionConfig config, int hidden, int rows)
     {
         var g = new GraphBuilder("vision tower", weights);
         int t = config.TileSize;
-        Tensor image = g.Input("tile", table is null ? DType.F32 : DType.U8, new Shape(t, t, 3));
+        Tensor image = g.Input("tile", DType.U8, new Shape(t, t, 3));
         Tensor tokens = g.State("image tokens", DType.F32, new Shape(rows, hidden));
         RuntimeScalar firstRow = g.Scalar("first_row", rows);
-        Tensor pixels = table is null ? image : g.Normalize(image, g.Constant("normalization", new Shape(3, 256), table));
-        Tensor x = InternVit.Record(g, pixels, g.At("vision_model"), config);
-        g.WriteRows(tokens, Projector.Record(g, x, g.At("mlp1"), config, hidden), firstRow);
-        Tensor? vectors = patches ? g.Output("patches", x) : null;
-        return new VisionGraph(g.Build(), image, tokens, firstRow, config.TokensPerTile) { Patches = vectors };
+        Tensor pixels = g.Normalize(image, g.Constant("normalization", new Shape(3, 256), Normalisation.InternVl));
+        g.WriteRows(tokens, Record(g, pixels, config, hidden).Tokens, firstRow);
+        return new VisionGraph(g.Build(), image, tokens, firstRow, config.TokensPerTile);
+    }
+
+    /// <summary>Records normalised pixels [t, t, 3] → a tile's vectors.</summary>
+    public static TileVectors Record(GraphBuilder g, Tensor pixels, VisionConfig config, int hidden)
+    {
+        Tensor patches = InternVit.Record(g, pixels, g.At("vision_model"), config);
+        return new TileVectors(patches, Projector.Record(g, patches, g.At("mlp1"), config, hidden));
     }
 }

@@ -16,6 +16,10 @@ internal readonly record struct EncodedImage(Tensor[] Stages, Tensor F, HighReso
 /// <summary>Trunk, neck and the decoder's two convolutions that belong to the frame alone (docs/model/image-encoder.md).</summary>
 internal static class ImageEncoder
 {
+    /// <summary>Records 8-bit levels [S, S, 3] → normalised values.</summary>
+    public static Tensor Normalise(GraphBuilder g, Tensor image) =>
+        g.Normalize(image, g.Constant("normalization", new Shape(3, 256), Normalisation.GroundingF32));
+
     /// <summary>Records a normalised image [S, S, 3].</summary>
     /// <param name="g">Graph.</param>
     /// <param name="image">Normalised pixels.</param>
