@@ -3,7 +3,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Stages;
 
-/// <summary>The image encoder as golden files record it: of 8-bit levels or of normalised values, with the trunk's stages put out.</summary>
+/// <summary>The image encoder as golden files record it: of 8-bit levels or normalised values, with the trunk's stages put out.</summary>
 internal sealed class WholeEncoderGraph
 {
     public WholeEncoderGraph(StageContext c, string prefix, bool levels)
