@@ -7,7 +7,7 @@ public abstract class Op
     public string Name { get; internal set; } = "";
 
     /// <summary>Tensors read, in the op's own order.</summary>
-    public IReadOnlyList<Tensor> Inputs { get; protected init; } = [];
+    public IReadOnlyList<Tensor> Inputs { get; private protected set; } = [];
 
     /// <summary>The tensor written. For ops that write a state in place it is that state.</summary>
     public Tensor Output { get; internal set; } = null!;
@@ -18,6 +18,14 @@ public abstract class Op
     /// <summary>Floating-point operations of one run (a multiply-add counts 2), data movement and element-wise maps not counted.</summary>
     /// <param name="scalars">Values of the graph's run-time scalars, by index.</param>
     public virtual long Flops(ReadOnlySpan<int> scalars) => 0;
+
+    /// <summary>The same operation on other tensors of the same shapes: how a pass tells it where its operands have gone.</summary>
+    internal Op On(IReadOnlyList<Tensor> inputs)
+    {
+        var op = (Op)MemberwiseClone();
+        op.Inputs = inputs;
+        return op;
+    }
 
     /// <summary>Rows of the flattened [rows, last] form in a run with these scalars.</summary>
     protected static long RowCount(Tensor tensor, ReadOnlySpan<int> scalars) =>

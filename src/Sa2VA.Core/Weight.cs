@@ -8,10 +8,12 @@ public sealed class Weight
         (Source, Info, Shape, RowOrder) = (source, info, shape, rowOrder);
     }
 
+    private Weight(Weight[] parts, WeightInfo info) : this(parts[0].Source, info, info.Shape, null) => Parts = parts;
+
     /// <summary>Where the bytes come from.</summary>
     public IWeightSource Source { get; }
 
-    /// <summary>Stored name, type and shape.</summary>
+    /// <summary>Stored name, type and shape; of <see cref="Parts"/> their names, type and shape together.</summary>
     public WeightInfo Info { get; }
 
     /// <summary>Stored name.</summary>
@@ -24,6 +26,30 @@ public sealed class Weight
     /// When set, row i of this weight is stored row <c>RowOrder[i]</c>: how a fused projection is split or regrouped without copying it.
     /// </summary>
     public int[]? RowOrder { get; }
+
+    /// <summary>The stored weights whose rows lie under each other in this one; empty for a weight that is stored itself.</summary>
+    public IReadOnlyList<Weight> Parts { get; } = [];
+
+    /// <summary>
+    /// The rows of several weights under each other, as one weight; null where that cannot be: they differ in type or width, or only some
+    /// rows of several stored ones are asked for.
+    /// </summary>
+    internal static Weight? Stack(Weight[] parts)
+    {
+        Weight first = parts[0];
+        int rows = parts.Sum(p => p.Shape[0]);
+        long width = first.Shape.Count / first.Shape[0];
+        if (parts.All(p => p.Source == first.Source && p.Name == first.Name && p.RowOrder is not null))
+        {
+            int[] dims = first.Shape.ToArray();
+            dims[0] = rows;
+            return new Weight(first.Source, first.Info, new Shape(dims), [.. parts.SelectMany(p => p.RowOrder!)]);
+        }
+        if (parts.Any(p => p.Source != first.Source || p.Info.Type != first.Info.Type || p.Shape.Count / p.Shape[0] != width
+            || p.RowOrder is not null || p.Parts.Count > 0)) return null;
+        Shape shape = first.Shape.Rank == 1 ? new Shape(rows) : new Shape(rows, checked((int)width));
+        return new Weight(parts, new WeightInfo(string.Join(" + ", parts.Select(p => p.Name)), first.Info.Type, shape));
+    }
 
     /// <summary>The same stored weight with its rows (axis 0) picked and reordered.</summary>
     public Weight Reorder(int[] rows)

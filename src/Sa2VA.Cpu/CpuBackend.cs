@@ -83,17 +83,18 @@ public sealed unsafe class CpuBackend : IBackend
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            MemoryPlan memory = MemoryPlan.Create(graph);
+            Graph rewritten = GraphPasses.Apply(graph);
+            MemoryPlan memory = MemoryPlan.Create(rewritten);
             if (memory.ArenaBytes > _arena.Bytes) _arena.Grow(memory.ArenaBytes, $"the intermediates of {graph.Name}");
             var weights = new PlanWeights(_weights, Account);
             try
             {
-                var context = new KernelContext(this, graph, memory, weights);
-                var kernels = new Kernel[graph.Ops.Count];
+                var context = new KernelContext(this, rewritten, memory, weights);
+                var kernels = new Kernel[rewritten.Ops.Count];
                 for (int i = 0; i < kernels.Length; i++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    kernels[i] = KernelFactory.Create(graph.Ops[i], context);
+                    kernels[i] = KernelFactory.Create(rewritten.Ops[i], context);
                 }
                 return new CpuPlan(this, graph, kernels, weights, memory.ArenaBytes);
             }

@@ -14,8 +14,13 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
             throw new DeviceException($"Weight {weight} is reordered; only vectors and packed matrices can be.");
         return Floats(new WeightKey(WeightLayout.Vector, weight), to =>
         {
-            using WeightData data = Open(weight);
-            for (int i = 0; i < to.Length; i++) to[i] = Element(data, weight.RowOrder is null ? i : weight.RowOrder[i]);
+            foreach (Weight part in PartsOf(weight))
+            {
+                using WeightData data = Open(part);
+                Span<float> values = to[..(int)part.Shape.Count];
+                for (int i = 0; i < values.Length; i++) values[i] = Element(data, part.RowOrder is null ? i : part.RowOrder[i]);
+                to = to[values.Length..];
+            }
         });
     }
 
@@ -43,8 +48,13 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         if (account.CountsOnly) return packed;
         try
         {
-            using WeightData data = Open(weight);
-            WeightPacking.Pack(data, weight, layout, packed);
+            int row = 0;
+            foreach (Weight part in PartsOf(weight))
+            {
+                using WeightData data = Open(part);
+                WeightPacking.Pack(data, part, layout, packed, row);
+                row += part.Shape[0];
+            }
             return packed;
         }
         catch
@@ -62,6 +72,8 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         foreach (WeightKey key in _held) store.Release(key);
         _held.Clear();
     }
+
+    private static IReadOnlyList<Weight> PartsOf(Weight weight) => weight.Parts.Count > 0 ? weight.Parts : [weight];
 
     /// <summary>A weight that is about to be read as a whole, so that looking for NaN and infinity in it costs little.</summary>
     private static WeightData Open(Weight weight)

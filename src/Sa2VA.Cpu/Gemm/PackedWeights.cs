@@ -37,36 +37,38 @@ internal sealed unsafe class PackedWeights : IDisposable
     /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
     public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
 
-    /// <summary>Fills in elements whose position in the source is given by output row and input column.</summary>
+    /// <summary>
+    /// Fills in rows whose elements' position in the source is given by row and input column; those that a panel has beyond the last are
+    /// zeros.
+    /// </summary>
     /// <param name="data">Stored elements, of this type.</param>
-    /// <param name="rowStart">Source index of output n's first element.</param>
+    /// <param name="firstRow">First output to fill in.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="rowStart">Source index of the first element of the row at that distance from <paramref name="firstRow"/>.</param>
     /// <param name="column">Distance from there to input k's element.</param>
-    public void Fill(byte* data, Func<int, long> rowStart, Func<int, long> column)
+    public void Fill(byte* data, int firstRow, int rows, Func<int, long> rowStart, Func<int, long> column)
     {
         var columns = new long[K];
         for (int i = 0; i < K; i++) columns[i] = column(i);
-        for (int panel = 0; panel < Panels; panel++)
-        {
-            if (Type.Size() == 2) FillPanel((ushort*)data, panel, rowStart, columns);
-            else FillPanel((uint*)data, panel, rowStart, columns);
-        }
+        if (Type.Size() == 2) FillRows((ushort*)data, firstRow, rows, rowStart, columns);
+        else FillRows((uint*)data, firstRow, rows, rowStart, columns);
     }
 
     public void Dispose() => _memory.Dispose();
 
-    private void FillPanel<T>(T* data, int panel, Func<int, long> rowStart, long[] columns) where T : unmanaged
+    private void FillRows<T>(T* data, int firstRow, int rows, Func<int, long> rowStart, long[] columns) where T : unmanaged
     {
-        var to = (T*)Panel(panel);
-        for (int j = 0; j < PanelWidth; j++)
+        int end = firstRow + rows == N ? Panels * PanelWidth : firstRow + rows;
+        for (int row = firstRow; row < end; row++)
         {
-            int row = panel * PanelWidth + j;
+            T* to = (T*)Panel(row / PanelWidth) + row % PanelWidth;
             if (row >= N)
             {
-                for (int k = 0; k < K; k++) to[(long)k * PanelWidth + j] = default;
+                for (int k = 0; k < K; k++) to[(long)k * PanelWidth] = default;
                 continue;
             }
-            T* from = data + rowStart(row);
-            for (int k = 0; k < K; k++) to[(long)k * PanelWidth + j] = from[columns[k]];
+            T* from = data + rowStart(row - firstRow);
+            for (int k = 0; k < K; k++) to[(long)k * PanelWidth] = from[columns[k]];
         }
     }
 }
@@ -74,7 +76,8 @@ internal sealed unsafe class PackedWeights : IDisposable
 /// <summary>Reads stored weights in the orders that ops need.</summary>
 internal static unsafe class WeightPacking
 {
-    public static void Pack(WeightData data, Weight weight, WeightLayout layout, PackedWeights to)
+    /// <summary>Packs a stored weight's outputs from <paramref name="firstRow"/> on.</summary>
+    public static void Pack(WeightData data, Weight weight, WeightLayout layout, PackedWeights to, int firstRow)
     {
         Shape s = data.Info.Shape;
         int[]? order = weight.RowOrder;
@@ -83,14 +86,14 @@ internal static unsafe class WeightPacking
         {
             case WeightLayout.ChannelsLast:
                 int channels = s[1], area = s[2] * s[3];
-                to.Fill(data.Pointer, row => (long)row * k, i => (long)(i % channels) * area + i / channels);
+                to.Fill(data.Pointer, firstRow, to.N, row => (long)row * k, i => (long)(i % channels) * area + i / channels);
                 break;
             case WeightLayout.Transposed2x2:
                 int outputs = s[1];
-                to.Fill(data.Pointer, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
+                to.Fill(data.Pointer, firstRow, to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
                 break;
             default:
-                to.Fill(data.Pointer, row => (long)(order is null ? row : order[row]) * k, i => i);
+                to.Fill(data.Pointer, firstRow, weight.Shape[0], row => (long)(order is null ? row : order[row]) * k, i => i);
                 break;
         }
     }

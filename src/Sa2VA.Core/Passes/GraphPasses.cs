@@ -1,0 +1,17 @@
+namespace Sa2VA.Core;
+
+/// <summary>
+/// Rewrites a graph into an equal one of fewer launches. Networks are recorded as they are read; a backend applies the passes when it
+/// compiles, so all plans of a network hold the same merged weights.
+/// </summary>
+public static class GraphPasses
+{
+    private static readonly Func<Graph, Graph>[] All = [StackProjections.Apply];
+
+    /// <summary>A graph of the same inputs, outputs and scalars; <paramref name="graph"/> itself stays as it is.</summary>
+    public static Graph Apply(Graph graph)
+    {
+        foreach (Func<Graph, Graph> pass in All) graph = pass(graph);
+        return graph;
+    }
+}

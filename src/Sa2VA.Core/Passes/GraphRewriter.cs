@@ -1,0 +1,61 @@
+namespace Sa2VA.Core;
+
+/// <summary>A graph while a pass rewrites it: who reads what, which ops go or come, and where results have moved to.</summary>
+internal sealed class GraphRewriter
+{
+    private readonly Graph _graph;
+    private readonly Dictionary<Tensor, List<Op>> _readers = [];
+    private readonly HashSet<Tensor> _outputs;
+    private readonly Dictionary<Op, Op?> _replaced = [];
+    private readonly Dictionary<Tensor, Tensor> _moved = [];
+
+    public GraphRewriter(Graph graph)
+    {
+        _graph = graph;
+        _outputs = [.. graph.Outputs.Select(o => o.Root)];
+        foreach (Op op in graph.Ops)
+            foreach (Tensor root in op.Inputs.Select(i => i.Root).Distinct())
+            {
+                if (!_readers.TryGetValue(root, out List<Op>? readers)) _readers.Add(root, readers = []);
+                readers.Add(op);
+            }
+    }
+
+    /// <summary>Ops that read an op's result or a view of it, in order.</summary>
+    public IReadOnlyList<Op> ReadersOf(Op op) => _readers.TryGetValue(op.Output.Root, out List<Op>? readers) ? readers : [];
+
+    /// <summary>True when nobody but ops sees the result: it may go or move.</summary>
+    public bool IsInner(Op op) => op.Output.Kind == TensorKind.Intermediate && !_outputs.Contains(op.Output.Root);
+
+    /// <summary>Puts another op in an op's place, or none.</summary>
+    public void Replace(Op op, Op? by) => _replaced.Add(op, by);
+
+    /// <summary>
+    /// From now on an op's result is found in these columns of another tensor of as many rows. Views of it must be of rows and columns
+    /// (<see cref="AreColumns"/>).
+    /// </summary>
+    public void Move(Op op, Tensor columns) => _moved.Add(op.Output, columns);
+
+    /// <summary>True if a view takes columns of whole rows of its root, so that they may stand among other columns too.</summary>
+    public static bool AreColumns(Tensor view) => view.RowStride == view.Root.Shape.Last;
+
+    /// <summary>The rewritten graph; the given one if nothing was replaced.</summary>
+    public Graph Build()
+    {
+        if (_replaced.Count == 0) return _graph;
+        List<Op> ops = [];
+        foreach (Op op in _graph.Ops)
+            if (!_replaced.TryGetValue(op, out Op? by)) ops.Add(Follow(op));
+            else if (by is not null) ops.Add(Follow(by));
+        return new Graph(_graph.Name, ops, _graph.Inputs, _graph.Outputs, _graph.Scalars);
+    }
+
+    private Op Follow(Op op) => op.Inputs.Any(i => _moved.ContainsKey(i.Root)) ? op.On([.. op.Inputs.Select(Follow)]) : op;
+
+    private Tensor Follow(Tensor view)
+    {
+        if (!_moved.TryGetValue(view.Root, out Tensor? columns)) return view;
+        (long row, long column) = Math.DivRem(view.Offset, view.RowStride);
+        return columns.View(view.Name, view.Shape, view.Length, row * columns.RowStride + column, columns.RowStride);
+    }
+}
