@@ -8,6 +8,7 @@ namespace Sa2VA.Media;
 internal sealed class Animation : VideoSource
 {
     private readonly EncodedImage _file;
+    private readonly CodecPixels _pixels;
     private readonly SKCodecFrameInfo[] _frames;
     private readonly byte[] _canvas;
 
@@ -17,7 +18,8 @@ internal sealed class Animation : VideoSource
     /// <summary>Takes over the file.</summary>
     public Animation(EncodedImage file, MediaOptions options) : base(file.Name, options)
     {
-        (_file, _frames, _canvas, Width, Height) = (file, file.Frames(), file.NewCanvas(), file.Width, file.Height);
+        (_file, _pixels, Width, Height) = (file, file.Animated, file.Width, file.Height);
+        (_frames, _canvas) = (_pixels.Frames(), _pixels.NewCanvas());
         if (FrameCount == 1) Note($"{Name} holds a single frame: a still picture as a video.");
         if (file.OrientationNote is { } note) Note(note);
     }
@@ -51,12 +53,12 @@ internal sealed class Animation : VideoSource
             while (chain.TryPop(out int frame))
             {
                 if (prior < 0) Array.Clear(_canvas);
-                _file.Decode(_canvas, frame, prior);
+                _pixels.Decode(_canvas, frame, prior);
                 prior = frame;
             }
             _held = index;
         }
-        return _file.ToRgb(_canvas);
+        return _file.Picture(_canvas);
     }
 
     private protected override string NameOf(int index) => string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(Name)}#{index}");

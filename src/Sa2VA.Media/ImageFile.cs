@@ -54,7 +54,10 @@ public static class ImageFile
         return (file.Width, file.Height);
     }
 
-    /// <summary>Reads a label map: a PNG of greys (their levels) or of palette indices (the indices, whatever their colours).</summary>
+    /// <summary>
+    /// Reads a label map: a PNG of greys or of a palette of at most 8 bits a pixel. Labels are the values that are stored: indices whatever
+    /// their colours, and greys of 1, 2 or 4 bits as 0…1, 0…3 or 0…15, not spread over 0…255 as a picture's are.
+    /// </summary>
     /// <returns>[Height, Width].</returns>
     /// <exception cref="MediaException">The file cannot be read, is of another kind, too large, damaged, or cut short.</exception>
     public static (int Width, int Height, byte[] Labels) LoadLabels(string path) => LabelPng.Read(FileContent.Read(path).Span, path);

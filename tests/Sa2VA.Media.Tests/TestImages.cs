@@ -109,6 +109,20 @@ internal static class TestImages
         return [.. PngStart(image.Width, image.Height, 8, 2, interlaced: true), .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
     }
 
+    /// <summary>Interlaced 8-bit PNG, black.</summary>
+    public static byte[] InterlacedGrey(int width, int height)
+    {
+        using var packed = new MemoryStream();
+        using (var deflate = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            // Rows of zeros of the filter "none" are only a matter of how many bytes there are.
+            foreach ((int x, int y, int dx, int dy) in new[] { (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+                (1, 0, 2, 2), (0, 1, 1, 2) })
+                deflate.Write(new byte[(1 + (width - x + dx - 1) / dx) * ((height - y + dy - 1) / dy)]);
+        }
+        return [.. PngStart(width, height, 8, 0, interlaced: true), .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
+    }
+
     /// <summary>8-bit BMP of grey, run-length encoded in absolute runs.</summary>
     public static byte[] RleBmp(RgbImage image)
     {

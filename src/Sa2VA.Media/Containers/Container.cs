@@ -11,7 +11,9 @@ namespace Sa2VA.Media;
 /// <param name="Frames">Number of frames that are stored.</param>
 /// <param name="Readable">Number of frames that are read of them.</param>
 /// <param name="Origin">How the stored picture is to be turned.</param>
-internal readonly record struct Container(PictureFormat Format, int Frames, int Readable, SKEncodedOrigin Origin = SKEncodedOrigin.Default)
+/// <param name="Lossless">True for a lossless WebP.</param>
+internal readonly record struct Container(PictureFormat Format, int Frames, int Readable, SKEncodedOrigin Origin = SKEncodedOrigin.Default,
+    bool Lossless = false)
 {
     /// <summary>
     /// Frames of one animation. Which frame each depends on is found by looking back, so time grows with the square of their number;

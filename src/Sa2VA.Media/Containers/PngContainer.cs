@@ -40,6 +40,9 @@ internal static class PngContainer
         return new Container(PictureFormat.Png, Math.Max(animated, 1), 1, origin);
     }
 
+    /// <summary>Whether a picture cannot be read without chunks of a kind; of others a damaged one does not matter.</summary>
+    public static bool IsCritical(ReadOnlySpan<byte> kind) => (kind[0] & 0x20) == 0;
+
     /// <summary>Whether a chunk's checksum is that of its type and data.</summary>
     public static bool IsIntact(ReadOnlySpan<byte> chunk)
     {

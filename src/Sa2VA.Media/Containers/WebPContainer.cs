@@ -15,14 +15,15 @@ internal static class WebPContainer
         if (size > bytes.Length) throw Container.CutShort(name, $"after {bytes.Length} of {size} bytes");
         ReadOnlySpan<byte> rest = bytes[HeaderBytes..(int)Math.Max(size, HeaderBytes)];
         int frames = 0;
-        bool still = false;
+        bool still = false, lossless = false;
         SKEncodedOrigin origin = SKEncodedOrigin.Default;
         while (rest.Length >= ChunkHeader)
         {
             ReadOnlySpan<byte> kind = rest[..4];
             long length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
             if (ChunkHeader + length > rest.Length) throw Container.CutShort(name, "inside a chunk");
-            still |= kind.SequenceEqual("VP8 "u8) || kind.SequenceEqual("VP8L"u8);
+            lossless |= kind.SequenceEqual("VP8L"u8);
+            still |= lossless || kind.SequenceEqual("VP8 "u8);
             if (kind.SequenceEqual("EXIF"u8)) origin = Exif.Orientation(rest.Slice(ChunkHeader, (int)length));
             if (kind.SequenceEqual("ANMF"u8) && ++frames > Container.MaxFrames)
                 throw Container.TooManyFrames(name);
@@ -30,6 +31,6 @@ internal static class WebPContainer
             rest = rest[(int)Math.Min(ChunkHeader + length + length % 2, rest.Length)..];
         }
         if (frames == 0 && !still) throw new MediaException($"{name} holds no picture; the file is damaged.");
-        return new Container(PictureFormat.WebP, Math.Max(frames, 1), Math.Max(frames, 1), origin);
+        return new Container(PictureFormat.WebP, Math.Max(frames, 1), Math.Max(frames, 1), origin, lossless);
     }
 }

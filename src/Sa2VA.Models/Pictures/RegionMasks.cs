@@ -26,8 +26,7 @@ public static class RegionMasks
             {
                 if (!labels.ContainsAnyExcept((byte)0, (byte)count))
                     throw new MediaException($"The label image holds only region{count}: its pixels are 0 or {count}, as a mask's are. "
-                        + "The value is the region's number: give the region's pixels the value 1, and others 0; "
-                        + "of one bit a pixel, save it with a palette.");
+                        + "The value is the region's number: give the region's pixels the value 1, and others 0.");
                 throw new MediaException(
                     $"The label image has pixels of value {count}, but none of value {label}: region{label} marks no pixel. Number "
                     + "the regions 1, 2, 3 and so on; 0 is no region.");
