@@ -3,8 +3,8 @@ using Sa2VA.Core;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Reads the values of grey and palette PNG files of up to 8 bits as they are stored: labels are numbers, so neither are indices turned into
-/// the colours of their palette, nor greys of fewer bits spread over 0…255.
+/// Reads the values of grey and palette PNG files of up to 8 bits as they are stored: labels are numbers, so neither are indices turned
+/// into the colours of their palette, nor greys of fewer bits spread over 0…255.
 /// </summary>
 internal static class LabelPng
 {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Numerics;
 using Sa2VA.Core;
 using Sa2VA.Models;
 
@@ -81,9 +82,11 @@ internal sealed class PngPixels
         for (ReadOnlySpan<byte> rest = file[PngContainer.Signature.Length..]; ;)
         {
             ReadOnlySpan<byte> chunk = PngContainer.Next(ref rest, name), kind = chunk[4..8], data = chunk[8..^4];
-            if (kind.SequenceEqual("CgBI"u8)) throw new MediaException($"{name} is a PNG for Apple's devices alone; convert it to PNG.");
+            if (kind.SequenceEqual("CgBI"u8))
+                throw new MediaException($"{name} is a PNG for Apple's devices alone; convert it to PNG.");
             bool isHeader = kind.SequenceEqual("IHDR"u8);
-            if (isHeader != (header.Length == 0)) throw new MediaException($"{name} does not begin with its one header; the file is damaged.");
+            if (isHeader != (header.Length == 0))
+                throw new MediaException($"{name} does not begin with its one header; the file is damaged.");
             if (!PngContainer.IsCritical(kind)) continue;
             if (!PngContainer.IsIntact(chunk)) throw new MediaException($"{name} has a chunk with a wrong checksum; the file is damaged.");
             if (isHeader)
@@ -160,8 +163,11 @@ internal sealed class PngPixels
                 else
                 {
                     Unpack(packed, values.AsSpan(0, columns));
-                    for (int i = 0, to = 0; i < columns; i++, to += ColourBytes)
-                        _colours.AsSpan(values[i] * ColourBytes, ColourBytes).CopyTo(colours[to..]);
+                    for (int i = 0, to = 0; to < colours.Length; i++, to += ColourBytes)
+                    {
+                        int from = values[i] * ColourBytes;
+                        (colours[to], colours[to + 1], colours[to + 2]) = (_colours[from], _colours[from + 1], _colours[from + 2]);
+                    }
                 }
                 row = colours;
             }
@@ -172,9 +178,13 @@ internal sealed class PngPixels
     /// <summary>Widens samples of at most 8 bits to a byte each; their values stay.</summary>
     public void Unpack(ReadOnlySpan<byte> packed, Span<byte> values)
     {
-        int perByte = 8 / Bits, mask = (1 << Bits) - 1;
-        for (int i = 0; i < values.Length; i++)
-            values[i] = (byte)(packed[i / perByte] >> (8 - Bits - i % perByte * Bits) & mask);
+        if (Bits == 8)
+        {
+            packed.CopyTo(values);
+            return;
+        }
+        int last = 8 / Bits - 1, inByte = BitOperations.Log2(8 / (uint)Bits), mask = (1 << Bits) - 1;
+        for (int i = 0; i < values.Length; i++) values[i] = (byte)(packed[i >> inByte] >> (last - (i & last)) * Bits & mask);
     }
 
     /// <summary>Takes the first bytes of three samples a pixel.</summary>
@@ -197,8 +207,11 @@ internal sealed class PngPixels
     }
 
     /// <summary>Greys of few bits are spread over 0…255.</summary>
-    private static byte[] ColoursOfGreys(int bits) =>
-        [.. Enumerable.Range(0, MostColours).SelectMany(v => Enumerable.Repeat((byte)(v * 255 / ((1 << Math.Min(bits, 8)) - 1)), ColourBytes))];
+    private static byte[] ColoursOfGreys(int bits)
+    {
+        int most = (1 << Math.Min(bits, 8)) - 1;
+        return [.. Enumerable.Range(0, MostColours * ColourBytes).Select(i => (byte)(i / ColourBytes * 255 / most))];
+    }
 
     /// <summary>What of a picture comes at a time: every so many columns of every so many rows.</summary>
     private readonly record struct Pass(int Left, int Top, int Across, int Down)

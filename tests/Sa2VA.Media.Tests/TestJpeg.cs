@@ -4,8 +4,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Tests;
 
 /// <summary>
-/// JPEG files of the kinds that the codec does not write: progressive with refined scans, and baseline with a scan per component. Every
-/// Huffman code is a number of fixed length.
+/// JPEG files of the kinds that the codec does not write: progressive with refined scans, also with coarser colours, runs of empty blocks
+/// and restart markers, and baseline with a scan per component. Every Huffman code is a number of fixed length.
 /// </summary>
 internal sealed class TestJpeg
 {
@@ -22,17 +22,30 @@ internal sealed class TestJpeg
     /// <summary>[component][block][64], in zigzag order.</summary>
     private readonly int[][][] _coefficients;
 
-    private int _bits, _bitCount;
+    private readonly int _width, _height, _luma, _restart;
+    private readonly bool _runs;
+    private readonly List<int> _pending = [];
+    private int _bits, _bitCount, _emptyBlocks;
 
-    private TestJpeg(RgbImage image, byte frame)
+    /// <param name="image">The picture.</param>
+    /// <param name="frame">Kind of frame.</param>
+    /// <param name="luma">Pixels of a colour sample in each direction, 1 or 2.</param>
+    /// <param name="runs">Blocks without anything more are counted together.</param>
+    /// <param name="restart">Units between two restart markers; 0 for none.</param>
+    private TestJpeg(RgbImage image, byte frame, int luma = 1, bool runs = false, int restart = 0)
     {
-        int across = (image.Width + 7) / 8, down = (image.Height + 7) / 8;
-        int[][] Blocks(int c) => [.. Enumerable.Range(0, across * down).Select(b => Block(image, c, b % across * 8, b / across * 8))];
-        _coefficients = [Blocks(0), Blocks(1), Blocks(2)];
+        (_width, _height, _luma, _runs, _restart) = (image.Width, image.Height, luma, runs, restart);
+        _coefficients = [.. Enumerable.Range(0, 3).Select(c =>
+        {
+            int across = Units(_width) * Factor(c), scale = luma / Factor(c);
+            return (int[][])[.. Enumerable.Range(0, across * Units(_height) * Factor(c))
+                .Select(b => Block(image, c, b % across * 8, b / across * 8, scale))];
+        })];
         Segment(0xdb, [0, .. Enumerable.Repeat((byte)Quantum, 64)]);
         Segment(frame,
-            [8, (byte)(image.Height >> 8), (byte)image.Height, (byte)(image.Width >> 8), (byte)image.Width, 3, 1, 0x11, 0, 2, 0x11, 0, 3,
-                0x11, 0]);
+            [8, (byte)(image.Height >> 8), (byte)image.Height, (byte)(image.Width >> 8), (byte)image.Width, 3, 1, (byte)(0x11 * luma), 0,
+                2, 0x11, 0, 3, 0x11, 0]);
+        if (restart > 0) Segment(0xdd, [0, (byte)restart]);
         // 16 codes of 5 bits for DC, 255 of 8 bits for AC.
         Segment(0xc4, [0x00, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. Enumerable.Range(0, 16).Select(v => (byte)v)]);
         Segment(0xc4, [0x10, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, .. Enumerable.Range(0, 255).Select(v => (byte)v)]);
@@ -43,9 +56,9 @@ internal sealed class TestJpeg
 
     public byte[] File => [.. _file];
 
-    public static TestJpeg Progressive(RgbImage image)
+    public static TestJpeg Progressive(RgbImage image, int luma = 1, bool runs = false, int restart = 0)
     {
-        var jpeg = new TestJpeg(image, 0xc2);
+        var jpeg = new TestJpeg(image, 0xc2, luma, runs, restart);
         jpeg.Scan([0, 1, 2], 0, 0, 0, 1);
         for (int c = 0; c < 3; c++) jpeg.Scan([c], 1, 5, 0, 2);
         for (int c = 0; c < 3; c++) jpeg.Scan([c], 6, 63, 0, 2);
@@ -76,11 +89,22 @@ internal sealed class TestJpeg
             [(byte)components.Length, .. components.SelectMany(c => new byte[] { (byte)(c + 1), 0 }), (byte)first, (byte)last,
                 (byte)(high << 4 | low)]);
         var previous = new int[3];
-        for (int b = 0; b < _coefficients[0].Length; b++)
+        int[][] units = components.Length > 1
+            ? [.. Enumerable.Range(0, Units(_width) * Units(_height)).Select(u => (int[])[.. components.SelectMany(c => BlocksOf(c, u))])]
+            : [.. Alone(components[0])];
+        int[] owners = [.. components.SelectMany(c => Enumerable.Repeat(c, components.Length > 1 ? Factor(c) * Factor(c) : 1))];
+        for (int u = 0; u < units.Length; u++)
         {
-            foreach (int c in components)
+            if (_restart > 0 && u > 0 && u % _restart == 0)
             {
-                int[] block = _coefficients[c][b];
+                Align();
+                _file.AddRange([0xff, (byte)(0xd0 + (u / _restart - 1) % 8)]);
+                Array.Clear(previous);
+            }
+            for (int b = 0; b < owners.Length; b++)
+            {
+                int c = owners[b];
+                int[] block = _coefficients[c][units[u][b]];
                 if (first == 0 && high > 0) Put(block[0] >> low & 1, 1);
                 else if (first == 0)
                 {
@@ -93,6 +117,33 @@ internal sealed class TestJpeg
                 if (last > 0 && high > 0) Refine(block, first, last, low);
             }
         }
+        Align();
+    }
+
+    private int Factor(int component) => component == 0 ? _luma : 1;
+
+    /// <summary>Units of a picture's side.</summary>
+    private int Units(int side) => (side + 8 * _luma - 1) / (8 * _luma);
+
+    /// <summary>Indices of a component's blocks in a unit of several components.</summary>
+    private IEnumerable<int> BlocksOf(int component, int unit)
+    {
+        int f = Factor(component), across = Units(_width);
+        return Enumerable.Range(0, f * f).Select(i => (unit / across * f + i / f) * across * f + unit % across * f + i % f);
+    }
+
+    /// <summary>Indices of a component's blocks when it is alone: none beyond its edges.</summary>
+    private IEnumerable<int[]> Alone(int component)
+    {
+        int scale = _luma / Factor(component) * 8, across = Units(_width) * Factor(component);
+        (int columns, int rows) = ((_width + scale - 1) / scale, (_height + scale - 1) / scale);
+        return Enumerable.Range(0, columns * rows).Select(i => (int[])[i / columns * across + i % columns]);
+    }
+
+    /// <summary>Ends a part of entropy-coded data at a byte's end.</summary>
+    private void Align()
+    {
+        Empty();
         if (_bitCount > 0) Put(0x7f, 8 - _bitCount);
     }
 
@@ -107,13 +158,14 @@ internal sealed class TestJpeg
                 run++;
                 continue;
             }
+            Empty();
             for (; run > 15; run -= 16) Put(0xf0, 8);
             int size = Size(value);
             Put(run << 4 | size, 8);
             Value(value, size);
             run = 0;
         }
-        if (run > 0) Put(0, 8);
+        if (run > 0) Nothing([]);
     }
 
     private void Refine(int[] block, int first, int last, int low)
@@ -128,25 +180,47 @@ internal sealed class TestJpeg
                 run++;
                 continue;
             }
-            for (; run > 15 && k <= end; run -= 16) Flush(0xf0);
+            for (; run > 15 && k <= end; run -= 16)
+            {
+                Empty();
+                Put(0xf0, 8);
+                Correct(corrections);
+            }
             if (value > 1) corrections.Add(value & 1);
             else
             {
+                Empty();
                 Put(run << 4 | 1, 8);
                 Put(block[k] < 0 ? 0 : 1, 1);
-                corrections.ForEach(bit => Put(bit, 1));
-                corrections.Clear();
+                Correct(corrections);
                 run = 0;
             }
         }
-        if (run > 0 || corrections.Count > 0) Flush(0);
+        if (run > 0 || corrections.Count > 0) Nothing(corrections);
+    }
 
-        void Flush(int symbol)
-        {
-            Put(symbol, 8);
-            corrections.ForEach(bit => Put(bit, 1));
-            corrections.Clear();
-        }
+    private void Correct(List<int> corrections)
+    {
+        corrections.ForEach(bit => Put(bit, 1));
+        corrections.Clear();
+    }
+
+    /// <summary>A block has nothing more but corrections; so may the next.</summary>
+    private void Nothing(List<int> corrections)
+    {
+        _emptyBlocks++;
+        _pending.AddRange(corrections);
+        if (!_runs) Empty();
+    }
+
+    private void Empty()
+    {
+        if (_emptyBlocks == 0) return;
+        int size = Size(_emptyBlocks) - 1;
+        Put(size << 4, 8);
+        Put(_emptyBlocks - (1 << size), size);
+        Correct(_pending);
+        _emptyBlocks = 0;
     }
 
     private static int Size(int value) => 32 - int.LeadingZeroCount(Math.Abs(value));
@@ -168,12 +242,13 @@ internal sealed class TestJpeg
     private void Segment(byte marker, byte[] content) =>
         _file.AddRange([0xff, marker, (byte)((content.Length + 2) >> 8), (byte)(content.Length + 2), .. content]);
 
-    private static int[] Block(RgbImage image, int component, int left, int top)
+    private static int[] Block(RgbImage image, int component, int left, int top, int step)
     {
         var samples = new double[64];
         for (int i = 0; i < 64; i++)
         {
-            ReadOnlySpan<byte> p = image.Row(Math.Min(top + i / 8, image.Height - 1)).Slice(Math.Min(left + i % 8, image.Width - 1) * 3, 3);
+            ReadOnlySpan<byte> p = image.Row(Math.Min((top + i / 8) * step, image.Height - 1))
+                .Slice(Math.Min((left + i % 8) * step, image.Width - 1) * 3, 3);
             double y = 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2];
             samples[i] = component switch { 0 => y - 128, 1 => (p[2] - y) / 1.772, _ => (p[0] - y) / 1.402 };
         }

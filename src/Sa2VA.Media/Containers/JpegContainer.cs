@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Media;
@@ -9,7 +10,7 @@ namespace Sa2VA.Media;
 internal static class JpegContainer
 {
     private const byte Fill = 0xff, Stuffed = 0x00, Temporary = 0x01, FirstRestart = 0xd0, Start = 0xd8, End = 0xd9, Scan = 0xda,
-        Tables = 0xc4, Restarts = 0xdd, Application1 = 0xe1;
+        Progressive = 0xc2, ArithmeticProgressive = 0xca, Tables = 0xc4, Restarts = 0xdd, Application1 = 0xe1;
 
     /// <summary>Each costs a pass over all blocks, however few bytes it has; encoders write about ten.</summary>
     private const int MaxScans = 500;
@@ -27,7 +28,11 @@ internal static class JpegContainer
             if (marker < 0) break;
             byte kind = bytes[marker];
             at = marker + 1;
-            if (kind == End) return Whole(frame && scans > 0, origin, name);
+            if (kind == End)
+            {
+                if (scans > 0 && !entropy.IsComplete) throw Container.CutShort(name, "before its last scan");
+                return Whole(frame && scans > 0, origin, name);
+            }
             if (kind is Temporary or (>= FirstRestart and <= Start)) continue;
             if (at + 2 > bytes.Length) break;
             int length = bytes[at] << 8 | bytes[at + 1];
@@ -37,8 +42,11 @@ internal static class JpegContainer
             // Frame headers are C0…CF without the tables C4, C8 and CC.
             if (kind is >= 0xc0 and <= 0xcf and not (0xc4 or 0xc8 or 0xcc) && length >= 8)
             {
+                if (Unread(kind, segment) is { } what)
+                    throw new MediaException($"{name} is {what} JPEG, which is not read; convert it to a common JPEG, or to PNG.");
+                PixelSize.Check(bytes[at + 5] << 8 | bytes[at + 6], bytes[at + 3] << 8 | bytes[at + 4], name);
                 frame = true;
-                progressive = kind is 0xc2 or 0xc6 or 0xca or 0xce;
+                progressive = kind is Progressive or ArithmeticProgressive;
                 components = bytes[at + 7];
                 entropy.Frame(kind, segment);
             }
@@ -47,6 +55,8 @@ internal static class JpegContainer
                 if (++scans > MaxScans)
                     throw new MediaException($"{name} has more than {MaxScans} scans; the file is damaged or made to waste time.");
                 partial |= length < 3 || bytes[at + 2] < components;
+                // Coefficients are kept from scan to scan.
+                if (progressive || partial) EncodedImage.CheckWork(entropy.Work, bytes.Length, name);
                 if (entropy.BreaksOff(segment, bytes[(at + length)..])) throw Container.CutShort(name, "before its last pixel");
             }
             else if (kind == Tables) entropy.Tables(segment);
@@ -59,6 +69,14 @@ internal static class JpegContainer
         if (progressive || partial || scans == 0) throw Container.CutShort(name, "before its end marker");
         return Whole(frame, origin, name);
     }
+
+    /// <summary>What sort of JPEG the decoder does not read; null for one that it does.</summary>
+    private static string? Unread(byte kind, ReadOnlySpan<byte> frame) => kind switch
+    {
+        0xc3 or 0xc7 or 0xcb or 0xcf => "a lossless",
+        0xc5 or 0xc6 or 0xcd or 0xce => "a hierarchical",
+        _ => frame[0] == 8 ? null : $"a {frame[0]}-bit",
+    };
 
     /// <summary>Where the next marker's second byte lies, or −1. Inside entropy-coded data stuffed zeros and restarts are none.</summary>
     private static int NextMarker(ReadOnlySpan<byte> bytes, int at)

@@ -3,20 +3,34 @@ using System.Buffers.Binary;
 namespace Sa2VA.Media;
 
 /// <summary>
-/// Counts the blocks that the entropy-coded data of a sequential JPEG with Huffman codes holds, without their values: the decoder fills
-/// what is missing with grey and says nothing. What is odd otherwise is left to the decoder to judge.
+/// Passes over the entropy-coded data of a JPEG with Huffman codes, sequential or progressive, to see that all of it is there: the decoder
+/// fills what is missing with grey, or shows what it has, and says nothing. Of arithmetically coded files only whole scans can be missed.
+/// What is odd otherwise is left to the decoder to judge.
 /// </summary>
 internal sealed class JpegEntropy
 {
-    private const int CodeBits = 16, Classes = 4, Coefficients = 64;
+    private const int CodeBits = JpegBits.CodeBits, Coefficients = JpegBits.Coefficients, Classes = 4, CoefficientBytes = 2;
+    private const byte Sequential = 0xc0, Extended = 0xc1, Progressive = 0xc2, Arithmetic = 0xc9, ArithmeticProgressive = 0xca;
+    private const byte Missing = byte.MaxValue;
 
-    /// <summary>Most bytes that the look-up tables of a file take, unless it gives new codes between its scans.</summary>
+    /// <summary>Most bytes that the look-up tables of a file take.</summary>
     public const int TableBytes = 2 * Classes * sizeof(ushort) << CodeBits;
 
-    private readonly byte[]?[] _codes = new byte[2 * Classes][];
-    private readonly ushort[]?[] _lookups = new ushort[2 * Classes][];
-    private readonly List<(byte Id, int Across, int Down)> _components = [];
-    private int _width, _height, _restart;
+    private readonly Codes[] _codes = [.. Enumerable.Range(0, 2 * Classes).Select(_ => new Codes())];
+    private readonly List<Component> _components = [];
+    private readonly List<(Component Component, ushort[] Dc, ushort[] Ac)> _blocks = [];
+    private int _width, _height, _widest, _tallest, _restart;
+    private bool _progressive, _arithmetic;
+
+    /// <summary>
+    /// Bytes that a decoder takes which keeps the coefficients of all blocks until the last scan, and what is kept of them here.
+    /// </summary>
+    public long Work =>
+        _components.Sum(c => (long)Over(_width, 8 * _widest) * c.Across * Over(_height, 8 * _tallest) * c.Down)
+        * (Coefficients * CoefficientBytes + sizeof(ulong));
+
+    /// <summary>False if some component lacks coefficients, or the last bits of them, though the file is at its end.</summary>
+    public bool IsComplete => _components.TrueForAll(c => c.IsComplete);
 
     /// <summary>Takes a frame header.</summary>
     /// <param name="kind">Second byte of its marker.</param>
@@ -24,14 +38,17 @@ internal sealed class JpegEntropy
     public void Frame(byte kind, ReadOnlySpan<byte> header)
     {
         _components.Clear();
-        if (kind is not (0xc0 or 0xc1) || header.Length < 6 || header.Length < 6 + 3 * header[5]) return;
+        (_progressive, _arithmetic) = (kind is Progressive or ArithmeticProgressive, kind is Arithmetic or ArithmeticProgressive);
+        if (!_progressive && !_arithmetic && kind is not (Sequential or Extended)) return;
+        if (header.Length < 6 || header.Length < 6 + 3 * header[5]) return;
         (_height, _width) = (BinaryPrimitives.ReadUInt16BigEndian(header[1..]), BinaryPrimitives.ReadUInt16BigEndian(header[3..]));
         for (int i = 0; i < header[5]; i++)
         {
             ReadOnlySpan<byte> component = header.Slice(6 + 3 * i, 3);
-            _components.Add((component[0], component[1] >> 4, component[1] & 15));
+            _components.Add(new Component(component[0], component[1] >> 4, component[1] & 15));
         }
-        if (_components.Exists(c => c.Across is 0 or > 4 || c.Down is 0 or > 4)) _components.Clear();
+        if (_components.Count == 0 || _components.Exists(c => c.Across is 0 or > 4 || c.Down is 0 or > 4)) _components.Clear();
+        else (_widest, _tallest) = (_components.Max(c => c.Across), _components.Max(c => c.Down));
     }
 
     /// <summary>Takes a segment of Huffman tables.</summary>
@@ -43,10 +60,7 @@ internal sealed class JpegEntropy
             foreach (byte count in segment.Slice(1, CodeBits)) length += count;
             if (length > segment.Length) return;
             if ((segment[0] >> 4) < 2 && (segment[0] & 15) < Classes)
-            {
-                int table = (segment[0] >> 4) * Classes + (segment[0] & 15);
-                (_codes[table], _lookups[table]) = (segment[1..length].ToArray(), null);
-            }
+                _codes[(segment[0] >> 4) * Classes + (segment[0] & 15)].Set(segment[1..length]);
             segment = segment[length..];
         }
     }
@@ -59,33 +73,44 @@ internal sealed class JpegEntropy
     /// <param name="data">What follows it, to the end of the file.</param>
     public bool BreaksOff(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data)
     {
-        if (header.IsEmpty || header.Length < 1 + 2 * header[0] || _components.Count == 0) return false;
-        int widest = _components.Max(c => c.Across), tallest = _components.Max(c => c.Down);
-        var blocks = new List<(ushort[] Dc, ushort[] Ac)>();
-        long units = (long)Over(_width, 8 * widest) * Over(_height, 8 * tallest);
+        if (_components.Count == 0 || header.IsEmpty || header.Length < 4 + 2 * header[0]) return false;
+        ReadOnlySpan<byte> band = header[(1 + 2 * header[0])..];
+        (int first, int last, int from, int shift) = _progressive
+            ? (band[0], band[1], band[2] >> 4, band[2] & 15) : (0, Coefficients - 1, 0, 0);
+        bool refines = from != 0;
+        if (_progressive && (last >= Coefficients || first > last || (first == 0 ? last != 0 : header[0] != 1))) return false;
+        _blocks.Clear();
+        (int across, int down) = (Over(_width, 8 * _widest), Over(_height, 8 * _tallest));
         for (int i = 0; i < header[0]; i++)
         {
             byte id = header[1 + 2 * i], chosen = header[2 + 2 * i];
-            int at = _components.FindIndex(c => c.Id == id), dc = chosen >> 4, ac = chosen & 15;
-            if (at < 0 || dc >= Classes || ac >= Classes) return false;
-            if ((_lookups[dc] ??= Lookup(_codes[dc])) is not { } first) return false;
-            if ((_lookups[Classes + ac] ??= Lookup(_codes[Classes + ac])) is not { } rest) return false;
-            (_, int across, int down) = _components[at];
+            int dc = chosen >> 4, ac = chosen & 15, count = 1;
+            if (_components.Find(c => c.Id == id) is not { } component || dc >= Classes || ac >= Classes) return false;
+            component.Take(first, last, from, shift);
+            // Their data may end early: writers leave out zeros at its end.
+            if (_arithmetic) continue;
+            if ((first == 0 && !refines ? _codes[dc].Lookup : []) is not { } forFirst) return false;
+            if ((last > 0 ? _codes[Classes + ac].Lookup : []) is not { } forRest) return false;
             // A component alone in its scan has no blocks beyond its own edges.
             if (header[0] == 1)
-            {
-                units = (long)Over(Over(_width * across, widest), 8) * Over(Over(_height * down, tallest), 8);
-                (across, down) = (1, 1);
-            }
-            for (int b = 0; b < across * down; b++) blocks.Add((first, rest));
+                (across, down) = (Over(Over(_width * component.Across, _widest), 8), Over(Over(_height * component.Down, _tallest), 8));
+            else count = component.Across * component.Down;
+            for (int b = 0; b < count; b++) _blocks.Add((component, forFirst, forRest));
         }
-        var bits = new Bits(data);
-        for (long unit = 0; unit < units; unit++)
+        if (_arithmetic) return false;
+        long units = (long)across * down;
+        Span<ulong> nonzero = first > 0 ? _blocks[0].Component.Nonzero(units) : [];
+        var bits = new JpegBits(data);
+        for (int unit = 0; unit < units; unit++)
         {
             if (_restart > 0 && unit > 0 && unit % _restart == 0 && !bits.Restart()) return bits.Ended;
-            foreach ((ushort[] dc, ushort[] ac) in blocks)
+            foreach ((_, ushort[] dc, ushort[] ac) in _blocks)
             {
-                if (!bits.Block(dc, ac)) return bits.Ended;
+                bool whole = !_progressive ? bits.Block(dc, ac)
+                    : first == 0 ? refines ? bits.Skip(1) : bits.Dc(dc)
+                    : refines ? bits.RefineAc(ac, first, last, ref nonzero[unit])
+                    : bits.Ac(ac, first, last, ref nonzero[unit]);
+                if (!whole) return bits.Ended;
             }
         }
         return false;
@@ -93,107 +118,65 @@ internal sealed class JpegEntropy
 
     private static int Over(int size, int part) => (size + part - 1) / part;
 
-    /// <summary>Length and symbol of the code that 16 bits begin with, 0 where none does; null for codes that cannot be.</summary>
-    private static ushort[]? Lookup(byte[]? codes)
+    /// <summary>One of the planes of a picture.</summary>
+    /// <param name="Id">Its name in scans.</param>
+    /// <param name="Across">Blocks in a row of a unit.</param>
+    /// <param name="Down">Blocks in a column of a unit.</param>
+    private sealed record Component(byte Id, int Across, int Down)
     {
-        if (codes is null) return null;
-        var lookup = new ushort[1 << CodeBits];
-        for (int length = 1, code = 0, symbol = CodeBits; length <= CodeBits; length++, code <<= 1)
+        /// <summary>How many bits of each coefficient are still to come.</summary>
+        private readonly byte[] _shifts = [.. Enumerable.Repeat(Missing, Coefficients)];
+
+        private ulong[]? _nonzero;
+
+        /// <summary>True if no coefficient lacks a bit.</summary>
+        public bool IsComplete => _shifts.AsSpan().IndexOfAnyExcept((byte)0) < 0;
+
+        /// <summary>A scan gives bits of a band of coefficients. One that refines what was never there changes nothing.</summary>
+        public void Take(int first, int last, int from, int shift)
         {
-            for (int i = 0; i < codes[length - 1]; i++, code++, symbol++)
+            foreach (ref byte current in _shifts.AsSpan(first, last - first + 1))
             {
-                if (code >= 1 << length) return null;
-                lookup.AsSpan(code << (CodeBits - length), 1 << (CodeBits - length)).Fill((ushort)(length << 8 | codes[symbol]));
+                if (from == 0 || from == current) current = (byte)shift;
             }
         }
-        return lookup;
+
+        /// <summary>For each block a bit for each coefficient that is not zero.</summary>
+        public Span<ulong> Nonzero(long blocks) => _nonzero ??= new ulong[blocks];
     }
 
-    /// <summary>Bits up to the next marker; stuffed zeros are passed over.</summary>
-    private ref struct Bits(ReadOnlySpan<byte> data)
+    /// <summary>A Huffman table; scans may come between one and the next of its number.</summary>
+    private sealed class Codes
     {
-        private readonly ReadOnlySpan<byte> _data = data;
-        private ulong _bits;
-        private int _count, _at;
-        private bool _stopped;
+        private byte[]? _codes;
+        private ushort[]? _lookup;
+        private bool _current;
 
-        /// <summary>True if bits were wanted where there are no more, up to a marker that is no restart.</summary>
-        public bool Ended { get; private set; }
-
-        public bool Block(ushort[] dc, ushort[] ac)
+        /// <summary>Length and symbol of the code that 16 bits begin with, 0 where none does; null for codes that cannot be.</summary>
+        public ushort[]? Lookup
         {
-            if (!Code(dc, out int symbol) || !Skip(symbol)) return false;
-            for (int k = 1; k < Coefficients; k++)
+            get
             {
-                if (!Code(ac, out symbol)) return false;
-                int run = symbol >> 4, size = symbol & 15;
-                if (size == 0 && run != 15) return true;
-                k += run;
-                if (!Skip(size)) return false;
-            }
-            return true;
-        }
-
-        /// <summary>Passes over what is left before a restart marker, and over it.</summary>
-        public bool Restart()
-        {
-            do
-            {
-                _count = 0;
-                Fill();
-            }
-            while (!_stopped);
-            if (!IsRestart()) return End();
-            (_at, _stopped, _count) = (Marker() + 1, false, 0);
-            return true;
-        }
-
-        private bool Code(ushort[] lookup, out int symbol)
-        {
-            if (_count < CodeBits) Fill();
-            int next = (int)(_count >= CodeBits ? _bits >> (_count - CodeBits) : _bits << (CodeBits - _count)) & 0xffff;
-            (int length, symbol) = (lookup[next] >> 8, lookup[next] & 0xff);
-            if (length == 0 ? _count < CodeBits : length > _count) return End();
-            _count -= length;
-            return length > 0;
-        }
-
-        private bool Skip(int bits)
-        {
-            if (bits > CodeBits) return false;
-            if (_count < bits) Fill();
-            if (_count < bits) return End();
-            _count -= bits;
-            return true;
-        }
-
-        private bool End()
-        {
-            Ended = !IsRestart();
-            return false;
-        }
-
-        private void Fill()
-        {
-            while (_count <= 48 && !_stopped)
-            {
-                int marker = _at < _data.Length && _data[_at] == 0xff ? Marker() : _at;
-                _stopped = marker >= _data.Length || (marker > _at && _data[marker] != 0);
-                if (_stopped) return;
-                _bits = _bits << 8 | (marker > _at ? (byte)0xff : _data[marker]);
-                _count += 8;
-                _at = marker + 1;
+                if (!_current && _codes is not null && !Fill(_codes, _lookup ??= new ushort[1 << CodeBits])) _codes = null;
+                _current = true;
+                return _codes is null ? null : _lookup;
             }
         }
 
-        /// <summary>Where the byte after the bytes FF lies.</summary>
-        private readonly int Marker()
-        {
-            int at = _at;
-            while (at < _data.Length && _data[at] == 0xff) at++;
-            return at;
-        }
+        public void Set(ReadOnlySpan<byte> codes) => (_codes, _current) = (codes.ToArray(), false);
 
-        private readonly bool IsRestart() => Marker() is var at && at < _data.Length && _data[at] is >= 0xd0 and <= 0xd7;
+        private static bool Fill(byte[] codes, ushort[] lookup)
+        {
+            lookup.AsSpan().Clear();
+            for (int length = 1, code = 0, symbol = CodeBits; length <= CodeBits; length++, code <<= 1)
+            {
+                for (int i = 0; i < codes[length - 1]; i++, code++, symbol++)
+                {
+                    if (code >= 1 << length) return false;
+                    lookup.AsSpan(code << (CodeBits - length), 1 << (CodeBits - length)).Fill((ushort)(length << 8 | codes[symbol]));
+                }
+            }
+            return true;
+        }
     }
 }
