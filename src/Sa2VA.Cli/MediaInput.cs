@@ -7,8 +7,6 @@ namespace Sa2VA.Cli;
 /// <summary>The image or video of a command, opened and checked before a model is loaded.</summary>
 internal sealed class MediaInput : IDisposable
 {
-    private const int MostInputBytes = 1 << 28;
-
     private MediaInput(string source, HeldNotes notes) => (Source, Notes) = (source, notes);
 
     /// <summary>The path as given.</summary>
@@ -54,7 +52,7 @@ internal sealed class MediaInput : IDisposable
         return new MediaInput(path, notes)
         {
             Image = Interruptible(terminal, () => isInput
-                ? ImageFile.Load(StandardStreams.ReadAll(terminal.Bytes!, MostInputBytes), "standard input", options)
+                ? ImageFile.Load(terminal.Bytes!, "Standard input", options)
                 : ImageFile.Load(path, options)),
         };
     }

@@ -83,30 +83,6 @@ internal static class StandardStreams
     /// <summary>Standard input as bytes.</summary>
     public static Stream OpenInput() => Console.OpenStandardInput();
 
-    /// <summary>Reads a stream to its end.</summary>
-    /// <param name="stream">Standard input.</param>
-    /// <param name="most">Most bytes.</param>
-    /// <exception cref="UsageException">There are more.</exception>
-    /// <exception cref="StreamException">It cannot be read.</exception>
-    public static byte[] ReadAll(Stream stream, int most)
-    {
-        using var all = new MemoryStream();
-        byte[] block = new byte[1 << 16];
-        try
-        {
-            for (int read; (read = stream.Read(block)) > 0;)
-            {
-                if (all.Length + read > most) throw new UsageException($"Standard input has more than {most} bytes; that is no picture.");
-                all.Write(block, 0, read);
-            }
-        }
-        catch (Exception e) when (StreamException.IsFailure(e))
-        {
-            throw new StreamException($"Standard input cannot be read: {StreamException.Reason(e)}. Give a file with --image.", e);
-        }
-        return all.ToArray();
-    }
-
     /// <summary>Makes a Windows terminal show UTF-8; elsewhere terminals do.</summary>
     public static void UseUtf8()
     {

@@ -16,7 +16,7 @@ internal static class FileContent
 
     private const int FirstBytes = 1 << 16;
 
-    /// <summary>Reads a file, a pipe or a device to its end.</summary>
+    /// <summary>Reads a file, or a pipe or device as far as its picture goes.</summary>
     /// <param name="path">The file.</param>
     /// <param name="member">True for a file of a folder, which must be a regular one.</param>
     /// <exception cref="MediaException">It cannot be read, is no picture by its first bytes, or has too many.</exception>
@@ -36,7 +36,7 @@ internal static class FileContent
         }
     }
 
-    /// <summary>Reads a stream from where it stands to its end.</summary>
+    /// <summary>Reads a stream from where it stands to the end of the picture, or a little further; else to its own end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="name">Begins messages.</param>
     /// <exception cref="MediaException">Reading fails, its first bytes are no picture's, or there are too many.</exception>
@@ -46,9 +46,10 @@ internal static class FileContent
         {
             return ReadAll(stream, name);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ObjectDisposedException)
         {
-            throw new MediaException($"{name} cannot be read: {e.Message}", e);
+            string reason = e is ObjectDisposedException ? "it is closed" : e.Message.TrimEnd('.');
+            throw new MediaException($"{name} cannot be read: {reason}. Give it again from its start, or as a file.", e);
         }
     }
 
@@ -69,22 +70,26 @@ internal static class FileContent
 
     private static ReadOnlyMemory<byte> ReadAll(Stream stream, string name)
     {
-        long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
+        long expected = stream.CanSeek ? stream.Length - stream.Position : 0, end = 0;
         if (expected > MaxFileBytes) throw TooLarge(name, MaxFileBytes);
-        int limit = expected > 0 ? MaxFileBytes : MaxStreamBytes;
+        int limit = expected > 0 ? MaxFileBytes : MaxStreamBytes, length = 0;
         var bytes = new byte[FirstBytes];
-        int length = stream.ReadAtLeast(bytes, FirstBytes, throwOnEndOfStream: false);
-        if (length < FirstBytes) return bytes.AsMemory(0, length);
-        // What can be no picture is not read to its end: it may have none.
-        if (Container.FormatOf(bytes) is null) throw new MediaException(ForeignFile.Refusal(bytes, name));
         while (true)
         {
-            // The length of a file is a fact, that of another stream a claim. One byte more shows the end without growing again.
-            int size = (int)Math.Min(limit + 1L, stream is FileStream && expected >= bytes.Length ? expected + 1 : bytes.Length * 2L);
-            Array.Resize(ref bytes, size);
-            length += stream.ReadAtLeast(bytes.AsSpan(length), size - length, throwOnEndOfStream: false);
+            if (length == bytes.Length)
+            {
+                // The length of a file is a fact, that of another stream a claim. One byte more shows the end without growing again.
+                long size = stream is FileStream && expected >= bytes.Length ? expected + 1 : bytes.Length * 2L;
+                Array.Resize(ref bytes, (int)Math.Min(limit + 1L, size));
+            }
+            int read = stream.Read(bytes, length, bytes.Length - length);
+            length += read;
             if (length > limit) throw TooLarge(name, limit);
-            if (length < size) return bytes.AsMemory(0, length);
+            // A pipe may stay open when the picture is over, and what can be no picture may never end.
+            ReadOnlySpan<byte> content = bytes.AsSpan(0, length);
+            if (read == 0 || Container.Ends(content, ref end)) return bytes.AsMemory(0, length);
+            if (length >= ForeignFile.Looked && Container.FormatOf(content) is null)
+                throw new MediaException(ForeignFile.Refusal(content, name));
         }
     }
 

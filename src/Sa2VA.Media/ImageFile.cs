@@ -17,7 +17,8 @@ public static class ImageFile
     public static RgbImage Load(string path, MediaOptions? options = null) => Load(FileContent.Read(path).Span, path, options);
 
     /// <summary>
-    /// Reads a picture from a stream, as <see cref="Load(string, MediaOptions)"/> does from a file: from where it stands to its end.
+    /// Reads a picture from a stream, as <see cref="Load(string, MediaOptions)"/> does from a file: from where it stands to the picture's
+    /// end, or a little further. A compressed BMP does not say where it ends: its stream is read to its own end.
     /// </summary>
     /// <param name="stream">A file, a pipe, a download; it need not be seekable, and stays open.</param>
     /// <param name="name">What messages call it.</param>

@@ -110,12 +110,22 @@ public class StandardStreamTests
     }
 
     [Fact]
-    public void A_picture_from_standard_input_has_a_limit()
+    public void Standard_input_may_stay_open_after_its_picture_and_may_fail()
     {
-        Assert.Equal(10, StandardStreams.ReadAll(new MemoryStream(new byte[10]), 10).Length);
-        Assert.Contains("10 bytes",
-            Assert.Throws<UsageException>(() => StandardStreams.ReadAll(new MemoryStream(new byte[11]), 10)).Message,
-            StringComparison.Ordinal);
+        byte[] picture = File.ReadAllBytes(CliRun.Shapes);
+        string[] args = ["segment", "--model", CliRun.Toy, "--image", "-", "--prompt", "Please segment the red circle.", "--json"];
+        Assert.Equal((0, ""), Run(new FailingInput(picture)));
+        (int code, string error) = Run(new FailingInput(picture[..^30]));
+        Assert.Equal(2, code);
+        Assert.Contains("Standard input cannot be read: Input/output error. ",
+            Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+
+        (int Code, string Error) Run(Stream input)
+        {
+            using var error = new StringWriter();
+            var terminal = new Terminal(TextReader.Null, TextWriter.Null, error, TestContext.Current.CancellationToken) { Bytes = input };
+            return (Program.Run(args, terminal), error.ToString());
+        }
     }
 
     [Theory]
@@ -164,6 +174,15 @@ public class StandardStreamTests
             Attempts++;
             throw failure;
         }
+    }
+
+    /// <summary>Fails where a pipe that stays open would wait for ever.</summary>
+    private sealed class FailingInput(byte[] content) : MemoryStream(content)
+    {
+        public override bool CanSeek => false;
+
+        public override int Read(byte[] buffer, int offset, int count) => Position < Length
+            ? base.Read(buffer, offset, count) : throw new IOException("Input/output error");
     }
 
     private sealed class FailingReader : TextReader

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Tests;
@@ -35,12 +36,51 @@ public sealed class StreamTests
         using var zeros = new OddStream([]) { Endless = true };
         Assert.Contains("zeros", Assert.Throws<MediaException>(() => ImageFile.Load(zeros, "zeros")).Message, StringComparison.Ordinal);
         Assert.InRange(zeros.Position, 1, 1 << 20);
-        using var picture = new OddStream(Picture) { Endless = true };
+        // Compressed rows may go on for ever.
+        byte[] rows = TestImages.RleBmp(TestImages.Gradient(4, 4))[..^2];
+        using var picture = new OddStream(rows) { Endless = true };
         Assert.Contains("256 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(picture, "endless")).Message,
             StringComparison.Ordinal);
         using var liar = new OddStream(Picture) { Claimed = long.MaxValue };
         Assert.Contains("1024 MiB", Assert.Throws<MediaException>(() => ImageFile.Load(liar, "liar")).Message, StringComparison.Ordinal);
         Assert.Equal(0, liar.Position);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(13)]
+    [InlineData(4099)]
+    public void Nothing_is_read_of_a_stream_after_its_picture(int step)
+    {
+        RgbImage picture = TestImages.Noise(40, 24, 6);
+        byte[] progressive = TestJpeg.Progressive(picture, 2, runs: true, restart: 2).File;
+        foreach (byte[] file in new[]
+                 {
+                     TestImages.Encode(picture, SKEncodedImageFormat.Png), TestImages.InterlacedPng(picture),
+                     TestImages.Encode(picture, SKEncodedImageFormat.Jpeg), progressive, TestImages.WithOrientation(progressive, 8),
+                     TestImages.Encode(picture, SKEncodedImageFormat.Webp, 70), TestImages.Encode(picture, SKEncodedImageFormat.Webp, 100),
+                     TestImages.AnimatedWebP(40, 24, 3, 70), TestImages.Bmp(picture),
+                     TestImages.Gif(40, 24, (0, 0, 40, 24, 5, 1, 4), (3, 3, 20, 20, 9, 1, 4)),
+                 })
+        {
+            using var waits = new OddStream(file) { Step = step, FailsAt = file.Length };
+            Assert.Equal(ImageFile.Load(file, "bytes").Pixels.ToArray(), ImageFile.Load(waits, "stream").Pixels.ToArray());
+            using var endless = new OddStream(file) { Endless = true };
+            ImageFile.Load(endless, "endless");
+            Assert.InRange(endless.Position, file.Length, 1 << 20);
+        }
+    }
+
+    [Fact]
+    public void A_large_stream_is_read_to_its_picture_s_end()
+    {
+        RgbImage picture = TestImages.Noise(400, 300, 6);
+        foreach (byte[] file in new[] { TestImages.Encode(picture, SKEncodedImageFormat.Png), TestImages.Bmp(picture) })
+        {
+            Assert.InRange(file.Length, 1 << 18, 1 << 20);
+            using var waits = new OddStream(file) { FailsAt = file.Length };
+            Assert.Equal(picture.Pixels.ToArray(), ImageFile.Load(waits, "stream").Pixels.ToArray());
+        }
     }
 
     [Fact]
@@ -101,6 +141,8 @@ public sealed class StreamTests
 
         public int FailsAt { get; init; } = int.MaxValue;
 
+        public int Step { get; init; } = 4099;
+
         public override bool CanRead => true;
 
         public override bool CanSeek => Claimed >= 0;
@@ -120,7 +162,7 @@ public sealed class StreamTests
         public override int Read(Span<byte> buffer)
         {
             if (_position >= FailsAt) throw new IOException("The connection was closed.");
-            int count = Math.Min(buffer.Length, Endless ? 1 << 20 : 4099), left = (int)Math.Clamp(content.Length - _position, 0, count);
+            int count = Math.Min(buffer.Length, Endless ? 1 << 20 : Step), left = (int)Math.Clamp(content.Length - _position, 0, count);
             content.AsSpan((int)Math.Min(_position, content.Length), left).CopyTo(buffer);
             if (Endless) buffer[left..count].Clear();
             else count = left;

@@ -35,6 +35,19 @@ internal readonly record struct Container(PictureFormat Format, int Frames, int 
         _ => throw new MediaException(ForeignFile.Refusal(bytes, name)),
     };
 
+    /// <summary>Whether a stream holds all of its picture, or is seen to be damaged; more need not be read then.</summary>
+    /// <param name="bytes">What was read of it so far, from its start.</param>
+    /// <param name="at">0 at first, then what the last call left: how far the framing is known.</param>
+    public static bool Ends(ReadOnlySpan<byte> bytes, ref long at) => FormatOf(bytes) switch
+    {
+        PictureFormat.Png => PngContainer.Ends(bytes, ref at),
+        PictureFormat.Jpeg => JpegContainer.Ends(bytes, ref at),
+        PictureFormat.WebP => WebPContainer.Bytes(bytes) <= bytes.Length,
+        PictureFormat.Gif => GifContainer.Ends(bytes, ref at),
+        PictureFormat.Bmp => BmpContainer.Bytes(bytes) <= bytes.Length,
+        _ => false,
+    };
+
     /// <summary>The format of a file; null for one that is not read.</summary>
     /// <param name="start">At least its first 16 bytes, or all of it.</param>
     public static PictureFormat? FormatOf(ReadOnlySpan<byte> start)

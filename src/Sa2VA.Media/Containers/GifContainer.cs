@@ -40,6 +40,24 @@ internal static class GifContainer
         }
     }
 
+    /// <summary>As <see cref="Container.Ends"/>.</summary>
+    public static bool Ends(ReadOnlySpan<byte> bytes, ref long at)
+    {
+        if (bytes.Length < HeaderBytes) return false;
+        at = Math.Max(at, HeaderBytes + TableBytes(bytes[10]));
+        while (at < bytes.Length)
+        {
+            int block = (int)at, next;
+            if (bytes[block] == Extension) next = SkipBlocks(bytes, block + 2);
+            else if (bytes[block] != Frame) return true;
+            else if (block + FrameBytes >= bytes.Length) return false;
+            else next = SkipBlocks(bytes, block + FrameBytes + TableBytes(bytes[block + FrameBytes - 1]) + 1);
+            if (next > bytes.Length) return false;
+            at = next;
+        }
+        return false;
+    }
+
     private static int TableBytes(byte flags) => (flags & ColourTable) == 0 ? 0 : 3 << ((flags & 7) + 1);
 
     /// <summary>Passes over sub-blocks and their terminator; beyond the end of the file if it is not there.</summary>

@@ -70,6 +70,32 @@ internal static class JpegContainer
         return Whole(frame, origin, name);
     }
 
+    /// <summary>As <see cref="Container.Ends"/>.</summary>
+    public static bool Ends(ReadOnlySpan<byte> bytes, ref long at)
+    {
+        for (at = Math.Max(at, 2); at < bytes.Length;)
+        {
+            int marker = NextMarker(bytes, (int)at);
+            if (marker < 0)
+            {
+                at = bytes.Length - (bytes[^1] == Fill ? 1 : 0);
+                return false;
+            }
+            at = marker - 1;
+            byte kind = bytes[marker];
+            if (kind == End) return true;
+            int length = 0;
+            if (kind is not (Temporary or (>= FirstRestart and <= Start)))
+            {
+                if (marker + 2 >= bytes.Length) return false;
+                length = bytes[marker + 1] << 8 | bytes[marker + 2];
+                if (marker + 1 + length > bytes.Length) return false;
+            }
+            at = marker + 1 + length;
+        }
+        return false;
+    }
+
     /// <summary>What sort of JPEG the decoder does not read; null for one that it does.</summary>
     private static string? Unread(byte kind, ReadOnlySpan<byte> frame) => kind switch
     {

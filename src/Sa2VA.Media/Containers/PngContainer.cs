@@ -40,6 +40,18 @@ internal static class PngContainer
         return new Container(PictureFormat.Png, Math.Max(animated, 1), 1, origin);
     }
 
+    /// <summary>As <see cref="Container.Ends"/>.</summary>
+    public static bool Ends(ReadOnlySpan<byte> bytes, ref long at)
+    {
+        for (at = Math.Max(at, Signature.Length); at + Framing <= bytes.Length;)
+        {
+            ReadOnlySpan<byte> chunk = bytes[(int)at..];
+            if (chunk[4..].StartsWith("IEND"u8)) return true;
+            at += Framing + (long)BinaryPrimitives.ReadUInt32BigEndian(chunk);
+        }
+        return false;
+    }
+
     /// <summary>Whether a picture cannot be read without chunks of a kind; of others a damaged one does not matter.</summary>
     public static bool IsCritical(ReadOnlySpan<byte> kind) => (kind[0] & 0x20) == 0;
 

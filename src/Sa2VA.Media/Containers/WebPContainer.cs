@@ -9,9 +9,12 @@ internal static class WebPContainer
 {
     private const int HeaderBytes = 12, ChunkHeader = 8;
 
+    /// <summary>Bytes of the file, as its start says.</summary>
+    public static long Bytes(ReadOnlySpan<byte> start) => ChunkHeader + (long)BinaryPrimitives.ReadUInt32LittleEndian(start[4..]);
+
     public static Container Walk(ReadOnlySpan<byte> bytes, string name)
     {
-        long size = ChunkHeader + (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
+        long size = Bytes(bytes);
         if (size > bytes.Length) throw Container.CutShort(name, $"after {bytes.Length} of {size} bytes");
         ReadOnlySpan<byte> rest = bytes[HeaderBytes..(int)Math.Max(size, HeaderBytes)];
         int frames = 0;
