@@ -1,6 +1,7 @@
 using System.Text;
 using Sa2VA.Core;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 

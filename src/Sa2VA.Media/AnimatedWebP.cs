@@ -85,8 +85,7 @@ public sealed class AnimatedWebP : IDisposable
             Stream file = _file.Stream;
             if (FrameCount == 0) throw new MediaException($"{_path}: an animation needs a frame.");
             uint riffSize = (uint)(file.Length - 8);
-            file.Position = 4;
-            Write(Int32((int)riffSize));
+            Write(Int32((int)riffSize), at: 4);
             _file.Commit();
         }
     }
@@ -112,15 +111,17 @@ public sealed class AnimatedWebP : IDisposable
         throw new MediaException($"{_path}: the encoder gave no picture for frame {FrameCount}.");
     }
 
-    private void Write(ReadOnlySpan<byte> bytes)
+    private void Write(ReadOnlySpan<byte> bytes, long? at = null)
     {
         try
         {
+            // Moving writes what is held back.
+            if (at is { } position) _file.Stream.Position = position;
             _file.Stream.Write(bytes);
         }
         catch (IOException e)
         {
-            throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+            throw AtomicFile.CannotWrite(_path, e);
         }
     }
 

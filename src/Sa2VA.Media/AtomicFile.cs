@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Media;
 
@@ -26,7 +27,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new MediaException($"{path} cannot be written: {e.Message} Create its folder, or choose another.", e);
+            throw CannotWrite(path, e);
         }
     }
 
@@ -46,7 +47,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (IOException e)
         {
-            throw new MediaException($"{path} cannot be written: {e.Message}", e);
+            throw CannotWrite(path, e);
         }
         file.Commit();
     }
@@ -67,7 +68,7 @@ public sealed class AtomicFile : IDisposable
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 Discard();
-                throw new MediaException($"{_path} cannot be written: {e.Message}", e);
+                throw CannotWrite(_path, e);
             }
         }
     }
@@ -76,6 +77,13 @@ public sealed class AtomicFile : IDisposable
     public void Dispose()
     {
         lock (_end) Discard();
+    }
+
+    /// <summary>The error of a file that cannot be written; the system's own words name the file beside its place.</summary>
+    internal static MediaException CannotWrite(string path, Exception e)
+    {
+        string cause = Directory.Exists(path) ? "it is a folder" : FileTrouble.Cause(e);
+        return new MediaException($"{path} cannot be written: {cause}; make room and folders for it, or give another path.", e);
     }
 
     private void Discard()

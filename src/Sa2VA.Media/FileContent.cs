@@ -99,7 +99,7 @@ internal static class FileContent
         if (e is UnauthorizedAccessException) return "its permissions do not allow it";
         if (new FileInfo(path).LinkTarget is { } target) return $"it is a link to '{target}', which leads to no file that can be read";
         if (e is FileNotFoundException && path.Contains('\ufffd')) return "its name is no valid UTF-8; rename it";
-        return e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message.TrimEnd('.');
+        return e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : FileTrouble.Cause(e);
     }
 
     private static MediaException TooLarge(string name, int limit) =>

@@ -55,7 +55,7 @@ internal sealed class FrameFolder : VideoSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new MediaException($"{path} cannot be read: {e.Message}", e);
+            throw new MediaException($"{path} cannot be read: {FileTrouble.Cause(e)}; check the folder.", e);
         }
         string[] frames = [.. files.Where(IsFrame)];
         string[] others = [.. files.Except(frames).Select(f => Path.GetFileName(f)), .. folders];

@@ -80,16 +80,6 @@ public class ResultFolderTests
     }
 
     [Fact]
-    public void Causes_are_told_in_own_words()
-    {
-        if (OperatingSystem.IsWindows()) return;
-        Assert.Equal("the disk is full", FileTrouble.Cause(new IOException("No space left on device : 'x.part'", 28)));
-        Assert.Equal("the disk can only be read", FileTrouble.Cause(new IOException("x", 30)));
-        Assert.Contains("99", FileTrouble.Cause(new IOException("x", 99)), StringComparison.Ordinal);
-        Assert.DoesNotContain("x.part", FileTrouble.Cause(new UnauthorizedAccessException("x.part")), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void Names_of_the_source_s_files_are_in_the_way_too()
     {
         using var folder = new ScratchFolder();

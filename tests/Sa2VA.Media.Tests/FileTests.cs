@@ -32,10 +32,12 @@ public sealed class FileTests
         Assert.Equal(["a"], folder.Entries);
         Assert.Equal("old", File.ReadAllText(folder.At("a")));
         Directory.CreateDirectory(folder.At("taken"));
-        Assert.Contains("taken", Assert.Throws<MediaException>(() => AtomicFile.Write(folder.At("taken"), [1])).Message,
-            StringComparison.Ordinal);
+        Assert.Contains("taken cannot be written: it is a folder; ",
+            Assert.Throws<MediaException>(() => AtomicFile.Write(folder.At("taken"), [1])).Message, StringComparison.Ordinal);
         Assert.Equal(["a", "taken"], folder.Entries);
-        Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder.At("none"), "x"), [1]));
+        string message = Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder.At("none"), "x"), [1])).Message;
+        Assert.Contains("x cannot be written: the folder above it does not exist", message, StringComparison.Ordinal);
+        Assert.DoesNotContain(".part", message, StringComparison.Ordinal);
     }
 
     [Fact]

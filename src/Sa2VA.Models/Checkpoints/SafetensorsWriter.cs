@@ -66,7 +66,7 @@ public static class SafetensorsWriter
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"'{path}' cannot be written: {e.Message}", e);
+            throw new CheckpointException($"'{path}' cannot be written: {FileTrouble.Cause(e)}; give another place.", e);
         }
         finally
         {

@@ -151,7 +151,8 @@ public static class Synthesizer
         }
     }
 
-    private static CheckpointException CannotWrite(string folder, Exception e) => new($"'{folder}' cannot be written: {e.Message}", e);
+    private static CheckpointException CannotWrite(string folder, Exception e) =>
+        new($"'{folder}' cannot be written: {FileTrouble.Cause(e)}; give another folder.", e);
 
     private sealed class Reports(long before, long total, IProgress<SynthesisProgress>? progress) : IProgress<long>
     {

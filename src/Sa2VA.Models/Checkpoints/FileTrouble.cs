@@ -1,4 +1,4 @@
-namespace Sa2VA.Cli;
+namespace Sa2VA.Models;
 
 /// <summary>Why a file or folder cannot be read or written, in words of this program: the system's own name internal files.</summary>
 internal static class FileTrouble
@@ -6,6 +6,9 @@ internal static class FileTrouble
     private const int IoError = 5, Denied = 13, Exists = 17, NoFolder = 20, IsFolder = 21, TooManyOpen = 24, TooLarge = 27, Full = 28,
         ReadOnly = 30, Loop = 40, WindowsWriteProtected = 19, WindowsSharing = 32, WindowsHandleFull = 39, WindowsFull = 112,
         MacLoop = 62, MacQuota = 69, LinuxQuota = 122;
+
+    /// <summary>The facility of errors that .NET raises itself, with words of the one who throws.</summary>
+    private const int OwnWords = 0x13;
 
     /// <summary>True for what the operating system says of a path.</summary>
     public static bool Is(Exception? e) => e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException;
@@ -16,6 +19,7 @@ internal static class FileTrouble
         UnauthorizedAccessException => "there is no permission to",
         PathTooLongException => "its name is too long",
         FileNotFoundException or DirectoryNotFoundException => "the folder above it does not exist or takes no files",
+        IOException when (e.HResult >> 16 & 0x7FFF) == OwnWords => e.Message.TrimEnd('.'),
         IOException => Cause(e.HResult & 0xFFFF),
         _ => "that is no path",
     };
