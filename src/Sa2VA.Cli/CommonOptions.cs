@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Sa2VA.Cli.Arguments;
 
 namespace Sa2VA.Cli;
@@ -25,4 +26,11 @@ internal static class CommonOptions
     public static ChoiceOption Names() =>
         new("--names",
             "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
+
+    /// <summary>Refuses names for files that are not written.</summary>
+    public static void CheckNames(ParseResult values, ChoiceOption names, TextOption output)
+    {
+        if (values.GetValue(output) is null && ArgumentReader.Has(values, names))
+            throw new UsageException("--names belongs to --out: without a folder there are no files to name.");
+    }
 }

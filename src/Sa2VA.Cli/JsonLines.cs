@@ -48,6 +48,7 @@ internal sealed class JsonLines(TextWriter output)
         foreach (AnswerObject o in answer.Objects) json.WriteStringValue(o.Phrase);
         json.WriteEndArray();
         json.WriteNumber("tokens", answer.TokenIds.Count);
+        json.WriteBoolean("truncated", answer.Truncated);
         json.WriteStartArray("notes");
         foreach (string note in answer.Notes) json.WriteStringValue(note);
         json.WriteEndArray();

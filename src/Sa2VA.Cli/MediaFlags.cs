@@ -53,6 +53,10 @@ internal sealed class MediaFlags
         if (video is null && (frames is not null || maxFrames is not null))
             throw new UsageException("--frames and --max-frames belong to --video.");
         if (video is null && ArgumentReader.Has(values, Order)) throw new UsageException("--order belongs to --video.");
+        if (video is null && image is null && ArgumentReader.Has(values, Orientation))
+            throw new UsageException("--orientation belongs to --image or --video.");
+        if (File.Exists(video) && ArgumentReader.Has(values, Order))
+            throw new UsageException($"--order belongs to a folder of frames; {Quoted.Of(video)} is one file.");
         var options = new MediaOptions
         {
             Upright = values.GetValue(Orientation) is "upright",

@@ -1,3 +1,4 @@
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 using Sa2VA.Models;
@@ -75,9 +76,11 @@ internal sealed class MediaInput : IDisposable
             selection.Indices(count);
             return new MediaInput(path, notes) { Video = source, Frames = count, Selection = selection };
         }
-        catch
+        catch (Exception e)
         {
             source.Dispose();
+            if (e is PromptException && maxFrames < source.FrameCount)
+                throw new UsageException(FormattableString.Invariant($"{e.Message.TrimEnd('.')} with --max-frames {maxFrames}."), e);
             throw;
         }
     }
@@ -91,6 +94,6 @@ internal sealed class MediaInput : IDisposable
     public void Dispose() => Video?.Dispose();
 
     // Reading a pipe that nobody writes to cannot be cancelled, waiting for it can.
-    private static T Interruptible<T>(Terminal terminal, Func<T> read) =>
+    public static T Interruptible<T>(Terminal terminal, Func<T> read) =>
         Task.Run(read).WaitAsync(terminal.Cancellation).GetAwaiter().GetResult();
 }

@@ -54,6 +54,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
+            if (answer.Truncated)
+                media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} was cut off after {Plural.Of(answer.TokenIds.Count, "token")}.");
             media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }

@@ -20,23 +20,30 @@ public sealed record StageMemory(string Stage, long Weights, long Arena, long Bu
 /// <param name="Total">All of them together with one stream and one object, what they share counted once.</param>
 public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMemory Total)
 {
+    private const int UsualTokens = 4096;
+
     /// <summary>Counts for every stage.</summary>
     /// <param name="device">Where the model would run.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
-    /// <param name="tokens">Tokens of the conversation to make room for, at most what the model supports.</param>
+    /// <param name="tokens">
+    /// Tokens of the conversation to make room for, 1 to what the model supports; null for 4096, or for that if it is less.
+    /// </param>
     /// <exception cref="CheckpointException">A tensor is missing or does not fit.</exception>
     /// <exception cref="DeviceException">The device cannot tell.</exception>
-    public static MemoryEstimate Of(Device device, Sa2VAConfig config, IWeightSource weights, int tokens = 4096)
+    /// <exception cref="PromptException">The model does not support so many tokens.</exception>
+    public static MemoryEstimate Of(Device device, Sa2VAConfig config, IWeightSource weights, int? tokens = null)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
+        int positions = config.Language.MaxPositions, capacity = tokens ?? Math.Min(UsualTokens, positions);
+        if (capacity < 1 || capacity > positions)
+            throw new PromptException($"A conversation has 1 to {positions} tokens in this model, not {capacity}.");
         using IBackend all = device.OpenCounting();
         var list = new List<StageMemory>();
         // What nobody refers to would be collected, and its bytes with it.
         var kept = new List<object>();
-        int capacity = Math.Min(tokens, config.Language.MaxPositions);
         Count("vision tower", backend => new VisionTower(backend, weights, config).AllocateTokens());
         Count(FormattableString.Invariant($"language model, {capacity} tokens"), backend =>
         {

@@ -15,14 +15,17 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>Opens the new file for writing.</summary>
     /// <param name="path">Where it will be; its folder must exist.</param>
-    /// <exception cref="MediaException">The folder does not exist or cannot be written to.</exception>
+    /// <exception cref="MediaException">
+    /// The folder does not exist or cannot be written to, or a pipe or a device has that name: it would be replaced, not written to.
+    /// </exception>
     public AtomicFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        _path = Path.GetFullPath(path);
-        _part = $"{_path}.{Path.GetRandomFileName()}.part";
         try
         {
+            _path = EndOfLinks(Path.GetFullPath(path));
+            if (IsPipeOrDevice(_path)) throw new MediaException($"{path} is a pipe or a device; give the name of a file.");
+            _part = $"{_path}.{Path.GetRandomFileName()}.part";
             _stream = new FileStream(_part, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -70,6 +73,27 @@ public sealed class AtomicFile : IDisposable
                 Discard();
                 throw CannotWrite(_path, e);
             }
+        }
+    }
+
+    // The link stays, what it leads to is replaced.
+    private static string EndOfLinks(string path) =>
+        new FileInfo(path) is { LinkTarget: not null } link && link.ResolveLinkTarget(returnFinalTarget: true) is { Exists: true } end
+            ? end.FullName : path;
+
+    // Both show no bytes, and unlike a file have no length that can be set. Opened for both ways, neither waits for the other end.
+    private static bool IsPipeOrDevice(string path)
+    {
+        if (new FileInfo(path) is not { Exists: true, Length: 0 }) return false;
+        try
+        {
+            using var there = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 1);
+            there.SetLength(0);
+            return false;
+        }
+        catch (Exception e) when (e is IOException or NotSupportedException)
+        {
+            return true;
         }
     }
 

@@ -91,7 +91,11 @@ public sealed class Verifier : IDisposable
             using IBackend backend = _options.CreateBackend();
             return stage(new StageContext(golden, golden.Weights, null, backend, cancellation));
         }
-        if (!_models.TryGetValue(key, out ModelSource? model)) _models.Add(key, model = ModelSource.Open(key));
+        if (!_models.TryGetValue(key, out ModelSource? model))
+        {
+            _models.Add(key, model = ModelSource.Open(key));
+            foreach (string note in model.Config.Notes) _options.OnNote?.Invoke(note);
+        }
         if (_backendKey != key)
         {
             _backend?.Dispose();

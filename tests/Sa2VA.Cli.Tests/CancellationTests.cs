@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Sa2VA.Verification;
+
 namespace Sa2VA.Cli.Tests;
 
 /// <summary>Ctrl+C: exit 130, nothing half-written.</summary>
@@ -33,6 +36,32 @@ public class CancellationTests
             "--json", "--out", folder.Path);
         Assert.Equal(130, run.Code);
         Assert.Equal(["mine.txt"], folder.Entries);
+    }
+
+    [Fact]
+    public async Task Regions_come_through_a_pipe_and_waiting_for_it_ends_at_once()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "pipes are no files there");
+        using var folder = new ScratchFolder();
+        string pipe = folder.At("pipe");
+        using (var mkfifo = Process.Start("mkfifo", [pipe])) await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        PredictCase recorded = PredictCase.Read(Fixtures.Path("predict", "sa2va-tiny-shapes", "region-one.json"));
+        string[] Args(string regions) => ["segment", "--model", CliRun.Toy, "--image", Fixtures.Path(recorded.Image!.Split('/')),
+            "--regions", regions, "--prompt", recorded.Prompt, "--json"];
+
+        string file = Fixtures.Path(recorded.Regions!.Split('/'));
+        Task writing = Task.Run(() => File.WriteAllBytes(pipe, File.ReadAllBytes(file)), TestContext.Current.CancellationToken);
+        CliRun piped = CliRun.Of(Args(pipe));
+        await writing;
+        Assert.Equal(0, piped.Code);
+        Assert.Equal(CliRun.Of(Args(file)).Json[1].ToString(), piped.Json[1].ToString());
+
+        using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        using var error = new StringWriter();
+        Assert.Equal(130, Program.Run(Args(pipe), TextWriter.Null, error, TextReader.Null, cancel.Token));
+        Assert.Equal("sa2va: Cancelled.", error.ToString().Trim());
+        // Whoever still waits for the pipe finds its end.
+        new FileStream(pipe, FileMode.Open, FileAccess.ReadWrite).Dispose();
     }
 
     [Fact]

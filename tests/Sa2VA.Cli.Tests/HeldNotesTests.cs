@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sa2VA.Verification;
 
 namespace Sa2VA.Cli.Tests;
@@ -66,6 +68,46 @@ public class HeldNotesTests
         CliRun describe = CliRun.Of("describe", "--model", folder.Path, "--image", CliRun.Shapes, "--json");
         Assert.Single(Lines(describe.Error), l => l.Contains("ps_version", StringComparison.Ordinal));
         CliRun.Of("chat", "--model", folder.Path, "--prompt", "<IMG_CONTEXT>").AssertRefused("<IMG_CONTEXT>");
+        CliRun bench = CliRun.Of("bench", "--model", folder.Path, "--stages", "decode", "--runs", "1");
+        Assert.Single(Lines(bench.Error), l => l.Contains("ps_version", StringComparison.Ordinal));
+        string cases = Fixtures.Path("predict", "sa2va-tiny-shapes");
+        CliRun verify = CliRun.Of("verify", "--model", folder.Path, "--goldens", Path.Combine(cases, "text-hello.json"),
+            Path.Combine(cases, "text-hello.json"));
+        Assert.Single(Lines(verify.Error), l => l.Contains("ps_version", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_tag_for_a_picture_that_is_not_there_is_told()
+    {
+        CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--prompt", "<image>Hello");
+        Assert.Equal(0, run.Code);
+        Assert.Contains("<image>", Assert.Single(Lines(run.Error)), StringComparison.Ordinal);
+        Assert.Equal(CliRun.Of("chat", "--model", CliRun.Toy, "--prompt", "Hello").Out, run.Out);
+    }
+
+    [Fact]
+    public void An_answer_that_the_context_ends_is_told()
+    {
+        using var folder = new ScratchFolder();
+        foreach (string file in Directory.EnumerateFiles(CliRun.Toy)) File.Copy(file, folder.At(Path.GetFileName(file)));
+        string[] describe = ["segment", "--model", folder.Path, "--image", CliRun.Shapes, "--prompt", "Please describe the image.",
+            "--json"];
+        Limit(16);
+        string tokens = CliRun.Of(describe).Error.Split("The prompt has ")[1].Split(' ')[0];
+        Limit(int.Parse(tokens, CultureInfo.InvariantCulture) + 3);
+        CliRun segment = CliRun.Of(describe);
+        Assert.Equal(0, segment.Code);
+        Assert.Contains("cut off after 3 tokens", segment.Error, StringComparison.Ordinal);
+        Assert.True(segment.Json.Single(l => l.GetProperty("type").GetString() == "answer").GetProperty("truncated").GetBoolean());
+        CliRun chat = CliRun.Of("chat", "--model", folder.Path, "--image", CliRun.Shapes, "--prompt", "Please describe the image.");
+        Assert.Contains("context is full", Assert.Single(Lines(chat.Error)), StringComparison.Ordinal);
+
+        void Limit(int positions)
+        {
+            JsonNode config = JsonNode.Parse(File.ReadAllText(Path.Combine(CliRun.Toy, "config.json")))!;
+            config["llm_config"]!["max_position_embeddings"] = positions;
+            File.WriteAllText(folder.At("config.json"), config.ToJsonString());
+        }
     }
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);

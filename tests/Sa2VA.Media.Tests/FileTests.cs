@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -38,6 +39,24 @@ public sealed class FileTests
         string message = Assert.Throws<MediaException>(() => AtomicFile.Write(Path.Combine(folder.At("none"), "x"), [1])).Message;
         Assert.Contains("x cannot be written: the folder above it does not exist", message, StringComparison.Ordinal);
         Assert.DoesNotContain(".part", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pipe_is_not_replaced_and_a_link_leads_to_the_file()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "pipes are no files there");
+        using var folder = new ScratchFolder();
+        using (var mkfifo = Process.Start("mkfifo", [folder.At("pipe")])) mkfifo.WaitForExit();
+        Assert.Contains("is a pipe or a device",
+            Assert.Throws<MediaException>(() => AtomicFile.Write(folder.At("pipe"), [1])).Message, StringComparison.Ordinal);
+        File.CreateSymbolicLink(folder.At("to-pipe"), "pipe");
+        Assert.Throws<MediaException>(() => AtomicFile.Write(folder.At("to-pipe"), [1]));
+        File.WriteAllBytes(folder.At("empty"), []);
+        File.CreateSymbolicLink(folder.At("to-empty"), "empty");
+        AtomicFile.Write(folder.At("to-empty"), [1, 2]);
+        Assert.Equal([1, 2], File.ReadAllBytes(folder.At("empty")));
+        Assert.Equal("empty", new FileInfo(folder.At("to-empty")).LinkTarget);
+        Assert.Equal(["empty", "pipe", "to-empty", "to-pipe"], folder.Entries);
     }
 
     [Fact]

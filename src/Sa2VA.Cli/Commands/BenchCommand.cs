@@ -43,6 +43,7 @@ internal static class BenchCommand
                 else
                     Print(terminal, report);
                 file?.Write(BenchmarkText.Markdown(report));
+                foreach (string note in report.Notes) terminal.Note(Quoted.Line(note));
                 return Task.FromResult(ExitCode.Success);
             },
         };
@@ -60,11 +61,13 @@ internal static class BenchCommand
     private static string[]? StageList(string? list)
     {
         if (list is null) return null;
-        string[] names = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] names = list.Split(',', StringSplitOptions.TrimEntries);
         foreach (string name in names)
             if (!ModelBenchmark.StageNames.Contains(name))
                 throw new UsageException($"There is no stage {Quoted.Of(name)}; there are {string.Join(", ", ModelBenchmark.StageNames)}.");
-        return names.Length > 0 ? names : throw new UsageException("--stages names no stage.");
+        return names.CountBy(n => n).FirstOrDefault(n => n.Value > 1) is { Value: > 1 } twice
+            ? throw new UsageException($"--stages names {twice.Key} twice; name each stage once.")
+            : names;
     }
 
     private static void Print(Terminal terminal, BenchmarkReport report)

@@ -36,7 +36,7 @@ internal static class ChatCommand
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
-                var chat = new Chat(terminal, session, values.GetValue(maxTokens)) { OnFirstText = notes.Tell };
+                var chat = new Chat(terminal, session, values.GetValue(maxTokens), notes);
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
                 for (int i = 0; i < prompts.Count; i++) await chat.AnswerAsync(prompts[i], followUp: i > 0).ConfigureAwait(false);
                 return ExitCode.Success;
@@ -44,11 +44,8 @@ internal static class ChatCommand
         };
     }
 
-    private sealed class Chat(Terminal terminal, ChatSession session, int limit)
+    private sealed class Chat(Terminal terminal, ChatSession session, int limit, HeldNotes notes)
     {
-        /// <summary>Called before an answer begins to be shown.</summary>
-        public Action? OnFirstText { get; init; }
-
         public async Task ReadAndAnswerAsync()
         {
             bool followUp = false;
@@ -96,9 +93,10 @@ internal static class ChatCommand
                     else if (update is AnswerCompleted { Answer: { } answer })
                     {
                         EndLine();
+                        foreach (string note in answer.Notes) notes.Add(note);
                         if (answer.Truncated)
-                            terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}; "
-                                + "--max-tokens allows more.");
+                            terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
+                                + (answer.TokenIds.Count < limit ? ": the model's context is full." : "; --max-tokens allows more."));
                     }
                 }
             }
@@ -110,7 +108,7 @@ internal static class ChatCommand
 
             void Write(string piece)
             {
-                if (!begun) OnFirstText?.Invoke();
+                if (!begun) notes.Tell();
                 terminal.Progress.Clear();
                 terminal.Out.Write(piece);
                 terminal.Out.Flush();

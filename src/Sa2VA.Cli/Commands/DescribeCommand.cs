@@ -31,6 +31,7 @@ internal static class DescribeCommand
             Accepts = [model, .. media.All, prompt, output, names, json, device, threads],
             Run = async values =>
             {
+                CommonOptions.CheckNames(values, names, output);
                 var clock = Stopwatch.StartNew();
                 string folderOfModel = values.GetRequiredValue(model), request = values.GetValue(prompt) ?? GroundedCaptionPrompt;
                 using MediaInput input = media.Open(terminal, values);

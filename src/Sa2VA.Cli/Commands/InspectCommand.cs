@@ -16,20 +16,25 @@ internal static class InspectCommand
     public static CliCommand Create(Terminal terminal)
     {
         TextOption model = CommonOptions.Model();
-        var tokens = new NumberOption("--tokens", "Tokens of the conversation to count memory for.", 1, MostTokens, 4096);
+        var tokens = new NumberOption("--tokens",
+            "Tokens of the conversation to count memory for; without it 4096, or what the model supports.", 1, MostTokens);
         var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
         return new CliCommand("inspect",
             "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
             "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
         {
             Accepts = [model, tokens, scan],
-            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model), values.GetValue(tokens), values.GetValue(scan))),
+            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model),
+                values.GetValue(tokens) is > 0 and int count ? count : null, values.GetValue(scan))),
         };
     }
 
-    private static int Run(Terminal terminal, string folder, int tokens, bool scan)
+    private static int Run(Terminal terminal, string folder, int? tokens, bool scan)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        if (tokens > config.Language.MaxPositions)
+            throw new UsageException(FormattableString.Invariant(
+                $"--tokens {tokens} is more than the {config.Language.MaxPositions} tokens that {Quoted.Of(folder)} supports."));
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         PrintDimensions(terminal, folder, config);
         PrintParts(terminal, checkpoint);

@@ -36,6 +36,7 @@ internal static partial class SegmentCommand
             {
                 if (values.GetValue(output) is null && !values.GetValue(json))
                     throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
+                CommonOptions.CheckNames(values, names, output);
                 long start = Stopwatch.GetTimestamp();
                 using MediaInput input = media.Open(terminal, values);
                 await RunAsync(terminal, new Request
@@ -67,7 +68,7 @@ internal static partial class SegmentCommand
     private static async Task RunAsync(Terminal terminal, Request request)
     {
         MediaInput media = request.Media;
-        Mask[] regions = request.Regions is null ? [] : ReadRegions(request.Regions, media);
+        Mask[] regions = request.Regions is null ? [] : ReadRegions(terminal, request.Regions, media);
         using ResultFolder? results = request.Out is null ? null : new ResultFolder(request.Out, new RunDescription
         {
             Command = "segment", Model = request.Model, Source = media.Source, Prompts = request.Prompts,
@@ -130,11 +131,11 @@ internal static partial class SegmentCommand
     [GeneratedRegex(@"\bregion([0-9]+)\b")]
     private static partial Regex RegionName();
 
-    private static Mask[] ReadRegions(string path, MediaInput media)
+    private static Mask[] ReadRegions(Terminal terminal, string path, MediaInput media)
     {
         if (media.Image is null) throw new UsageException("--regions belongs to --image.");
         if (!File.Exists(path)) throw new UsageException($"There is no file {Quoted.Of(path)}; --regions takes a grey or palette PNG.");
-        (int width, int height, byte[] labels) = ImageFile.LoadLabels(path);
+        (int width, int height, byte[] labels) = MediaInput.Interruptible(terminal, () => ImageFile.LoadLabels(path));
         if ((width, height) != (media.Width, media.Height))
             throw new UsageException(FormattableString.Invariant(
                 $"{Quoted.Of(path)} is {width}×{height}, the picture is {media.Width}×{media.Height}; ") + FormattableString.Invariant(

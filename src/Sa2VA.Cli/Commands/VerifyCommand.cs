@@ -17,7 +17,7 @@ internal static class VerifyCommand
             Required = true, AllowMultipleArgumentsPerToken = true,
         };
         var model = new TextOption("--model", "DIR",
-            "Run all files against this checkpoint; without it each file's own is looked up (models/NAME above the file).");
+            "Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).");
         var json = new Flag(CommonOptions.Json, "One JSON object per file instead of text.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");
         ChoiceOption device = CommonOptions.Device();
@@ -58,10 +58,11 @@ internal static class VerifyCommand
         using SummaryFile? file = markdown is null ? null : new SummaryFile(markdown);
         IVerifyOutput output = request.Json ? new VerifyJson(terminal) : new VerifyText(terminal);
         var summary = new VerifySummary();
+        var notes = new HeldNotes(terminal);
 
         var options = new VerifierOptions
         {
-            ModelFolder = model, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }),
+            ModelFolder = model, OnNote = notes.Add, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }),
         };
         using (var verifier = new Verifier(options))
             foreach (string path in goldens)
@@ -72,7 +73,7 @@ internal static class VerifyCommand
                 output.Write(result);
                 done++;
             }
-        using (var predict = new PredictRuns(model, threads, terminal.Cancellation))
+        using (var predict = new PredictRuns(model, threads, notes, terminal.Cancellation))
             foreach (string path in cases)
             {
                 Show();
@@ -82,6 +83,7 @@ internal static class VerifyCommand
                 done++;
             }
         output.End(summary);
+        notes.Tell();
         file?.Write(VerifyMarkdown.Of(summary));
         if (summary.Passed == 0 && summary.Failed == 0) terminal.Note("Nothing was verified: every file was skipped.");
         return summary.Failed == 0 && summary.Passed > 0 ? ExitCode.Success : ExitCode.Failed;

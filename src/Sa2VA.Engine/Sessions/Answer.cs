@@ -54,7 +54,7 @@ public sealed class Answer
 
     /// <summary>
     /// What was done with the question that might not be expected, for people: a region that falls between the points at which the language
-    /// model looks is named to it, but empty. Usually there is nothing to say.
+    /// model looks is named to it, but empty; a tag for a picture that is not there is left out. Usually there is nothing to say.
     /// </summary>
     public IReadOnlyList<string> Notes { get; }
 }

@@ -236,6 +236,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
         var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
+        if (Tiles == 0 && text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
+            notes.Add($"The prompt holds {Prompt.ImageTag}, but there is no picture: the tag was left out.");
         bool lacksTag = Tiles > 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
         return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, media, options.SpecialTokens);
     }

@@ -14,6 +14,6 @@ public sealed record BenchmarkOptions
     /// <summary>Timed runs of each stage, at least 1; one untimed run comes first.</summary>
     public int Runs { get; init; } = 5;
 
-    /// <summary>Stages to measure, of <see cref="ModelBenchmark.StageNames"/>; null means all.</summary>
-    public IReadOnlyCollection<string>? Stages { get; init; }
+    /// <summary>Stages to measure, in this order, of <see cref="ModelBenchmark.StageNames"/>; null means all.</summary>
+    public IReadOnlyList<string>? Stages { get; init; }
 }

@@ -56,7 +56,7 @@ public sealed class ModelBenchmark
     private BenchmarkReport Run(BenchmarkOptions options, IProgress<string>? progress, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Runs, 1);
-        IReadOnlyCollection<string> chosen = options.Stages ?? StageNames;
+        IReadOnlyList<string> chosen = options.Stages ?? StageNames;
         foreach (string name in chosen)
             if (!BenchmarkStages.All.ContainsKey(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
@@ -70,14 +70,16 @@ public sealed class ModelBenchmark
         progress?.Report("machine");
         MachineCeilings ceilings = MachineCeilings.Measure(threads, simd, cancellation: cancellation);
         List<StageMeasurement> stages = [];
-        foreach (string name in StageNames)
+        foreach (string name in chosen)
         {
-            if (!chosen.Contains(name)) continue;
             progress?.Report(name);
             using var backend = new CpuBackend(cpu);
             stages.Add(Measure(backend, name, options.Runs, cancellation));
         }
-        return new BenchmarkReport(_name, device, Environment.ProcessorCount, ceilings, stages);
+        return new BenchmarkReport(_name, device, Environment.ProcessorCount, ceilings, stages)
+        {
+            Notes = _config.Notes,
+        };
     }
 
     private StageMeasurement Measure(CpuBackend backend, string name, int runs, CancellationToken cancellation)

@@ -35,4 +35,8 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
 /// <param name="Ceilings">What the machine can do at most.</param>
 /// <param name="Stages">Stages in the order they were measured.</param>
 public sealed record BenchmarkReport(string Model, string Device, int Processors, MachineCeilings Ceilings,
-    IReadOnlyList<StageMeasurement> Stages);
+    IReadOnlyList<StageMeasurement> Stages)
+{
+    /// <summary>What was found in the model that might not be expected (<see cref="Models.Sa2VAConfig.Notes"/>).</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
