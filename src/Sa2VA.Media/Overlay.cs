@@ -32,43 +32,64 @@ public static class Overlay
     /// <exception cref="MediaException">A mask has another size.</exception>
     public static RgbImage Draw(RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids = null)
     {
-        ArgumentNullException.ThrowIfNull(image);
-        ArgumentNullException.ThrowIfNull(masks);
-        if (ids != null && ids.Count != masks.Count) throw new ArgumentException($"{masks.Count} masks have {ids.Count} ids.", nameof(ids));
-        byte[] pixels = image.Pixels.ToArray();
-        // A line that can be seen when a large picture is shown on a screen.
-        int line = 1 + Math.Max(image.Width, image.Height) / 600;
-        for (int i = 0; i < masks.Count; i++)
-        {
-            Mask mask = masks[i];
-            if (mask.Width != image.Width || mask.Height != image.Height)
-                throw new MediaException($"Mask {i} has {mask.Width}×{mask.Height} pixels, the picture {image.Width}×{image.Height}.");
-            Draw(pixels, mask, Colour(ids?[i] ?? i), line);
-        }
+        Check(image, masks, ids);
+        byte[] pixels = new byte[image.Pixels.Length];
+        int bytes = pixels.Length / image.Height;
+        for (int y = 0; y < image.Height; y++) DrawRow(image, masks, ids, y, pixels.AsSpan(y * bytes, bytes));
         return new RgbImage(image.Width, image.Height, pixels);
     }
 
-    private static void Draw(Span<byte> pixels, Mask mask, (byte R, byte G, byte B) colour, int line)
+    /// <summary>Draws into an 8-bit RGB PNG, row by row: no second picture is held. The file appears whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="image">As for <see cref="Draw"/>.</param>
+    /// <param name="masks">As for <see cref="Draw"/>.</param>
+    /// <param name="ids">As for <see cref="Draw"/>.</param>
+    /// <exception cref="MediaException">A mask has another size, or the file cannot be written.</exception>
+    public static void SavePng(string path, RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids = null)
     {
-        ReadOnlySpan<byte> inside = mask.Pixels;
-        for (int y = 0; y < mask.Height; y++)
+        Check(image, masks, ids);
+        PngWriter.Write(path, image.Width, image.Height, grey: false, (y, pixels) => DrawRow(image, masks, ids, y, pixels));
+    }
+
+    private static void Check(RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(masks);
+        if (ids != null && ids.Count != masks.Count) throw new ArgumentException($"{masks.Count} masks have {ids.Count} ids.", nameof(ids));
+        for (int i = 0; i < masks.Count; i++)
         {
-            int above = Math.Max(y - line, 0) * mask.Width, row = y * mask.Width, below = Math.Min(y + line, mask.Height - 1) * mask.Width;
-            for (int x = 0; x < mask.Width; x++)
+            if (masks[i].Width != image.Width || masks[i].Height != image.Height)
+                throw new MediaException(
+                    $"Mask {i} has {masks[i].Width}×{masks[i].Height} pixels, the picture {image.Width}×{image.Height}.");
+        }
+    }
+
+    private static void DrawRow(RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids, int y, Span<byte> pixels)
+    {
+        image.Row(y).CopyTo(pixels);
+        // A line that can be seen when a large picture is shown on a screen.
+        int line = 1 + Math.Max(image.Width, image.Height) / 600;
+        for (int i = 0; i < masks.Count; i++) DrawRow(pixels, masks[i], y, Colour(ids?[i] ?? i), line);
+    }
+
+    private static void DrawRow(Span<byte> pixels, Mask mask, int y, (byte R, byte G, byte B) colour, int line)
+    {
+        ReadOnlySpan<byte> inside = mask.Row(y), above = mask.Row(Math.Max(y - line, 0)),
+            below = mask.Row(Math.Min(y + line, mask.Height - 1));
+        for (int x = 0; x < mask.Width; x++)
+        {
+            int left = Math.Max(x - line, 0), right = Math.Min(x + line, mask.Width - 1);
+            Span<byte> pixel = pixels.Slice(x * 3, 3);
+            if (inside[x] == 0)
             {
-                int left = Math.Max(x - line, 0), right = Math.Min(x + line, mask.Width - 1);
-                Span<byte> pixel = pixels.Slice((row + x) * 3, 3);
-                if (inside[row + x] == 0)
-                {
-                    // An object may have its own colour's mask: the white line shows it all the same.
-                    if ((inside[row + left] | inside[row + right] | inside[above + x] | inside[below + x]) != 0) pixel.Fill(255);
-                    continue;
-                }
-                bool edge = (inside[row + left] & inside[row + right] & inside[above + x] & inside[below + x]) == 0;
-                pixel[0] = edge ? colour.R : (byte)((pixel[0] + colour.R + 1) / 2);
-                pixel[1] = edge ? colour.G : (byte)((pixel[1] + colour.G + 1) / 2);
-                pixel[2] = edge ? colour.B : (byte)((pixel[2] + colour.B + 1) / 2);
+                // An object may have its own colour's mask: the white line shows it all the same.
+                if ((inside[left] | inside[right] | above[x] | below[x]) != 0) pixel.Fill(255);
+                continue;
             }
+            bool edge = (inside[left] & inside[right] & above[x] & below[x]) == 0;
+            pixel[0] = edge ? colour.R : (byte)((pixel[0] + colour.R + 1) / 2);
+            pixel[1] = edge ? colour.G : (byte)((pixel[1] + colour.G + 1) / 2);
+            pixel[2] = edge ? colour.B : (byte)((pixel[2] + colour.B + 1) / 2);
         }
     }
 }

@@ -2,13 +2,19 @@ using System.Numerics;
 
 namespace Sa2VA.Media;
 
-/// <summary>Undoes the filters of PNG rows.</summary>
+/// <summary>The filters of PNG rows.</summary>
 internal static class PngFilter
 {
     /// <summary>The largest number of a filter.</summary>
     public const int Last = Paeth;
 
-    private const int None = 0, Sub = 1, Up = 2, Average = 3, Paeth = 4;
+    /// <summary>Pixels less the one before.</summary>
+    public const byte Sub = 1;
+
+    /// <summary>Pixels less the one above.</summary>
+    public const byte Up = 2;
+
+    private const int Average = 3, Paeth = 4;
 
     /// <summary>Makes pixels of a filtered row.</summary>
     /// <param name="filter">Number of the filter, at most <see cref="Last"/>.</param>
@@ -39,6 +45,29 @@ internal static class PngFilter
                 for (int i = first; i < row.Length; i++) row[i] += Predict(row[i - pixelBytes], above[i], above[i - pixelBytes]);
                 break;
         }
+    }
+
+    /// <summary>Filters a row.</summary>
+    /// <param name="filter"><see cref="Sub"/> or <see cref="Up"/>.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="above">The row above, as long; zeros for the first.</param>
+    /// <param name="pixelBytes">Bytes from a pixel to the next.</param>
+    /// <param name="filtered">Gets the filtered row.</param>
+    public static void Apply(int filter, ReadOnlySpan<byte> row, ReadOnlySpan<byte> above, int pixelBytes, Span<byte> filtered)
+    {
+        ReadOnlySpan<byte> less = above;
+        if (filter == Sub)
+        {
+            int first = Math.Min(pixelBytes, row.Length);
+            less = row;
+            row[..first].CopyTo(filtered);
+            row = row[first..];
+            filtered = filtered[first..];
+        }
+        int i = 0;
+        for (; i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+            (new Vector<byte>(row[i..]) - new Vector<byte>(less[i..])).CopyTo(filtered[i..]);
+        for (; i < row.Length; i++) filtered[i] = (byte)(row[i] - less[i]);
     }
 
     /// <summary>The neighbour that is nearest to left + above − their corner; ties go to the left one, then to the upper one.</summary>

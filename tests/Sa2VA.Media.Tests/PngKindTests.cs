@@ -2,6 +2,7 @@ using System.IO.Compression;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
+using Sa2VA.Models;
 using SkiaSharp;
 
 namespace Sa2VA.Tests;
@@ -75,6 +76,26 @@ public sealed class PngKindTests
         byte[] many = [.. file[..(start - 8)], .. packed.Chunk(11).SelectMany(part => TestImages.Chunk("IDAT", part)),
             .. TestImages.Chunk("IDAT", []), .. TestImages.Chunk("IEND", [])];
         Assert.Equal(ImageFile.Load(file, "one").Pixels.ToArray(), ImageFile.Load(many, "many").Pixels.ToArray());
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(300, 211)]
+    [InlineData(2, 700)]
+    public void What_is_written_another_decoder_reads(int width, int height)
+    {
+        using var folder = new ScratchFolder();
+        RgbImage picture = TestImages.Noise(width, height, 3);
+        var mask = new Mask(width, height, [.. Enumerable.Range(0, width * height).Select(i => (byte)(picture.Pixels[3 * i] >> 7))]);
+        ImageFile.SavePng(folder.At("p"), picture);
+        Assert.Equal(picture.Pixels.ToArray(), Referee(System.IO.File.ReadAllBytes(folder.At("p"))));
+        MaskFile.Save(folder.At("m"), mask);
+        Assert.Equal(mask.Pixels.ToArray().SelectMany(v => Enumerable.Repeat((byte)(v * 255), 3)),
+            Referee(System.IO.File.ReadAllBytes(folder.At("m"))));
+        Overlay.SavePng(folder.At("o"), picture, [mask, mask], [4, 2]);
+        Assert.Equal(Overlay.Draw(picture, [mask, mask], [4, 2]).Pixels.ToArray(),
+            Referee(System.IO.File.ReadAllBytes(folder.At("o"))));
+        Assert.Equal(["m", "o", "p"], folder.Entries);
     }
 
     private static void Refused(string words, byte[] file) => Assert.Contains(words,

@@ -144,10 +144,17 @@ internal sealed partial class ResultFolder : IDisposable
             MaskFile.Save(Place(folder, "masks", string.Create(CultureInfo.InvariantCulture, $"object-{o.Id}"), name), o.Mask);
             Masks++;
         }
-        RgbImage overlay = Overlay.Draw(image, [.. frame.Objects.Select(o => o.Mask)], [.. frame.Objects.Select(o => o.Id)]);
-        ImageFile.SavePng(Place(folder, "overlays", name), overlay);
+        Mask[] masks = [.. frame.Objects.Select(o => o.Mask)];
+        int[] ids = [.. frame.Objects.Select(o => o.Id)];
+        string place = Place(folder, "overlays", name);
+        if (video is null) Overlay.SavePng(place, image, masks, ids);
+        else
+        {
+            RgbImage overlay = Overlay.Draw(image, masks, ids);
+            ImageFile.SavePng(place, overlay);
+            Animate(overlay, frame.Index, video, folder);
+        }
         Overlays++;
-        if (video is not null) Animate(overlay, frame.Index, video, folder);
     }
 
     /// <summary>Completes the animation, if there is one; another may begin.</summary>

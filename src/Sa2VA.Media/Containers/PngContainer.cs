@@ -56,11 +56,19 @@ internal static class PngContainer
     public static bool IsCritical(ReadOnlySpan<byte> kind) => (kind[0] & 0x20) == 0;
 
     /// <summary>Whether a chunk's checksum is that of its type and data.</summary>
-    public static bool IsIntact(ReadOnlySpan<byte> chunk)
+    public static bool IsIntact(ReadOnlySpan<byte> chunk) =>
+        ~Sum(uint.MaxValue, chunk[4..^4]) == BinaryPrimitives.ReadUInt32BigEndian(chunk[^4..]);
+
+    /// <summary>Writes a chunk: length, type, data, checksum.</summary>
+    public static void Write(Stream file, ReadOnlySpan<byte> kind, ReadOnlySpan<byte> data)
     {
-        uint sum = uint.MaxValue;
-        foreach (byte b in chunk[4..^4]) sum = Remainders[(byte)(sum ^ b)] ^ (sum >> 8);
-        return ~sum == BinaryPrimitives.ReadUInt32BigEndian(chunk[^4..]);
+        Span<byte> number = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
+        file.Write(number);
+        file.Write(kind);
+        file.Write(data);
+        BinaryPrimitives.WriteUInt32BigEndian(number, ~Sum(Sum(uint.MaxValue, kind), data));
+        file.Write(number);
     }
 
     /// <summary>Takes the next chunk: length, type, data, checksum.</summary>
@@ -72,5 +80,11 @@ internal static class PngContainer
         ReadOnlySpan<byte> chunk = rest[..((int)length + Framing)];
         rest = rest[chunk.Length..];
         return chunk;
+    }
+
+    private static uint Sum(uint sum, ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte b in bytes) sum = Remainders[(byte)(sum ^ b)] ^ (sum >> 8);
+        return sum;
     }
 }
