@@ -14,18 +14,11 @@ public class SampleTests
     [Fact]
     public async Task The_image_example_writes_masks()
     {
-        string folder = Directory.CreateTempSubdirectory("sa2va-sample").FullName;
-        try
-        {
-            await SegmentImage.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder,
-                TestContext.Current.CancellationToken);
-            Mask mask = MaskFile.Load(Path.Combine(folder, "mask-0.png"));
-            Assert.InRange(mask.Area, 1, (long)mask.Width * mask.Height - 1);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new ScratchFolder();
+        await SegmentImage.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder.Path,
+            TestContext.Current.CancellationToken);
+        Mask mask = MaskFile.Load(folder.At("mask-0.png"));
+        Assert.InRange(mask.Area, 1, (long)mask.Width * mask.Height - 1);
     }
 
     [Fact]

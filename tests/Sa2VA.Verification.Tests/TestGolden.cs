@@ -1,18 +1,20 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Sa2VA.Tests;
 
 namespace Sa2VA.Verification.Tests;
 
 /// <summary>Golden files that a test makes or changes, in a folder of its own that is removed afterwards.</summary>
 internal sealed class TestGolden : IDisposable
 {
+    private readonly ScratchFolder _scratch = new();
     private readonly List<Stored> _tensors = [];
 
     public Dictionary<string, string> Metadata { get; } =
         new() { ["format"] = GoldenFile.Format, ["model"] = "", ["prefix"] = "", ["params"] = "{}", ["note"] = "" };
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("sa2va-verify-").FullName;
+    public string Folder => _scratch.Path;
 
     /// <summary>y = x·Wᵀ + b of two rows: 1·2 + 2·3 + 10 and so on.</summary>
     public static TestGolden Linear()
@@ -143,7 +145,7 @@ internal sealed class TestGolden : IDisposable
         return verifier.Verify(Save(), TestContext.Current.CancellationToken);
     }
 
-    public void Dispose() => Directory.Delete(Folder, recursive: true);
+    public void Dispose() => _scratch.Dispose();
 
     private sealed record Stored(string Name, string Type, int[] Dims, byte[] Bytes);
 }

@@ -43,7 +43,7 @@ internal static class JsonFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new CheckpointException($"'{path}' cannot be read: {e.Message}", e);
+            throw new CheckpointException($"'{path}' cannot be read: {FileTrouble.Cause(e)}.", e);
         }
     }
 

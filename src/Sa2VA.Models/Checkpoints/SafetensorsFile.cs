@@ -42,7 +42,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             stream?.Dispose();
-            throw new CheckpointException($"'{path}' cannot be read: {e.Message}", e);
+            throw new CheckpointException($"'{path}' cannot be read: {FileTrouble.Cause(e)}.", e);
         }
         catch
         {
@@ -85,7 +85,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"Tensor '{name}' in '{Path}' cannot be read: {e.Message}", e);
+            throw new CheckpointException($"Tensor '{name}' in '{Path}' cannot be read: {FileTrouble.Cause(e)}.", e);
         }
     }
 

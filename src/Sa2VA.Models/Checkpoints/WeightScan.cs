@@ -65,7 +65,7 @@ public static class WeightScan
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new CheckpointException($"'{path}' cannot be read: {e.Message}", e);
+                throw new CheckpointException($"'{path}' cannot be read: {FileTrouble.Cause(e)}.", e);
             }
         return found;
     }

@@ -12,24 +12,18 @@ public sealed class ForgottenModelTests
     [Fact]
     public void Nothing_of_it_stays()
     {
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("sa2va-forgotten-");
-        try
+        using var folder = new ScratchFolder();
+        string name = Path.GetFileName(folder.Path);
+        foreach (string file in Directory.GetFiles(Shapes.Folder))
+            File.Copy(file, folder.At(Path.GetFileName(file)));
+        WeakReference model = Forget(folder.Path);
+        for (int round = 0; round < 10 && (model.IsAlive || IsMapped(name)); round++)
         {
-            foreach (string file in Directory.GetFiles(Shapes.Folder))
-                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
-            WeakReference model = Forget(folder.FullName);
-            for (int round = 0; round < 10 && (model.IsAlive || IsMapped(folder.Name)); round++)
-            {
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-            }
-            Assert.False(model.IsAlive);
-            Assert.False(IsMapped(folder.Name));
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
         }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        Assert.False(model.IsAlive);
+        Assert.False(IsMapped(name));
     }
 
     /// <summary>A method of its own: no local variable of the caller keeps the model.</summary>

@@ -38,24 +38,17 @@ public sealed class LoadingTests
     [Fact]
     public void A_token_without_an_embedding_is_named()
     {
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("sa2va-tokens-");
-        try
+        using var folder = new ScratchFolder();
+        foreach (string file in Directory.GetFiles(Shapes.Folder))
+            File.Copy(file, folder.At(Path.GetFileName(file)));
+        string added = folder.At("added_tokens.json"), tokens = File.ReadAllText(added);
+        // Every row has a token; the first row behind the table is not there.
+        foreach (int id in (int[])[Shapes.Model.Config.Language.VocabularySize, 5000])
         {
-            foreach (string file in Directory.GetFiles(Shapes.Folder))
-                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
-            string added = Path.Combine(folder.FullName, "added_tokens.json"), tokens = File.ReadAllText(added);
-            // Every row has a token; the first row behind the table is not there.
-            foreach (int id in (int[])[Shapes.Model.Config.Language.VocabularySize, 5000])
-            {
-                File.WriteAllText(added, tokens.Replace("{", $"{{\"<far>\": {id},", StringComparison.Ordinal));
-                Assert.Contains($"'<far>' with id {id}",
-                    Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(folder.FullName, new CpuDevice())).Message,
-                    StringComparison.Ordinal);
-            }
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
+            File.WriteAllText(added, tokens.Replace("{", $"{{\"<far>\": {id},", StringComparison.Ordinal));
+            Assert.Contains($"'<far>' with id {id}",
+                Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(folder.Path, new CpuDevice())).Message,
+                StringComparison.Ordinal);
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class SpoiltModel : IDisposable
 
     public const ushort NaN = 0x7FC0;
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("sa2va-spoilt");
+    private readonly ScratchFolder _folder = new();
 
     /// <summary>Changes the values of one BF16 tensor, given as bits, with the index of each.</summary>
     public SpoiltModel(string tensor, Func<int, ushort, ushort> change)
@@ -33,10 +33,10 @@ internal sealed class SpoiltModel : IDisposable
         File.WriteAllBytes(path, bytes);
     }
 
-    public string Folder => _folder.FullName;
+    public string Folder => _folder.Path;
 
     /// <summary>All values as large as they can be, with their signs: finite, but what is computed with them is not.</summary>
     public static SpoiltModel Overflowing(string tensor) => new(tensor, (_, v) => (ushort)((v & 0x8000) | Largest));
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => _folder.Dispose();
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sa2VA.Tests;
 
 namespace Sa2VA.Models.Tests.Tokenizers;
 
@@ -9,17 +10,18 @@ internal sealed class ScratchTokenizer : IDisposable
         ["tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json",
             "tokenizer.model"];
 
+    private readonly ScratchFolder _folder = new();
+
     public ScratchTokenizer(string source)
     {
-        Path = Directory.CreateTempSubdirectory("sa2va-tokenizer").FullName;
         foreach (string name in Files)
             if (File.Exists(System.IO.Path.Combine(source, name)))
                 File.WriteAllBytes(this[name], File.ReadAllBytes(System.IO.Path.Combine(source, name)));
     }
 
-    public string Path { get; }
+    public string Path => _folder.Path;
 
-    public string this[string name] => System.IO.Path.Combine(Path, name);
+    public string this[string name] => _folder.At(name);
 
     public void Delete(string name) => File.Delete(this[name]);
 
@@ -30,5 +32,5 @@ internal sealed class ScratchTokenizer : IDisposable
         File.WriteAllText(this[name], root.ToJsonString());
     }
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => _folder.Dispose();
 }

@@ -8,15 +8,15 @@ namespace Sa2VA.Models.Tests.Tokenizers;
 public sealed class SentencePieceModelTests : IDisposable
 {
     private const int F = PieceFile.First;
-    private readonly string folder = Directory.CreateTempSubdirectory("sa2va-pieces").FullName;
+    private readonly ScratchFolder _folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Equal_scores_merge_leftmost_and_higher_scores_first()
     {
         PieceFile file = With(("a", 0), ("b", 0), ("aa", -1), ("ab", -2), ("aab", -1));
-        Tokenizer tokenizer = file.Load(folder);
+        Tokenizer tokenizer = file.Load(_folder.Path);
         // aaa: leftmost pair first; aab: aa before ab, and then aa + b.
         Assert.Equal([1, F + 2, F], tokenizer.Encode("aaa"));
         Assert.Equal([1, F + 4], tokenizer.Encode("aab"));
@@ -26,7 +26,7 @@ public sealed class SentencePieceModelTests : IDisposable
     [Fact]
     public void Characters_without_a_piece_merge_where_a_longer_piece_has_them_and_are_bytes_elsewhere()
     {
-        Tokenizer tokenizer = With(("a", 0), ("a\U0001F600", -1), ("\u00E9\u00E8", -2)).Load(folder);
+        Tokenizer tokenizer = With(("a", 0), ("a\U0001F600", -1), ("\u00E9\u00E8", -2)).Load(_folder.Path);
         Assert.Equal([1, F + 1], tokenizer.Encode("a\U0001F600"));
         Assert.Equal([1, F + 2], tokenizer.Encode("\u00E9\u00E8"));
         Assert.Equal([1, 3 + 0xC3, 3 + 0xA9], tokenizer.Encode("\u00E9"));
@@ -40,7 +40,7 @@ public sealed class SentencePieceModelTests : IDisposable
         PieceFile file = With(("a", 0), ("b", 0), ("ab", -1));
         file.Pieces.Add(("<x>", 0, 4));
         file.Pieces.Add(("b<", -3, 1));
-        Assert.Equal([1, F + 2, F + 3, F], file.Load(folder).Encode("ab<x>a"));
+        Assert.Equal([1, F + 2, F + 3, F], file.Load(_folder.Path).Encode("ab<x>a"));
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed class SentencePieceModelTests : IDisposable
     {
         PieceFile file = With(("\u2581", 0), ("a", 0), ("b", 0));
         (file.DummyPrefix, file.RemoveSpaces) = (prefix, remove);
-        Tokenizer tokenizer = file.Load(folder);
+        Tokenizer tokenizer = file.Load(_folder.Path);
         int[] ids = tokenizer.Encode(text)[1..];
         Assert.Equal(pieces, string.Join('|', ids.Select(id => file.Pieces[id].Text)));
         Assert.Equal(remove ? (text.Trim().Length == 0 ? "" : "a b") : text, tokenizer.Decode(ids));
@@ -65,7 +65,7 @@ public sealed class SentencePieceModelTests : IDisposable
     {
         PieceFile file = With(("\u2581", 0), ("a", 0));
         (file.DummyPrefix, file.RemoveSpaces) = (null, null);
-        Assert.Equal([1, F, F + 1, F, F + 1], file.Load(folder).Encode("a  a "));
+        Assert.Equal([1, F, F + 1, F, F + 1], file.Load(_folder.Path).Encode("a  a "));
     }
 
     [Fact]
@@ -87,8 +87,8 @@ public sealed class SentencePieceModelTests : IDisposable
     public void Files_cut_short_or_damaged_load_or_are_refused()
     {
         byte[] good = With(("a", 0), ("\u2581a", -1)).ToBytes();
-        With(("a", 0)).Load(folder);
-        string path = Path.Combine(folder, "tokenizer.model");
+        With(("a", 0)).Load(_folder.Path);
+        string path = _folder.At("tokenizer.model");
         var random = new Random(3);
         int refused = 0, tried = 0;
         for (int length = 0; length < good.Length; length += 11) Try(good[..length]);
@@ -107,12 +107,12 @@ public sealed class SentencePieceModelTests : IDisposable
             File.WriteAllBytes(path, bytes);
             try
             {
-                Tokenizer tokenizer = Tokenizer.Load(folder);
+                Tokenizer tokenizer = Tokenizer.Load(_folder.Path);
                 tokenizer.Decode(tokenizer.Encode("a \u00E9a"));
             }
             catch (CheckpointException e)
             {
-                Assert.Contains(folder, e.Message, StringComparison.Ordinal);
+                Assert.Contains(_folder.Path, e.Message, StringComparison.Ordinal);
                 refused++;
             }
         }
@@ -121,15 +121,16 @@ public sealed class SentencePieceModelTests : IDisposable
     [Fact]
     public void A_length_beyond_the_file_allocates_nothing()
     {
-        With(("a", 0)).Load(folder);
-        File.WriteAllBytes(Path.Combine(folder, "tokenizer.model"), [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0x0A, 0x01, 0x61]);
-        Assert.Contains("ends inside", Assert.Throws<CheckpointException>(() => Tokenizer.Load(folder)).Message, StringComparison.Ordinal);
+        With(("a", 0)).Load(_folder.Path);
+        File.WriteAllBytes(_folder.At("tokenizer.model"), [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0x0A, 0x01, 0x61]);
+        Assert.Contains("ends inside", Assert.Throws<CheckpointException>(() => Tokenizer.Load(_folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Ids_without_a_token_stand_for_no_text()
     {
-        Tokenizer tokenizer = With(("a", 0)).Load(folder);
+        Tokenizer tokenizer = With(("a", 0)).Load(_folder.Path);
         Assert.Equal("aa", tokenizer.Decode([F, -1, int.MaxValue, F + 1, F]));
         Assert.Equal("a</s>a", tokenizer.Decode([F, 2, F]));
         Assert.Equal([1, F, 2, F], tokenizer.Encode("a</s>a"));
@@ -148,6 +149,6 @@ public sealed class SentencePieceModelTests : IDisposable
     {
         PieceFile file = With(("a", 0));
         damage(file);
-        Assert.Contains(says, Assert.Throws<CheckpointException>(() => file.Load(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(says, Assert.Throws<CheckpointException>(() => file.Load(_folder.Path)).Message, StringComparison.Ordinal);
     }
 }
