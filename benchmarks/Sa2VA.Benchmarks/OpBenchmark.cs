@@ -11,7 +11,8 @@ public abstract class OpBenchmark
     private readonly List<DeviceBuffer> _buffers = [];
     private CpuBackend? _backend;
     private ExecutionPlan? _plan;
-    private PlanBindings? _bindings;
+    private DeviceQueue? _queue;
+    private BoundPlan? _bound;
 
     /// <summary>Threads that share the op.</summary>
     [Params(1, 2)]
@@ -33,21 +34,24 @@ public abstract class OpBenchmark
         Record(g, weights);
         Graph graph = g.Build();
         _plan = _backend.Compile(graph);
-        _bindings = new PlanBindings(graph);
+        _queue = _backend.CreateQueue(graph.Name);
+        var buffers = new PlanBuffers(graph);
         foreach (Tensor t in graph.Inputs.Concat(graph.Outputs))
         {
             DeviceBuffer buffer = _backend.Allocate(t.Name, t.Type, t.Shape);
             _buffers.Add(buffer);
-            _bindings.Bind(t, buffer);
-            if (t.Type == DType.F32) buffer.Write<float>(Random(t.Name.Length, t.Shape.Count));
+            buffers.Add(t, buffer);
+            if (t.Type == DType.F32) _queue.Write<float>(buffer, Random(t.Name.Length, t.Shape.Count));
         }
-        _plan.Run(_bindings);
+        _bound = _plan.Bind(_queue, buffers);
+        RunPlan();
     }
 
     /// <summary>Gives everything back.</summary>
     [GlobalCleanup]
     public void Cleanup()
     {
+        _queue?.Dispose();
         foreach (DeviceBuffer b in _buffers) b.Dispose();
         _buffers.Clear();
         _plan?.Dispose();
@@ -55,7 +59,11 @@ public abstract class OpBenchmark
     }
 
     /// <summary>One run of the plan.</summary>
-    protected void RunPlan() => _plan!.Run(_bindings!);
+    protected void RunPlan()
+    {
+        _queue!.Run(_bound!);
+        _queue.Mark().Wait();
+    }
 
     private protected static Weight AddWeight(GraphBuilder g, TestWeights weights, string name, DType type, params ReadOnlySpan<int> dims)
     {

@@ -2,7 +2,7 @@ namespace Sa2VA.Core;
 
 /// <summary>Bytes that a backend holds.</summary>
 /// <param name="Weights">Packed weights and constants.</param>
-/// <param name="Arena">The arena that all plans share; plans run one at a time.</param>
+/// <param name="Arena">Intermediates: one arena per queue, and the workers' scratch.</param>
 /// <param name="Buffers">Inputs, states and outputs.</param>
 public readonly record struct BackendMemory(long Weights, long Arena, long Buffers)
 {

@@ -1,6 +1,8 @@
+using System.Runtime.CompilerServices;
+
 namespace Sa2VA.Core;
 
-/// <summary>Device memory with one owner.</summary>
+/// <summary>Device memory with one owner. Its elements move through a <see cref="DeviceQueue"/>.</summary>
 public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisposable
 {
     /// <summary>Name for messages.</summary>
@@ -15,15 +17,25 @@ public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisp
     /// <summary>Bytes held.</summary>
     public long Bytes => Shape.Count * Type.Size();
 
-    /// <summary>Copies elements in; <typeparamref name="T"/> must have the element's size.</summary>
-    /// <param name="source">Elements.</param>
-    /// <param name="offset">First element to overwrite.</param>
-    public abstract void Write<T>(ReadOnlySpan<T> source, long offset = 0) where T : unmanaged;
+    /// <summary>What a queue calls before it takes a transfer.</summary>
+    /// <exception cref="ArgumentException">Elements of another size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Elements that the buffer does not have.</exception>
+    public void CheckRange<T>(long count, long offset) where T : unmanaged
+    {
+        if (Unsafe.SizeOf<T>() != Type.Size())
+            throw new ArgumentException($"Buffer '{Name}' holds {Type}, not elements of {Unsafe.SizeOf<T>()} bytes.");
+        CheckRange(count, offset);
+    }
 
-    /// <summary>Copies elements out; <typeparamref name="T"/> must have the element's size.</summary>
-    /// <param name="destination">Filled completely.</param>
-    /// <param name="offset">First element to read.</param>
-    public abstract void Read<T>(Span<T> destination, long offset = 0) where T : unmanaged;
+    /// <summary>The same for elements of the buffer's own type.</summary>
+    public void CheckRange(long count, long offset)
+    {
+        if (count < 0 || offset < 0 || offset > Shape.Count - count)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset),
+                $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");
+        }
+    }
 
     /// <inheritdoc/>
     public abstract void Dispose();

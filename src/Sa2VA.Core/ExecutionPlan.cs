@@ -1,22 +1,23 @@
 namespace Sa2VA.Core;
 
 /// <summary>
-/// A compiled graph. <see cref="Run"/> allocates no managed memory. Plans of one backend share its arena and workers: runs are serialised
-/// by the backend, so any thread may call.
+/// A compiled graph: kernels chosen, weights packed, intermediates placed. It owns no state of a run; any thread may bind it.
 /// </summary>
 public abstract class ExecutionPlan(Graph graph) : IDisposable
 {
     /// <summary>What was compiled.</summary>
     public Graph Graph { get; } = graph;
 
-    /// <summary>Most bytes of intermediates alive at once, as placed.</summary>
+    /// <summary>Bytes of intermediates, as placed.</summary>
     public abstract long ArenaBytes { get; }
 
-    /// <summary>Runs every op once.</summary>
-    /// <exception cref="GraphException">A tensor is not bound or a scalar not set.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled between two ops; bound states may be partly written.</exception>
-    public abstract void Run(PlanBindings bindings, CancellationToken cancellation = default);
+    /// <summary>Freezes where everything lies: ready to be enqueued on that queue.</summary>
+    /// <param name="queue">Of the same backend; its arena grows if it has to, which waits until the queue is idle.</param>
+    /// <param name="buffers">Memory of every input, state and output.</param>
+    /// <exception cref="GraphException">A tensor has no memory, or the buffers are for another graph.</exception>
+    /// <exception cref="DeviceException">The budget does not suffice for the arena.</exception>
+    public abstract BoundPlan Bind(DeviceQueue queue, PlanBuffers buffers);
 
-    /// <inheritdoc/>
+    /// <summary>Ends the plan: weights that no other plan uses are freed, after the runs that are enqueued.</summary>
     public abstract void Dispose();
 }

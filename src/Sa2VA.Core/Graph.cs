@@ -7,6 +7,7 @@ public sealed class Graph
         IReadOnlyList<RuntimeScalar> scalars)
     {
         (Name, Ops, Inputs, Outputs, Scalars) = (name, ops, inputs, outputs, scalars);
+        ScalarChecks = [.. ops.Where(op => op.ChecksScalars)];
     }
 
     /// <summary>Name for messages.</summary>
@@ -23,6 +24,9 @@ public sealed class Graph
 
     /// <summary>Lengths that every run must set.</summary>
     public IReadOnlyList<RuntimeScalar> Scalars { get; }
+
+    /// <summary>Ops that a run's scalars are checked against.</summary>
+    internal Op[] ScalarChecks { get; }
 
     /// <summary>Floating-point operations of one run with these scalar values.</summary>
     public long Flops(ReadOnlySpan<int> scalars)

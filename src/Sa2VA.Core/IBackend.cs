@@ -16,7 +16,13 @@ public interface IBackend : IDisposable
     /// <exception cref="DeviceException">The budget does not suffice.</exception>
     DeviceBuffer Allocate(string name, DType type, Shape shape);
 
-    /// <summary>Chooses kernels, packs the weights that no earlier plan has packed, and places intermediates in the arena.</summary>
+    /// <summary>
+    /// Chooses kernels, packs the weights that no earlier plan has packed, and places intermediates. Runs go on meanwhile.
+    /// </summary>
     /// <exception cref="DeviceException">The budget does not suffice, or the backend lacks an op; the message names it.</exception>
     ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default);
+
+    /// <summary>A new ordered stream of work.</summary>
+    /// <param name="name">Name for messages.</param>
+    DeviceQueue CreateQueue(string name);
 }

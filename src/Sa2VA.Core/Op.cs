@@ -27,6 +27,13 @@ public abstract class Op
         return op;
     }
 
+    /// <summary>True if <see cref="CheckScalars"/> has something to check.</summary>
+    internal virtual bool ChecksScalars => false;
+
+    /// <summary>Called before a run is enqueued.</summary>
+    /// <exception cref="GraphException">With these run-time scalars the op would read or write where it must not.</exception>
+    internal virtual void CheckScalars(ReadOnlySpan<int> scalars) { }
+
     /// <summary>Rows of the flattened [rows, last] form in a run with these scalars.</summary>
     protected static long RowCount(Tensor tensor, ReadOnlySpan<int> scalars) =>
         tensor.Length is null ? tensor.Shape.Rows : scalars[tensor.Length.Index] * tensor.RowsPerStep;

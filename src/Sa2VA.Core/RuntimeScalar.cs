@@ -2,7 +2,7 @@ namespace Sa2VA.Core;
 
 /// <summary>
 /// A length that changes from run to run, bounded by the plan's capacity: tokens of a chunk, KV length, memory frames, object pointers.
-/// Set through <see cref="PlanBindings.Set"/>.
+/// Set through <see cref="BoundPlan.Set"/>.
 /// </summary>
 public sealed class RuntimeScalar
 {

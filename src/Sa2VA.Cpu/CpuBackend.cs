@@ -17,16 +17,17 @@ public sealed record CpuOptions
 }
 
 /// <summary>
-/// The CPU: vectorised kernels over a persistent worker pool. Plans share one arena and run one at a time. Any thread may call any member;
-/// <see cref="Dispose"/> waits for a run in progress. A backend that nobody disposed gives its memory and threads back when it is
+/// The CPU: vectorised kernels over a persistent worker pool, which queues share by turns, op by op. Any thread may call any member;
+/// <see cref="Dispose"/> waits for the ops in progress. A backend that nobody disposed gives its memory and threads back when it is
 /// collected.
 /// </summary>
 public sealed unsafe class CpuBackend : IBackend
 {
-    private readonly Lock _lock = new();
+    // Compilations go one at a time, and hold up neither runs nor bindings.
+    private readonly Lock _compiling = new(), _lock = new();
+    private readonly List<CpuQueue> _queues = [];
     private readonly WorkerPool _pool;
     private readonly WorkerScratch _scratch;
-    private readonly AlignedMemory _arena;
     private readonly WeightStore _weights = new();
     private int _isDisposed;
 
@@ -43,7 +44,6 @@ public sealed unsafe class CpuBackend : IBackend
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
-        _arena = new AlignedMemory(Account, MemoryPurpose.Arena, 0, "");
         _scratch = new WorkerScratch(Account, Workers);
         _pool = new WorkerPool(countsOnly ? 1 : Workers);
     }
@@ -70,6 +70,8 @@ public sealed unsafe class CpuBackend : IBackend
 
     internal WorkerPool Pool => _pool;
 
+    internal Turns Turns { get; } = new();
+
     /// <inheritdoc/>
     public DeviceBuffer Allocate(string name, DType type, Shape shape)
     {
@@ -80,67 +82,77 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
     {
-        lock (_lock)
+        lock (_compiling)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            Graph rewritten = GraphPasses.Apply(graph);
-            MemoryPlan memory = MemoryPlan.Create(rewritten);
-            if (memory.ArenaBytes > _arena.Bytes) _arena.Grow(memory.ArenaBytes, $"the intermediates of {graph.Name}");
             var weights = new PlanWeights(_weights, Account);
+            var plan = new CpuPlan(this, graph, GraphPasses.Apply(graph), weights);
             try
             {
-                var context = new KernelContext(this, rewritten, memory, weights);
-                var kernels = new Kernel[rewritten.Ops.Count];
-                for (int i = 0; i < kernels.Length; i++)
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    kernels[i] = KernelFactory.Create(rewritten.Ops[i], context);
-                }
-                return new CpuPlan(this, graph, kernels, weights, memory.ArenaBytes);
+                plan.Kernels(cancellation);
+                return plan;
             }
             catch
             {
-                weights.Dispose();
+                plan.Dispose();
                 throw;
             }
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        // Set before the wait for a run in progress, so that no further run begins.
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 1) return;
-        lock (_lock)
-        {
-            _pool.Dispose();
-            _scratch.Dispose();
-            _arena.Dispose();
-            _weights.Dispose();
-        }
-    }
-
-    internal void Run(CpuPlan plan, PlanBindings bindings, CancellationToken cancellation)
+    public DeviceQueue CreateQueue(string name)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            if (Account.CountsOnly) throw new DeviceException("This backend counts memory and runs nothing.");
-            plan.RunKernels(_arena.Pointer, _pool, bindings, cancellation);
+            var queue = new CpuQueue(this, name);
+            _queues.Add(queue);
+            return queue;
         }
-        // A caller may hold the plan alone, and a plan may be the last to be seen: what kernels point into lives to the end of the run.
-        GC.KeepAlive(this);
     }
 
-    /// <summary>Ends a plan's hold on weights, after the run that is in progress: its kernels point into them.</summary>
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // Set before the wait for the ops in progress, so that nothing further begins.
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 1) return;
+        CpuQueue[] queues;
+        lock (_lock) queues = [.. _queues];
+        foreach (CpuQueue queue in queues) queue.Dispose();
+        lock (_compiling)
+        {
+            _pool.Dispose();
+            _scratch.Dispose();
+            _weights.Dispose();
+        }
+    }
+
+    internal void Forget(CpuQueue queue)
+    {
+        lock (_lock) _queues.Remove(queue);
+    }
+
+    /// <summary>Ends a plan's hold on weights.</summary>
     internal void Release(PlanWeights weights)
     {
-        lock (_lock) weights.Dispose();
+        lock (_compiling) weights.Dispose();
     }
 
+    /// <summary>Scratch for at least that many bytes per worker. It grows only while no op runs.</summary>
     internal WorkerScratch ReserveScratch(long bytesPerWorker)
     {
-        _scratch.Reserve(bytesPerWorker);
+        if (_scratch.Holds(bytesPerWorker)) return _scratch;
+        using var turn = new SemaphoreSlim(0);
+        Turns.Enter(turn);
+        try
+        {
+            _scratch.Reserve(bytesPerWorker);
+        }
+        finally
+        {
+            Turns.Exit();
+        }
         return _scratch;
     }
 }

@@ -1,10 +1,9 @@
-using System.Runtime.CompilerServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// A bound tensor's memory on the CPU. A run and a copy hold it, so that disposing it meanwhile frees it only afterwards.
+/// A bound tensor's memory on the CPU. What is enqueued holds it, so that disposing it meanwhile frees it only afterwards.
 /// </summary>
 internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
@@ -12,8 +11,6 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     public CpuBuffer(MemoryAccount account, string name, DType type, Shape shape) : base(name, type, shape) =>
         _memory = new AlignedMemory(account, MemoryPurpose.Buffers, Bytes, $"buffer '{name}' {type} {shape}", zeroed: true);
-
-    public byte* Pointer => _memory.Pointer;
 
     /// <summary>Keeps the memory until <see cref="Release"/>.</summary>
     /// <exception cref="ObjectDisposedException">It is gone already.</exception>
@@ -26,32 +23,18 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     public void Release() => _memory.DangerousRelease();
 
-    public override void Write<T>(ReadOnlySpan<T> source, long offset = 0)
-    {
-        CheckRange<T>(source.Length, offset);
-        Hold();
-        // Not by Pointer, which refuses memory that is disposed but held.
-        if (!_memory.CountsOnly) source.CopyTo(new Span<T>((byte*)_memory.DangerousGetHandle() + offset * Type.Size(), source.Length));
-        Release();
-    }
+    /// <summary>The first byte, while it is held: also of memory that has been disposed meanwhile.</summary>
+    public byte* HeldPointer => (byte*)_memory.DangerousGetHandle();
 
-    public override void Read<T>(Span<T> destination, long offset = 0)
-    {
-        CheckRange<T>(destination.Length, offset);
-        Hold();
-        if (_memory.CountsOnly) destination.Clear();
-        else new ReadOnlySpan<T>((byte*)_memory.DangerousGetHandle() + offset * Type.Size(), destination.Length).CopyTo(destination);
-        Release();
-    }
+    /// <summary>True in a backend that only counts: the pointer must not be followed.</summary>
+    public bool CountsOnly => _memory.CountsOnly;
+
+    /// <summary>Copies bytes in, while it is held.</summary>
+    public void Fill(ReadOnlySpan<byte> source, long offset) => source.CopyTo(new Span<byte>(HeldPointer + offset, source.Length));
+
+    /// <summary>Copies bytes out, while it is held.</summary>
+    public void Fetch(Span<byte> destination, long offset) =>
+        new ReadOnlySpan<byte>(HeldPointer + offset, destination.Length).CopyTo(destination);
 
     public override void Dispose() => _memory.Dispose();
-
-    private void CheckRange<T>(int count, long offset)
-    {
-        if (Unsafe.SizeOf<T>() != Type.Size())
-            throw new ArgumentException($"Buffer '{Name}' holds {Type}, not elements of {Unsafe.SizeOf<T>()} bytes.");
-        if (offset < 0 || offset > Shape.Count - count)
-            throw new ArgumentOutOfRangeException(nameof(offset),
-                $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");
-    }
 }

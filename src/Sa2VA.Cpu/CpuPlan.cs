@@ -2,61 +2,78 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
-/// <summary>A compiled graph on the CPU.</summary>
-internal sealed class CpuPlan(CpuBackend backend, Graph graph, Kernel[] kernels, PlanWeights weights, long arenaBytes)
-    : ExecutionPlan(graph)
+/// <summary>
+/// A compiled graph on the CPU: weights packed, intermediates placed. Each binding gets kernels of its own, which share these.
+/// </summary>
+internal sealed class CpuPlan : ExecutionPlan
 {
-    // What a run works with, copied under the backend's lock: bindings that change meanwhile change nothing.
-    private readonly CpuBuffer?[] _buffers = new CpuBuffer?[graph.Inputs.Count + graph.Outputs.Count];
-    private readonly int[] _scalars = new int[graph.Scalars.Count];
-    private volatile bool _disposed;
+    private readonly Graph _rewritten;
+    private readonly MemoryPlan _memory;
+    private readonly PlanWeights _weights;
+    // The owner's hold, and one for every enqueued run: kernels hold bare pointers into the weights.
+    private int _holds = 1;
+    private int _disposed;
 
-    public override long ArenaBytes => arenaBytes;
+    /// <param name="backend">Its backend.</param>
+    /// <param name="graph">As it was recorded: what is bound.</param>
+    /// <param name="rewritten">As it was rewritten: what runs. Has the same inputs, outputs and scalars.</param>
+    /// <param name="weights">Empty yet; the plan's own.</param>
+    public CpuPlan(CpuBackend backend, Graph graph, Graph rewritten, PlanWeights weights) : base(graph) =>
+        (Backend, _rewritten, _memory, _weights) = (backend, rewritten, MemoryPlan.Create(rewritten), weights);
 
-    public override void Run(PlanBindings bindings, CancellationToken cancellation = default)
+    public CpuBackend Backend { get; }
+
+    public override long ArenaBytes => _memory.ArenaBytes;
+
+    public override BoundPlan Bind(DeviceQueue queue, PlanBuffers buffers)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (bindings.Graph != Graph)
-            throw new GraphException($"These bindings are for {bindings.Graph.Name}, not for {Graph.Name}.");
-        backend.Run(this, bindings, cancellation);
-        // Kernels hold bare pointers into the weights.
-        GC.KeepAlive(weights);
+        if (buffers.Graph != Graph) throw new GraphException($"These buffers are for {buffers.Graph.Name}, not for {Graph.Name}.");
+        if (queue is not CpuQueue own || own.Backend != Backend)
+            throw new GraphException($"{Graph.Name}: queue '{queue.Name}' belongs to another backend.");
+        Hold();
+        try
+        {
+            own.Reserve(this);
+            return new CpuBoundPlan(this, own, Kernels(CancellationToken.None), buffers);
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    /// <summary>Makes the kernels; the first time this packs the weights.</summary>
+    public Kernel[] Kernels(CancellationToken cancellation)
+    {
+        var context = new KernelContext(Backend, _rewritten, _memory, _weights);
+        var kernels = new Kernel[_rewritten.Ops.Count];
+        for (int i = 0; i < kernels.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            kernels[i] = KernelFactory.Create(_rewritten.Ops[i], context);
+        }
+        return kernels;
+    }
+
+    /// <summary>Keeps the weights until <see cref="Release"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The plan is disposed.</exception>
+    public void Hold()
+    {
+        while (true)
+        {
+            int holds = Volatile.Read(ref _holds);
+            ObjectDisposedException.ThrowIf(holds == 0 || Volatile.Read(ref _disposed) == 1, this);
+            if (Interlocked.CompareExchange(ref _holds, holds + 1, holds) == holds) return;
+        }
+    }
+
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holds) == 0) Backend.Release(_weights);
     }
 
     public override void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
-        backend.Release(weights);
-    }
-
-    /// <summary>Runs all kernels. Under the backend's lock.</summary>
-    public unsafe void RunKernels(byte* arena, WorkerPool pool, PlanBindings bindings, CancellationToken cancellation)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        int held = 0;
-        try
-        {
-            bindings.CheckComplete();
-            bindings.Scalars.CopyTo(_scalars);
-            for (; held < _buffers.Length; held++)
-            {
-                CpuBuffer buffer = bindings.Buffer(held) as CpuBuffer
-                    ?? throw new GraphException($"{Graph.Name}: buffer '{bindings.Buffer(held).Name}' belongs to another kind of backend.");
-                buffer.Hold();
-                _buffers[held] = buffer;
-            }
-            var run = new RunContext(arena, _buffers!, _scalars);
-            foreach (Kernel kernel in kernels)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                int parts = kernel.Prepare(run);
-                if (parts > 0) pool.Run(kernel, parts);
-            }
-        }
-        finally
-        {
-            for (; held > 0; _buffers[held] = null) _buffers[--held]!.Release();
-        }
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) Release();
     }
 }

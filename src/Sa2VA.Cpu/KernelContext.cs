@@ -58,12 +58,15 @@ internal sealed unsafe class WorkerScratch(MemoryAccount account, int slices) : 
     private readonly AlignedMemory _memory = new(account, MemoryPurpose.Arena, 0, "");
     private long _sliceBytes;
 
+    /// <summary>True if the slices are that large already.</summary>
+    public bool Holds(long bytesPerSlice) => Rounded(bytesPerSlice) <= Volatile.Read(ref _sliceBytes);
+
     public void Reserve(long bytesPerSlice)
     {
         long rounded = Rounded(bytesPerSlice);
         if (rounded <= _sliceBytes) return;
         _memory.Grow(rounded * slices, "the workers' scratch memory");
-        _sliceBytes = rounded;
+        Volatile.Write(ref _sliceBytes, rounded);
     }
 
     /// <summary>The slice of part <paramref name="part"/>; kernels that use scratch have at most one part per worker.</summary>

@@ -24,7 +24,7 @@ internal readonly unsafe struct RowView(byte* pointer, DType type, long rows, in
 }
 
 /// <summary>
-/// Where a tensor's elements will be, resolved to a <see cref="RowView"/> at each run: arena and buffers may move between runs.
+/// Where a tensor's elements will be, resolved to a <see cref="RowView"/> at each run: lengths change, and the arena may grow between runs.
 /// </summary>
 internal readonly unsafe struct Operand
 {
@@ -60,7 +60,7 @@ internal readonly unsafe struct Operand
         byte* start = _place switch
         {
             Place.Arena => run.Arena,
-            Place.Buffer => run.Buffers[_slot].Pointer,
+            Place.Buffer => (byte*)run.Buffers[_slot],
             _ => _constant,
         };
         long rows = _rows;
@@ -76,12 +76,12 @@ internal readonly unsafe struct Operand
 }
 
 /// <summary>What a kernel needs to resolve its operands in one run.</summary>
-internal readonly unsafe struct RunContext(byte* arena, CpuBuffer[] buffers, int[] scalars)
+internal readonly unsafe struct RunContext(byte* arena, nint[] buffers, int[] scalars)
 {
     public byte* Arena { get; } = arena;
 
-    /// <summary>Bound buffers, inputs first; held while the plan runs.</summary>
-    public CpuBuffer[] Buffers { get; } = buffers;
+    /// <summary>Addresses of bound memory, inputs first; held while the plan runs.</summary>
+    public nint[] Buffers { get; } = buffers;
 
     /// <summary>Values of the run-time scalars.</summary>
     public int[] Scalars { get; } = scalars;

@@ -5,7 +5,8 @@ namespace Sa2VA.Cpu;
 /// <summary>The weights and constants that one plan holds, in the layouts that its kernels want.</summary>
 internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount account) : IDisposable
 {
-    private readonly HashSet<WeightKey> _held = [];
+    // Complete when the plan is compiled; bindings then only look things up.
+    private readonly Dictionary<WeightKey, object> _held = [];
 
     /// <summary>A small weight as F32.</summary>
     public float* Vector(Weight weight)
@@ -69,7 +70,7 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
 
     public void Dispose()
     {
-        foreach (WeightKey key in _held) store.Release(key);
+        foreach (WeightKey key in _held.Keys) store.Release(key);
         _held.Clear();
     }
 
@@ -115,9 +116,9 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
 
     private T Take<T>(WeightKey key, Func<T> make) where T : class, IDisposable
     {
-        if (_held.Contains(key)) return store.Get<T>(key);
+        if (_held.TryGetValue(key, out object? held)) return (T)held;
         T content = store.Take(key, make);
-        _held.Add(key);
+        _held.Add(key, content);
         return content;
     }
 

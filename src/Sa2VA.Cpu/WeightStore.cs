@@ -21,9 +21,6 @@ internal sealed class WeightStore : IDisposable
         return (T)entry.Content;
     }
 
-    /// <summary>The content of a key that the plan holds already.</summary>
-    public T Get<T>(WeightKey key) where T : class => (T)_entries[key].Content;
-
     /// <summary>A plan lets go of a key.</summary>
     public void Release(WeightKey key)
     {

@@ -15,13 +15,14 @@ internal static class FiniteCheck
     public static bool IsFinite(ReadOnlySpan<float> values) => Finite.IndexOfNonFinite(values) < 0;
 
     /// <summary>True if no value of a buffer, F32 or BF16, is NaN or infinite. Reads all of it from the device, piece by piece.</summary>
-    public static bool IsFinite(DeviceBuffer buffer) => IsFinite(buffer, 0, buffer.Shape.Count);
+    public static bool IsFinite(DeviceQueue queue, DeviceBuffer buffer) => IsFinite(queue, buffer, 0, buffer.Shape.Count);
 
     /// <summary>The same of a part of a buffer.</summary>
+    /// <param name="queue">Where what wrote it was enqueued.</param>
     /// <param name="buffer">F32 or BF16.</param>
     /// <param name="first">First element.</param>
     /// <param name="count">Elements.</param>
-    public static bool IsFinite(DeviceBuffer buffer, long first, long count)
+    public static bool IsFinite(DeviceQueue queue, DeviceBuffer buffer, long first, long count)
     {
         int piece = (int)Math.Min(count, Piece);
         float[] values = buffer.Type == DType.F32 ? new float[piece] : [];
@@ -31,11 +32,11 @@ internal static class FiniteCheck
             int length = (int)Math.Min(piece, end - at);
             if (buffer.Type == DType.F32)
             {
-                buffer.Read(values.AsSpan(0, length), at);
+                queue.Read(buffer, values.AsSpan(0, length), at);
                 if (!IsFinite(values.AsSpan(0, length))) return false;
                 continue;
             }
-            buffer.Read(halves.AsSpan(0, length), at);
+            queue.Read(buffer, halves.AsSpan(0, length), at);
             foreach (ushort v in halves.AsSpan(0, length))
                 if ((v & ShortExponent) == ShortExponent) return false;
         }

@@ -8,7 +8,7 @@ namespace Sa2VA.Engine;
 /// <summary>Memory that a stage of a model needs on a device.</summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Weights">Bytes of weights and tables as the device keeps them, as long as the model lives.</param>
-/// <param name="Arena">Bytes of intermediates and scratch. Stages share one arena: about the largest counts.</param>
+/// <param name="Arena">Bytes of intermediates and scratch; the latter is shared by all stages.</param>
 /// <param name="Buffers">Bytes that a session, an object or a conversation of that many tokens holds.</param>
 public sealed record StageMemory(string Stage, long Weights, long Arena, long Buffers);
 
@@ -50,10 +50,10 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
             var model = new LanguageModel(backend, weights, config.Language, config.Family.MaxImageRows(config));
             var conversation = new Conversation(model, null);
             conversation.EnsureCapacity(capacity, CancellationToken.None);
-            return conversation;
+            var projector = new SegProjector(weights, config.Language.HiddenSize, config.Grounding.DModel);
+            var compiled = new Compiled<SegProjector>(projector, backend.Compile(projector.Graph));
+            return (conversation, new SegVectors(model, compiled, conversation.Hidden));
         });
-        Count("[SEG] projector", backend =>
-            backend.Compile(new SegProjector(weights, config.Language.HiddenSize, config.Grounding.DModel).Graph));
         SegmentationModel? segmentation = null;
         Count("segmentation, per stream", backend =>
         {
@@ -62,7 +62,7 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         });
         BackendMemory before = all.Memory;
         var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
-        kept.Add(new ObjectTrack(segmentation!, prompt, CancellationToken.None));
+        kept.Add((new ObjectTrack(segmentation!, prompt, CancellationToken.None), new MaskResults(segmentation!, 1)));
         list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         BackendMemory total = all.Memory;
         GC.KeepAlive(kept);

@@ -14,7 +14,6 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 {
     private readonly IBackend _backend;
     private readonly Checkpoint _checkpoint;
-    private readonly Compiled<SegProjector> _segProjector;
     private bool _disposed;
 
     private Sa2VAModel(CheckpointParts parts, IBackend backend, IProgress<LoadProgress>? progress, CancellationToken cancellation)
@@ -29,7 +28,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config);
         int hidden = config.Language.HiddenSize;
-        Generation = new Generation(tokenizer, StopRule, SegId, hidden);
+        Generation = new Generation(tokenizer, StopRule, SegId);
 
         var reporting = new ReportingWeights(checkpoint, checkpoint.Bytes, progress);
         try
@@ -39,7 +38,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             reporting.Begin("language model");
             LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), cancellation);
             var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
-            _segProjector = new(projector, backend.Compile(projector.Graph, cancellation));
+            SegProjector = new(projector, backend.Compile(projector.Graph, cancellation));
+            LanguageModel.Queue.Reserve(SegProjector.Plan);
             reporting.Begin("segmentation");
             Segmentation = new SegmentationModel(backend, reporting, config.Grounding, cancellation: cancellation);
             reporting.End();
@@ -49,7 +49,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         {
             VisionTower?.Dispose();
             LanguageModel?.Dispose();
-            _segProjector.Plan?.Dispose();
+            SegProjector.Plan?.Dispose();
             Segmentation?.Dispose();
             throw;
         }
@@ -83,6 +83,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     internal VisionTower VisionTower { get; }
 
     internal LanguageModel LanguageModel { get; }
+
+    internal Compiled<SegProjector> SegProjector { get; }
 
     internal SegmentationModel Segmentation { get; }
 
@@ -182,7 +184,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         VisionTower.Dispose();
         LanguageModel.Dispose();
         Segmentation.Dispose();
-        _segProjector.Plan.Dispose();
+        SegProjector.Plan.Dispose();
         _backend.Dispose();
         _checkpoint.Dispose();
     }
@@ -198,22 +200,6 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         throw new CheckpointException(
             $"The tokenizer of '{name}' has the token '{tokenizer.DecodeReference([last])}' with id {last}, but '{table}' has "
             + $"{info.Shape[0]} rows: its files do not belong together. Download the checkpoint's tokenizer files again.");
-    }
-
-    /// <summary>From a [SEG] token's state [H] to the vector that prompts the segmentation [D].</summary>
-    /// <exception cref="NonFiniteException">The state or the vector is not finite.</exception>
-    internal float[] ProjectSeg(float[] state, CancellationToken cancellation)
-    {
-        (SegProjector graph, ExecutionPlan plan) = _segProjector;
-        using DeviceBuffer input = _backend.Allocate("state", DType.F32, graph.State.Shape),
-            output = _backend.Allocate("seg", DType.F32, graph.Seg.Shape);
-        input.Write<float>(state);
-        plan.Run(new PlanBindings(graph.Graph).Bind(graph.State, input).Bind(graph.Seg, output), cancellation);
-        var seg = new float[graph.Seg.Shape.Last];
-        output.Read<float>(seg);
-        if (!FiniteCheck.IsFinite(seg))
-            throw FiniteCheck.Error(FiniteCheck.IsFinite(state) ? "The [SEG] projector" : "The language model, at a [SEG],");
-        return seg;
     }
 
     /// <summary>What is read of a checkpoint's folder.</summary>

@@ -9,8 +9,11 @@ namespace Sa2VA.Verification;
 internal sealed class GraphRun : IDisposable
 {
     private readonly ExecutionPlan _plan;
+    private readonly DeviceQueue _queue;
     private readonly Dictionary<Tensor, DeviceBuffer> _buffers = [];
+    private readonly HashSet<DeviceBuffer> _shared = [];
     private readonly CancellationToken _cancellation;
+    private BoundPlan? _bound;
 
     public GraphRun(StageContext context, Graph graph) : this(context.Backend, graph, context.Cancellation)
     {
@@ -20,7 +23,7 @@ internal sealed class GraphRun : IDisposable
     {
         _cancellation = cancellation;
         _plan = backend.Compile(graph, _cancellation);
-        Bindings = new PlanBindings(graph);
+        _queue = backend.CreateQueue(graph.Name);
         try
         {
             foreach (Tensor t in graph.Inputs) Allocate(backend, t);
@@ -30,7 +33,7 @@ internal sealed class GraphRun : IDisposable
                 if (t.Type != DType.F32) continue;
                 var nan = new float[t.Shape.Count];
                 Array.Fill(nan, float.NaN);
-                buffer.Write<float>(nan);
+                _queue.Write<float>(buffer, nan);
             }
         }
         catch
@@ -40,27 +43,36 @@ internal sealed class GraphRun : IDisposable
         }
     }
 
-    /// <summary>For lengths and graphs that set their own.</summary>
-    public PlanBindings Bindings { get; }
+    /// <summary>Bound to its buffers; for lengths that graphs set by themselves.</summary>
+    public BoundPlan Bound
+    {
+        get
+        {
+            if (_bound is not null) return _bound;
+            var buffers = new PlanBuffers(_plan.Graph);
+            foreach ((Tensor tensor, DeviceBuffer buffer) in _buffers) buffers.Add(tensor, buffer);
+            return _bound = _plan.Bind(_queue, buffers);
+        }
+    }
 
     /// <summary>Fills an input or the first elements of a state.</summary>
     public GraphRun Write(Tensor tensor, ReadOnlySpan<float> values, long offset = 0)
     {
-        _buffers[tensor].Write(values, offset);
+        _queue.Write(_buffers[tensor], values, offset);
         return this;
     }
 
     /// <summary>Fills an I32 input, or its first elements.</summary>
     public GraphRun Write(Tensor tensor, ReadOnlySpan<int> values)
     {
-        _buffers[tensor].Write(values);
+        _queue.Write(_buffers[tensor], values);
         return this;
     }
 
     /// <summary>Fills an 8-bit input.</summary>
     public GraphRun Write(Tensor tensor, ReadOnlySpan<byte> values, long offset = 0)
     {
-        _buffers[tensor].Write(values, offset);
+        _queue.Write(_buffers[tensor], values, offset);
         return this;
     }
 
@@ -69,29 +81,32 @@ internal sealed class GraphRun : IDisposable
     {
         var rounded = new BFloat16[values.Length];
         for (int i = 0; i < values.Length; i++) rounded[i] = BFloat16.FromSingle(values[i]);
-        _buffers[tensor].Write<BFloat16>(rounded, offset);
+        _queue.Write<BFloat16>(_buffers[tensor], rounded, offset);
         return this;
     }
 
     /// <summary>Sets a length.</summary>
     public GraphRun Set(RuntimeScalar scalar, int value)
     {
-        Bindings.Set(scalar, value);
+        Bound.Set(scalar, value);
         return this;
     }
 
     /// <summary>Binds another run's buffer in place of an own one: a state that two graphs continue.</summary>
     public void Share(Tensor tensor, GraphRun other, Tensor theirs)
     {
-        Bindings.Bind(tensor, other._buffers[theirs]);
+        if (_bound is not null) throw new InvalidOperationException("The plan is bound already.");
         _buffers[tensor].Dispose();
-        _buffers.Remove(tensor);
+        _buffers[tensor] = other._buffers[theirs];
+        _shared.Add(_buffers[tensor]);
     }
 
     /// <summary>Runs once; may be called again with other inputs.</summary>
     public GraphRun Execute()
     {
-        _plan.Run(Bindings, _cancellation);
+        _queue.Run(Bound, _cancellation);
+        _queue.Mark().Wait();
+        _cancellation.ThrowIfCancellationRequested();
         return this;
     }
 
@@ -102,7 +117,7 @@ internal sealed class GraphRun : IDisposable
     public float[] Floats(Tensor tensor, long offset, long count)
     {
         var values = new float[count];
-        _buffers[tensor].Read<float>(values, offset);
+        _queue.Read<float>(_buffers[tensor], values, offset);
         return values;
     }
 
@@ -110,14 +125,16 @@ internal sealed class GraphRun : IDisposable
     public long[] Integers(Tensor tensor)
     {
         var values = new int[tensor.Shape.Count];
-        _buffers[tensor].Read<int>(values);
+        _queue.Read<int>(_buffers[tensor], values);
         return Array.ConvertAll(values, v => (long)v);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (DeviceBuffer buffer in _buffers.Values) buffer.Dispose();
+        _queue.Dispose();
+        foreach (DeviceBuffer buffer in _buffers.Values)
+            if (!_shared.Contains(buffer)) buffer.Dispose();
         _buffers.Clear();
         _plan.Dispose();
     }
@@ -126,7 +143,6 @@ internal sealed class GraphRun : IDisposable
     {
         DeviceBuffer buffer = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
         _buffers.Add(tensor, buffer);
-        Bindings.Bind(tensor, buffer);
         return buffer;
     }
 }

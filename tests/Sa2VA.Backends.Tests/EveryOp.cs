@@ -38,34 +38,42 @@ internal sealed class EveryOp : IDisposable
         Tensor y = g.Output("y", g.Map(g.Copy(g.Copy(chosen, DType.F16), DType.F32), Activation.Sigmoid));
         Tensor best = g.Output("best", g.ArgMax(four));
         Plan = backend.Compile(g.Build());
-        Bindings = new PlanBindings(Plan.Graph).Set(start, 5).Set(length, 21);
+        Queue = backend.CreateQueue("everything");
+        Buffers = new PlanBuffers(Plan.Graph);
         var random = new Random(3);
         foreach (Tensor t in Plan.Graph.Inputs)
         {
             DeviceBuffer b = Allocate(backend, t);
-            if (t.Type == DType.U8) b.Write<byte>([.. Enumerable.Range(0, 32 * 32 * 3).Select(_ => (byte)random.Next(256))]);
-            if (t.Type == DType.I32) b.Write<int>([.. Enumerable.Range(0, 16).Select(_ => random.Next(10))]);
+            if (t.Type == DType.U8) Queue.Write<byte>(b, [.. Enumerable.Range(0, 32 * 32 * 3).Select(_ => (byte)random.Next(256))]);
+            if (t.Type == DType.I32) Queue.Write<int>(b, [.. Enumerable.Range(0, 16).Select(_ => random.Next(10))]);
         }
         Output = Allocate(backend, y);
         Allocate(backend, best);
+        Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21);
         _result = new float[y.Shape.Count];
     }
 
     public ExecutionPlan Plan { get; }
 
-    public PlanBindings Bindings { get; }
+    public DeviceQueue Queue { get; }
+
+    public PlanBuffers Buffers { get; }
+
+    public BoundPlan Bound { get; }
 
     public DeviceBuffer Output { get; }
 
     public float[] Run()
     {
-        Plan.Run(Bindings);
-        Output.Read<float>(_result);
+        Queue.Run(Bound);
+        Queue.Read<float>(Output, _result);
         return _result;
     }
 
     public void Dispose()
     {
+        Bound.Dispose();
+        Queue.Dispose();
         foreach (DeviceBuffer b in _buffers) b.Dispose();
         Plan.Dispose();
     }
@@ -74,7 +82,7 @@ internal sealed class EveryOp : IDisposable
     {
         DeviceBuffer b = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
         _buffers.Add(b);
-        Bindings.Bind(tensor, b);
+        Buffers.Add(tensor, b);
         return b;
     }
 

@@ -66,16 +66,18 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     {
         var g = new GraphBuilder("test", weights ?? new TestWeights());
         RuntimeScalar[] scalars = [.. _scalars.Select(s => g.Scalar(s.Name, s.Max))];
+        using DeviceQueue queue = backend.CreateQueue("test");
         List<(Tensor Tensor, DeviceBuffer Buffer)> bound = [];
-        Tensor[] tensors = [.. _inputs.Select((x, i) => Declare(g, backend, $"x{i}", x, bound))];
+        Tensor[] tensors = [.. _inputs.Select((x, i) => Declare(g, backend, queue, $"x{i}", x, bound))];
         Tensor y = g.Output("y", record(g, tensors, scalars));
         Assert.Equal(y.Type.Size(), Unsafe.SizeOf<T>());
         using ExecutionPlan plan = backend.Compile(g.Build());
 
         using DeviceBuffer output = backend.Allocate("y", y.Type, new Shape(checked((int)y.Shape.Count) + CanaryCount));
-        var bindings = new PlanBindings(plan.Graph).Bind(y, output);
-        foreach ((Tensor tensor, DeviceBuffer buffer) in bound) bindings.Bind(tensor, buffer);
-        for (int i = 0; i < scalars.Length; i++) bindings.Set(scalars[i], _scalars[i].Value);
+        PlanBuffers buffers = new PlanBuffers(plan.Graph).Add(y, output);
+        foreach ((Tensor tensor, DeviceBuffer buffer) in bound) buffers.Add(tensor, buffer);
+        using BoundPlan run = plan.Bind(queue, buffers);
+        for (int i = 0; i < scalars.Length; i++) run.Set(scalars[i], _scalars[i].Value);
 
         T[] before = Unwritten<T>((int)y.Shape.Count), after = Run();
         Assert.Equal(before[^CanaryCount..], after[^CanaryCount..]);
@@ -87,10 +89,10 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
 
         T[] Run()
         {
-            output.Write<T>(before);
-            plan.Run(bindings);
+            queue.Write<T>(output, before);
+            queue.Run(run);
             var values = new T[before.Length];
-            output.Read<T>(values);
+            queue.Read<T>(output, values);
             return values;
         }
     }
@@ -110,8 +112,8 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     }
 
     /// <summary>A float input of rank 2 or more is a view into the middle of a larger one that is NaN elsewhere.</summary>
-    private static Tensor Declare(GraphBuilder g, IBackend backend, string name, (DType Type, Shape Shape, Array Values) input,
-        List<(Tensor, DeviceBuffer)> bound)
+    private static Tensor Declare(GraphBuilder g, IBackend backend, DeviceQueue queue, string name,
+        (DType Type, Shape Shape, Array Values) input, List<(Tensor, DeviceBuffer)> bound)
     {
         (DType type, Shape shape, Array values) = input;
         bool guarded = values is float[] && shape.Rank > 1;
@@ -126,10 +128,10 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
                 var all = new float[tensor.Shape.Count];
                 Array.Fill(all, float.NaN);
                 f.CopyTo(all, (all.Length - f.Length) / 2);
-                buffer.Write<float>(all);
+                queue.Write<float>(buffer, all);
                 break;
-            case int[] n: buffer.Write<int>(n); break;
-            case byte[] b: buffer.Write<byte>(b); break;
+            case int[] n: queue.Write<int>(buffer, n); break;
+            case byte[] b: queue.Write<byte>(buffer, b); break;
         }
         return guarded ? g.SliceRows(tensor, 1, shape[0]) : tensor;
     }

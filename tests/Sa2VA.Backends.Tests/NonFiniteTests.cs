@@ -132,22 +132,23 @@ public sealed class NonFiniteTests
         Tensor[] inputs = [.. shapes.Select((s, i) => g.Input($"x{i}", DType.F32, new Shape(s)))];
         Tensor output = g.Output("y", record(g, inputs));
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
-        var bindings = new PlanBindings(plan.Graph);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        var bound = new PlanBuffers(plan.Graph);
         List<DeviceBuffer> buffers = [];
         for (int i = 0; i < inputs.Length; i++)
         {
             float[] values = TestValues.Random(i + 1, inputs[i].Shape.Count);
             if (i == poisoned) values[at] = bad;
             DeviceBuffer buffer = backend.Allocate(inputs[i].Name, DType.F32, inputs[i].Shape);
-            buffer.Write<float>(values);
-            bindings.Bind(inputs[i], buffer);
+            queue.Write<float>(buffer, values);
+            bound.Add(inputs[i], buffer);
             buffers.Add(buffer);
         }
         DeviceBuffer result = backend.Allocate("y", DType.F32, output.Shape);
         buffers.Add(result);
-        plan.Run(bindings.Bind(output, result), Cancellation);
+        queue.Run(plan.Bind(queue, bound.Add(output, result)), Cancellation);
         var read = new float[output.Shape.Count];
-        result.Read<float>(read);
+        queue.Read<float>(result, read);
         foreach (DeviceBuffer buffer in buffers) buffer.Dispose();
         return read;
     }
@@ -158,10 +159,11 @@ public sealed class NonFiniteTests
         Tensor x = g.Input("x", DType.F32, new Shape(5, 67)), y = g.Output("y", g.ArgMax(x));
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
         using DeviceBuffer input = backend.Allocate("x", DType.F32, x.Shape), output = backend.Allocate("y", DType.I32, y.Shape);
-        input.Write<float>(rows);
-        plan.Run(new PlanBindings(plan.Graph).Bind(x, input).Bind(y, output), Cancellation);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        queue.Write<float>(input, rows);
+        queue.Run(plan.Bind(queue, new PlanBuffers(plan.Graph).Add(x, input).Add(y, output)), Cancellation);
         var best = new int[5];
-        output.Read<int>(best);
+        queue.Read<int>(output, best);
         return best;
     }
 

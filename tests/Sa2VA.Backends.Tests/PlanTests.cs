@@ -54,16 +54,17 @@ public class PlanTests
         Tensor x = g.Input("x", DType.F32, new Shape(3, 5)), y = g.Map(x, Activation.Relu);
         Tensor[] outputs = [g.Output("a", y), g.Output("b", y), g.Output("row", g.SliceRows(y, 1, 1)), g.Output("input", x)];
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
-        var bindings = new PlanBindings(plan.Graph);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        var bound = new PlanBuffers(plan.Graph);
         DeviceBuffer[] buffers = [.. outputs.Append(x).Select(t => backend.Allocate(t.Name, t.Type, t.Shape))];
-        foreach ((Tensor tensor, DeviceBuffer buffer) in outputs.Append(x).Zip(buffers)) bindings.Bind(tensor, buffer);
+        foreach ((Tensor tensor, DeviceBuffer buffer) in outputs.Append(x).Zip(buffers)) bound.Add(tensor, buffer);
         float[] values = TestValues.Random(1, 15);
-        buffers[^1].Write<float>(values);
-        plan.Run(bindings, Cancellation);
+        queue.Write<float>(buffers[^1], values);
+        queue.Run(plan.Bind(queue, bound), Cancellation);
 
         float[] positive = [.. values.Select(v => Math.Max(v, 0))];
         float[][] results = [.. buffers.Select(b => new float[b.Shape.Count])];
-        for (int i = 0; i < results.Length; i++) buffers[i].Read<float>(results[i]);
+        for (int i = 0; i < results.Length; i++) queue.Read<float>(buffers[i], results[i]);
         Assert.Equal([positive, positive, positive[5..10], values], results[..4]);
         foreach (DeviceBuffer buffer in buffers) buffer.Dispose();
     }
@@ -77,17 +78,24 @@ public class PlanTests
         DeviceBuffer buffer = backend.Allocate("b", DType.F32, new Shape(4));
         buffer.Dispose();
         buffer.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => buffer.Read<float>(new float[4]));
-        Assert.Throws<ObjectDisposedException>(() => buffer.Write<float>(new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Read<float>(buffer, new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.BeginRead(buffer, new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Write<float>(buffer, new float[4]));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Copy(buffer, 0, net.Output, 0, 4));
         net.Output.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => net.Plan.Run(net.Bindings, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound, Cancellation));
         net.Plan.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => net.Plan.Run(net.Bindings, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => net.Plan.Bind(net.Queue, net.Buffers));
+        net.Queue.Dispose();
+        net.Queue.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Write<float>(backend.Allocate("b", DType.F32, new Shape(4)), new float[4]));
 
         using var other = new EveryOp(backend);
         backend.Dispose();
         backend.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => other.Plan.Run(other.Bindings, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => other.Queue.Run(other.Bound, Cancellation));
+        Assert.Throws<ObjectDisposedException>(() => backend.CreateQueue("q"));
         Assert.Throws<ObjectDisposedException>(() => backend.Allocate("b", DType.F32, new Shape(4)));
         Assert.Throws<ObjectDisposedException>(() => backend.Compile(other.Plan.Graph, Cancellation));
         net.Dispose();
@@ -98,18 +106,19 @@ public class PlanTests
     public void Buffers_check_types_and_ranges(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
+        using DeviceQueue queue = backend.CreateQueue("test");
         using DeviceBuffer b = backend.Allocate("b", DType.F32, new Shape(2, 3));
         var zeros = new float[6];
-        b.Read<float>(zeros);
+        queue.Read<float>(b, zeros);
         Assert.All(zeros, v => Assert.Equal(0, v));
-        b.Write<float>([7, 8], 4);
-        b.Read(zeros.AsSpan(0, 1), 5);
+        queue.Write<float>(b, [7, 8], 4);
+        queue.Read(b, zeros.AsSpan(0, 1), 5);
         Assert.Equal(8, zeros[0]);
-        Assert.Throws<ArgumentException>(() => b.Write<short>([1]));
+        Assert.Throws<ArgumentException>(() => queue.Write<short>(b, [1]));
         foreach (long offset in (long[])[-1, 5, 6, long.MaxValue, long.MinValue, long.MaxValue - 1])
         {
-            Assert.Throws<ArgumentOutOfRangeException>(() => b.Write<float>([1, 2], offset));
-            Assert.Throws<ArgumentOutOfRangeException>(() => b.Read<float>(new float[2], offset));
+            Assert.Throws<ArgumentOutOfRangeException>(() => queue.Write<float>(b, [1, 2], offset));
+            Assert.Throws<ArgumentOutOfRangeException>(() => queue.Read<float>(b, new float[2], offset));
         }
     }
 
@@ -120,7 +129,12 @@ public class PlanTests
         using IBackend backend = TestBackend.OpenNamed(name);
         using var net = new EveryOp(backend);
         float[] before = [.. net.Run()];
-        Assert.ThrowsAny<OperationCanceledException>(() => net.Plan.Run(net.Bindings, new CancellationToken(true)));
+        var untouched = new float[before.Length];
+        Array.Fill(untouched, 7);
+        net.Queue.Write<float>(net.Output, untouched);
+        net.Queue.Run(net.Bound, new CancellationToken(true));
+        net.Queue.Read<float>(net.Output, untouched);
+        Assert.All(untouched, v => Assert.Equal(7, v));
         Assert.ThrowsAny<OperationCanceledException>(() => backend.Compile(net.Plan.Graph, new CancellationToken(true)));
         Assert.Equal(before, net.Run());
     }
@@ -132,8 +146,9 @@ public class PlanTests
         using IBackend backend = TestBackend.OpenNamed(name);
         using var a = new EveryOp(backend);
         using var b = new EveryOp(backend);
-        Assert.Throws<GraphException>(() => a.Plan.Run(b.Bindings, Cancellation));
-        Assert.Contains("not bound", Assert.Throws<GraphException>(() => a.Plan.Run(new PlanBindings(a.Plan.Graph), Cancellation)).Message,
+        Assert.Throws<GraphException>(() => a.Plan.Bind(a.Queue, b.Buffers));
+        Assert.Throws<GraphException>(() => b.Queue.Run(a.Bound, Cancellation));
+        Assert.Contains("not bound", Assert.Throws<GraphException>(() => a.Plan.Bind(a.Queue, new PlanBuffers(a.Plan.Graph))).Message,
             StringComparison.Ordinal);
     }
 

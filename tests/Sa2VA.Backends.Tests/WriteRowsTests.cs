@@ -25,13 +25,15 @@ public class WriteRowsTests
         g.WriteRows(state, input, at);
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
         using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape), cache = backend.Allocate("cache", type, state.Shape);
-        source.Write<float>(x);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        queue.Write<float>(source, x);
         byte[] before = new byte[cache.Bytes];
         Array.Fill(before, (byte)0x5a);
-        Write(cache, before);
-        plan.Run(new PlanBindings(plan.Graph).Bind(input, source).Bind(state, cache).Set(at, start).Set(count, rows), Cancellation);
+        Write(queue, cache, before);
+        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(input, source).Add(state, cache));
+        queue.Run(bound.Set(at, start).Set(count, rows), Cancellation);
 
-        byte[] after = Read(cache);
+        byte[] after = Read(queue, cache);
         int row = Width * type.Size();
         Assert.Equal(before[..(start * row)], after[..(start * row)]);
         Assert.Equal(TestWeights.Bytes(type, x)[..(rows * row)], after[(start * row)..((start + rows) * row)]);
@@ -49,12 +51,12 @@ public class WriteRowsTests
         foreach (TestBackend configuration in TestBackend.All)
         {
             using var listed = new ListedRows(configuration.Open(), type);
-            byte[] before = Read(listed.State), expected = [.. before], stored = listed.Stored;
+            byte[] before = Read(listed.Queue, listed.State), expected = [.. before], stored = listed.Stored;
             int width = stored.Length / 3;
             for (int i = 0; i < rows.Length; i++)
                 if (rows[i] >= 0) stored.AsSpan(i * width, width).CopyTo(expected.AsSpan(rows[i] * width));
             listed.Run(rows);
-            Assert.Equal(expected, Read(listed.State));
+            Assert.Equal(expected, Read(listed.Queue, listed.State));
         }
     }
 
@@ -68,11 +70,11 @@ public class WriteRowsTests
         foreach (TestBackend configuration in TestBackend.All)
         {
             using var listed = new ListedRows(configuration.Open(), DType.BF16);
-            byte[] before = Read(listed.State);
+            byte[] before = Read(listed.Queue, listed.State);
             var e = Assert.Throws<GraphException>(() => listed.Run([1, 2, index]));
             Assert.Contains("8 rows", e.Message, StringComparison.Ordinal);
             Assert.Contains("WriteRows", e.Message, StringComparison.Ordinal);
-            Assert.Equal(before, Read(listed.State));
+            Assert.Equal(before, Read(listed.Queue, listed.State));
 
             // Behind the valid rows it is nobody's.
             listed.Run([1, 2], index);
@@ -91,10 +93,12 @@ public class WriteRowsTests
         using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
         using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape);
         using DeviceBuffer cache = backend.Allocate("cache", DType.F32, state.Shape);
-        PlanBindings bindings = new PlanBindings(plan.Graph).Bind(input, source).Bind(state, cache).Set(at, 6).Set(count, 3);
-        var e = Assert.Throws<GraphException>(() => plan.Run(bindings, Cancellation));
+        using DeviceQueue queue = backend.CreateQueue("test");
+        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(input, source).Add(state, cache)).Set(at, 6).Set(count, 3);
+        var e = Assert.Throws<GraphException>(() => queue.Run(bound, Cancellation));
         Assert.Contains("capacity of 8", e.Message, StringComparison.Ordinal);
-        plan.Run(bindings.Set(count, 2), Cancellation);
+        queue.Run(bound.Set(count, 2), Cancellation);
+        queue.Mark().Wait();
     }
 
     private static (GraphBuilder, RuntimeScalar, RuntimeScalar, Tensor, Tensor) Declare(DType type, int capacity, int width)
@@ -109,7 +113,7 @@ public class WriteRowsTests
     {
         private readonly IBackend _backend;
         private readonly ExecutionPlan _plan;
-        private readonly PlanBindings _bindings;
+        private readonly BoundPlan _bound;
         private readonly RuntimeScalar _count;
         private readonly DeviceBuffer _x, _rows;
 
@@ -122,14 +126,18 @@ public class WriteRowsTests
             _plan = backend.Compile(g.Build(), Cancellation);
             (_x, _rows) = (backend.Allocate("x", DType.F32, x.Shape), backend.Allocate("rows", DType.I32, rows.Shape));
             State = backend.Allocate("cache", type, state.Shape);
-            _bindings = new PlanBindings(_plan.Graph).Bind(x, _x).Bind(rows, _rows).Bind(state, State).Set(_plan.Graph.Scalars[0], 0);
+            Queue = backend.CreateQueue("test");
+            _bound = _plan.Bind(Queue, new PlanBuffers(_plan.Graph).Add(x, _x).Add(rows, _rows).Add(state, State));
+            _bound.Set(_plan.Graph.Scalars[0], 0);
             float[] values = TestValues.Random(1, x.Shape.Count);
-            _x.Write<float>(values);
+            Queue.Write<float>(_x, values);
             byte[] before = new byte[State.Bytes];
             Array.Fill(before, (byte)0x5a);
-            Write(State, before);
+            Write(Queue, State, before);
             Stored = TestWeights.Bytes(type, values);
         }
+
+        public DeviceQueue Queue { get; }
 
         public DeviceBuffer State { get; }
 
@@ -138,12 +146,14 @@ public class WriteRowsTests
 
         public void Run(int[] rows, params ReadOnlySpan<int> behind)
         {
-            _rows.Write<int>([.. rows, .. behind]);
-            _plan.Run(_bindings.Set(_count, rows.Length), Cancellation);
+            Queue.Write<int>(_rows, [.. rows, .. behind]);
+            Queue.Run(_bound.Set(_count, rows.Length), Cancellation);
+            Queue.Mark().Wait();
         }
 
         public void Dispose()
         {
+            Queue.Dispose();
             _x.Dispose();
             _rows.Dispose();
             State.Dispose();
@@ -152,17 +162,17 @@ public class WriteRowsTests
         }
     }
 
-    private static void Write(DeviceBuffer buffer, byte[] bytes)
+    private static void Write(DeviceQueue queue, DeviceBuffer buffer, byte[] bytes)
     {
-        if (buffer.Type.Size() == 4) buffer.Write<int>(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes));
-        else buffer.Write<short>(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, short>(bytes));
+        if (buffer.Type.Size() == 4) queue.Write<int>(buffer, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes));
+        else queue.Write<short>(buffer, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, short>(bytes));
     }
 
-    private static byte[] Read(DeviceBuffer buffer)
+    private static byte[] Read(DeviceQueue queue, DeviceBuffer buffer)
     {
         var bytes = new byte[buffer.Bytes];
-        if (buffer.Type.Size() == 4) buffer.Read(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan()));
-        else buffer.Read(System.Runtime.InteropServices.MemoryMarshal.Cast<byte, short>(bytes.AsSpan()));
+        if (buffer.Type.Size() == 4) queue.Read(buffer, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(bytes.AsSpan()));
+        else queue.Read(buffer, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, short>(bytes.AsSpan()));
         return bytes;
     }
 }

@@ -45,13 +45,16 @@ public class HieraSizesTests
             f = backend.Allocate("f", DType.F32, graph.F.Shape);
         using DeviceBuffer s0 = backend.Allocate("s0", DType.F32, graph.High.S0.Shape),
             s1 = backend.Allocate("s1", DType.F32, graph.High.S1.Shape);
-        var pixels = new byte[graph.Image.Shape.Count];
-        new Random(1).NextBytes(pixels);
-        image.Write<byte>(pixels);
-        plan.Run(new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.F, f).Bind(graph.High.S0, s0).Bind(graph.High.S1, s1),
-            TestContext.Current.CancellationToken);
+        var pixels = new float[graph.Image.Shape.Count];
+        var stream = new SyntheticStream("frame");
+        for (int i = 0; i < pixels.Length; i++) pixels[i] = stream[i];
+        using DeviceQueue queue = backend.CreateQueue("test");
+        queue.Write<float>(image, pixels);
+        using BoundPlan bound = plan.Bind(queue,
+            new PlanBuffers(graph.Graph).Add(graph.Image, image).Add(graph.F, f).Add(graph.High.S0, s0).Add(graph.High.S1, s1));
+        queue.Run(bound, TestContext.Current.CancellationToken);
         var features = new float[graph.F.Shape.Count];
-        f.Read<float>(features);
+        queue.Read<float>(f, features);
         return features;
     }
 }

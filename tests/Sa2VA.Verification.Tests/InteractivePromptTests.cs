@@ -37,12 +37,15 @@ public sealed class InteractivePromptTests
         byte[] levels = golden.Input("base_u8").Bytes();
         frame.Encode(levels.AsSpan(0, config.ImageSize * config.ImageSize * 3), TestContext.Current.CancellationToken);
 
+        using var results = new MaskResults(model, 1);
         float[] previous = [];
         IReadOnlyList<PointPrompt[]> clicks = Clicks(path);
         for (int i = 0; i < clicks.Count; i++)
         {
             using var track = new ObjectTrack(model, new ObjectPrompt(model, [], clicks[i], previous));
-            track.Condition(frame, remember: false, TestContext.Current.CancellationToken);
+            track.Bind(frame, results, 0);
+            track.Condition(remember: false, TestContext.Current.CancellationToken);
+            results.BeginRead(model.Queue).Wait();
             MaskPrediction mask = track.Prediction;
             Assert.Equal(golden.Output("selected_index").Integers[i], mask.Selected);
             Same("low", mask.Low, i);

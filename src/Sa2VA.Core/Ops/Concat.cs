@@ -4,6 +4,16 @@ namespace Sa2VA.Core;
 public sealed class Concat : Op
 {
     internal Concat(Tensor[] parts) => Inputs = parts;
+
+    internal override bool ChecksScalars => Output.Length is not null;
+
+    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    {
+        long rows = 0;
+        for (int i = 0; i < Inputs.Count; i++) rows += RowCount(Inputs[i], scalars);
+        if (rows != RowCount(Output, scalars))
+            throw new GraphException($"{Name}: the parts have {rows} rows, the result's run-time length is {RowCount(Output, scalars)}.");
+    }
 }
 
 /// <summary>Recording of <see cref="Concat"/>.</summary>

@@ -1,6 +1,6 @@
 namespace Sa2VA.Core;
 
-/// <summary>Copies a tensor, perhaps a strided view, into storage of its own, converting between float types.</summary>
+/// <summary>Copies a tensor, perhaps a strided view, into storage of its own, converting between float types, or integers to F32.</summary>
 public sealed class Copy : Op
 {
     internal Copy(Tensor x) => Inputs = [x];
@@ -13,7 +13,8 @@ public static class CopyExtensions
     public static Tensor Copy(this GraphBuilder g, Tensor x, DType? type = null)
     {
         DType to = type ?? x.Type;
-        if (to != x.Type && !(to.IsFloat() && x.Type.IsFloat())) throw g.Error(nameof(Copy), $"input {x} cannot become {to}.");
+        bool converts = to.IsFloat() && x.Type.IsFloat() || (x.Type, to) == (DType.I32, DType.F32);
+        if (to != x.Type && !converts) throw g.Error(nameof(Copy), $"input {x} cannot become {to}.");
         return g.Record(new Copy(x), to, x.Shape, x.Length);
     }
 }

@@ -2,7 +2,8 @@ namespace Sa2VA.Core;
 
 /// <summary>
 /// Token embeddings: out[i] = table[id] for id ≥ 0, row −1−id of the overriding rows for id &lt; 0 (image tokens: scattered as
-/// docs/model/prompt.md#image-and-video-expansion says, without a second pass). The table stays in its stored type.
+/// docs/model/prompt.md#image-and-video-expansion says, without a second pass); NaN for id &lt; 0 where there are none: what
+/// <see cref="ArgMax"/> gives for a row that is not finite stays visible when it is fed back. The table stays in its stored type.
 /// </summary>
 public sealed class Embedding : Op
 {

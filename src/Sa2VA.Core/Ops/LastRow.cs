@@ -4,6 +4,13 @@ namespace Sa2VA.Core;
 public sealed class LastRow : Op
 {
     internal LastRow(Tensor x) => Inputs = [x];
+
+    internal override bool ChecksScalars => true;
+
+    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    {
+        if (RowCount(Inputs[0], scalars) < 1) throw new GraphException($"{Name}: no valid row.");
+    }
 }
 
 /// <summary>Recording of <see cref="LastRow"/>.</summary>

@@ -19,6 +19,15 @@ public sealed class WriteRows : Op
 
     /// <summary>The state's row for each row of x, I32; −1: not written. Null where they follow each other.</summary>
     public Tensor? Rows => Inputs.Count > 2 ? Inputs[2] : null;
+
+    internal override bool ChecksScalars => Start is not null;
+
+    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    {
+        long at = scalars[Start!.Index], rows = RowCount(Inputs[0], scalars), capacity = Inputs[1].Shape.Rows;
+        if (at + rows > capacity)
+            throw new GraphException($"{Name}: rows {at}…{at + rows - 1} exceed the state's capacity of {capacity}.");
+    }
 }
 
 /// <summary>Recording of row writes.</summary>

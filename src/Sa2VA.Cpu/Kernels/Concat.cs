@@ -21,8 +21,6 @@ internal sealed class ConcatKernel(Concat op, KernelContext context) : Kernel(op
             rows += _parts[i].Rows;
         }
         _out = _outOperand.Resolve(run);
-        if (_out.Rows != rows)
-            throw new GraphException($"{Name}: the parts have {rows} rows, the result's run-time length is {_out.Rows}.");
         return _shares = rows * _out.Columns < 16384 ? 1 : _workers;
     }
 

@@ -27,17 +27,25 @@ internal sealed unsafe class CopyKernel(Copy op, KernelContext context) : Kernel
 /// <summary>Rows from one view to another.</summary>
 internal static unsafe class RowCopy
 {
-    /// <summary>Copies <paramref name="count"/> rows; float types convert, others must be equal.</summary>
+    /// <summary>Copies <paramref name="count"/> rows; float types convert, integers to F32 too, others must be equal.</summary>
     public static void Rows(in RowView from, long fromRow, in RowView to, long toRow, long count)
     {
         int columns = to.Columns;
         int fromSize = from.Type.Size(), toSize = to.Type.Size();
+        if (from.Type == to.Type && from.RowStride == columns && to.RowStride == columns)
+        {
+            long bytes = count * columns * toSize;
+            Buffer.MemoryCopy(from.Pointer + fromRow * columns * fromSize, to.Pointer + toRow * columns * toSize, bytes, bytes);
+            return;
+        }
         for (long i = 0; i < count; i++)
         {
             byte* source = from.Pointer + (fromRow + i) * from.RowStride * fromSize;
             byte* target = to.Pointer + (toRow + i) * to.RowStride * toSize;
             if (from.Type == to.Type) Buffer.MemoryCopy(source, target, (long)columns * toSize, (long)columns * toSize);
             else if (from.Type == DType.F32) Widen.Store(new ReadOnlySpan<float>(source, columns), target, to.Type, 0);
+            else if (from.Type == DType.I32)
+                for (int c = 0; c < columns; c++) ((float*)target)[c] = ((int*)source)[c];
             else if (to.Type == DType.F32) Widen.Row(source, from.Type, 0, new Span<float>(target, columns));
             else ThroughFloat(source, from.Type, target, to.Type, columns);
         }

@@ -2,7 +2,9 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Looks token rows up in the stored table, or in the overriding rows where the id is negative.</summary>
+/// <summary>
+/// Looks token rows up in the stored table, or in the overriding rows where the id is negative; without these a negative id gives NaN.
+/// </summary>
 internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _idsOperand = context.Operand(op.Inputs[0]);
@@ -20,7 +22,7 @@ internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context
         {
             int id = _ids.Ints[i];
             if (id >= _vocabulary) throw new GraphException($"{Name}: token id {id} is outside the vocabulary of {_vocabulary}.");
-            if (-1L - id >= _overrides.Rows)
+            if (_overridesOperand is not null && -1L - id >= _overrides.Rows)
                 throw new GraphException($"{Name}: image row {-1L - id} is outside the {_overrides.Rows} given.");
         }
         return _out.Rows > 0 ? 1 : 0;
@@ -34,6 +36,8 @@ internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context
             int id = _ids.Ints[i];
             var to = new Span<float>(_out.Row(i), columns);
             if (id >= 0) Widen.Row(_table.Pointer, _table.Info.Type, (long)id * columns, to);
+            // An id that says "not finite" was fed back.
+            else if (_overridesOperand is null) to.Fill(float.NaN);
             else new ReadOnlySpan<float>(_overrides.Row(-1L - id), columns).CopyTo(to);
         }
     }

@@ -12,7 +12,6 @@ internal sealed class LastRowKernel(LastRow op, KernelContext context) : Kernel(
     public override int Prepare(in RunContext run)
     {
         (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
-        if (_x.Rows < 1) throw new GraphException($"{Name}: no valid row.");
         return 1;
     }
 

@@ -22,8 +22,6 @@ internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context
             _rows = rows.Resolve(run).Ints;
             RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "the state");
         }
-        else if (_at + _x.Rows > _capacity)
-            throw new GraphException($"{Name}: rows {_at}…{_at + _x.Rows - 1} exceed the state's capacity of {_capacity}.");
         return _x.Rows > 0 ? 1 : 0;
     }
 

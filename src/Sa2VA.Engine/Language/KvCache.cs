@@ -3,30 +3,35 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Language;
 
-/// <summary>Keys and values of every layer for one conversation, with the bindings of the plans that read and write them.</summary>
+/// <summary>What the language model's plans read and write besides keys and values.</summary>
+/// <param name="Ids">Token ids of a prompt chunk.</param>
+/// <param name="ImageTokens">Image rows that negative ids refer to, or null.</param>
+/// <param name="Next">Most likely next id: what a decode step consumes and then overwrites.</param>
+/// <param name="Hidden">Last state.</param>
+internal readonly record struct LanguageBuffers(DeviceBuffer Ids, DeviceBuffer? ImageTokens, DeviceBuffer Next, DeviceBuffer Hidden);
+
+/// <summary>Keys and values of every layer for one conversation, with the plans bound to them.</summary>
 internal sealed class KvCache : IDisposable
 {
-    /// <summary>Values copied at a time, over the stack: a long conversation's keys and values are not held twice.</summary>
-    private const int CopyPiece = 4096;
-
     private readonly List<DeviceBuffer> _buffers = [];
+    private readonly LanguageModel _model;
     private readonly LanguagePlans _plans;
+    private readonly LanguageBuffers _io;
+    private BoundPlan? _imagePrefill, _prefill, _decode;
 
     /// <summary>Allocates room for the plans' capacity.</summary>
-    /// <param name="backend">Device.</param>
+    /// <param name="model">Whose queue they run on.</param>
     /// <param name="plans">Plans that will run over it.</param>
-    /// <param name="ids">Token ids of a run.</param>
-    /// <param name="next">Most likely next id.</param>
-    /// <param name="hidden">Last state.</param>
-    public KvCache(IBackend backend, LanguagePlans plans, DeviceBuffer ids, DeviceBuffer next, DeviceBuffer hidden)
+    /// <param name="io">Their inputs and outputs.</param>
+    public KvCache(LanguageModel model, LanguagePlans plans, LanguageBuffers io)
     {
-        _plans = plans;
+        (_model, _plans, _io) = (model, plans, io);
         try
         {
             foreach (LayerCache layer in plans.Decode.Graph.Stack.Caches)
             {
-                _buffers.Add(backend.Allocate(layer.Keys.Name, layer.Keys.Type, layer.Keys.Shape));
-                _buffers.Add(backend.Allocate(layer.Values.Name, layer.Values.Type, layer.Values.Shape));
+                _buffers.Add(model.Backend.Allocate(layer.Keys.Name, layer.Keys.Type, layer.Keys.Shape));
+                _buffers.Add(model.Backend.Allocate(layer.Values.Name, layer.Values.Type, layer.Values.Shape));
             }
         }
         catch
@@ -34,51 +39,43 @@ internal sealed class KvCache : IDisposable
             Dispose();
             throw;
         }
-        ImagePrefill = Bind(plans.ImagePrefill.Graph);
-        Prefill = Bind(plans.Prefill.Graph);
-        Decode = Bind(plans.Decode.Graph);
-
-        PlanBindings Bind(LanguageGraph graph)
-        {
-            var bindings = new PlanBindings(graph.Graph).Bind(graph.Stack.Ids, ids).Bind(graph.Next, next).Bind(graph.Hidden, hidden);
-            for (int i = 0; i < graph.Stack.Caches.Count; i++)
-                bindings.Bind(graph.Stack.Caches[i].Keys, _buffers[2 * i]).Bind(graph.Stack.Caches[i].Values, _buffers[2 * i + 1]);
-            return bindings;
-        }
     }
 
     /// <summary>Most tokens.</summary>
     public int Capacity => _plans.Capacity;
 
-    /// <summary>Plans that run over this cache.</summary>
-    public LanguagePlans Plans => _plans;
+    public (LanguageGraph Graph, BoundPlan Plan) ImagePrefill =>
+        (_plans.ImagePrefill.Graph, _imagePrefill ??= Bind(_plans.ImagePrefill, _io.Ids));
 
-    public PlanBindings ImagePrefill { get; }
+    public (LanguageGraph Graph, BoundPlan Plan) Prefill => (_plans.Prefill.Graph, _prefill ??= Bind(_plans.Prefill, _io.Ids));
 
-    public PlanBindings Prefill { get; }
-
-    public PlanBindings Decode { get; }
+    public (LanguageGraph Graph, BoundPlan Plan) Decode => (_plans.Decode.Graph, _decode ??= Bind(_plans.Decode, _io.Next));
 
     /// <summary>Takes over the first rows of a smaller cache.</summary>
     public void CopyFrom(KvCache other, int rows)
     {
-        long count = rows * (long)_buffers[0].Shape.Last;
-        Span<float> piece = stackalloc float[CopyPiece];
         for (int i = 0; i < _buffers.Count; i++)
-        {
-            for (long at = 0; at < count; at += CopyPiece)
-            {
-                Span<float> values = piece[..(int)Math.Min(CopyPiece, count - at)];
-                other._buffers[i].Read(values, at);
-                _buffers[i].Write<float>(values, at);
-            }
-        }
+            _model.Queue.Copy(other._buffers[i], 0, _buffers[i], 0, rows * (long)_buffers[i].Shape.Last);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _imagePrefill?.Dispose();
+        _prefill?.Dispose();
+        _decode?.Dispose();
         foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
+    }
+
+    private BoundPlan Bind(Compiled<LanguageGraph> compiled, DeviceBuffer ids)
+    {
+        LanguageGraph graph = compiled.Graph;
+        PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Stack.Ids, ids).Add(graph.Next, _io.Next)
+            .Add(graph.Hidden, _io.Hidden);
+        if (graph.Stack.ImageTokens is not null) buffers.Add(graph.Stack.ImageTokens, _io.ImageTokens!);
+        for (int i = 0; i < graph.Stack.Caches.Count; i++)
+            buffers.Add(graph.Stack.Caches[i].Keys, _buffers[2 * i]).Add(graph.Stack.Caches[i].Values, _buffers[2 * i + 1]);
+        return compiled.Plan.Bind(_model.Queue, buffers);
     }
 }

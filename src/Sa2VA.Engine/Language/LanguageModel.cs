@@ -35,11 +35,23 @@ internal sealed class LanguageModel : IDisposable
         CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, _imageRows) = (backend, weights, config, imageRows);
-        Plans(1, cancellation);
+        Queue = backend.CreateQueue("language");
+        try
+        {
+            Plans(1, cancellation);
+        }
+        catch
+        {
+            Queue.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Device.</summary>
     public IBackend Backend { get; }
+
+    /// <summary>Where all conversations' steps are enqueued.</summary>
+    public DeviceQueue Queue { get; }
 
     /// <summary>Sizes.</summary>
     public LanguageConfig Config { get; }
@@ -63,6 +75,7 @@ internal sealed class LanguageModel : IDisposable
                 {
                     var graph = new LanguageGraph(_weights, Config, rows, capacity, imageRows);
                     made.Add(new(graph, Backend.Compile(graph.Graph, cancellation)));
+                    Queue.Reserve(made[^1].Plan);
                 }
             }
             catch
@@ -79,6 +92,7 @@ internal sealed class LanguageModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Queue.Dispose();
         lock (_lock)
         {
             foreach (LanguagePlans p in _plans.Values)

@@ -7,6 +7,7 @@ namespace Sa2VA.Engine.Language;
 internal sealed class VisionTower : IDisposable
 {
     private readonly Compiled<VisionGraph> _tower;
+    private readonly DeviceQueue? _queue;
 
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint.</param>
@@ -17,6 +18,16 @@ internal sealed class VisionTower : IDisposable
         Backend = backend;
         VisionGraph graph = config.Family.RecordVision(weights, config, config.Family.MaxImageRows(config));
         _tower = new(graph, backend.Compile(graph.Graph, cancellation));
+        try
+        {
+            _queue = backend.CreateQueue("vision");
+            _queue.Reserve(_tower.Plan);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Device.</summary>
@@ -37,16 +48,22 @@ internal sealed class VisionTower : IDisposable
     {
         VisionGraph graph = _tower.Graph;
         using DeviceBuffer image = Backend.Allocate("tile", graph.Image.Type, graph.Image.Shape);
-        var bindings = new PlanBindings(graph.Graph).Bind(graph.Image, image).Bind(graph.Tokens, tokens);
+        DeviceQueue queue = _queue!;
+        using BoundPlan plan = _tower.Plan.Bind(queue, new PlanBuffers(graph.Graph).Add(graph.Image, image).Add(graph.Tokens, tokens));
         for (int i = 0; i < tiles.Count; i++)
         {
-            image.Write(tiles[i].Pixels);
-            bindings.Set(graph.FirstRow, i * graph.TokensPerTile);
-            _tower.Plan.Run(bindings, cancellation);
+            queue.Write(image, tiles[i].Pixels);
+            queue.Run(plan.Set(graph.FirstRow, i * graph.TokensPerTile), cancellation);
+            queue.Mark().Wait();
+            cancellation.ThrowIfCancellationRequested();
             progress?.Invoke(i + 1);
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _tower.Plan.Dispose();
+    public void Dispose()
+    {
+        _queue?.Dispose();
+        _tower.Plan.Dispose();
+    }
 }

@@ -16,6 +16,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 {
     private readonly Conversation _conversation;
     private readonly DeviceBuffer? _imageTokens;
+    private readonly SegVectors? _segs;
     private readonly List<int> _history = [];
     private bool _encoded, _answered, _ended;
     private int _objects;
@@ -29,9 +30,11 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         try
         {
             _conversation = new Conversation(model.LanguageModel, _imageTokens);
+            if (tiles > 0) _segs = new SegVectors(model.LanguageModel, model.SegProjector, _conversation.Hidden);
         }
         catch
         {
+            _conversation?.Dispose();
             _imageTokens?.Dispose();
             throw;
         }
@@ -137,14 +140,20 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
 
     /// <summary>Turns an answer's objects into masks, or makes them part of the stream.</summary>
-    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation);
+    /// <param name="objects">The objects.</param>
+    /// <param name="segs">Their vectors on the device.</param>
+    /// <param name="options">Choices.</param>
+    /// <param name="onUpdate">Told each object, or null.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
+        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation);
 
     private protected abstract void DisposeFrames();
 
     private void Release()
     {
         DisposeFrames();
+        _segs?.Dispose();
         _conversation.Dispose();
         _imageTokens?.Dispose();
     }
@@ -177,18 +186,32 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             _encoded = true;
         }
         Generated generated = Generate(prompt, Math.Min(options.MaxNewTokens, room), options, onUpdate, cancellation);
+        try
+        {
+            return Complete(prompt, generated, options, onUpdate, notes, cancellation);
+        }
+        finally
+        {
+            foreach (SegVector seg in generated.Segs) seg.Dispose();
+        }
+    }
+
+    private Answer Complete(int[] prompt, Generated generated, AskOptions options, Action<AnswerUpdate>? onUpdate, List<string> notes,
+        CancellationToken cancellation)
+    {
         ReadOnlySpan<int> ids = CollectionsMarshal.AsSpan(generated.Ids);
         string raw = Model.Tokenizer.DecodeReference(ids).Trim();
         GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(ids), Model.StopRule.Words);
         var objects = new List<AnswerObject>();
         if (Tiles > 0)
         {
-            for (int i = 0; i < generated.SegStates.Count; i++)
+            for (int i = 0; i < generated.Segs.Count; i++)
             {
                 string? phrase = i < grounded.Phrases.Count ? grounded.Phrases[i] : null;
-                objects.Add(new AnswerObject(_objects + i, phrase, Model.ProjectSeg(generated.SegStates[i], cancellation)));
+                objects.Add(new AnswerObject(_objects + i, phrase, generated.Segs[i].Values()));
             }
-            Segment(objects, options, onUpdate, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            Segment(objects, generated.Segs, options, onUpdate, cancellation);
         }
 
         _objects += objects.Count;
@@ -206,7 +229,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         ReadableText? readable = onUpdate is null ? null : new ReadableText(Model.StopRule.Words);
         var reports = new GenerationReports(Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
-        Generated generated = Model.Generation.Run(_conversation, prompt, maxNewTokens, reports, cancellation);
+        Generated generated = Model.Generation.Run(_conversation, _segs, prompt, maxNewTokens, reports, cancellation);
         if (readable is not null) Tell(readable.End());
         return generated;
 
@@ -259,8 +282,8 @@ public sealed class TextSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => [];
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation) { }
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
+        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation) { }
 
     private protected override void DisposeFrames() { }
 }

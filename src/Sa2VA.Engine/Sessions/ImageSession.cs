@@ -13,7 +13,7 @@ public sealed class ImageSession : ChatSession
     private readonly RgbImage _image;
     private readonly MaskResampler _resampler;
     private FrameFeatures? _features;
-    private MaskPrediction? _prediction;
+    private MaskResults? _result;
     private PromptedFrame? _prompted;
 
     internal ImageSession(Sa2VAModel model, RgbImage image)
@@ -65,22 +65,31 @@ public sealed class ImageSession : ChatSession
             : throw new PromptException($"The regions alone have {tokens} tokens; the model supports {room}. Mark fewer or less.");
     }
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation)
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
+        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
         if (objects.Count == 0) return;
         Action<int>? report = Report(options, AskStage.Masks, objects.Count);
+        SegmentationModel model = Model.Segmentation;
         FrameFeatures features = Features(cancellation);
-        MaskPrediction prediction = _prediction ??= new MaskPrediction(Model.Segmentation);
+        MaskResults result = _result ??= new MaskResults(model, 1);
         for (int i = 0; i < objects.Count; i++)
         {
             AnswerObject o = objects[i];
-            var prompt = new ObjectPrompt(Model.Segmentation, o.Embedding.Span);
-            if (_prompted is null) _prompted = new PromptedFrame(Model.Segmentation, prompt, prediction, cancellation);
+            var prompt = new ObjectPrompt(model, segs[i].Buffer);
+            if (_prompted is null)
+            {
+                _prompted = new PromptedFrame(model, prompt, cancellation);
+                _prompted.Bind(features, result, 0);
+            }
             else _prompted.SetPrompt(prompt, cancellation);
-            _prompted.Run(features, cancellation);
+            _prompted.Run(cancellation);
+            // Each object is shown as soon as it is there, so each is read by itself.
+            result.BeginRead(model.Queue).Wait();
+            cancellation.ThrowIfCancellationRequested();
+            if (!result[0].IsFinite()) throw _prompted.NotFinite(features);
             o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, options.Logits);
-            o.Mask.Fill(prediction, _resampler);
+            o.Mask.Fill(result[0], _resampler);
             report?.Invoke(i + 1);
             onUpdate?.Invoke(new ObjectUpdate(o));
         }
@@ -89,7 +98,7 @@ public sealed class ImageSession : ChatSession
     private protected override void DisposeFrames()
     {
         _prompted?.Dispose();
-        _prediction?.Dispose();
+        _result?.Dispose();
         _features?.Dispose();
     }
 
@@ -101,6 +110,8 @@ public sealed class ImageSession : ChatSession
         try
         {
             features.Encode(PillowBicubic.Resize(_image, side, side).Pixels, cancellation);
+            Model.Segmentation.Queue.Mark().Wait();
+            cancellation.ThrowIfCancellationRequested();
         }
         catch
         {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
+using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 
@@ -100,14 +101,13 @@ public sealed class VideoSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation)
+    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
+        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
         int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
         try
         {
-            foreach (AnswerObject o in objects)
-                _stream.Add(new ObjectPrompt(Model.Segmentation, o.Embedding.Span), conditioning, cancellation);
+            foreach (SegVector seg in segs) _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer), conditioning, cancellation);
             foreach (AnswerObject o in objects) onUpdate?.Invoke(new ObjectUpdate(o));
         }
         catch

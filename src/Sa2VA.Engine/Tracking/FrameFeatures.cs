@@ -11,7 +11,7 @@ internal sealed class FrameFeatures : IDisposable
 
     private readonly SegmentationModel _model;
     private readonly DeviceBuffer _image;
-    private readonly PlanBindings _bindings;
+    private readonly BoundPlan _plan;
 
     public FrameFeatures(SegmentationModel model)
     {
@@ -23,16 +23,17 @@ internal sealed class FrameFeatures : IDisposable
             F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
             S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
             S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
+            _plan = model.ImageEncoder.Plan.Bind(model.Queue, new PlanBuffers(graph.Graph).Add(graph.Image, _image).Add(graph.F, F)
+                .Add(graph.High.S0, S0).Add(graph.High.S1, S1));
         }
         catch
         {
             _image?.Dispose();
             F?.Dispose();
             S0?.Dispose();
+            S1?.Dispose();
             throw;
         }
-        _bindings = new PlanBindings(graph.Graph).Bind(graph.Image, _image).Bind(graph.F, F).Bind(graph.High.S0, S0)
-            .Bind(graph.High.S1, S1);
     }
 
     /// <summary>Tokens [G², D].</summary>
@@ -47,7 +48,7 @@ internal sealed class FrameFeatures : IDisposable
     /// <summary>How often the image encoder ran.</summary>
     public long EncoderRuns { get; private set; }
 
-    /// <summary>Encodes the next frame.</summary>
+    /// <summary>Enqueues encoding the next frame.</summary>
     /// <param name="image">8-bit levels [S, S, 3].</param>
     /// <param name="cancellation">Stops between two ops.</param>
     public void Encode(ReadOnlySpan<byte> image, CancellationToken cancellation = default)
@@ -55,23 +56,25 @@ internal sealed class FrameFeatures : IDisposable
         int side = _model.Config.ImageSize;
         if (image.Length != side * side * 3)
             throw new MediaException($"A frame for the image encoder has {side}×{side}×3 values, not {image.Length}; resize it first.");
-        _image.Write(image);
-        _model.ImageEncoder.Plan.Run(_bindings, cancellation);
+        _model.Queue.Write(_image, image);
+        _model.Queue.Run(_plan, cancellation);
         EncoderRuns++;
     }
 
     /// <summary>False if a feature is NaN or infinite. Reads everything from the device: only to explain a failure.</summary>
-    public bool IsFinite() => FiniteCheck.IsFinite(F) && FiniteCheck.IsFinite(S0) && FiniteCheck.IsFinite(S1);
+    public bool IsFinite() => FiniteCheck.IsFinite(_model.Queue, F) && FiniteCheck.IsFinite(_model.Queue, S0)
+        && FiniteCheck.IsFinite(_model.Queue, S1);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _plan.Dispose();
         _image.Dispose();
         F.Dispose();
         S0.Dispose();
         S1.Dispose();
     }
 
-    internal void BindTo(PlanBindings bindings, FrameInputs inputs) =>
-        bindings.Bind(inputs.F, F).Bind(inputs.High.S0, S0).Bind(inputs.High.S1, S1);
+    internal void AddTo(PlanBuffers buffers, FrameInputs inputs) =>
+        buffers.Add(inputs.F, F).Add(inputs.High.S0, S0).Add(inputs.High.S1, S1);
 }

@@ -41,8 +41,24 @@ internal sealed class ObjectPrompt
         for (int i = 0; i < MaskLogits.Length; i++) MaskLogits[i] = Math.Clamp(maskLogits[i], -LogitLimit, LogitLimit);
     }
 
-    /// <summary>Sparse rows [n, D].</summary>
+    /// <summary>A prompt that is a [SEG] vector alone, which stays on the device.</summary>
+    /// <param name="model">Model.</param>
+    /// <param name="seg">Language vector [1, D]; needed until the prompt has been given to an object.</param>
+    public ObjectPrompt(SegmentationModel model, DeviceBuffer seg)
+    {
+        SparseRows = PromptEncoder.SparseRows(0, language: true);
+        // The vector is the last row.
+        var sparse = new float[SparseRows * model.Config.DModel];
+        model.Prompts.EncodeSparse([], new float[model.Config.DModel], sparse);
+        Sparse = sparse[..^model.Config.DModel];
+        (Seg, Multimask) = (seg, true);
+    }
+
+    /// <summary>Sparse rows [n, D], or [n − 1, D] when the last one is <see cref="Seg"/>.</summary>
     public float[] Sparse { get; }
+
+    /// <summary>Language vector on the device, or null.</summary>
+    public DeviceBuffer? Seg { get; }
 
     /// <summary>n.</summary>
     public int SparseRows { get; }

@@ -4,20 +4,23 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers, and its mask on the latest frame.
-/// Its first frames are conditioned on the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step
-/// allocates nothing. A step counts only once it is kept: until then the next one begins where it began.
+/// One object through a stream (docs/model/tracking.md#video-loop): its bank of memories and pointers. Its first frames are conditioned on
+/// the prompt, later ones on what it remembers. Memory does not grow with the stream, and a warm step allocates nothing. A step is only
+/// enqueued, and counts only once it is kept: until then the next one begins where it began.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable
 {
     private readonly SegmentationModel _model;
-    private readonly MaskPrediction _prediction;
+    private readonly DeviceQueue _queue;
     private readonly PromptedFrame _prompted;
     private readonly MemoryBank _bank;
-    private readonly PlanBindings _memoryBindings, _trackedBindings;
     private readonly List<DeviceBuffer> _buffers = [];
-    private readonly DeviceBuffer _memory, _memories, _memoryIndex, _timeIndex, _pointerIndex;
-    private readonly int[] _slots, _times, _pointers;
+    private readonly DeviceBuffer _memory, _memories, _pointers, _memoryIndex, _timeIndex, _pointerIndex;
+    private readonly int[] _slots, _times, _pointerSlots;
+    private FrameFeatures? _frame;
+    private MaskResults? _results;
+    private int _row;
+    private BoundPlan? _remember, _track;
     private Step _step;
 
     /// <summary>Begins a track; no frame is processed yet.</summary>
@@ -26,30 +29,18 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
     public ObjectTrack(SegmentationModel model, ObjectPrompt prompt, CancellationToken cancellation = default)
     {
-        _model = model;
+        (_model, _queue) = (model, model.Queue);
         _bank = new MemoryBank(model.ConditioningFrames);
-        _prediction = new MaskPrediction(model);
-        MemoryEncoderGraph memory = model.MemoryEncoder.Graph;
         TrackedFrameGraph tracked = model.TrackedFrame.Graph;
         try
         {
-            _prompted = new PromptedFrame(model, prompt, _prediction, cancellation);
+            _prompted = new PromptedFrame(model, prompt, cancellation);
             _memory = Allocate("object memory", tracked.Memory);
             _memories = Allocate("object memories", tracked.Bank.Memories);
-            DeviceBuffer pointers = Allocate("object pointers", tracked.Bank.Pointers);
+            _pointers = Allocate("object pointers", tracked.Bank.Pointers);
             _memoryIndex = Allocate("memory index", tracked.Selection.MemoryIndex);
             _timeIndex = Allocate("time index", tracked.Selection.TimeIndex);
             _pointerIndex = Allocate("pointer index", tracked.Selection.PointerIndex);
-
-            _memoryBindings = new PlanBindings(memory.Graph).Bind(memory.Low, _prediction.LowBuffer)
-                .Bind(memory.Pointer, _prediction.PointerBuffer).Bind(memory.Memory, _memory);
-            BindBank(_memoryBindings, memory.Bank, pointers);
-
-            _trackedBindings = new PlanBindings(tracked.Graph).Bind(tracked.Memory, _memory);
-            _prediction.BindTo(_trackedBindings, tracked.Outputs);
-            BindBank(_trackedBindings, tracked.Bank, pointers);
-            _trackedBindings.Bind(tracked.Selection.MemoryIndex, _memoryIndex).Bind(tracked.Selection.TimeIndex, _timeIndex)
-                .Bind(tracked.Selection.PointerIndex, _pointerIndex);
         }
         catch
         {
@@ -58,13 +49,13 @@ internal sealed class ObjectTrack : IDisposable
         }
         _slots = new int[MemoryBank.MaxMemories(model.ConditioningFrames)];
         _times = new int[_slots.Length];
-        _pointers = new int[MemoryBank.MaxPointers(model.ConditioningFrames)];
+        _pointerSlots = new int[MemoryBank.MaxPointers(model.ConditioningFrames)];
     }
 
     private enum Step { None, Conditioned, Tracked }
 
-    /// <summary>Where the object is on the latest frame.</summary>
-    public MaskPrediction Prediction => _prediction;
+    /// <summary>Where the object is on the latest frame, once the results were read.</summary>
+    public MaskPrediction Prediction => _results![_row];
 
     /// <summary>Frames that the object remembers or remembered.</summary>
     public long Frames => _bank.Conditioned + _bank.Tracked;
@@ -72,47 +63,57 @@ internal sealed class ObjectTrack : IDisposable
     /// <summary>True while the next frame can be conditioned on the prompt.</summary>
     public bool AcceptsConditioning => _bank.AcceptsConditioning;
 
-    /// <summary>Processes a frame with the prompt.</summary>
-    /// <param name="frame">Encoded frame.</param>
+    /// <summary>Says which features are looked at from now on, and in which row results go.</summary>
+    public void Bind(FrameFeatures frame, MaskResults results, int row)
+    {
+        (_frame, _results, _row) = (frame, results, row);
+        _prompted.Bind(frame, results, row);
+
+        MemoryEncoderGraph encoder = _model.MemoryEncoder.Graph;
+        PlanBuffers buffers = Bank(new PlanBuffers(encoder.Graph), encoder.Bank).Add(encoder.F, frame.F).Add(encoder.Memory, _memory);
+        _remember?.Dispose();
+        _remember = _model.MemoryEncoder.Plan.Bind(_queue, results.AddTo(buffers, encoder, row));
+
+        TrackedFrameGraph tracked = _model.TrackedFrame.Graph;
+        buffers = Bank(new PlanBuffers(tracked.Graph), tracked.Bank).Add(tracked.Memory, _memory)
+            .Add(tracked.Selection.MemoryIndex, _memoryIndex).Add(tracked.Selection.TimeIndex, _timeIndex)
+            .Add(tracked.Selection.PointerIndex, _pointerIndex);
+        frame.AddTo(buffers, tracked.Frame);
+        _track?.Dispose();
+        _track = _model.TrackedFrame.Plan.Bind(_queue, results.AddTo(buffers, tracked.Outputs, row));
+    }
+
+    /// <summary>Enqueues a frame with the prompt.</summary>
     /// <param name="remember">False when no tracked frame will follow: the memory encoder is skipped.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    /// <exception cref="NonFiniteException">The result is not finite.</exception>
-    public void Condition(FrameFeatures frame, bool remember, CancellationToken cancellation = default)
+    public void Condition(bool remember, CancellationToken cancellation = default)
     {
         if (!AcceptsConditioning)
             throw new PromptException(
                 $"An object takes its prompt on its first {_model.ConditioningFrames} frames; this one is past them.");
         _step = Step.None;
-        _prompted.Run(frame, cancellation);
+        _prompted.Run(cancellation);
         if (!remember) return;
-        MemoryEncoderGraph graph = _model.MemoryEncoder.Graph;
-        _memoryBindings.Bind(graph.F, frame.F);
-        SetSlots(_memoryBindings, graph.Bank, tracked: false);
-        _model.MemoryEncoder.Plan.Run(_memoryBindings, cancellation);
+        SetSlots(_remember!, _model.MemoryEncoder.Graph.Bank, tracked: false);
+        _queue.Run(_remember!, cancellation);
         _step = Step.Conditioned;
     }
 
-    /// <summary>Processes a frame from memory alone.</summary>
-    /// <param name="frame">Encoded frame.</param>
+    /// <summary>Enqueues a frame from memory alone.</summary>
     /// <param name="cancellation">Stops between two ops.</param>
-    /// <exception cref="NonFiniteException">
-    /// The result is not finite; perhaps because of what an earlier frame left in the bank.
-    /// </exception>
-    public void Track(FrameFeatures frame, CancellationToken cancellation = default)
+    public void Track(CancellationToken cancellation = default)
     {
         if (_bank.Conditioned == 0)
             throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
         _step = Step.None;
         TrackedFrameGraph graph = _model.TrackedFrame.Graph;
-        frame.BindTo(_trackedBindings, graph.Frame);
-        _bank.Select(_slots, _times, _pointers);
-        _memoryIndex.Write<int>(_slots);
-        _timeIndex.Write<int>(_times);
-        _pointerIndex.Write<int>(_pointers);
-        graph.Selection.Set(_trackedBindings, _bank.Memories, _bank.Pointers);
-        SetSlots(_trackedBindings, graph.Bank, tracked: true);
-        _model.TrackedFrame.Plan.Run(_trackedBindings, cancellation);
-        if (!_prediction.Read()) throw FiniteCheck.Error(CulpritOfTracked(frame));
+        _bank.Select(_slots, _times, _pointerSlots);
+        _queue.Write<int>(_memoryIndex, _slots);
+        _queue.Write<int>(_timeIndex, _times);
+        _queue.Write<int>(_pointerIndex, _pointerSlots);
+        graph.Selection.Set(_track!, _bank.Memories, _bank.Pointers);
+        SetSlots(_track!, graph.Bank, tracked: true);
+        _queue.Run(_track!, cancellation);
         _step = Step.Tracked;
     }
 
@@ -123,26 +124,32 @@ internal sealed class ObjectTrack : IDisposable
         _step = Step.None;
     }
 
+    /// <summary>The error for a result of the latest step that is not finite, which names the first stage that went wrong.</summary>
+    public NonFiniteException NotFinite()
+    {
+        if (_step != Step.Tracked) return _prompted.NotFinite(_frame!);
+        if (!_frame!.IsFinite()) return FiniteCheck.Error(FrameFeatures.Stage);
+        // What the frame itself has just written into the bank is in a slot that it does not read.
+        int size = _memories.Shape.Last;
+        foreach (int slot in _slots.AsSpan(0, _bank.Memories))
+        {
+            if (!FiniteCheck.IsFinite(_queue, _memories, (long)slot * size, size))
+                return FiniteCheck.Error("The memory encoder, on an earlier frame,");
+        }
+        return FiniteCheck.Error("Memory attention or the mask decoder");
+    }
+
     /// <summary>Copies the latest remembered frame's memory [G², Dm], before it was rounded for the bank.</summary>
-    public void ReadMemory(Span<float> memory) => _memory.Read(memory);
+    public void ReadMemory(Span<float> memory) => _queue.Read(_memory, memory);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _remember?.Dispose();
+        _track?.Dispose();
         foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
         _prompted?.Dispose();
-        _prediction.Dispose();
-    }
-
-    private string CulpritOfTracked(FrameFeatures frame)
-    {
-        if (!frame.IsFinite()) return FrameFeatures.Stage;
-        // What the frame itself has just written into the bank is in a slot that it does not read.
-        int size = _memories.Shape.Last;
-        foreach (int slot in _slots.AsSpan(0, _bank.Memories))
-            if (!FiniteCheck.IsFinite(_memories, (long)slot * size, size)) return "The memory encoder, on an earlier frame,";
-        return "Memory attention or the mask decoder";
     }
 
     private DeviceBuffer Allocate(string name, Tensor tensor)
@@ -152,9 +159,9 @@ internal sealed class ObjectTrack : IDisposable
         return buffer;
     }
 
-    private void BindBank(PlanBindings bindings, MemoryBankTensors bank, DeviceBuffer pointers) =>
-        bindings.Bind(bank.Memories, _memories).Bind(bank.Pointers, pointers);
+    private PlanBuffers Bank(PlanBuffers buffers, MemoryBankTensors bank) =>
+        buffers.Add(bank.Memories, _memories).Add(bank.Pointers, _pointers);
 
-    private void SetSlots(PlanBindings bindings, MemoryBankTensors bank, bool tracked) =>
-        bindings.Set(bank.MemorySlot, _bank.NextMemorySlot(tracked)).Set(bank.PointerSlot, _bank.NextPointerSlot(tracked));
+    private void SetSlots(BoundPlan plan, MemoryBankTensors bank, bool tracked) =>
+        plan.Set(bank.MemorySlot, _bank.NextMemorySlot(tracked)).Set(bank.PointerSlot, _bank.NextPointerSlot(tracked));
 }

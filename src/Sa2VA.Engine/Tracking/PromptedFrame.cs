@@ -10,31 +10,23 @@ internal sealed class PromptedFrame : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly Compiled<PromptedFrameGraph> _compiled;
-    private readonly MaskPrediction _prediction;
-    private readonly PlanBindings _bindings;
     private readonly DeviceBuffer _sparse;
     private readonly DeviceBuffer? _dense;
+    private BoundPlan? _plan;
+    private int _rows;
 
     /// <param name="model">Model.</param>
     /// <param name="prompt">The first prompt; its kind is that of all.</param>
-    /// <param name="prediction">Where results go.</param>
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
-    public PromptedFrame(SegmentationModel model, ObjectPrompt prompt, MaskPrediction prediction, CancellationToken cancellation)
+    public PromptedFrame(SegmentationModel model, ObjectPrompt prompt, CancellationToken cancellation)
     {
-        (_model, _prediction) = (model, prediction);
+        _model = model;
         _compiled = model.PromptedFrame(prompt.Multimask, dense: prompt.MaskLogits is not null, cancellation);
         PromptedFrameGraph graph = _compiled.Graph;
-        _bindings = new PlanBindings(graph.Graph);
-        prediction.BindTo(_bindings, graph.Outputs);
         try
         {
             _sparse = model.Backend.Allocate("sparse prompt", graph.Prompt.Sparse.Type, graph.Prompt.Sparse.Shape);
-            _bindings.Bind(graph.Prompt.Sparse, _sparse);
-            if (graph.Prompt.Dense is { } dense)
-            {
-                _dense = model.Backend.Allocate("dense prompt", dense.Type, dense.Shape);
-                _bindings.Bind(dense, _dense);
-            }
+            if (graph.Prompt.Dense is { } dense) _dense = model.Backend.Allocate("dense prompt", dense.Type, dense.Shape);
             SetPrompt(prompt, cancellation);
         }
         catch
@@ -44,34 +36,52 @@ internal sealed class PromptedFrame : IDisposable
         }
     }
 
-    /// <summary>Takes another prompt of the same kind.</summary>
+    /// <summary>Says which picture is looked at, and where results go.</summary>
+    public void Bind(FrameFeatures frame, MaskResults results, int row)
+    {
+        PromptedFrameGraph graph = _compiled.Graph;
+        PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
+        if (graph.Prompt.Dense is not null) buffers.Add(graph.Prompt.Dense, _dense!);
+        frame.AddTo(buffers, graph.Frame);
+        results.AddTo(buffers, graph.Outputs, row);
+        _plan?.Dispose();
+        _plan = _compiled.Plan.Bind(_model.Queue, buffers);
+    }
+
+    /// <summary>Takes another prompt of the same kind for the runs that are enqueued from now on.</summary>
     /// <param name="prompt">What names the object.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     public void SetPrompt(ObjectPrompt prompt, CancellationToken cancellation)
     {
-        _sparse.Write<float>(prompt.Sparse);
-        _compiled.Graph.Prompt.SetSparse(_bindings, prompt.SparseRows);
+        DeviceQueue queue = _model.Queue;
+        queue.Write<float>(_sparse, prompt.Sparse);
+        if (prompt.Seg is { } seg) queue.Copy(seg, 0, _sparse, prompt.Sparse.Length, seg.Shape.Count);
+        _rows = prompt.SparseRows;
         if (_dense is null) return;
         (MaskPromptGraph graph, ExecutionPlan plan) = _model.MaskPrompt(cancellation);
         using DeviceBuffer mask = _model.Backend.Allocate("mask prompt", DType.F32, graph.Mask.Shape);
-        mask.Write<float>(prompt.MaskLogits!);
-        plan.Run(new PlanBindings(graph.Graph).Bind(graph.Mask, mask).Bind(graph.Dense, _dense), cancellation);
+        queue.Write<float>(mask, prompt.MaskLogits!);
+        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(graph.Graph).Add(graph.Mask, mask).Add(graph.Dense, _dense));
+        queue.Run(bound, cancellation);
     }
 
-    /// <summary>Runs the prompt on a picture and fetches the result.</summary>
-    /// <param name="frame">Encoded picture.</param>
+    /// <summary>Enqueues looking for the prompt.</summary>
     /// <param name="cancellation">Stops between two ops.</param>
-    /// <exception cref="NonFiniteException">The result is not finite.</exception>
-    public void Run(FrameFeatures frame, CancellationToken cancellation)
+    public void Run(CancellationToken cancellation)
     {
-        frame.BindTo(_bindings, _compiled.Graph.Frame);
-        _compiled.Plan.Run(_bindings, cancellation);
-        if (!_prediction.Read()) throw FiniteCheck.Error(frame.IsFinite() ? "The mask decoder" : FrameFeatures.Stage);
+        BoundPlan plan = _plan ?? throw new InvalidOperationException("No picture is bound.");
+        _compiled.Graph.Prompt.SetSparse(plan, _rows);
+        _model.Queue.Run(plan, cancellation);
     }
+
+    /// <summary>The error for a result that is not finite, which names the first stage that went wrong.</summary>
+    public NonFiniteException NotFinite(FrameFeatures frame) =>
+        FiniteCheck.Error(frame.IsFinite() ? "The mask decoder" : FrameFeatures.Stage);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _plan?.Dispose();
         _sparse?.Dispose();
         _dense?.Dispose();
     }

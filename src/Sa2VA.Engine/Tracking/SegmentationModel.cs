@@ -31,6 +31,7 @@ internal sealed class SegmentationModel : IDisposable
         int conditioningFrames = DefaultConditioningFrames, CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
+        Queue = backend.CreateQueue("segmentation");
         try
         {
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
@@ -51,6 +52,9 @@ internal sealed class SegmentationModel : IDisposable
 
     /// <summary>Device.</summary>
     public IBackend Backend { get; }
+
+    /// <summary>Where all streams' frames are enqueued.</summary>
+    public DeviceQueue Queue { get; }
 
     /// <summary>Sizes.</summary>
     public GroundingConfig Config { get; }
@@ -107,6 +111,7 @@ internal sealed class SegmentationModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Queue.Dispose();
         lock (_lock)
         {
             foreach (ExecutionPlan plan in _plans) plan.Dispose();
@@ -118,6 +123,7 @@ internal sealed class SegmentationModel : IDisposable
     {
         ExecutionPlan plan = Backend.Compile(graph, cancellation);
         _plans.Add(plan);
+        Queue.Reserve(plan);
         return plan;
     }
 }

@@ -12,6 +12,7 @@ internal sealed class VideoSegmentation : IDisposable
     private readonly SegmentationModel _model;
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<int> _conditioning = [];
+    private MaskResults? _results;
 
     public VideoSegmentation(SegmentationModel model)
     {
@@ -69,18 +70,22 @@ internal sealed class VideoSegmentation : IDisposable
     /// <inheritdoc cref="Step"/>
     public void StepObjects(bool last = false, CancellationToken cancellation = default)
     {
+        BindObjects();
         for (int i = 0; i < _objects.Count; i++)
         {
             ObjectTrack track = _objects[i];
-            try
-            {
-                if (track.Frames < _conditioning[i]) track.Condition(Features, remember: !last, cancellation);
-                else track.Track(Features, cancellation);
-            }
-            catch (NonFiniteException e)
-            {
-                throw new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
-            }
+            if (track.Frames < _conditioning[i]) track.Condition(remember: !last, cancellation);
+            else track.Track(cancellation);
+        }
+        // One read for all objects; nothing that is read decides what was enqueued.
+        Fence end = _results?.BeginRead(_model.Queue) ?? _model.Queue.Mark();
+        end.Wait();
+        cancellation.ThrowIfCancellationRequested();
+        for (int i = 0; i < _objects.Count; i++)
+        {
+            if (_objects[i].Prediction.IsFinite()) continue;
+            NonFiniteException e = _objects[i].NotFinite();
+            throw new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
         }
         // Only when every object has its mask does any of them remember the frame.
         foreach (ObjectTrack track in _objects) track.Keep();
@@ -92,6 +97,17 @@ internal sealed class VideoSegmentation : IDisposable
     {
         foreach (ObjectTrack track in _objects) track.Dispose();
         _objects.Clear();
+        _results?.Dispose();
         Features.Dispose();
+    }
+
+    /// <summary>Gives every object a row of the results when their number has changed.</summary>
+    private void BindObjects()
+    {
+        if ((_results?.Rows ?? 0) == _objects.Count) return;
+        MaskResults? results = _objects.Count == 0 ? null : new MaskResults(_model, _objects.Count);
+        for (int i = 0; i < _objects.Count; i++) _objects[i].Bind(Features, results!, i);
+        _results?.Dispose();
+        _results = results;
     }
 }

@@ -69,13 +69,13 @@ internal sealed class LanguageStack
     }
 
     /// <summary>Sets the run's place in the sequence.</summary>
-    /// <param name="bindings">Bindings of the graph.</param>
+    /// <param name="plan">A graph that contains this, bound.</param>
     /// <param name="start">Tokens before it.</param>
     /// <param name="count">New tokens.</param>
-    public void SetPosition(PlanBindings bindings, int start, int count)
+    public void SetPosition(BoundPlan plan, int start, int count)
     {
-        bindings.Set(_start, start).Set(_length, start + count);
-        if (_count is not null) bindings.Set(_count, count);
+        plan.Set(_start, start).Set(_length, start + count);
+        if (_count is not null) plan.Set(_count, count);
     }
 
     internal static SequencePosition Position(GraphBuilder g, LanguageConfig config, int capacity)

@@ -77,7 +77,7 @@ internal static class BenchmarkStages
             run.Write(selection.MemoryIndex, [.. Enumerable.Range(0, memories)])
                 .Write(selection.TimeIndex, [.. Enumerable.Range(0, memories).Select(m => m % MemoryBank.TimeCodes)])
                 .Write(selection.PointerIndex, [.. Enumerable.Range(0, pointers)]).Set(bank.MemorySlot, 0).Set(bank.PointerSlot, 0);
-            selection.Set(run.Bindings, memories, pointers);
+            selection.Set(run.Bound, memories, pointers);
         });
     }
 
@@ -105,6 +105,6 @@ internal static class BenchmarkStages
         var ids = new int[count];
         for (int i = 0; i < count; i++) ids[i] = random.Next(Math.Min(config.VocabularySize, 50000));
         run.Write(graph.Stack.Ids, ids);
-        graph.Stack.SetPosition(run.Bindings, start, count);
+        graph.Stack.SetPosition(run.Bound, start, count);
     }
 }

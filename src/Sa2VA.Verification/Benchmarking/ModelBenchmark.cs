@@ -98,7 +98,7 @@ public sealed class ModelBenchmark
             seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
         }
         double cores = (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum();
-        ReadOnlySpan<int> scalars = run.Bindings.Scalars;
+        ReadOnlySpan<int> scalars = run.Bound.Scalars;
         return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars),
             GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
     }

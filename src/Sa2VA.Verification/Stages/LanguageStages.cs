@@ -166,7 +166,7 @@ internal static class LanguageStages
         {
             if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary)
                 throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
-            step.Stack.SetPosition(run.Bindings, count + i, 1);
+            step.Stack.SetPosition(run.Bound, count + i, 1);
             run.Write(step.Stack.Ids, [(int)stepIds.Integers[i]]).Execute();
             run.Floats(step.Logits).CopyTo(logits, i * vocabulary);
             run.Floats(step.Hidden).CopyTo(states, i * hidden);
@@ -227,7 +227,7 @@ internal static class LanguageStages
 
         public void Feed(GraphRun run, EveryRowGraph graph, int start, int count)
         {
-            graph.Stack.SetPosition(run.Bindings, start, count);
+            graph.Stack.SetPosition(run.Bound, start, count);
             run.Write(graph.Stack.Ids, Ids.AsSpan(start, count)).Execute();
         }
 

@@ -48,7 +48,8 @@ internal static class MemoryStages
         FrameMaps.Write(c, run, graph.Frame, "f");
         run.Set(graph.Bank.MemorySlot, recorded.NextMemorySlot).Set(graph.Bank.PointerSlot, recorded.NextPointerSlot).Execute();
         return outputs.Add("low", run.Floats(graph.Outputs.Low), side, side).Add("ious", run.Floats(graph.Outputs.Ious, 1, 3), 3)
-            .Add("selected_index", run.Integers(graph.Outputs.Selected), 1).Add("object_logit", run.Floats(graph.Outputs.ObjectLogit), 1)
+            .Add("selected_index", [(long)run.Floats(graph.Outputs.Selected)[0]], 1)
+            .Add("object_logit", run.Floats(graph.Outputs.ObjectLogit), 1)
             .Add("ptr", run.Floats(graph.Outputs.Pointer), config.DModel).Add("mem", run.Floats(graph.Memory), tokens, config.MemDim);
     }
 
@@ -103,7 +104,7 @@ internal static class MemoryStages
             for (int i = 0; i < _pointerSlots.Length; i++)
                 run.Write(bank.Pointers, _pointers.Floats.AsSpan(i * width, width), (long)_pointerSlots[i] * width);
             run.Write(selection.MemoryIndex, _slots).Write(selection.TimeIndex, _times).Write(selection.PointerIndex, _pointerSlots);
-            selection.Set(run.Bindings, _slots.Length, _pointerSlots.Length);
+            selection.Set(run.Bound, _slots.Length, _pointerSlots.Length);
         }
     }
 }

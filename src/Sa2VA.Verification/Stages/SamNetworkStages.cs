@@ -62,10 +62,10 @@ internal static class SamNetworkStages
         FrameMaps.Write(c, run, frame, "pix");
         run.Write(prompt.Sparse, sparse);
         if (prompt.Dense is not null) run.Write(prompt.Dense, dense!);
-        prompt.SetSparse(run.Bindings, rows);
+        prompt.SetSparse(run.Bound, rows);
         run.Execute();
         return new StageOutputs().Add("masks", run.Floats(candidates), 4, side, side).Add("ious", run.Floats(decoded.Ious), 4)
-            .Add("object_logit", run.Floats(decoded.ObjectLogit), 1).Add("selected_index", run.Integers(decoded.Selected), 1)
+            .Add("object_logit", run.Floats(decoded.ObjectLogit), 1).Add("selected_index", [(long)run.Floats(decoded.Selected)[0]], 1)
             .Add("ptr", run.Floats(decoded.Pointer), width);
     }
 

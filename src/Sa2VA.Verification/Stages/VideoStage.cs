@@ -40,9 +40,9 @@ internal static class VideoStage
             else
             {
                 encoding!.Write(encoder.Image, source.Values(t)).Execute();
-                video.Features.F.Write<float>(encoding.Floats(encoder.F));
-                video.Features.S0.Write<float>(encoding.Floats(encoder.High.S0));
-                video.Features.S1.Write<float>(encoding.Floats(encoder.High.S1));
+                model.Queue.Write<float>(video.Features.F, encoding.Floats(encoder.F));
+                model.Queue.Write<float>(video.Features.S0, encoding.Floats(encoder.High.S0));
+                model.Queue.Write<float>(video.Features.S1, encoding.Floats(encoder.High.S1));
                 video.StepObjects(cancellation: c.Cancellation);
             }
             MaskPrediction mask = track.Prediction;

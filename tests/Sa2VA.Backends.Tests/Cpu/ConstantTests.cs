@@ -133,10 +133,11 @@ public sealed class ConstantTests
     {
         Tensor input = plan.Graph.Inputs[0], output = plan.Graph.Outputs[0];
         using DeviceBuffer x = backend.Allocate("x", input.Type, input.Shape), y = backend.Allocate("y", output.Type, output.Shape);
-        x.Write<float>([value], index);
-        plan.Run(new PlanBindings(plan.Graph).Bind(input, x).Bind(output, y), Cancellation);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        queue.Write<float>(x, [value], index);
+        queue.Run(plan.Bind(queue, new PlanBuffers(plan.Graph).Add(input, x).Add(output, y)), Cancellation);
         var result = new float[1];
-        y.Read<float>(result, index);
+        queue.Read<float>(y, result, index);
         return result[0];
     }
 }

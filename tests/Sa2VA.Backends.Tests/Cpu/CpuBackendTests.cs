@@ -30,18 +30,19 @@ public class CpuBackendTests
         long needed;
         using (var free = new CpuBackend(new CpuOptions { Threads = 2 }))
         {
-            using ExecutionPlan plan = free.Compile(Large(), Cancellation);
+            Prepare(free);
             needed = free.Memory.Total;
         }
-        using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed }))
-            enough.Compile(Large(), Cancellation).Dispose();
+        using (var enough = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = needed })) Prepare(enough);
         // Whatever part runs out first, what is held never exceeds the budget.
         for (long budget = 1; budget < needed; budget += needed / 23)
         {
             using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = budget });
-            Assert.Throws<DeviceException>(() => backend.Compile(Large(), Cancellation));
+            Assert.Throws<DeviceException>(() => Prepare(backend));
             Assert.InRange(backend.Memory.Total, 0, budget);
         }
+
+        static void Prepare(CpuBackend backend) => backend.CreateQueue("test").Reserve(backend.Compile(Large(), Cancellation));
 
         static Graph Large()
         {
@@ -67,26 +68,28 @@ public class CpuBackendTests
         static long HeldAfter(long budget, params ReadOnlySpan<int> plans)
         {
             using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = budget });
+            using DeviceQueue queue = backend.CreateQueue("test");
             foreach (int rows in plans)
             {
                 var g = new GraphBuilder("rows", new TestWeights());
                 g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(rows, 64)))));
-                backend.Compile(g.Build(), Cancellation).Dispose();
+                using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
+                queue.Reserve(plan);
             }
             return backend.Memory.Total;
         }
     }
 
     [Fact]
-    public void A_failed_compilation_leaves_earlier_plans_whole()
+    public void An_arena_that_cannot_grow_leaves_earlier_plans_whole()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = 64 << 20 });
         using var net = new EveryOp(backend);
         float[] before = [.. net.Run()];
         var g = new GraphBuilder("huge", new TestWeights());
         g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(1 << 14, 1 << 14)))));
-        Assert.Contains("huge", Assert.Throws<DeviceException>(() => backend.Compile(g.Build(), Cancellation)).Message,
-            StringComparison.Ordinal);
+        using ExecutionPlan huge = backend.Compile(g.Build(), Cancellation);
+        Assert.Contains("huge", Assert.Throws<DeviceException>(() => net.Queue.Reserve(huge)).Message, StringComparison.Ordinal);
         Assert.Equal(before, net.Run());
     }
 

@@ -52,7 +52,7 @@ public sealed class OwnershipTests
             for (int i = 0; i < 50; i++) net.Run();
             Assert.True(backend.Memory is { Weights: > 0, Arena: > 0, Buffers: > 0 });
             Assert.Equal(2, backend.Pool.Threads.Count);
-            return (new WeakReference(backend), backend.Account, backend.Pool.Threads);
+            return (new WeakReference(backend), backend.Account, [.. backend.Pool.Threads, ((CpuQueue)net.Queue).Thread!]);
         }
     }
 
@@ -95,6 +95,7 @@ public sealed class OwnershipTests
             Together(4, thread =>
             {
                 var values = new float[buffer.Shape.Count];
+                using DeviceQueue queue = backend.CreateQueue("test");
                 if (thread == 0)
                 {
                     Thread.SpinWait(round * 6000);
@@ -104,8 +105,8 @@ public sealed class OwnershipTests
                 else
                     UntilDisposed(() =>
                     {
-                        if (thread == 1) buffer.Write<float>(values);
-                        else buffer.Read<float>(values);
+                        if (thread == 1) queue.Write<float>(buffer, values);
+                        else queue.Read<float>(buffer, values);
                     });
             });
             Assert.Equal(0, backend.Memory.Buffers);
@@ -115,6 +116,8 @@ public sealed class OwnershipTests
     [Theory]
     [InlineData("buffer")]
     [InlineData("plan")]
+    [InlineData("binding")]
+    [InlineData("queue")]
     [InlineData("backend")]
     public void What_is_disposed_during_runs_ends_them_without_harm(string what)
     {
@@ -130,16 +133,19 @@ public sealed class OwnershipTests
                     Thread.SpinWait(round * 15000);
                     if (what == "buffer") net.Output.Dispose();
                     else if (what == "plan") net.Plan.Dispose();
+                    else if (what == "binding") net.Bound.Dispose();
+                    else if (what == "queue") net.Queue.Dispose();
                     else backend.Dispose();
                 }
                 else
                     UntilDisposed(() =>
                     {
-                        net.Plan.Run(net.Bindings, Cancellation);
+                        net.Queue.Run(net.Bound, Cancellation);
+                        net.Queue.Mark().Wait();
                         if (what != "buffer" && thread == 1) Assert.Equal(right, net.Run());
                     });
             });
-            Assert.Throws<ObjectDisposedException>(() => net.Plan.Run(net.Bindings, Cancellation));
+            Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound, Cancellation));
             if (what == "plan") Assert.Equal(0, backend.Memory.Weights);
         }
     }

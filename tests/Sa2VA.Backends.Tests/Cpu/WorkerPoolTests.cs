@@ -96,13 +96,15 @@ public class WorkerPoolTests
             Tensor ids = g.Input("ids", DType.I32, new Shape(2)), y = g.Output("y", g.Embedding(g.Weight("table"), ids));
             using ExecutionPlan plan = backend.Compile(g.Build(), cancellation);
             using DeviceBuffer input = backend.Allocate("ids", DType.I32, ids.Shape), output = backend.Allocate("y", DType.F32, y.Shape);
-            PlanBindings bindings = new PlanBindings(plan.Graph).Bind(ids, input).Bind(y, output);
-            input.Write<int>([1, 4]);
-            Assert.Contains("token id 4", Assert.Throws<GraphException>(() => plan.Run(bindings, cancellation)).Message);
-            input.Write<int>([1, 3]);
-            plan.Run(bindings, cancellation);
+            using DeviceQueue queue = backend.CreateQueue("test");
+            using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(ids, input).Add(y, output));
+            queue.Write<int>(input, [1, 4]);
+            queue.Run(bound, cancellation);
+            Assert.Contains("token id 4", Assert.Throws<GraphException>(queue.Mark().Wait).Message, StringComparison.Ordinal);
+            queue.Write<int>(input, [1, 3]);
+            queue.Run(bound, cancellation);
             var rows = new float[4];
-            output.Read<float>(rows);
+            queue.Read<float>(output, rows);
             Assert.Equal([2f, 3f, 6f, 7f], rows);
         }
     }

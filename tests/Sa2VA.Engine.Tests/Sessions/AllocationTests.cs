@@ -18,9 +18,9 @@ public sealed class AllocationTests
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         using var conversation = new Conversation(model.LanguageModel, null);
         PredictCase text = Shapes.Case("text-what");
-        int next = conversation.Prefill([.. text.PromptIds], 3 * Steps, null, CancellationToken.None);
-        Assert.Equal(text.OutputIds[0], next);
-        Measure(() => next = conversation.Decode(next, CancellationToken.None));
+        conversation.Prefill([.. text.PromptIds], 3 * Steps, null, CancellationToken.None);
+        Assert.Equal(text.OutputIds[0], conversation.Next(follow: true, CancellationToken.None));
+        Measure(() => conversation.Next(follow: true, CancellationToken.None));
     }
 
     [Theory, InlineData(1), InlineData(2)]

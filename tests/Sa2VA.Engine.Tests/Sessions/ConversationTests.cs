@@ -93,7 +93,7 @@ public sealed class ConversationTests
         using (var conversation = new Conversation(Shapes.Model.LanguageModel, null))
         {
             conversation.Prefill(prompt.AsSpan(0, 1010), 1, null, CancellationToken.None);
-            for (int i = 1010; i < 1030; i++) conversation.Decode(prompt[i], CancellationToken.None);
+            for (int i = 1010; i < 1030; i++) conversation.Next(follow: true, CancellationToken.None);
             Assert.Equal(1030, conversation.Length);
             conversation.Prefill(prompt, 1, null, CancellationToken.None);
             Assert.Equal(prompt.Length, conversation.PrefilledTokens);

@@ -33,7 +33,7 @@ public sealed class MemoryEstimateTests
         // An image whose objects were asked for has features, and no object that is remembered.
         IReadOnlyList<StageMemory> stages = estimate.Stages;
         Assert.Equal(estimate.Total.Buffers, stages.Sum(s => s.Buffers));
-        Close("buffers", held.Buffers, stages[0].Buffers + stages[1].Buffers + (answer.Objects.Count > 0 ? stages[3].Buffers : 0));
+        Close("buffers", held.Buffers, stages[0].Buffers + stages[1].Buffers + (answer.Objects.Count > 0 ? stages[2].Buffers : 0));
 
         static void Close(string what, long held, long estimated) =>
             Assert.True(Math.Abs(estimated - held) <= 0.05 * held, $"{what}: {estimated} estimated, {held} held");

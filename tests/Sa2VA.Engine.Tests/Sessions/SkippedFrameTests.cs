@@ -12,7 +12,7 @@ public sealed class SkippedFrameTests
     [Fact]
     public void After_the_plans_of_every_frame()
     {
-        var device = new FaultyDevice();
+        var device = new WatchedDevice();
         using Sa2VAModel model = Shapes.Load(device);
         var plans = new List<string>[FrameCount];
         string[] expected = Track(model, false, (_, f) =>
@@ -45,7 +45,7 @@ public sealed class SkippedFrameTests
     [Fact]
     public void Cancelled_within_every_plan()
     {
-        var device = new FaultyDevice();
+        var device = new WatchedDevice();
         using Sa2VAModel model = Shapes.Load(device);
         var plans = new int[FrameCount];
         string[] expected = Track(model, true, (_, f) => device.Before = _ => plans[f]++, () => device.Before = null);

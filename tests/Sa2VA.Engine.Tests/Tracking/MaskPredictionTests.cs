@@ -16,14 +16,17 @@ public sealed class MaskPredictionTests
         var input = new byte[side * side * 3];
         new PillowBicubic().Resize(Shapes.Clip[0].View, input, side, side);
         using var features = new FrameFeatures(model);
-        using var prediction = new MaskPrediction(model);
+        using var results = new MaskResults(model, 2);
         features.Encode(input);
         bool differs = false;
         for (int seed = 0; seed < 8; seed++)
         {
             var prompt = new ObjectPrompt(model, TestValues.Random(seed, model.Config.DModel, 2));
-            using var frame = new PromptedFrame(model, prompt, prediction, TestContext.Current.CancellationToken);
-            frame.Run(features, TestContext.Current.CancellationToken);
+            using var frame = new PromptedFrame(model, prompt, TestContext.Current.CancellationToken);
+            frame.Bind(features, results, 1);
+            frame.Run(TestContext.Current.CancellationToken);
+            results.BeginRead(model.Queue).Wait();
+            MaskPrediction prediction = results[1];
             float[] ious = [.. prediction.Ious];
             Assert.Equal(ious.Skip(1).Max(), prediction.Score);
             Assert.Equal(1 / (1 + Math.Exp(-prediction.ObjectLogit)), prediction.Present, 1e-6);

@@ -45,5 +45,5 @@ internal sealed class FramePrompt
     }
 
     /// <summary>Sets the number of sparse rows.</summary>
-    public void SetSparse(PlanBindings bindings, int rows) => bindings.Set(_sparseCount, rows).Set(_tokenCount, rows + OutputTokens);
+    public void SetSparse(BoundPlan plan, int rows) => plan.Set(_sparseCount, rows).Set(_tokenCount, rows + OutputTokens);
 }

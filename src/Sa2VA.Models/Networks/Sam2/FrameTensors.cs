@@ -20,10 +20,10 @@ internal readonly record struct FrameInputs(Tensor F, HighResolution High)
     }
 }
 
-/// <summary>Decoder results as graph outputs.</summary>
+/// <summary>Decoder results as graph outputs, all F32, so that they can lie side by side.</summary>
 internal readonly record struct MaskOutputs(Tensor Low, Tensor IouLogits, Tensor Ious, Tensor Selected, Tensor ObjectLogit, Tensor Pointer)
 {
     public static MaskOutputs Declare(GraphBuilder g, DecodedMask mask) => new(g.Output("low", mask.Low),
-        g.Output("iou_logits", mask.IouLogits), g.Output("ious", mask.Ious), g.Output("selected", mask.Selected),
+        g.Output("iou_logits", mask.IouLogits), g.Output("ious", mask.Ious), g.Output("selected", g.Copy(mask.Selected, DType.F32)),
         g.Output("object_logit", mask.ObjectLogit), g.Output("pointer", mask.Pointer));
 }

@@ -119,9 +119,9 @@ internal sealed class BankSelection
     public RuntimeScalar AllRows { get; }
 
     /// <summary>Sets all five lengths.</summary>
-    public void Set(PlanBindings bindings, int memories, int pointers)
+    public void Set(BoundPlan plan, int memories, int pointers)
     {
-        bindings.Set(MemoryCount, memories).Set(PointerCount, pointers)
+        plan.Set(MemoryCount, memories).Set(PointerCount, pointers)
             .Set(MemoryRows, memories * _rowsPerMemory).Set(PointerRows, pointers * _rowsPerPointer)
             .Set(AllRows, memories * _rowsPerMemory + pointers * _rowsPerPointer);
     }

@@ -1,0 +1,318 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using Sa2VA.Core;
+
+namespace Sa2VA.Cpu;
+
+/// <summary>
+/// A ring of commands and the thread that does them in order. The thread knows this ring and nothing else while it waits, so that a queue
+/// nobody holds any more is collected and its thread ends. Whatever is enqueued while the ring is empty and needs no worker is done at once
+/// by the caller.
+/// </summary>
+internal sealed class CommandLoop
+{
+    /// <summary>Bytes of the host that a command can carry; larger writes wait until the ring is empty.</summary>
+    public const int CarriedBytes = 2048;
+
+    private const int Slots = 64, UsualScalars = 16, SpinsBeforeParking = 50;
+
+    private readonly object _gate = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Command[] _ring = new Command[Slots];
+    private readonly int[][] _scalars = [.. Enumerable.Range(0, Slots).Select(_ => new int[UsualScalars])];
+    private readonly byte[] _carried = new byte[Slots * CarriedBytes];
+    private readonly Failures _failures = new();
+    private readonly Thread _thread;
+    private long _enqueued, _done, _awaited = long.MaxValue;
+    private int _parked;
+    private bool _stopping, _ended;
+
+    public CommandLoop(string name)
+    {
+        _thread = new Thread(Loop) { IsBackground = true, Name = $"sa2va queue {name}" };
+        _thread.Start();
+    }
+
+    /// <summary>The thread that does the commands.</summary>
+    public Thread Thread => _thread;
+
+    /// <summary>True when the command in progress is the last one.</summary>
+    public bool IsStopping => Volatile.Read(ref _stopping);
+
+    /// <summary>The latest position: that of the last command enqueued.</summary>
+    public long Position
+    {
+        get
+        {
+            lock (_gate) return _enqueued;
+        }
+    }
+
+    public bool IsReached(long position) => Volatile.Read(ref _done) >= position;
+
+    /// <summary>Enqueues a run with its scalars.</summary>
+    public void Run(in Command command, ReadOnlySpan<int> scalars)
+    {
+        lock (_gate)
+        {
+            int slot = NextSlot();
+            command.Hold();
+            if (_scalars[slot].Length < scalars.Length) _scalars[slot] = new int[scalars.Length];
+            scalars.CopyTo(_scalars[slot]);
+            Enqueue(slot, command);
+        }
+    }
+
+    /// <summary>Enqueues a wait for another queue, or bytes to move between ends that stay as they are.</summary>
+    /// <returns>Its position.</returns>
+    public long Add(in Command command)
+    {
+        lock (_gate)
+        {
+            int slot = NextSlot();
+            command.Hold();
+            if (_done < _enqueued || command.Bytes == 0) return Enqueue(slot, command);
+            MoveNow(command);
+            return _done;
+        }
+    }
+
+    /// <summary>Enqueues bytes of the host, which are taken now.</summary>
+    public void Write(in Command command, ReadOnlySpan<byte> source)
+    {
+        lock (_gate)
+        {
+            int slot = NextSlot();
+            if (source.Length > CarriedBytes) WaitUntilEmpty();
+            command.Hold();
+            if (_done == _enqueued)
+            {
+                if (!command.To.Buffer!.CountsOnly) command.To.Buffer.Fill(source, command.To.Offset);
+                command.Release();
+                return;
+            }
+            source.CopyTo(_carried.AsSpan(slot * CarriedBytes));
+            Command carried = command;
+            carried.From = new Command.End { Array = _carried, Offset = slot * CarriedBytes };
+            Enqueue(slot, carried);
+        }
+    }
+
+    /// <summary>Does something while the ring is empty and nothing can be enqueued.</summary>
+    public void WhileEmpty(Action action)
+    {
+        lock (_gate)
+        {
+            WaitUntilEmpty();
+            action();
+        }
+    }
+
+    /// <summary>Waits for a position and then copies, before anything is enqueued behind it.</summary>
+    public void Read(CpuBuffer from, long offset, Span<byte> destination)
+    {
+        lock (_gate)
+        {
+            ThrowIfStopping();
+            from.Hold();
+            try
+            {
+                WaitUntilEmpty();
+                // As a command of its own: it fails with one that failed before it only until that has been reported.
+                ThrowIfLost(_enqueued + 1);
+                from.Fetch(destination, offset);
+            }
+            finally
+            {
+                from.Release();
+            }
+        }
+    }
+
+    public void Wait(long position)
+    {
+        lock (_gate)
+        {
+            WaitFor(position);
+            ThrowIfLost(position);
+        }
+    }
+
+    /// <summary>Ends the thread after the op in progress.</summary>
+    /// <param name="wait">False from a finalizer.</param>
+    public void Stop(bool wait)
+    {
+        Volatile.Write(ref _stopping, true);
+        _wake.Release();
+        if (wait && _thread != Thread.CurrentThread) _thread.Join();
+    }
+
+    private static void MoveNow(in Command command)
+    {
+        try
+        {
+            command.Move();
+        }
+        finally
+        {
+            command.Release();
+        }
+    }
+
+    /// <summary>The slot of the next command, once it is free. Under the gate.</summary>
+    private int NextSlot()
+    {
+        ThrowIfStopping();
+        if (_enqueued - _done == Slots) WaitFor(_enqueued - Slots + 1);
+        return (int)(_enqueued % Slots);
+    }
+
+    private long Enqueue(int slot, in Command command)
+    {
+        _ring[slot] = command;
+        Volatile.Write(ref _enqueued, _enqueued + 1);
+        // The thread looks at the position after it has raised the flag, so one of the two sees the other.
+        if (Interlocked.Exchange(ref _parked, 0) == 1) _wake.Release();
+        return _enqueued;
+    }
+
+    private void WaitUntilEmpty()
+    {
+        while (_done < _enqueued) WaitFor(_enqueued);
+    }
+
+    /// <summary>Under the gate, which is let go meanwhile.</summary>
+    private void WaitFor(long position)
+    {
+        while (_done < position)
+        {
+            // What the thread still works on may be memory of the one who waits.
+            if (_ended) ThrowStopped();
+            _awaited = Math.Min(_awaited, position);
+            Monitor.Wait(_gate);
+        }
+    }
+
+    private void ThrowIfStopping()
+    {
+        if (IsStopping) ThrowStopped();
+    }
+
+    private static void ThrowStopped() =>
+        throw new ObjectDisposedException(nameof(CpuQueue), "The queue or its backend was closed.");
+
+    /// <summary>
+    /// A failure is reported to whoever waits for anything behind it; what is enqueued after the first report is good again.
+    /// </summary>
+    private void ThrowIfLost(long position)
+    {
+        if (_failures.Report(position, _enqueued) is { } failure) failure.Throw();
+    }
+
+    private void Loop()
+    {
+        while (true)
+        {
+            for (int spins = 0; IsEmpty && !IsStopping && spins < SpinsBeforeParking; spins++) Thread.SpinWait(10);
+            if (IsEmpty && !IsStopping)
+            {
+                Volatile.Write(ref _parked, 1);
+                Interlocked.MemoryBarrier();
+                if ((IsEmpty && !IsStopping) || Interlocked.Exchange(ref _parked, 0) == 0) _wake.Wait();
+                continue;
+            }
+            if (IsStopping) break;
+            DoNext();
+        }
+        lock (_gate)
+        {
+            for (; _done < _enqueued; _done++)
+            {
+                _ring[_done % Slots].Release();
+                _ring[_done % Slots] = default;
+            }
+            // Those who wait see that their work was not done.
+            _done = long.MinValue;
+            _ended = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private bool IsEmpty => Volatile.Read(ref _enqueued) == _done;
+
+    // In a method of its own: a reference to a plan left in a waiting thread's frame would keep its backend alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void DoNext()
+    {
+        int slot = (int)(_done % Slots);
+        Command command = _ring[slot];
+        long position = _done + 1;
+        try
+        {
+            if (!_failures.Covers(position)) Do(command, _scalars[slot]);
+        }
+        catch (Exception e)
+        {
+            _failures.Begin(position, e);
+        }
+        command.Release();
+        _ring[slot] = default;
+        lock (_gate)
+        {
+            Volatile.Write(ref _done, position);
+            if (position < _awaited) return;
+            _awaited = long.MaxValue;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Do(in Command command, int[] scalars)
+    {
+        if (command.Plan is { } plan) plan.RunKernels(scalars, this, command.Cancellation);
+        else if (command.Bytes > 0) command.Move();
+        else command.Fence.Wait();
+    }
+
+    /// <summary>
+    /// Stretches of commands that failed, or were skipped because one before them had: from the failure to the position that was the latest
+    /// when the failure was first reported.
+    /// </summary>
+    private sealed class Failures
+    {
+        /// <summary>Stretches that are remembered for those who have yet to wait.</summary>
+        private const int Remembered = 64;
+
+        private readonly Lock _lock = new();
+        private readonly List<(long First, long Last, ExceptionDispatchInfo Error)> _stretches = [];
+        private volatile int _count;
+
+        public void Begin(long position, Exception error)
+        {
+            lock (_lock)
+            {
+                if (_stretches.Count == Remembered) _stretches.RemoveAt(0);
+                _stretches.Add((position, long.MaxValue, ExceptionDispatchInfo.Capture(error)));
+                _count = _stretches.Count;
+            }
+        }
+
+        public bool Covers(long position) => _count > 0 && Find(position) >= 0;
+
+        public ExceptionDispatchInfo? Report(long position, long latest)
+        {
+            if (_count == 0) return null;
+            lock (_lock)
+            {
+                int i = Find(position);
+                if (i < 0) return null;
+                if (_stretches[i].Last == long.MaxValue) _stretches[i] = _stretches[i] with { Last = latest };
+                return _stretches[i].Error;
+            }
+        }
+
+        private int Find(long position)
+        {
+            lock (_lock) return _stretches.FindIndex(s => s.First <= position && position <= s.Last);
+        }
+    }
+}
