@@ -11,7 +11,7 @@ internal sealed class EncodedImage : IDisposable
     public const long MaxAnimationPixels = 1 << 24;
 
     /// <summary>The most bytes that decoding takes besides the pixels that it gives, whatever the size of the file.</summary>
-    public const long FreeBytes = 8 * MaxAnimationPixels;
+    private const long FreeBytes = 8 * MaxAnimationPixels;
 
     /// <summary>Bytes that decoding may take for each of the file: a photograph's ratio with room to spare.</summary>
     private const long BytesPerByte = 64;

@@ -24,14 +24,25 @@ public sealed class SmallFileTests
     }
 
     [Fact]
-    public void A_solid_webp_of_a_few_bytes_is_refused()
+    public void A_progressive_jpeg_whose_coefficients_would_be_a_thousand_times_the_file_is_refused()
     {
-        // Lossless WebP whose five codes have one symbol each: no bits for any pixel.
-        uint bits = 0x2fff | 0x2fffu << 14;
-        byte[] picture = [0x2f, .. BitConverter.GetBytes(bits), 0x88, 0x88, 0x88, 0, 0];
-        byte[] file = [.. "RIFF"u8, (byte)(12 + picture.Length), 0, 0, 0, .. "WEBPVP8L"u8, (byte)picture.Length, 0, 0, 0, .. picture];
-        Refused("12288×12288", "damaged", file);
+        byte[] file = TestJpeg.Progressive(TestImages.Gradient(8, 8)).File;
+        int frame = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xff, 0xc2]);
+        BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 5), 14_000);
+        BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 7), 14_000);
+        Refused("MiB to decode", "row by row", file);
     }
+
+    [Fact]
+    public void A_solid_webp_with_padding_is_refused()
+    {
+        byte[] padding = [.. "XMP "u8, .. BitConverter.GetBytes(50_000), .. new byte[50_000]], file = [.. SolidWebP(), .. padding];
+        BitConverter.GetBytes(file.Length - 8).CopyTo(file, 4);
+        Refused("1152 MiB to decode", "row by row", file);
+    }
+
+    [Fact]
+    public void A_solid_webp_of_a_few_bytes_is_refused() => Refused("12288×12288", "damaged", SolidWebP());
 
     [Fact]
     public void A_compressed_bmp_that_says_nothing_is_refused()
@@ -60,6 +71,14 @@ public sealed class SmallFileTests
         byte[] file = jpeg.File, last = file[jpeg.Scans[^2]..jpeg.Scans[^1]];
         Refused("500 scans", "damaged",
             [.. file[..jpeg.Scans[^1]], .. Enumerable.Repeat(last, 500).SelectMany(s => s), .. file[jpeg.Scans[^1]..]]);
+    }
+
+    private static byte[] SolidWebP()
+    {
+        // Lossless WebP whose five codes have one symbol each: no bits for any pixel.
+        uint bits = 0x2fff | 0x2fffu << 14;
+        byte[] picture = [0x2f, .. BitConverter.GetBytes(bits), 0x88, 0x88, 0x88, 0, 0];
+        return [.. "RIFF"u8, (byte)(12 + picture.Length), 0, 0, 0, .. "WEBPVP8L"u8, (byte)picture.Length, 0, 0, 0, .. picture];
     }
 
     private static void Refused(string number, string remedy, byte[] file)
