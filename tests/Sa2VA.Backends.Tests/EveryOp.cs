@@ -28,10 +28,18 @@ internal sealed class EveryOp : IDisposable
             sin = g.Constant("sin", new Shape(64, 6), TestValues.Random(8, 384));
         Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half, start);
         Tensor k = g.WriteRows(keys, q, start, length), v = g.WriteRows(values, x, start, length);
+        // Two sequences of 8 tokens in pages of 8 rows, written and rotated where lists say.
+        Tensor rows = g.Input("rows", DType.I32, new Shape(16)), counts = g.Input("counts", DType.I32, new Shape(2));
+        var segments = new AttentionSegments(counts, g.Input("offsets", DType.I32, new Shape(3)),
+            g.Input("pages", DType.I32, new Shape(2, 4)), 8);
         g.WriteRows(rounded, x, start);
+        Tensor pool = g.WriteRows(rounded, g.RotaryEmbedding(x, cos, sin, rows, 2, RotaryPairing.Half), rows);
+        x = g.Add(x, g.FlashAttention(x, pool, pool, segments, 2, 2, 0.3f, causal: true));
         x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
         Tensor last = g.LastRow(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu));
         last = g.Add(last, g.DecodeAttention(last, k, v, 2, 2, 0.3f));
+        Tensor two = g.DecodeAttention(g.SliceRows(x, 7, 2), pool, pool, 2, 2, 0.3f, segments with { QueryOffsets = null });
+        last = g.Add(last, g.SliceRows(two, 1, 1));
         Tensor four = g.Concat([last, g.SwiGlu(last, last), g.Multiply(last, last), g.Where(g.SliceChannels(last, 0, 1), last, last)]);
         Tensor scores = g.Softmax(g.MatMul(four, x));
         Tensor chosen = g.Gather(scores, g.MaskSelect(scores, g.SliceChannels(last, 0, 4), false));
@@ -45,12 +53,19 @@ internal sealed class EveryOp : IDisposable
         {
             DeviceBuffer b = Allocate(backend, t);
             if (t.Type == DType.U8) Queue.Write<byte>(b, [.. Enumerable.Range(0, 32 * 32 * 3).Select(_ => (byte)random.Next(256))]);
-            if (t.Type == DType.I32) Queue.Write<int>(b, [.. Enumerable.Range(0, 16).Select(_ => random.Next(10))]);
+            if (t.Name == "ids") Queue.Write<int>(b, [.. Enumerable.Range(0, 16).Select(_ => random.Next(10))]);
         }
+        Write("rows", [3, 9, -1, 8, 10, 11, 12, 13, 40, 41, 42, 63, 44, 45, 46, 47]);
+        Write("counts", [12, 31]);
+        Write("offsets", [0, 8, 16]);
+        Write("pages", [1, 5, -1, -1, 5, 0, 2, 1]);
         Output = Allocate(backend, y);
         Allocate(backend, best);
         Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21);
         _result = new float[y.Shape.Count];
+
+        void Write(string name, params int[] values) =>
+            Queue.Write<int>(_buffers[Plan.Graph.Inputs.ToList().FindIndex(t => t.Name == name)], values);
     }
 
     public ExecutionPlan Plan { get; }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Tests;
@@ -17,9 +18,12 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     /// <summary>Records the op under test: its inputs as added, its run-time lengths, its output.</summary>
     public delegate Tensor Recorder(GraphBuilder g, Tensor[] inputs, RuntimeScalar[] scalars);
 
-    public GuardedOp Floats(Shape shape, float[] values) => Add(DType.F32, shape, values);
+    /// <summary>Values, rounded to the float type that they are stored in.</summary>
+    public GuardedOp Floats(Shape shape, float[] values, DType type = DType.F32) => Add(type, shape, values);
 
     public GuardedOp Ints(params int[] values) => Add(DType.I32, new Shape(values.Length), values);
+
+    public GuardedOp Ints(Shape shape, int[] values) => Add(DType.I32, shape, values);
 
     public GuardedOp Bytes(Shape shape, byte[] values) => Add(DType.U8, shape, values);
 
@@ -128,7 +132,8 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
                 var all = new float[tensor.Shape.Count];
                 Array.Fill(all, float.NaN);
                 f.CopyTo(all, (all.Length - f.Length) / 2);
-                queue.Write<float>(buffer, all);
+                if (type == DType.F32) queue.Write<float>(buffer, all);
+                else queue.Write<ushort>(buffer, MemoryMarshal.Cast<byte, ushort>(TestWeights.Bytes(type, all)));
                 break;
             case int[] n: queue.Write<int>(buffer, n); break;
             case byte[] b: queue.Write<byte>(buffer, b); break;

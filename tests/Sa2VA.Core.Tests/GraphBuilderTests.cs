@@ -30,6 +30,16 @@ public class GraphBuilderTests
         ["FlashAttention: start"] = n => n.G.FlashAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1, causal: false, n.Length),
         ["DecodeAttention: rows"] = n => n.G.DecodeAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1),
         ["DecodeAttention: heads"] = n => n.G.DecodeAttention(n.G.SliceRows(n.Rows, 0, 1), n.Rows, n.Rows, 5, 5, 1),
+        ["FlashAttention: segments"] = n => Segmented(n, n.Ids),
+        ["FlashAttention: lengths of floats"] = n => Segmented(n, n.One),
+        ["FlashAttention: offsets"] = n => Segmented(n, n.OneId, n.Ids),
+        ["FlashAttention: pages of others"] = n => Segmented(n, n.OneId, n.Two, n.G.Reshape(n.Ids, new Shape(7, 1)), 1),
+        ["FlashAttention: rows of a page"] = n => Segmented(n, n.OneId, n.Two, n.G.Reshape(n.Ids, new Shape(1, 7)), 7),
+        ["FlashAttention: half a page"] = n => Segmented(n, n.OneId, n.Two, n.G.Reshape(n.Ids, new Shape(1, 7)), 2),
+        ["FlashAttention: no pages"] = n => Segmented(n, n.OneId, n.Two, null, 16),
+        ["DecodeAttention: segments"] = n => n.G.DecodeAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1, new AttentionSegments(n.OneId)),
+        ["DecodeAttention: offsets"] =
+            n => n.G.DecodeAttention(n.G.SliceRows(n.Rows, 0, 1), n.Rows, n.Rows, 1, 1, 1, new AttentionSegments(n.OneId, n.Two)),
         ["WindowAttention: heads"] = n => n.G.WindowAttention(n.Map, null, 4, 2, false, 1),
         ["WindowAttention: window"] = n => n.G.WindowAttention(n.Map, null, 1, 0, false, 1),
         ["WindowAttention: pooling an odd map"] = n => n.G.WindowAttention(n.Map, null, 1, 2, true, 1),
@@ -71,6 +81,9 @@ public class GraphBuilderTests
         ["SliceRows: end"] = n => n.G.SliceRows(n.Rows, 5, 3),
         ["SliceRows: nothing"] = n => n.G.SliceRows(n.Rows, 0, 0),
     };
+
+    private static Tensor Segmented(Net n, Tensor lengths, Tensor? offsets = null, Tensor? pages = null, int pageRows = 0) =>
+        n.G.FlashAttention(n.G.SliceRows(n.Rows, 0, 5), n.Rows, n.Rows, new AttentionSegments(lengths, offsets, pages, pageRows), 2, 2, 1);
 
     public static TheoryData<string> Cases => [.. Wrong.Keys];
 
@@ -184,6 +197,7 @@ public class GraphBuilderTests
             Ids = G.Input("ids", DType.I32, new Shape(7));
             One = G.Input("one", DType.F32, new Shape(1));
             OneId = G.Input("one id", DType.I32, new Shape(1));
+            Two = G.Input("two", DType.I32, new Shape(2));
             State = G.State("state", DType.F32, new Shape(30, 8));
             Table = G.Constant("table", new Shape(9, 4), new float[36]);
         }
@@ -195,6 +209,7 @@ public class GraphBuilderTests
         public Tensor Ids { get; }
         public Tensor One { get; }
         public Tensor OneId { get; }
+        public Tensor Two { get; }
         public Tensor State { get; }
         public Tensor Table { get; }
     }

@@ -4,69 +4,81 @@ namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>
 /// One query row per head over the KV cache: scores, softmax, weighted sum. Query heads that share a key/value head go through a block of
-/// keys together, so that the cache is read once for all of them. Parts are heads.
+/// keys together, so that the cache is read once for all of them. Parts are heads of the sequences, shared by the keys they have.
 /// </summary>
 internal sealed unsafe class DecodeAttentionKernel : Kernel
 {
     /// <summary>Keys per block: 32 KB of them at head dim 128 stay in L1 or L2.</summary>
     private const int Block = 64;
 
-    private readonly Operand _qOperand, _kOperand, _vOperand, _outOperand;
+    private readonly Operand _qOperand, _outOperand;
+    private readonly SegmentRows _segments;
     private readonly int _heads, _group, _headDim;
     private readonly long _capacity;
     private readonly float _scale;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
     private readonly int _workers;
-    private RowView _q, _k, _v, _out;
+    private RowView _q, _out;
     private int _parts;
+    private long _work;
 
     public DecodeAttentionKernel(DecodeAttention op, KernelContext context) : base(op)
     {
-        (_qOperand, _kOperand, _vOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Inputs[1]), context.Operand(op.Inputs[2]));
-        _outOperand = context.Operand(op.Output);
-        if (op.Inputs[1].Type != DType.F32)
-            throw new DeviceException($"{op.Name}: the CPU backend reads keys and values as F32, not {op.Inputs[1].Type}.");
+        (_qOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
+        _segments = new SegmentRows(op, op.Segments, context);
         (_heads, _group, _headDim, _scale) = (op.Heads, op.Heads / op.KvHeads, op.Inputs[0].Shape.Last / op.Heads, op.Scale);
-        _capacity = op.Inputs[1].Shape.Rows;
-        _scratch = context.Scratch(_group * (_capacity + 2L * _headDim) * sizeof(float));
+        _capacity = op.Segments?.Capacity(op.Inputs[1]) ?? op.Inputs[1].Shape.Rows;
+        _scratch = context.Scratch((_group * (_capacity + 2L * _headDim) + _segments.WidenedRows * Block * _headDim) * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
     public override int Prepare(in RunContext run)
     {
-        (_q, _k, _v, _out) = (_qOperand.Resolve(run), _kOperand.Resolve(run), _vOperand.Resolve(run), _outOperand.Resolve(run));
-        return _parts = Math.Min(_workers, _heads);
+        (_q, _out) = (_qOperand.Resolve(run), _outOperand.Resolve(run));
+        _segments.Prepare(run, _q.Rows);
+        _work = 0;
+        for (int s = 0; s < _segments.Count; s++) _work += _heads * _segments.Weight(s);
+        return _parts = (int)Math.Min(_workers, (long)_heads * _segments.Count);
     }
 
     public override void Run(int part)
     {
-        (long first, long end) = Share(_heads, part, _parts);
-        for (int head = (int)first; head < end;)
+        (long begin, long end) = Share(_work, part, _parts);
+        long at = 0;
+        for (int segment = 0; segment < _segments.Count; segment++)
         {
-            int together = (int)Math.Min(end, (head / _group + 1) * _group) - head;
-            switch (_simd)
+            (long first, long last) = SegmentRows.ItemsWithin(begin, end, at, _heads, _segments.Weight(segment));
+            at += _heads * _segments.Weight(segment);
+            for (int head = (int)first; head < last;)
             {
-                case SimdLevel.V512: Heads<V512>(head, together, (float*)_scratch.Slice(part)); break;
-                case SimdLevel.V256: Heads<V256>(head, together, (float*)_scratch.Slice(part)); break;
-                default: Heads<V128>(head, together, (float*)_scratch.Slice(part)); break;
+                int together = (int)Math.Min(last, (head / _group + 1) * _group) - head;
+                switch (_simd)
+                {
+                    case SimdLevel.V512: Heads<V512>(segment, head, together, (float*)_scratch.Slice(part)); break;
+                    case SimdLevel.V256: Heads<V256>(segment, head, together, (float*)_scratch.Slice(part)); break;
+                    default: Heads<V128>(segment, head, together, (float*)_scratch.Slice(part)); break;
+                }
+                head += together;
             }
-            head += together;
         }
     }
 
     /// <summary>
-    /// Heads [head, head + count), which share one key/value head. Scratch: scores [count, capacity], then sums of even and of odd keys
-    /// [count, 2, d].
+    /// Heads [head, head + count) of a sequence, which share one key/value head. Scratch: scores [count, capacity], then sums of even and
+    /// of odd keys [count, 2, d], then a block of keys or values where they are not F32.
     /// </summary>
-    private void Heads<T>(int head, int count, float* scratch) where T : unmanaged, ISimd<T>
+    private void Heads<T>(int segment, int head, int count, float* scratch) where T : unmanaged, ISimd<T>
     {
-        int length = (int)_k.Rows, column = head / _group * _headDim;
-        float* sums = scratch + count * _capacity;
+        int length = (int)_segments.Keys(segment), column = head / _group * _headDim;
+        float* sums = scratch + count * _capacity, widened = sums + count * 2 * _headDim;
+        float* q = _q.Row(segment) + head * _headDim, to = _out.Row(segment) + head * _headDim;
+        float** rows = stackalloc float*[Block];
         for (int j = 0; j < length; j += Block)
         {
             int keys = Math.Min(Block, length - j);
-            for (int h = 0; h < count; h++) Scores<T>(_q.Floats + (head + h) * _headDim, j, keys, column, scratch + h * _capacity + j);
+            _segments.KeyRows(segment, j, keys, column, _headDim, widened, rows);
+            for (int h = 0; h < count; h++) Scores<T>(q + h * _headDim, rows, keys, scratch + h * _capacity + j);
         }
         for (int h = 0; h < count; h++) Softmax<T>(scratch + h * _capacity, length);
 
@@ -74,27 +86,28 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
         for (int j = 0; j < length; j += Block)
         {
             int keys = Math.Min(Block, length - j);
-            for (int h = 0; h < count; h++) AddValues<T>(scratch + h * _capacity + j, j, keys, column, sums + h * 2 * _headDim);
+            _segments.ValueRows(segment, j, keys, column, _headDim, widened, rows);
+            for (int h = 0; h < count; h++) AddValues<T>(scratch + h * _capacity + j, rows, keys, sums + h * 2 * _headDim);
         }
-        for (int h = 0; h < count; h++)
+        for (int h = 0; h < count; h++, to += _headDim)
         {
-            float* even = sums + h * 2 * _headDim, odd = even + _headDim, to = _out.Floats + (head + h) * _headDim;
+            float* even = sums + h * 2 * _headDim, odd = even + _headDim;
             for (int c = 0; c < _headDim; c++) to[c] = even[c] + odd[c];
         }
     }
 
-    /// <summary>scores[i] = scale·q·k[first + i].</summary>
-    private void Scores<T>(float* q, int first, int keys, int column, float* scores) where T : unmanaged, ISimd<T>
+    /// <summary>scores[i] = scale·q·k[i].</summary>
+    private void Scores<T>(float* q, float** rows, int keys, float* scores) where T : unmanaged, ISimd<T>
     {
         if (_headDim % LaneSum<T>.Width != 0)
         {
-            for (int i = 0; i < keys; i++) scores[i] = _scale * RowReduction.Dot<T>(q, _k.Row(first + i) + column, _headDim);
+            for (int i = 0; i < keys; i++) scores[i] = _scale * RowReduction.Dot<T>(q, rows[i], _headDim);
             return;
         }
         for (int i = 0; i < keys; i++)
         {
             // The lanes of LaneSum, in registers.
-            float* k = _k.Row(first + i) + column;
+            float* k = rows[i];
             T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
             for (int c = 0; c < _headDim; c += LaneSum<T>.Width)
             {
@@ -122,7 +135,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     /// <summary>
     /// Adds p·v over a block: even keys to the first half of the sums, odd ones to the second, each chain in key order at every width.
     /// </summary>
-    private void AddValues<T>(float* p, int first, int keys, int column, float* sums) where T : unmanaged, ISimd<T>
+    private void AddValues<T>(float* p, float** rows, int keys, float* sums) where T : unmanaged, ISimd<T>
     {
         int c = 0;
         for (; c <= _headDim - 2 * T.Count; c += 2 * T.Count)
@@ -132,7 +145,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
             int i = 0;
             for (; i + 1 < keys; i += 2)
             {
-                float* v = _v.Row(first + i) + column + c, w = _v.Row(first + i + 1) + column + c;
+                float* v = rows[i] + c, w = rows[i + 1] + c;
                 T a = T.Create(p[i]), b = T.Create(p[i + 1]);
                 e0 = T.MultiplyAdd(a, T.Load(v), e0);
                 e1 = T.MultiplyAdd(a, T.Load(v + T.Count), e1);
@@ -141,7 +154,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
             }
             if (i < keys)
             {
-                float* v = _v.Row(first + i) + column + c;
+                float* v = rows[i] + c;
                 e0 = T.MultiplyAdd(T.Create(p[i]), T.Load(v), e0);
                 e1 = T.MultiplyAdd(T.Create(p[i]), T.Load(v + T.Count), e1);
             }
@@ -156,7 +169,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
             T even = VectorMath.LoadPartial<T>(sums + c, lanes), odd = VectorMath.LoadPartial<T>(sums + _headDim + c, lanes);
             for (int i = 0; i < keys; i++)
             {
-                float* v = _v.Row(first + i) + column + c;
+                float* v = rows[i] + c;
                 T value = lanes == T.Count ? T.Load(v) : VectorMath.LoadPartial<T>(v, lanes);
                 if (i % 2 == 0) even = T.MultiplyAdd(T.Create(p[i]), value, even);
                 else odd = T.MultiplyAdd(T.Create(p[i]), value, odd);

@@ -22,7 +22,7 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
         (_start, _rotated) = (run.Scalar(_startScalar), run.Scalar(_rotatedScalar, int.MaxValue));
         if (_positionsOperand is not { } positions) return;
         _positions = positions.Resolve(run).Ints;
-        RowIndex.Check(Name, _positions, _x.Rows, -1, _cos.Rows, "the table");
+        RowIndex.Check(Name, _positions, _x.Rows, -1, _cos.Rows, "rows of the table");
     }
 
     protected override void Rows<T>(long first, long end)

@@ -6,10 +6,10 @@ namespace Sa2VA.Cpu.Kernels;
 internal static unsafe class RowIndex
 {
     /// <summary>Refuses an index outside of <paramref name="lowest"/>…<paramref name="rows"/> − 1.</summary>
-    public static void Check(string name, int* index, long count, int lowest, long rows, string of)
+    public static void Check(string name, int* index, long count, int lowest, long rows, string what)
     {
         for (long i = 0; i < count; i++)
             if (index[i] < lowest || index[i] >= rows)
-                throw new GraphException($"{name}: index {index[i]} at place {i} is outside the {rows} rows of {of}.");
+                throw new GraphException($"{name}: index {index[i]} at place {i} is outside the {rows} {what}.");
     }
 }

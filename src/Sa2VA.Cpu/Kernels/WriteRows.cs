@@ -20,7 +20,7 @@ internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context
         if (_rowsOperand is { } rows)
         {
             _rows = rows.Resolve(run).Ints;
-            RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "the state");
+            RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "rows of the state");
         }
         return _x.Rows > 0 ? 1 : 0;
     }
