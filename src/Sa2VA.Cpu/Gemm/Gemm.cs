@@ -19,10 +19,13 @@ internal static unsafe class Gemm
     /// <summary>Rows per block: the packed A block stays in L2. A multiple of 12 and 6.</summary>
     private const int RowBlock = 192;
 
-    private const int Panel = PackedWeights.PanelWidth;
+    /// <summary>Inputs per block of a few rows: as many as fit the room for packed A. A multiple of <see cref="Chain"/>.</summary>
+    private const int FewRowsDepth = RowBlock * DepthBlock / 24;
 
-    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile, a chain's sums.</summary>
-    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 2 * 12 * Panel) * sizeof(float);
+    private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2;
+
+    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile.</summary>
+    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 12 * Panel) * sizeof(float);
 
     /// <summary>Computes a part of C.</summary>
     /// <param name="a">A.</param>
@@ -34,40 +37,56 @@ internal static unsafe class Gemm
     public static void Run<T>(MatrixRows a, PackedWeights w, MatrixRows c, GemmPart part, in Epilogue epilogue, byte* scratch)
         where T : unmanaged, ISimd<T>
     {
+        for (long row = part.FirstRow; row < part.EndRow; row += RowBlock)
+        {
+            var block = new GemmPart(row, Math.Min(row + RowBlock, part.EndRow), part.FirstPanel, part.EndPanel);
+            // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once.
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>>(a, w, c, block, DepthBlock, epilogue, scratch);
+            else
+                switch (w.Type)
+                {
+                    case DType.F32: Rows<T, LoadF32<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
+                    case DType.BF16: Rows<T, LoadBF16<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
+                    default: Rows<T, LoadF16<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
+                }
+        }
+    }
+
+    /// <summary>At most <see cref="RowBlock"/> rows, <paramref name="depthBlock"/> inputs at a time.</summary>
+    private static void Rows<T, TLoad>(MatrixRows a, PackedWeights w, MatrixRows c, GemmPart part, int depthBlock, in Epilogue epilogue,
+        byte* scratch)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    {
         float* packedA = (float*)scratch;
         float* widened = packedA + RowBlock * DepthBlock;
         float* tile = widened + DepthBlock * Panel;
-        float* chain = tile + 12 * Panel;
-        int mr = T.Count == 16 ? 12 : 6;
-        for (long row = part.FirstRow; row < part.EndRow; row += RowBlock)
+        int most = MicroKernel.Rows<T>(), rows = (int)(part.EndRow - part.FirstRow);
+        bool widens = w.Type.Size() != TLoad.Size;
+        for (int k = 0; k < w.K; k += depthBlock)
         {
-            int rows = (int)Math.Min(RowBlock, part.EndRow - row);
-            for (int k = 0; k < w.K; k += DepthBlock)
+            int depth = Math.Min(depthBlock, w.K - k);
+            bool first = k == 0, last = k + depth == w.K;
+            for (int r = 0; r < rows; r += most)
+                PackA(a.Row(part.FirstRow + r) + k, a.Stride, Math.Min(most, rows - r), depth, MicroKernel.RowsFor<T>(rows - r),
+                    packedA + (long)r * depth);
+            for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
             {
-                int depth = Math.Min(DepthBlock, w.K - k);
-                bool first = k == 0, last = k + depth == w.K;
-                PackA(a.Row(row) + k, a.Stride, rows, depth, mr, packedA);
-                for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
+                byte* b = widens ? WidenPanel<T>(w, panel, k, depth, widened) : w.Panel(panel, k);
+                int columns = Math.Min(Panel, w.N - panel * Panel);
+                for (int r = 0; r < rows; r += most)
                 {
-                    float* b = WidenPanel<T>(w, panel, k, depth, widened);
-                    int columns = Math.Min(Panel, w.N - panel * Panel);
-                    for (int r = 0; r < rows; r += mr)
+                    int valid = Math.Min(most, rows - r), mr = MicroKernel.RowsFor<T>(valid);
+                    long row = part.FirstRow + r;
+                    float* to = c.Row(row) + panel * Panel;
+                    if (!first)
+                        for (int i = 0; i < valid; i++) Copy(to + (long)i * c.Stride, tile + i * Panel, columns);
+                    for (int i = 0; i < depth; i += Chain)
+                        MicroKernel.Tile<T, TLoad>(mr, packedA + (long)r * depth + i * mr, b + (long)i * Panel * TLoad.Size,
+                            Math.Min(Chain, depth - i), tile, add: !first || i > 0);
+                    for (int i = 0; i < valid; i++, to += c.Stride)
                     {
-                        int valid = Math.Min(mr, rows - r);
-                        float* to = c.Row(row + r) + panel * Panel;
-                        if (!first)
-                            for (int i = 0; i < valid; i++) Copy(to + (long)i * c.Stride, tile + i * Panel, columns);
-                        for (int i = 0; i < depth; i += Chain)
-                        {
-                            bool begins = first && i == 0;
-                            Block<T>(packedA + (long)r * depth + i * mr, b + i * Panel, Math.Min(Chain, depth - i), begins ? tile : chain);
-                            if (!begins) Accumulate<T>(tile, chain, mr * Panel);
-                        }
-                        for (int i = 0; i < valid; i++, to += c.Stride)
-                        {
-                            if (last) epilogue.Store<T>(tile + i * Panel, to, row + r + i, panel * Panel, columns);
-                            else Copy(tile + i * Panel, to, columns);
-                        }
+                        if (last) epilogue.Store<T>(tile + i * Panel, to, row + i, panel * Panel, columns);
+                        else Copy(tile + i * Panel, to, columns);
                     }
                 }
             }
@@ -108,7 +127,7 @@ internal static unsafe class Gemm
     private static void GemvEight<T, TLoad>(float* a, PackedWeights w, int panel, int valid, float* sums)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
     {
-        byte* b0 = Start(0), b1 = Start(1), b2 = Start(2), b3 = Start(3), b4 = Start(4), b5 = Start(5), b6 = Start(6), b7 = Start(7);
+        byte* b0 = Start(0), b1 = Start(1), b2 = Start(2), b3 = Start(3);
         T t0 = T.Zero, t1 = T.Zero, t2 = T.Zero, t3 = T.Zero, t4 = T.Zero, t5 = T.Zero, t6 = T.Zero, t7 = T.Zero;
         for (int k = 0; k < w.K; k += Chain)
         {
@@ -118,14 +137,14 @@ internal static unsafe class Gemm
             {
                 T x = T.Create(a[i]);
                 nint at = (nint)i * (Panel * TLoad.Size);
-                s0 = T.MultiplyAdd(x, TLoad.Load(b0 + at), s0);
-                s1 = T.MultiplyAdd(x, TLoad.Load(b1 + at), s1);
-                s2 = T.MultiplyAdd(x, TLoad.Load(b2 + at), s2);
-                s3 = T.MultiplyAdd(x, TLoad.Load(b3 + at), s3);
-                s4 = T.MultiplyAdd(x, TLoad.Load(b4 + at), s4);
-                s5 = T.MultiplyAdd(x, TLoad.Load(b5 + at), s5);
-                s6 = T.MultiplyAdd(x, TLoad.Load(b6 + at), s6);
-                s7 = T.MultiplyAdd(x, TLoad.Load(b7 + at), s7);
+                s0 = T.MultiplyAdd(x, TLoad.Low(b0 + at), s0);
+                s1 = T.MultiplyAdd(x, TLoad.High(b0 + at), s1);
+                s2 = T.MultiplyAdd(x, TLoad.Low(b1 + at), s2);
+                s3 = T.MultiplyAdd(x, TLoad.High(b1 + at), s3);
+                s4 = T.MultiplyAdd(x, TLoad.Low(b2 + at), s4);
+                s5 = T.MultiplyAdd(x, TLoad.High(b2 + at), s5);
+                s6 = T.MultiplyAdd(x, TLoad.Low(b3 + at), s6);
+                s7 = T.MultiplyAdd(x, TLoad.High(b3 + at), s7);
             }
             bool first = k == 0;
             t0 = first ? s0 : t0 + s0;
@@ -137,99 +156,51 @@ internal static unsafe class Gemm
             t6 = first ? s6 : t6 + s6;
             t7 = first ? s7 : t7 + s7;
         }
-        T.Store(t0, sums);
-        T.Store(t1, sums + T.Count);
-        T.Store(t2, sums + 2 * T.Count);
-        T.Store(t3, sums + 3 * T.Count);
-        T.Store(t4, sums + 4 * T.Count);
-        T.Store(t5, sums + 5 * T.Count);
-        T.Store(t6, sums + 6 * T.Count);
-        T.Store(t7, sums + 7 * T.Count);
+        Store(0, t0, t1);
+        Store(1, t2, t3);
+        Store(2, t4, t5);
+        Store(3, t6, t7);
 
-        // Vectors of panels that do not exist read the last one that does, and are not stored.
-        byte* Start(int vector)
+        // Pairs of panels that do not exist read the last one that does, and are not stored by the caller.
+        byte* Start(int pair) =>
+            w.Panel(panel + Math.Min(pair * T.Count / HalfPanel, valid - 1)) + pair * T.Count % HalfPanel * 4;
+
+        void Store(int pair, T low, T high)
         {
-            int lane = vector * T.Count;
-            return w.Panel(panel + Math.Min(lane / Panel, valid - 1)) + lane % Panel * TLoad.Size;
+            float* to = sums + pair * T.Count / HalfPanel * Panel + pair * T.Count % HalfPanel;
+            T.Store(low, to);
+            T.Store(high, to + HalfPanel);
         }
     }
 
-    private static void Block<T>(float* a, float* b, int depth, float* tile) where T : unmanaged, ISimd<T>
-    {
-        if (T.Count == 16)
-        {
-            MicroKernel.Tile12<T>(a, b, Panel, depth, tile, Panel);
-            return;
-        }
-        for (int j = 0; j < Panel; j += 2 * T.Count) MicroKernel.Tile6<T>(a, b + j, Panel, depth, tile + j, Panel);
-    }
-
-    /// <summary>Rows in groups of <paramref name="mr"/>, [group][k][row]; missing rows of the last group are zeros.</summary>
+    /// <summary>At most mr rows as [k][mr]; missing ones are zeros.</summary>
     private static void PackA(float* a, int stride, int rows, int depth, int mr, float* to)
     {
-        for (int r = 0; r < rows; r += mr, to += (long)mr * depth)
+        for (int i = 0; i < mr; i++)
         {
-            for (int i = 0; i < mr; i++)
-            {
-                float* from = a + (long)(r + i) * stride;
-                if (r + i < rows)
-                    for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
-                else
-                    for (int k = 0; k < depth; k++) to[k * mr + i] = 0;
-            }
+            float* from = a + (long)i * stride;
+            if (i < rows)
+                for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
+            else
+                for (int k = 0; k < depth; k++) to[k * mr + i] = 0;
         }
     }
 
-    private static float* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>
+    private static byte* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>
     {
-        byte* from = w.Panel(panel, k);
-        if (w.Type == DType.F32) return (float*)from;
-        var narrow = (ushort*)from;
-        int count = depth * Panel;
-        if (w.Type == DType.BF16)
-            for (int i = 0; i < count; i += T.Count) T.Store(T.LoadBFloat16(narrow + i), to + i);
-        else
-            for (int i = 0; i < count; i += T.Count) T.Store(T.LoadHalf(narrow + i), to + i);
-        return to;
-    }
-
-    /// <summary>sums += chain, whole tiles.</summary>
-    private static void Accumulate<T>(float* sums, float* chain, int count) where T : unmanaged, ISimd<T>
-    {
-        for (int i = 0; i < count; i += T.Count) T.Store(T.Load(sums + i) + T.Load(chain + i), sums + i);
+        var narrow = (ushort*)w.Panel(panel, k);
+        for (int i = 0; i < depth * Panel; i += Panel)
+            for (int lane = 0; lane < HalfPanel; lane += T.Count)
+            {
+                ushort* pairs = narrow + i + 2 * lane;
+                float* low = to + i + lane;
+                T.Store(w.Type == DType.BF16 ? T.LowBFloat16(pairs) : T.LowHalf(pairs), low);
+                T.Store(w.Type == DType.BF16 ? T.HighBFloat16(pairs) : T.HighHalf(pairs), low + HalfPanel);
+            }
+        return (byte*)to;
     }
 
     private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
-
-    private interface IPanelLoad<T>
-    {
-        static abstract int Size { get; }
-        static abstract T Load(byte* from);
-    }
-
-    private readonly struct LoadF32<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
-    {
-        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static T Load(byte* from) => T.Load((float*)from);
-    }
-
-    private readonly struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
-    {
-        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static T Load(byte* from) => T.LoadBFloat16((ushort*)from);
-    }
-
-    private readonly struct LoadF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
-    {
-        public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static T Load(byte* from) => T.LoadHalf((ushort*)from);
-    }
 }
 
 /// <summary>A matrix in memory.</summary>

@@ -4,7 +4,8 @@ namespace Sa2VA.Cpu;
 
 /// <summary>
 /// A weight matrix [N, K] as the GEMM reads it: panels of 32 outputs, [⌈N/32⌉][K][32], in the stored type; the last panel is padded with
-/// zeros. One layout serves all vector widths, the large GEMM and the single row of a decode step.
+/// zeros. Sixteen-bit types lie in pairs, output j of a panel beside j + 16, which vectors take apart by a shift and a mask. One layout
+/// serves all vector widths, the large GEMM, a few rows and the single row of a decode step.
 /// </summary>
 internal sealed unsafe class PackedWeights : IDisposable
 {
@@ -56,12 +57,14 @@ internal sealed unsafe class PackedWeights : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
+    private int Place(int output) => Type.Size() != 2 ? output : output < PanelWidth / 2 ? 2 * output : 2 * output - PanelWidth + 1;
+
     private void FillRows<T>(T* data, int firstRow, int rows, Func<int, long> rowStart, long[] columns) where T : unmanaged
     {
         int end = firstRow + rows == N ? Panels * PanelWidth : firstRow + rows;
         for (int row = firstRow; row < end; row++)
         {
-            T* to = (T*)Panel(row / PanelWidth) + row % PanelWidth;
+            T* to = (T*)Panel(row / PanelWidth) + Place(row % PanelWidth);
             if (row >= N)
             {
                 for (int k = 0; k < K; k++) to[(long)k * PanelWidth] = default;

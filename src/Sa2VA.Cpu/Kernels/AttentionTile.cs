@@ -44,7 +44,7 @@ internal static unsafe class AttentionTile
     /// <summary>Packs keys as [group][d][rows of the micro-kernel].</summary>
     public static void PackKeys<T>(float* to, float** rows, int count, int headDim) where T : unmanaged, ISimd<T>
     {
-        int mr = T.Count == 16 ? 12 : 6;
+        int mr = MicroKernel.Rows<T>();
         for (int k = 0; k < count; k += mr, to += mr * headDim)
         {
             for (int i = 0; i < mr; i++)
@@ -64,7 +64,7 @@ internal static unsafe class AttentionTile
     /// <summary>Packs values as [group of value channels][key][rows of the micro-kernel].</summary>
     public static void PackValues<T>(float* to, float** rows, int count, int valueDim) where T : unmanaged, ISimd<T>
     {
-        int mr = T.Count == 16 ? 12 : 6;
+        int mr = MicroKernel.Rows<T>();
         for (int c = 0; c < valueDim; c += mr)
         {
             int valid = Math.Min(mr, valueDim - c);
@@ -93,7 +93,7 @@ internal static unsafe class AttentionTile
         long firstVisible)
         where T : unmanaged, ISimd<T>
     {
-        int mr = T.Count == 16 ? 12 : 6;
+        int mr = MicroKernel.Rows<T>();
         float* scores = work;
         float* product = work + Keys * Queries;
         for (int k = 0; k < count; k += mr) Multiply<T>(keys + k * headDim, state, headDim, scores + k * Queries);
@@ -158,13 +158,6 @@ internal static unsafe class AttentionTile
         }
     }
 
-    private static void Multiply<T>(float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T>
-    {
-        if (T.Count == 16)
-        {
-            MicroKernel.Tile12<T>(a, b, Queries, depth, to, Queries);
-            return;
-        }
-        for (int j = 0; j < Queries; j += 2 * T.Count) MicroKernel.Tile6<T>(a, b + j, Queries, depth, to + j, Queries);
-    }
+    private static void Multiply<T>(float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T> =>
+        MicroKernel.Tile<T, LoadF32<T>>(MicroKernel.Rows<T>(), a, (byte*)b, depth, to, add: false);
 }

@@ -17,13 +17,20 @@ internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
 
     static abstract T Load(float* from);
 
-    /// <summary>Widens <see cref="Count"/> bfloat16 values.</summary>
-    static abstract T LoadBFloat16(ushort* from);
+    /// <summary>Of <see cref="Count"/> pairs of bfloat16 values the first ones, widened.</summary>
+    static abstract T LowBFloat16(ushort* pairs);
+
+    /// <summary>Of <see cref="Count"/> pairs of bfloat16 values the second ones, widened.</summary>
+    static abstract T HighBFloat16(ushort* pairs);
 
     /// <summary>
-    /// Widens <see cref="Count"/> binary16 values, subnormals included; infinities and NaN become large finite values' patterns.
+    /// Of <see cref="Count"/> pairs of binary16 values the first ones, widened, subnormals included; infinities and NaN become large finite
+    /// values' patterns.
     /// </summary>
-    static abstract T LoadHalf(ushort* from);
+    static abstract T LowHalf(ushort* pairs);
+
+    /// <summary>The second ones; else as <see cref="LowHalf"/>.</summary>
+    static abstract T HighHalf(ushort* pairs);
 
     static abstract void Store(T value, float* to);
 

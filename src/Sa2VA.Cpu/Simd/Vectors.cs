@@ -19,17 +19,24 @@ internal readonly unsafe struct V128(Vector128<float> v) : ISimd<V128>
     public static V128 Load(float* from) => new(Vector128.Load(from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128 LoadBFloat16(ushort* from) => new(Vector128.ShiftLeft(Widen16(from), 16).AsSingle());
+    public static V128 LowBFloat16(ushort* pairs) => new(Vector128.ShiftLeft(Vector128.Load((uint*)pairs), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V128 LoadHalf(ushort* from)
+    public static V128 HighBFloat16(ushort* pairs) =>
+        new((Vector128.Load((uint*)pairs) & Vector128.Create(0xffff0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 LowHalf(ushort* pairs)
     {
-        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
-        Vector128<uint> bits = Widen16(from);
-        Vector128<uint> magnitude = Vector128.ShiftLeft(bits & Vector128.Create(0x7fffu), 13);
-        Vector128<uint> sign = Vector128.ShiftLeft(bits & Vector128.Create(0x8000u), 16);
-        Vector128<float> scaled = magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f);
-        return new((scaled.AsUInt32() | sign).AsSingle());
+        Vector128<uint> bits = Vector128.Load((uint*)pairs), sign = Vector128.ShiftLeft(bits & Vector128.Create(0x8000u), 16);
+        return FromHalf(Vector128.ShiftLeft(bits & Vector128.Create(0x7fffu), 13), sign);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 HighHalf(ushort* pairs)
+    {
+        Vector128<uint> bits = Vector128.Load((uint*)pairs);
+        return FromHalf(Vector128.ShiftRightLogical(bits & Vector128.Create(0x7fff0000u), 3), bits & Vector128.Create(0x80000000u));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,8 +87,10 @@ internal readonly unsafe struct V128(Vector128<float> v) : ISimd<V128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Fold16(V128 s0, V128 s1, V128 s2, V128 s3) => (s0._v + s2._v) + (s1._v + s3._v);
 
+    // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<uint> Widen16(ushort* from) => Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)from).AsUInt16());
+    private static V128 FromHalf(Vector128<uint> magnitude, Vector128<uint> sign) =>
+        new(((magnitude.AsSingle() * Vector128.Create(5.192296858534828e33f)).AsUInt32() | sign).AsSingle());
 }
 
 /// <summary>256-bit vectors.</summary>
@@ -100,17 +109,24 @@ internal readonly unsafe struct V256(Vector256<float> v) : ISimd<V256>
     public static V256 Load(float* from) => new(Vector256.Load(from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256 LoadBFloat16(ushort* from) => new(Vector256.ShiftLeft(Widen16(from), 16).AsSingle());
+    public static V256 LowBFloat16(ushort* pairs) => new(Vector256.ShiftLeft(Vector256.Load((uint*)pairs), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V256 LoadHalf(ushort* from)
+    public static V256 HighBFloat16(ushort* pairs) =>
+        new((Vector256.Load((uint*)pairs) & Vector256.Create(0xffff0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 LowHalf(ushort* pairs)
     {
-        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
-        Vector256<uint> bits = Widen16(from);
-        Vector256<uint> magnitude = Vector256.ShiftLeft(bits & Vector256.Create(0x7fffu), 13);
-        Vector256<uint> sign = Vector256.ShiftLeft(bits & Vector256.Create(0x8000u), 16);
-        Vector256<float> scaled = magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f);
-        return new((scaled.AsUInt32() | sign).AsSingle());
+        Vector256<uint> bits = Vector256.Load((uint*)pairs), sign = Vector256.ShiftLeft(bits & Vector256.Create(0x8000u), 16);
+        return FromHalf(Vector256.ShiftLeft(bits & Vector256.Create(0x7fffu), 13), sign);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 HighHalf(ushort* pairs)
+    {
+        Vector256<uint> bits = Vector256.Load((uint*)pairs);
+        return FromHalf(Vector256.ShiftRightLogical(bits & Vector256.Create(0x7fff0000u), 3), bits & Vector256.Create(0x80000000u));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -165,8 +181,10 @@ internal readonly unsafe struct V256(Vector256<float> v) : ISimd<V256>
         return eight.GetLower() + eight.GetUpper();
     }
 
+    // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Widen16(ushort* from) => Vector256.WidenLower(Vector128.Load(from).ToVector256());
+    private static V256 FromHalf(Vector256<uint> magnitude, Vector256<uint> sign) =>
+        new(((magnitude.AsSingle() * Vector256.Create(5.192296858534828e33f)).AsUInt32() | sign).AsSingle());
 }
 
 /// <summary>512-bit vectors.</summary>
@@ -185,17 +203,24 @@ internal readonly unsafe struct V512(Vector512<float> v) : ISimd<V512>
     public static V512 Load(float* from) => new(Vector512.Load(from));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512 LoadBFloat16(ushort* from) => new(Vector512.ShiftLeft(Widen16(from), 16).AsSingle());
+    public static V512 LowBFloat16(ushort* pairs) => new(Vector512.ShiftLeft(Vector512.Load((uint*)pairs), 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V512 LoadHalf(ushort* from)
+    public static V512 HighBFloat16(ushort* pairs) =>
+        new((Vector512.Load((uint*)pairs) & Vector512.Create(0xffff0000u)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 LowHalf(ushort* pairs)
     {
-        // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
-        Vector512<uint> bits = Widen16(from);
-        Vector512<uint> magnitude = Vector512.ShiftLeft(bits & Vector512.Create(0x7fffu), 13);
-        Vector512<uint> sign = Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16);
-        Vector512<float> scaled = magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f);
-        return new((scaled.AsUInt32() | sign).AsSingle());
+        Vector512<uint> bits = Vector512.Load((uint*)pairs), sign = Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16);
+        return FromHalf(Vector512.ShiftLeft(bits & Vector512.Create(0x7fffu), 13), sign);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 HighHalf(ushort* pairs)
+    {
+        Vector512<uint> bits = Vector512.Load((uint*)pairs);
+        return FromHalf(Vector512.ShiftRightLogical(bits & Vector512.Create(0x7fff0000u), 3), bits & Vector512.Create(0x80000000u));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -250,6 +275,8 @@ internal readonly unsafe struct V512(Vector512<float> v) : ISimd<V512>
         return eight.GetLower() + eight.GetUpper();
     }
 
+    // Exponent and mantissa moved into place read as value·2^−112; the multiplication puts the bias right, for subnormals too.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Widen16(ushort* from) => Vector512.WidenLower(Vector256.Load(from).ToVector512());
+    private static V512 FromHalf(Vector512<uint> magnitude, Vector512<uint> sign) =>
+        new(((magnitude.AsSingle() * Vector512.Create(5.192296858534828e33f)).AsUInt32() | sign).AsSingle());
 }

@@ -1,0 +1,93 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Tests;
+
+/// <summary>
+/// A row's result has the same bits alone, among the few rows of chats that decode together and among the many of a prompt: otherwise what
+/// a chat answers would depend on the others.
+/// </summary>
+public class RowInvarianceTests
+{
+    /// <summary>Around the blocks that a matrix product is made of: 4, 6, 8 and 12 rows, two of them, 192.</summary>
+    private static readonly int[] Counts = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 24, 25, 64, 193, 260];
+
+    [Theory]
+    [InlineData(DType.F32, 97, 300)]
+    [InlineData(DType.BF16, 70, 2200)]
+    [InlineData(DType.BF16, 300, 65)]
+    [InlineData(DType.F16, 33, 129)]
+    public void Linear(DType type, int n, int k)
+    {
+        var weights = new TestWeights();
+        weights.Add("w", type, new Shape(n, k), TestValues.Random(1, (long)n * k));
+        weights.Add("b", DType.F32, new Shape(n), TestValues.Random(2, n));
+        float[] x = TestValues.Random(3, (long)Counts[^1] * k), residual = TestValues.Random(4, (long)Counts[^1] * n);
+        Check(rows => new GuardedOp(weights).Floats(new Shape(rows, k), x[..(rows * k)]).Floats(new Shape(rows, n), residual[..(rows * n)]),
+            n, (g, t) => g.Linear(t[0], g.Weight("w"), g.Weight("b"), Activation.Silu, null, t[1]));
+    }
+
+    private static readonly Dictionary<string, Func<GraphBuilder, Tensor[], Tensor>> RowOps = new()
+    {
+        ["RmsNorm"] = (g, t) => g.RmsNorm(t[0], g.At("norm"), 1e-6f),
+        ["RmsNorm of heads"] = (g, t) =>
+            g.Reshape(g.RmsNorm(g.Reshape(t[0], new Shape(t[0].Shape[0], 2, 333)), g.At("half"), 1e-6f), t[0].Shape),
+        ["LayerNorm"] = (g, t) => g.LayerNorm(t[0], g.At("norm"), 1e-6f, Activation.Gelu),
+        ["Softmax"] = (g, t) => g.Softmax(t[0]),
+        ["Map"] = (g, t) => g.Map(t[0], Activation.GeluTanh),
+        ["Add"] = (g, t) => g.Add(t[0], t[1]),
+        ["Multiply"] = (g, t) => g.Multiply(t[0], t[1]),
+        ["SwiGlu"] = (g, t) => g.SwiGlu(t[0], t[1]),
+        ["Copy"] = (g, t) => g.Copy(g.Copy(t[0], DType.BF16), DType.F32),
+        ["MatMul"] = (g, t) => g.MatMul(t[0], g.Constant("b", new Shape(666, 666), to => TestValues.Random(7, to.Length).CopyTo(to))),
+        ["RotaryEmbedding"] = (g, t) => g.RotaryEmbedding(t[0], Angles(g), Angles(g), t[2], 9, RotaryPairing.Half),
+        ["Embedding"] = (g, t) => g.Embedding(g.Weight("table"), t[2]),
+        ["Gather"] = (g, t) => g.Gather(g.Constant("rows", new Shape(50, 666), to => TestValues.Random(8, to.Length).CopyTo(to)), t[2]),
+    };
+
+    public static TheoryData<string> Ops => [.. RowOps.Keys];
+
+    [Theory]
+    [MemberData(nameof(Ops))]
+    public void Row_ops(string op)
+    {
+        const int Width = 666;
+        var weights = new TestWeights();
+        foreach ((string name, int width) in ((string, int)[])[("norm", Width), ("half", Width / 2)])
+            foreach (string part in (string[])["weight", "bias"])
+                weights.Add($"{name}.{part}", DType.F32, new Shape(width), TestValues.Random(width + part.Length, width));
+        weights.Add("table", DType.BF16, new Shape(50, Width), TestValues.Random(5, 50 * Width));
+        float[] a = TestValues.Random(1, Counts[^1] * Width, 3), b = TestValues.Random(2, Counts[^1] * Width);
+        int[] index = [.. Enumerable.Range(0, Counts[^1]).Select(i => i * 7 % 50)];
+        Check(rows => new GuardedOp(weights).Floats(new Shape(rows, Width), a[..(rows * Width)]).Floats(new Shape(rows, Width),
+            b[..(rows * Width)]).Ints(index[..rows]), Width, RowOps[op]);
+    }
+
+    [Fact]
+    public void ArgMax()
+    {
+        float[] x = [.. TestValues.Random(1, Counts[^1] * 99, 9).Select(v => MathF.Round(v))];
+        int[] all = [];
+        foreach (int rows in Enumerable.Reverse(Counts))
+            new GuardedOp().Floats(new Shape(rows, 99), x[..(rows * 99)]).Satisfies<int>(rows, (g, t, _) => g.ArgMax(t[0]), best =>
+            {
+                if (rows == Counts[^1]) all = best;
+                Assert.Equal(all[..rows], best);
+            });
+    }
+
+    private static void Check(Func<int, GuardedOp> inputs, int width, Func<GraphBuilder, Tensor[], Tensor> record)
+    {
+        float[] all = [];
+        foreach (int rows in Enumerable.Reverse(Counts))
+            inputs(rows).Satisfies<float>(rows * width, (g, t, _) => record(g, t), y =>
+            {
+                if (rows == Counts[^1]) all = y;
+                for (int i = 0; i < y.Length; i++)
+                    if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(all[i]))
+                        Assert.Fail($"Row {i / width} of {rows} is {y[i]:R} in column {i % width}, among {Counts[^1]} it is {all[i]:R}.");
+            });
+    }
+
+    private static Tensor Angles(GraphBuilder g) =>
+        g.Constant("angles", new Shape(50, 37), to => TestValues.Random(6, to.Length).CopyTo(to));
+}
