@@ -84,6 +84,17 @@ public class ElementwiseTests
     }
 
     [Fact]
+    public void Copy_rounds_every_kind_of_number_to_BF16()
+    {
+        // Just below, at and just above each half-way point, of every sign, exponent and NaN.
+        float[] x = [.. from upper in Enumerable.Range(0, 1 << 16).Where(u => u % 7 == 0 || u % 128 >= 126)
+            from lower in (int[])[0, 1, 0x7fff, 0x8000, 0x8001, 0xffff]
+            select BitConverter.Int32BitsToSingle(upper << 16 | lower)];
+        new GuardedOp().Floats(new Shape(2, x.Length / 2), x)
+            .Gives<ushort>([.. x.Select(v => BFloat16.FromSingle(v).Bits)], (g, t) => g.Copy(t[0], DType.BF16));
+    }
+
+    [Fact]
     public void Copy_makes_a_view_contiguous()
     {
         float[] x = TestValues.Random(1, 50 * 700);

@@ -81,6 +81,39 @@ public class WriteRowsTests
         }
     }
 
+    [Fact]
+    public void Many_rows_find_their_places()
+    {
+        // Enough of them that workers share them.
+        const int Count = 700, Capacity = 900, Width = 64;
+        float[] x = TestValues.Random(1, Count * Width);
+        int[] places = [.. Enumerable.Range(0, Capacity)];
+        new Random(2).Shuffle(places);
+        int[] rows = [.. places[..Count].Select((row, i) => i % 100 == 7 ? -1 : row)];
+        var expected = new float[Capacity * Width];
+        for (int i = 0; i < Count; i++)
+            if (rows[i] >= 0) x.AsSpan(i * Width, Width).CopyTo(expected.AsSpan(rows[i] * Width));
+        foreach (TestBackend configuration in TestBackend.All)
+        {
+            using IBackend backend = configuration.Open();
+            var g = new GraphBuilder("many", new TestWeights());
+            Tensor input = g.Input("x", DType.F32, new Shape(Count, Width)), list = g.Input("rows", DType.I32, new Shape(Count));
+            Tensor state = g.State("state", DType.F32, new Shape(Capacity, Width));
+            g.WriteRows(state, input, list);
+            using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
+            using DeviceQueue queue = backend.CreateQueue("test");
+            using DeviceBuffer source = backend.Allocate("x", DType.F32, input.Shape), at = backend.Allocate("rows", DType.I32, list.Shape);
+            using DeviceBuffer to = backend.Allocate("state", DType.F32, state.Shape);
+            using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(input, source).Add(list, at).Add(state, to));
+            queue.Write<float>(source, x);
+            queue.Write<int>(at, rows);
+            queue.Run(bound, Cancellation);
+            var written = new float[expected.Length];
+            queue.Read<float>(to, written);
+            Assert.Equal(expected, written);
+        }
+    }
+
     public static TheoryData<string> Backends => TestBackend.Names;
 
     [Theory]

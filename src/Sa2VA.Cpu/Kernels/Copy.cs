@@ -14,7 +14,7 @@ internal sealed unsafe class CopyKernel(Copy op, KernelContext context) : Kernel
     public override int Prepare(in RunContext run)
     {
         (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
-        return _parts = (int)Math.Min(_out.Rows, _out.Rows * _out.Columns < 16384 ? 1 : _workers);
+        return _parts = RowCopy.Parts(_out, _workers);
     }
 
     public override void Run(int part)
@@ -27,6 +27,9 @@ internal sealed unsafe class CopyKernel(Copy op, KernelContext context) : Kernel
 /// <summary>Rows from one view to another.</summary>
 internal static unsafe class RowCopy
 {
+    /// <summary>Parts that share copying all rows of a view: one where another thread costs more than it brings.</summary>
+    public static int Parts(in RowView view, int workers) => (int)Math.Min(view.Rows, view.Rows * view.Columns < 16384 ? 1 : workers);
+
     /// <summary>Copies <paramref name="count"/> rows; float types convert, integers to F32 too, others must be equal.</summary>
     public static void Rows(in RowView from, long fromRow, in RowView to, long toRow, long count)
     {

@@ -16,7 +16,7 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
     {
         (_table, _index, _out) = (_tableOperand.Resolve(run), _indexOperand.Resolve(run), _outOperand.Resolve(run));
         RowIndex.Check(Name, _index.Ints, _out.Rows, int.MinValue, _table.Rows, "rows of the table");
-        return _parts = (int)Math.Min(_out.Rows, _out.Rows * _out.Columns < 16384 ? 1 : _workers);
+        return _parts = RowCopy.Parts(_out, _workers);
     }
 
     public override void Run(int part)

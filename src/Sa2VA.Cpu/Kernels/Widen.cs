@@ -58,6 +58,17 @@ internal static unsafe class Widen
 
     private static void ToBFloat16(ReadOnlySpan<float> from, Span<ushort> to)
     {
-        for (int i = 0; i < from.Length; i++) to[i] = BFloat16.FromSingle(from[i]).Bits;
+        int i = 0;
+        for (; i <= from.Length - 16; i += 16)
+            Vector256.Narrow(Rounded(Vector256.Create(from.Slice(i, 8))), Rounded(Vector256.Create(from.Slice(i + 8, 8)))).CopyTo(to[i..]);
+        for (; i < from.Length; i++) to[i] = BFloat16.FromSingle(from[i]).Bits;
+    }
+
+    /// <summary>The upper halves of <see cref="BFloat16.FromSingle"/>, in the lower ones.</summary>
+    private static Vector256<uint> Rounded(Vector256<float> values)
+    {
+        Vector256<uint> bits = values.AsUInt32(), upper = Vector256.ShiftRightLogical(bits, 16);
+        Vector256<uint> nearest = Vector256.ShiftRightLogical(bits + Vector256.Create(0x7fffu) + (upper & Vector256<uint>.One), 16);
+        return Vector256.ConditionalSelect(Vector256.Equals(values, values).AsUInt32(), nearest, upper | Vector256.Create(0x40u));
     }
 }

@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Writes rows into a state in place, converting to its float type.</summary>
+/// <summary>Writes rows into a state in place, converting to its float type. Parts are row ranges.</summary>
 internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
@@ -10,9 +10,11 @@ internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context
     private readonly Operand? _rowsOperand = op.Rows is null ? null : context.Operand(op.Rows);
     private readonly RuntimeScalar? _start = op.Start;
     private readonly long _capacity = op.Inputs[1].Shape.Rows;
+    private readonly int _workers = context.Workers;
     private RowView _x, _state;
     private int* _rows;
     private long _at;
+    private int _parts;
 
     public override int Prepare(in RunContext run)
     {
@@ -22,14 +24,15 @@ internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context
             _rows = rows.Resolve(run).Ints;
             RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "rows of the state");
         }
-        return _x.Rows > 0 ? 1 : 0;
+        return _parts = RowCopy.Parts(_x, _workers);
     }
 
     public override void Run(int part)
     {
-        if (_rowsOperand is null) RowCopy.Rows(_x, 0, _state, _at, _x.Rows);
+        (long first, long end) = Share(_x.Rows, part, _parts);
+        if (_rowsOperand is null) RowCopy.Rows(_x, first, _state, _at + first, end - first);
         else
-            for (long i = 0; i < _x.Rows; i++)
+            for (long i = first; i < end; i++)
                 if (_rows[i] >= 0) RowCopy.Rows(_x, i, _state, _rows[i], 1);
     }
 }
