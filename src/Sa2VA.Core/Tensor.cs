@@ -69,6 +69,10 @@ public sealed class Tensor
     internal bool ListsRowsOf(Tensor x) => Type == DType.I32 && Shape.Rank == 1 && Shape[0] == x.Shape.Rows && Length == x.Length
         && (Length is null || x.RowsPerStep == 1);
 
+    /// <summary>True if the other one is of the same elements in the same shape.</summary>
+    internal bool Covers(Tensor other) =>
+        (Root, Offset, RowStride, Shape, Length) == (other.Root, other.Offset, other.RowStride, other.Shape, other.Length);
+
     internal Tensor View(string name, Shape shape, RuntimeScalar? length, long offset, int rowStride) =>
         new(Root, name, shape, length, Offset + offset, rowStride);
 

@@ -9,6 +9,8 @@ internal static class KernelFactory
     public static Kernel Create(Op op, KernelContext context) => op switch
     {
         Linear o => new LinearKernel(o, context),
+        GatedLinear o => new GatedLinearKernel(o, context),
+        LinearArgMax o => new LinearArgMaxKernel(o, context),
         MatMul o => new MatMulKernel(o, context),
         LayerNorm o => new LayerNormKernel(o, context),
         RmsNorm o => new RmsNormKernel(o, context),

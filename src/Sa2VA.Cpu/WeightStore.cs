@@ -48,6 +48,8 @@ internal enum WeightLayout
 {
     /// <summary>Packed for the GEMM: rows are outputs, the rest is flattened in stored order.</summary>
     RowMajor,
+    /// <summary>Packed for the GEMM: the first half of the rows (gates) and the second (ups) take turns, 16 rows each.</summary>
+    Paired,
     /// <summary>
     /// Packed for the GEMM: a convolution's [Co, Ci, k, k], read as [Co, k·k·Ci]: channels innermost, as the map has them.
     /// </summary>

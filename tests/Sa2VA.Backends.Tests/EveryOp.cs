@@ -44,7 +44,11 @@ internal sealed class EveryOp : IDisposable
         Tensor scores = g.Softmax(g.MatMul(four, x));
         Tensor chosen = g.Gather(scores, g.MaskSelect(scores, g.SliceChannels(last, 0, 4), false));
         Tensor y = g.Output("y", g.Map(g.Copy(g.Copy(chosen, DType.F16), DType.F32), Activation.Sigmoid));
-        Tensor best = g.Output("best", g.ArgMax(four));
+        // What passes put in the place of others.
+        Tensor gated = g.SwiGlu(g.Linear(four, g.Weight("gate")), g.Linear(four, g.Weight("up")));
+        Tensor[] parts = [.. ((string[])["gate", "up", "value"]).Select(p => g.Linear(gated, g.Weight(p)))];
+        Tensor best = g.Output("best", g.ArgMax(g.Add(four, g.FlashAttention(parts[0], parts[1], parts[2], 2, 2, 0.3f))));
+        Tensor next = g.Output("next", g.ArgMax(g.Linear(four, g.Weight("table"))));
         Plan = backend.Compile(g.Build());
         Queue = backend.CreateQueue("everything");
         Buffers = new PlanBuffers(Plan.Graph);
@@ -61,6 +65,7 @@ internal sealed class EveryOp : IDisposable
         Write("pages", [1, 5, -1, -1, 5, 0, 2, 1]);
         Output = Allocate(backend, y);
         Allocate(backend, best);
+        Allocate(backend, next);
         Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21);
         _result = new float[y.Shape.Count];
 
@@ -114,6 +119,7 @@ internal sealed class EveryOp : IDisposable
         Add("up.weight", 24, 24, 2, 2);
         Add("shuffle", 24, 96);
         Add("table", 10, 24);
+        foreach (string name in (string[])["gate", "up", "value"]) Add(name, 24, 24);
         Add("norm.weight", 24);
         Add("norm.bias", 24);
         return weights;

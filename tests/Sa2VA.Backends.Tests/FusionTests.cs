@@ -51,6 +51,74 @@ public class FusionTests
         });
     }
 
+    public static TheoryData<int, int, int, DType> Shapes()
+    {
+        var data = new TheoryData<int, int, int, DType>();
+        foreach (DType type in (DType[])[DType.F32, DType.BF16, DType.F16])
+        {
+            data.Add(1, 1, 1, type);
+            data.Add(1, 33, 257, type);
+            data.Add(2, 15, 7, type);
+            data.Add(13, 97, 300, type);
+            data.Add(200, 48, 256, type);
+            data.Add(61, 131, 523, type);
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Gate_and_up_with_SwiGlu(int m, int n, int k, DType type)
+    {
+        var weights = new TestWeights();
+        float[] gate = weights.Add("gate", type, new Shape(n, k), TestValues.Random(1, n * k, 0.2f));
+        float[] up = weights.Add("up", type, new Shape(n, k), TestValues.Random(2, n * k, 0.2f));
+        SameBits(weights, m, k, m * n, (g, t, apart) => g.SwiGlu(g.Linear(t, g.Weight("gate")), g.Linear(apart(t), g.Weight("up"))));
+
+        float[] x = TestValues.Random(3, m * k);
+        var reference = new double[m * n];
+        var naive = new float[m * n];
+        for (int i = 0; i < reference.Length; i++)
+        {
+            (double a, double b) = (0, 0);
+            (float c, float d) = (0, 0);
+            for (int l = 0; l < k; l++)
+            {
+                (float value, float inGate, float inUp) = (x[i / n * k + l], gate[i % n * k + l], up[i % n * k + l]);
+                (a, b) = (a + (double)value * inGate, b + (double)value * inUp);
+                (c, d) = (c + value * inGate, d + value * inUp);
+            }
+            reference[i] = Reference.Activate(a, Activation.Silu) * b;
+            naive[i] = (float)Reference.Activate((double)c, Activation.Silu) * d;
+        }
+        new GuardedOp(weights).Floats(new Shape(m, k), x).Follows(reference, naive, $"gated {m}×{n}×{k} {type}",
+            (g, t) => g.SwiGlu(g.Linear(t[0], g.Weight("gate")), g.Linear(t[0], g.Weight("up"))));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Largest_product(int m, int n, int k, DType type)
+    {
+        var weights = new TestWeights();
+        float[] w = TestValues.Random(1, n * k, 0.2f);
+        // A tie in every row: the last output has the weights of one before it.
+        w.AsSpan(n / 3 * k, k).CopyTo(w.AsSpan((n - 1) * k));
+        weights.Add("w", type, new Shape(n, k), w);
+        foreach (float bad in (float[])[0, float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            float[] x = TestValues.Random(2, m * k);
+            if (bad != 0) x[m / 2 * k + k / 2] = bad;
+            // Rows that agree with the tied output best of all, so that it is the largest.
+            for (int i = 0; i < k; i++) x[i] = float.IsFinite(x[i]) ? w[n / 3 * k + i] : x[i];
+            int[]? found = null;
+            new GuardedOp(weights).Floats(new Shape(m, k), x).Satisfies<int>(m, (g, t, _) => g.ArgMax(g.Linear(t[0], g.Weight("w"))),
+                y => found = y);
+            new GuardedOp(weights).Floats(new Shape(m, k), x).Gives(found!, (g, t) => g.ArgMax(g.Copy(g.Linear(t[0], g.Weight("w")))));
+            if (bad != 0) Assert.Equal(-1, found![m / 2]);
+            if (bad == 0 || m > 1) Assert.Equal(n / 3, found![0]);
+        }
+    }
+
     /// <summary>Runs what is recorded twice in one graph, once as passes find it and once with a copy of x for each reader.</summary>
     private static void SameBits(TestWeights weights, int rows, int width, int count,
         Func<GraphBuilder, Tensor, Func<Tensor, Tensor>, Tensor> record)

@@ -29,6 +29,29 @@ public class MergedWeightTests
 
     [Theory]
     [MemberData(nameof(Backends))]
+    public void Plans_of_different_lengths_share_gate_and_up(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        var weights = new TestWeights();
+        foreach (string part in (string[])["gate", "up"]) weights.Add(part, DType.F16, new Shape(Width, Width), new float[Width * Width]);
+        using (backend.Compile(Gated(1), Cancellation))
+        {
+            Assert.Equal(2 * Width * Width * sizeof(ushort), backend.Memory.Weights);
+            using (backend.Compile(Gated(17), Cancellation)) Assert.Equal(2 * Width * Width * sizeof(ushort), backend.Memory.Weights);
+        }
+        Assert.Equal(0, backend.Memory.Weights);
+
+        Graph Gated(int rows)
+        {
+            var g = new GraphBuilder("gated", weights);
+            Tensor x = g.Input("x", DType.F32, new Shape(rows, Width));
+            g.Output("y", g.SwiGlu(g.Linear(x, g.Weight("gate")), g.Linear(x, g.Weight("up"))));
+            return g.Build();
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
     public void A_part_that_is_not_finite_is_named(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);

@@ -30,6 +30,9 @@ public sealed class Linear : Op
     /// <summary>Width of x.</summary>
     public int InFeatures => (int)(Weight.Shape.Count / Weight.Shape[0]);
 
+    /// <summary>True when nothing but a bias follows the product.</summary>
+    internal bool IsPlain => Activation == Activation.None && Scale is null && Residual is null;
+
     /// <inheritdoc/>
     public override IEnumerable<Weight> Weights => new[] { Weight, Bias, Scale }.OfType<Weight>();
 

@@ -5,6 +5,7 @@ internal sealed class GraphRewriter
 {
     private readonly Graph _graph;
     private readonly Dictionary<Tensor, List<Op>> _readers = [];
+    private readonly Dictionary<Tensor, Op> _writers = [];
     private readonly HashSet<Tensor> _outputs;
     private readonly Dictionary<Op, Op?> _replaced = [];
     private readonly Dictionary<Tensor, Tensor> _moved = [];
@@ -14,11 +15,14 @@ internal sealed class GraphRewriter
         _graph = graph;
         _outputs = [.. graph.Outputs.Select(o => o.Root)];
         foreach (Op op in graph.Ops)
+        {
+            if (IsInner(op)) _writers.Add(op.Output, op);
             foreach (Tensor root in op.Inputs.Select(i => i.Root).Distinct())
             {
                 if (!_readers.TryGetValue(root, out List<Op>? readers)) _readers.Add(root, readers = []);
                 readers.Add(op);
             }
+        }
     }
 
     /// <summary>Ops that read an op's result or a view of it, in order.</summary>
@@ -26,6 +30,10 @@ internal sealed class GraphRewriter
 
     /// <summary>True when nobody but ops sees the result: it may go or move.</summary>
     public bool IsInner(Op op) => op.Output.Kind == TensorKind.Intermediate && !_outputs.Contains(op.Output.Root);
+
+    /// <summary>The op whose whole result <paramref name="input"/> is, if a single op reads it and nobody else; else null.</summary>
+    public Op? SoleWriterOf(Tensor input) =>
+        _writers.TryGetValue(input.Root, out Op? op) && input.Shape.Count == op.Output.Shape.Count && ReadersOf(op).Count == 1 ? op : null;
 
     /// <summary>Puts another op in an op's place, or none.</summary>
     public void Replace(Op op, Op? by) => _replaced.Add(op, by);

@@ -1,40 +1,69 @@
-using System.Runtime.CompilerServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
-/// <summary>What happens to a GEMM's sums before they are stored: out = residual + scale·activation(sum + bias).</summary>
-internal readonly unsafe struct Epilogue(float* bias, Activation activation, float* scale, float* residual, int residualStride)
+/// <summary>What takes the complete sums of a GEMM.</summary>
+internal unsafe interface IEpilogue
 {
-    public float* Bias { get; } = bias;
-    public Activation Activation { get; } = activation;
-    public float* Scale { get; } = scale;
-    public float* Residual { get; } = residual;
-    public int ResidualStride { get; } = residualStride;
+    /// <summary>Takes a panel's <see cref="PackedWeights.PanelWidth"/> sums of one row.</summary>
+    void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>;
+}
 
-    /// <summary>Finishes the sums of row <paramref name="row"/>, columns [column, column + count), and stores them.</summary>
-    public void Store<T>(float* sums, float* to, long row, int column, int count) where T : unmanaged, ISimd<T>
+/// <summary>out = residual + scale·activation(sum + bias).</summary>
+/// <param name="to">out.</param>
+/// <param name="columns">Columns of out.</param>
+/// <param name="bias">One per column, or null.</param>
+/// <param name="activation">Applied after the bias.</param>
+/// <param name="scale">One per column, or null.</param>
+/// <param name="residual">Added last; its first row may be null.</param>
+internal readonly unsafe struct Epilogue(
+    MatrixRows to, int columns, float* bias, Activation activation, float* scale, MatrixRows residual) : IEpilogue
+{
+    public void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>
     {
-        float* bias = Bias == null ? null : Bias + column;
-        float* scale = Scale == null ? null : Scale + column;
-        float* residual = Residual == null ? null : Residual + row * ResidualStride + column;
+        int column = panel * PackedWeights.PanelWidth, count = Math.Min(PackedWeights.PanelWidth, columns - column);
+        float* y = to.Row(row) + column;
+        float* b = bias == null ? null : bias + column;
+        float* s = scale == null ? null : scale + column;
+        float* r = residual.IsNull ? null : residual.Row(row) + column;
         int c = 0;
         for (; c <= count - T.Count; c += T.Count)
         {
             T x = T.Load(sums + c);
-            if (bias != null) x += T.Load(bias + c);
-            x = VectorMath.Activate(x, Activation);
-            if (scale != null) x *= T.Load(scale + c);
-            if (residual != null) x += T.Load(residual + c);
-            T.Store(x, to + c);
+            if (b != null) x += T.Load(b + c);
+            x = VectorMath.Activate(x, activation);
+            if (s != null) x *= T.Load(s + c);
+            if (r != null) x += T.Load(r + c);
+            T.Store(x, y + c);
         }
         int rest = count - c;
         if (rest == 0) return;
         T tail = VectorMath.LoadPartial<T>(sums + c, rest);
-        if (bias != null) tail += VectorMath.LoadPartial<T>(bias + c, rest);
-        tail = VectorMath.Activate(tail, Activation);
-        if (scale != null) tail *= VectorMath.LoadPartial<T>(scale + c, rest);
-        if (residual != null) tail += VectorMath.LoadPartial<T>(residual + c, rest);
-        VectorMath.StorePartial(tail, to + c, rest);
+        if (b != null) tail += VectorMath.LoadPartial<T>(b + c, rest);
+        tail = VectorMath.Activate(tail, activation);
+        if (s != null) tail *= VectorMath.LoadPartial<T>(s + c, rest);
+        if (r != null) tail += VectorMath.LoadPartial<T>(r + c, rest);
+        VectorMath.StorePartial(tail, y + c, rest);
+    }
+}
+
+/// <summary>
+/// out = silu(gate)·up, of weights in <see cref="WeightLayout.Paired"/>: half a panel's sums are gates, the others their ups.
+/// </summary>
+/// <param name="to">out.</param>
+/// <param name="columns">Columns of out.</param>
+internal readonly unsafe struct GatedEpilogue(MatrixRows to, int columns) : IEpilogue
+{
+    public void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>
+    {
+        const int Half = PackedWeights.PanelWidth / 2;
+        int column = panel * Half, count = Math.Min(Half, columns - column);
+        float* y = to.Row(row) + column;
+        for (int c = 0; c < count; c += T.Count)
+        {
+            T x = VectorMath.Activate(T.Load(sums + c), Activation.Silu) * T.Load(sums + Half + c);
+            if (c + T.Count <= count) T.Store(x, y + c);
+            else VectorMath.StorePartial(x, y + c, count - c);
+        }
     }
 }

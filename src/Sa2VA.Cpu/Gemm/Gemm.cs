@@ -4,109 +4,94 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// C[M, N] = A[M, K]·W[N, K]ᵀ with a fused epilogue. Every output is a sum of fused multiply-add chains over 64 inputs in increasing k, the
-/// chains added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own. Short chains keep the
-/// rounding error of long sums small.
+/// C[M, N] = A[M, K]·W[N, K]ᵀ, whose complete sums go to an epilogue. Every output is a sum of fused multiply-add chains over 64 inputs in
+/// increasing k, the chains added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own.
+/// Short chains keep the rounding error of long sums small.
 /// </summary>
 internal static unsafe class Gemm
 {
-    /// <summary>Inputs per chain: the numeric rule.</summary>
+    /// <summary>Inputs per chain: the numeric rule. A panel's part of that depth stays in L1 while all rows meet it.</summary>
     public const int Chain = 64;
 
-    /// <summary>Inputs per block: what keeps a panel block in L1. A multiple of <see cref="Chain"/>.</summary>
-    public const int DepthBlock = 256;
-
-    /// <summary>Rows per block: the packed A block stays in L2. A multiple of 12 and 6.</summary>
-    private const int RowBlock = 192;
-
-    /// <summary>Inputs per block of a few rows: as many as fit the room for packed A. A multiple of <see cref="Chain"/>.</summary>
-    private const int FewRowsDepth = RowBlock * DepthBlock / 24;
+    /// <summary>Floats of A that are packed at a time: they stay in L2, or nearly.</summary>
+    private const int PackedFloats = 256 * 1024;
 
     private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2;
 
-    /// <summary>Scratch bytes per part: packed A, a widened panel block, a tile.</summary>
-    public const long ScratchBytes = (RowBlock * DepthBlock + DepthBlock * Panel + 12 * Panel) * sizeof(float);
+    /// <summary>Scratch bytes per part: packed A, a widened piece of a panel, the sums of a block of rows.</summary>
+    /// <param name="inputs">K.</param>
+    public static long ScratchBytes(int inputs) => ((long)RowBlock(inputs) * (inputs + Panel) + Chain * Panel) * sizeof(float);
 
     /// <summary>Computes a part of C.</summary>
     /// <param name="a">A.</param>
     /// <param name="w">Packed weights.</param>
-    /// <param name="c">C.</param>
     /// <param name="part">Which rows and panels.</param>
-    /// <param name="epilogue">Applied to the complete sums.</param>
+    /// <param name="epilogue">Takes the complete sums; those of a row in the order of the panels.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, 64-aligned.</param>
-    public static void Run<T>(MatrixRows a, PackedWeights w, MatrixRows c, GemmPart part, in Epilogue epilogue, byte* scratch)
-        where T : unmanaged, ISimd<T>
+    public static void Run<T, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+        where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
-        for (long row = part.FirstRow; row < part.EndRow; row += RowBlock)
+        int most = RowBlock(w.K);
+        for (long row = part.FirstRow; row < part.EndRow; row += most)
         {
-            var block = new GemmPart(row, Math.Min(row + RowBlock, part.EndRow), part.FirstPanel, part.EndPanel);
+            var block = new GemmPart(row, Math.Min(row + most, part.EndRow), part.FirstPanel, part.EndPanel);
             // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once.
-            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>>(a, w, c, block, DepthBlock, epilogue, scratch);
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch);
             else
                 switch (w.Type)
                 {
-                    case DType.F32: Rows<T, LoadF32<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
-                    case DType.BF16: Rows<T, LoadBF16<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
-                    default: Rows<T, LoadF16<T>>(a, w, c, block, FewRowsDepth, epilogue, scratch); break;
+                    case DType.F32: Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
+                    case DType.BF16: Rows<T, LoadBF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
+                    default: Rows<T, LoadF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
                 }
         }
     }
 
-    /// <summary>At most <see cref="RowBlock"/> rows, <paramref name="depthBlock"/> inputs at a time.</summary>
-    private static void Rows<T, TLoad>(MatrixRows a, PackedWeights w, MatrixRows c, GemmPart part, int depthBlock, in Epilogue epilogue,
-        byte* scratch)
-        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    /// <summary>Rows per block: as many as are packed at a time, a multiple of 12 and 6.</summary>
+    private static int RowBlock(int inputs) => Math.Clamp(PackedFloats / inputs / 12 * 12, 24, 192);
+
+    /// <summary>One block of rows.</summary>
+    private static void Rows<T, TLoad, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T> where TEpilogue : struct, IEpilogue
     {
         float* packedA = (float*)scratch;
-        float* widened = packedA + RowBlock * DepthBlock;
-        float* tile = widened + DepthBlock * Panel;
+        float* widened = packedA + (long)RowBlock(w.K) * w.K;
+        float* sums = widened + Chain * Panel;
         int most = MicroKernel.Rows<T>(), rows = (int)(part.EndRow - part.FirstRow);
         bool widens = w.Type.Size() != TLoad.Size;
-        for (int k = 0; k < w.K; k += depthBlock)
+        for (int r = 0; r < rows; r += most)
+            PackA(a.Row(part.FirstRow + r), a.Stride, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r),
+                packedA + (long)r * w.K);
+        for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
         {
-            int depth = Math.Min(depthBlock, w.K - k);
-            bool first = k == 0, last = k + depth == w.K;
-            for (int r = 0; r < rows; r += most)
-                PackA(a.Row(part.FirstRow + r) + k, a.Stride, Math.Min(most, rows - r), depth, MicroKernel.RowsFor<T>(rows - r),
-                    packedA + (long)r * depth);
-            for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
+            for (int k = 0; k < w.K; k += Chain)
             {
+                int depth = Math.Min(Chain, w.K - k);
                 byte* b = widens ? WidenPanel<T>(w, panel, k, depth, widened) : w.Panel(panel, k);
-                int columns = Math.Min(Panel, w.N - panel * Panel);
                 for (int r = 0; r < rows; r += most)
                 {
-                    int valid = Math.Min(most, rows - r), mr = MicroKernel.RowsFor<T>(valid);
-                    long row = part.FirstRow + r;
-                    float* to = c.Row(row) + panel * Panel;
-                    if (!first)
-                        for (int i = 0; i < valid; i++) Copy(to + (long)i * c.Stride, tile + i * Panel, columns);
-                    for (int i = 0; i < depth; i += Chain)
-                        MicroKernel.Tile<T, TLoad>(mr, packedA + (long)r * depth + i * mr, b + (long)i * Panel * TLoad.Size,
-                            Math.Min(Chain, depth - i), tile, add: !first || i > 0);
-                    for (int i = 0; i < valid; i++, to += c.Stride)
-                    {
-                        if (last) epilogue.Store<T>(tile + i * Panel, to, row + i, panel * Panel, columns);
-                        else Copy(tile + i * Panel, to, columns);
-                    }
+                    int mr = MicroKernel.RowsFor<T>(rows - r);
+                    MicroKernel.Tile<T, TLoad>(mr, packedA + (long)r * w.K + (long)k * mr, b, depth, sums + r * Panel, add: k > 0);
                 }
             }
+            for (int r = 0; r < rows; r++) epilogue.Store<T>(sums + r * Panel, part.FirstRow + r, panel);
         }
     }
 
-    /// <summary>One row, straight from the packed panels at the speed of memory; the same sums as <see cref="Run{T}"/>.</summary>
-    public static void RunRow<T>(float* a, PackedWeights w, float* c, int firstPanel, int endPanel, in Epilogue epilogue)
-        where T : unmanaged, ISimd<T>
+    /// <summary>One row, straight from the packed panels at the speed of memory; sums as in <see cref="Run{T, TEpilogue}"/>.</summary>
+    public static void RunRow<T, TEpilogue>(float* a, PackedWeights w, int firstPanel, int endPanel, in TEpilogue epilogue)
+        where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
         switch (w.Type)
         {
-            case DType.F32: GemvPanels<T, LoadF32<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
-            case DType.BF16: GemvPanels<T, LoadBF16<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
-            default: GemvPanels<T, LoadF16<T>>(a, w, c, firstPanel, endPanel, epilogue); break;
+            case DType.F32: GemvPanels<T, LoadF32<T>, TEpilogue>(a, w, firstPanel, endPanel, epilogue); break;
+            case DType.BF16: GemvPanels<T, LoadBF16<T>, TEpilogue>(a, w, firstPanel, endPanel, epilogue); break;
+            default: GemvPanels<T, LoadF16<T>, TEpilogue>(a, w, firstPanel, endPanel, epilogue); break;
         }
     }
 
-    private static void GemvPanels<T, TLoad>(float* a, PackedWeights w, float* c, int firstPanel, int endPanel, in Epilogue epilogue)
-        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
+    private static void GemvPanels<T, TLoad, TEpilogue>(float* a, PackedWeights w, int firstPanel, int endPanel, in TEpilogue epilogue)
+        where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T> where TEpilogue : struct, IEpilogue
     {
         // Eight vectors at a time, from four, two or one panels: enough independent chains to hide the multiply-add's latency.
         int together = 8 * T.Count / Panel;
@@ -115,11 +100,7 @@ internal static unsafe class Gemm
         {
             int valid = Math.Min(together, endPanel - panel);
             GemvEight<T, TLoad>(a, w, panel, valid, sums);
-            for (int p = 0; p < valid; p++)
-            {
-                int column = (panel + p) * Panel;
-                epilogue.Store<T>(sums + p * Panel, c + column, 0, column, Math.Min(Panel, w.N - column));
-            }
+            for (int p = 0; p < valid; p++) epilogue.Store<T>(sums + p * Panel, 0, panel + p);
         }
     }
 
@@ -199,8 +180,6 @@ internal static unsafe class Gemm
             }
         return (byte*)to;
     }
-
-    private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 }
 
 /// <summary>A matrix in memory.</summary>
@@ -210,6 +189,9 @@ internal readonly unsafe struct MatrixRows(float* first, int stride)
 {
     /// <summary>Elements from a row to the next.</summary>
     public int Stride { get; } = stride;
+
+    /// <summary>True when there is no matrix.</summary>
+    public bool IsNull => first == null;
 
     /// <summary>A row's first element.</summary>
     public float* Row(long row) => first + row * Stride;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
@@ -22,7 +23,9 @@ internal sealed unsafe class PackedWeights : IDisposable
         N = layout == WeightLayout.Transposed2x2 ? 4 * weight.Shape[1] : weight.Shape[0];
         K = checked((int)(weight.Shape.Count / N));
         Panels = (N + PanelWidth - 1) / PanelWidth;
-        _memory = new AlignedMemory(account, MemoryPurpose.Weights, (long)Panels * PanelWidth * K * Type.Size(), $"weight '{weight.Name}'");
+        long panelBytes = (long)PanelWidth * K * Type.Size();
+        _memory = new AlignedMemory(account, MemoryPurpose.Weights, Panels * panelBytes, $"weight '{weight.Name}'");
+        if (!account.CountsOnly) NativeMemory.Clear(Panel(Panels - 1), (nuint)panelBytes);
     }
 
     public DType Type { get; }
@@ -38,41 +41,32 @@ internal sealed unsafe class PackedWeights : IDisposable
     /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
     public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
 
-    /// <summary>
-    /// Fills in rows whose elements' position in the source is given by row and input column; those that a panel has beyond the last are
-    /// zeros.
-    /// </summary>
+    /// <summary>Fills in rows; what the last panel has beyond the last row stays zero.</summary>
     /// <param name="data">Stored elements, of this type.</param>
-    /// <param name="firstRow">First output to fill in.</param>
-    /// <param name="rows">How many.</param>
-    /// <param name="rowStart">Source index of the first element of the row at that distance from <paramref name="firstRow"/>.</param>
+    /// <param name="rows">Which rows.</param>
+    /// <param name="rowStart">Source index of a row's first element.</param>
     /// <param name="column">Distance from there to input k's element.</param>
-    public void Fill(byte* data, int firstRow, int rows, Func<int, long> rowStart, Func<int, long> column)
+    /// <param name="place">Where a row goes: panel·32 + lane; in order if null.</param>
+    public void Fill(byte* data, Range rows, Func<int, long> rowStart, Func<int, long> column, Func<int, int>? place = null)
     {
         var columns = new long[K];
         for (int i = 0; i < K; i++) columns[i] = column(i);
-        if (Type.Size() == 2) FillRows((ushort*)data, firstRow, rows, rowStart, columns);
-        else FillRows((uint*)data, firstRow, rows, rowStart, columns);
+        for (int row = rows.Start.Value; row < rows.End.Value; row++)
+        {
+            int to = place is null ? row : place(row);
+            byte* panel = Panel(to / PanelWidth);
+            if (Type.Size() == 2) FillRow((ushort*)data + rowStart(row), columns, (ushort*)panel + Paired(to % PanelWidth));
+            else FillRow((uint*)data + rowStart(row), columns, (uint*)panel + to % PanelWidth);
+        }
     }
 
     public void Dispose() => _memory.Dispose();
 
-    private int Place(int output) => Type.Size() != 2 ? output : output < PanelWidth / 2 ? 2 * output : 2 * output - PanelWidth + 1;
+    private static int Paired(int lane) => lane < PanelWidth / 2 ? 2 * lane : 2 * lane - PanelWidth + 1;
 
-    private void FillRows<T>(T* data, int firstRow, int rows, Func<int, long> rowStart, long[] columns) where T : unmanaged
+    private static void FillRow<T>(T* from, long[] columns, T* to) where T : unmanaged
     {
-        int end = firstRow + rows == N ? Panels * PanelWidth : firstRow + rows;
-        for (int row = firstRow; row < end; row++)
-        {
-            T* to = (T*)Panel(row / PanelWidth) + Place(row % PanelWidth);
-            if (row >= N)
-            {
-                for (int k = 0; k < K; k++) to[(long)k * PanelWidth] = default;
-                continue;
-            }
-            T* from = data + rowStart(row - firstRow);
-            for (int k = 0; k < K; k++) to[(long)k * PanelWidth] = from[columns[k]];
-        }
+        for (int k = 0; k < columns.Length; k++) to[(long)k * PanelWidth] = from[columns[k]];
     }
 }
 
@@ -85,18 +79,25 @@ internal static unsafe class WeightPacking
         Shape s = data.Info.Shape;
         int[]? order = weight.RowOrder;
         int k = to.K;
+        Range rows = firstRow..(firstRow + weight.Shape[0]);
+        Func<int, long> stored = row => (long)(order is null ? row - firstRow : order[row - firstRow]) * k;
         switch (layout)
         {
             case WeightLayout.ChannelsLast:
                 int channels = s[1], area = s[2] * s[3];
-                to.Fill(data.Pointer, firstRow, to.N, row => (long)row * k, i => (long)(i % channels) * area + i / channels);
+                to.Fill(data.Pointer, rows, stored, i => (long)(i % channels) * area + i / channels);
                 break;
             case WeightLayout.Transposed2x2:
                 int outputs = s[1];
-                to.Fill(data.Pointer, firstRow, to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
+                to.Fill(data.Pointer, ..to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
+                break;
+            case WeightLayout.Paired:
+                int half = PackedWeights.PanelWidth / 2, pairs = to.N / 2;
+                to.Fill(data.Pointer, rows, stored, i => i,
+                    row => row % pairs / half * PackedWeights.PanelWidth + row / pairs * half + row % pairs % half);
                 break;
             default:
-                to.Fill(data.Pointer, firstRow, weight.Shape[0], row => (long)(order is null ? row : order[row]) * k, i => i);
+                to.Fill(data.Pointer, rows, stored, i => i);
                 break;
         }
     }

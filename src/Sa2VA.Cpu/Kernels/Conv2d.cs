@@ -14,6 +14,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
     private readonly PackedWeights _weights;
     private readonly float* _bias;
     private readonly int _inHeight, _inWidth, _channels, _outWidth, _kernel, _stride, _padding, _blockRows;
+    private readonly long _gemmBytes;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
     private readonly int _workers;
@@ -29,7 +30,8 @@ internal sealed unsafe class Conv2dKernel : Kernel
         (_inHeight, _inWidth, _channels, _outWidth) = (x[0], x[1], x[2], op.Output.Shape[1]);
         (_kernel, _stride, _padding) = (op.Kernel, op.Stride, op.Padding);
         _blockRows = Math.Clamp(PatchFloats / _weights.K, 12, 192) / 12 * 12;
-        _scratch = context.Scratch(Gemm.ScratchBytes + (long)_blockRows * _weights.K * sizeof(float));
+        _gemmBytes = Gemm.ScratchBytes(_weights.K);
+        _scratch = context.Scratch(_gemmBytes + (long)_blockRows * _weights.K * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
@@ -43,20 +45,19 @@ internal sealed unsafe class Conv2dKernel : Kernel
     {
         (long first, long end) = Share(_out.Rows, part, _parts);
         byte* scratch = _scratch.Slice(part);
-        float* patches = (float*)(scratch + Gemm.ScratchBytes);
-        var epilogue = new Epilogue(_bias, Activation.None, null, null, 0);
+        float* patches = (float*)(scratch + _gemmBytes);
         for (long row = first; row < end; row += _blockRows)
         {
             int rows = (int)Math.Min(_blockRows, end - row);
             for (int i = 0; i < rows; i++) GatherPatch((int)(row + i), patches + (long)i * _weights.K);
             var a = new MatrixRows(patches, _weights.K);
-            var c = new MatrixRows(_out.Row(row), _out.RowStride);
+            var epilogue = new Epilogue(new MatrixRows(_out.Row(row), _out.RowStride), _out.Columns, _bias, Activation.None, null, default);
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(a, _weights, c, whole, epilogue, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(a, _weights, c, whole, epilogue, scratch); break;
-                default: Gemm.Run<V128>(a, _weights, c, whole, epilogue, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch); break;
             }
         }
     }

@@ -15,6 +15,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
     private readonly PackedWeights _weights;
     private readonly float* _bias;
     private readonly int _inWidth, _channels;
+    private readonly long _gemmBytes;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
     private readonly int _workers;
@@ -28,7 +29,8 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         _weights = context.Packed(op.Weight, WeightLayout.Transposed2x2);
         _bias = context.Vector(op.Bias);
         (_inWidth, _channels) = (op.Inputs[0].Shape[1], op.Output.Shape[2]);
-        _scratch = context.Scratch(Gemm.ScratchBytes + (long)BlockRows * _weights.N * sizeof(float));
+        _gemmBytes = Gemm.ScratchBytes(_weights.K);
+        _scratch = context.Scratch(_gemmBytes + (long)BlockRows * _weights.N * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
@@ -43,19 +45,19 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
     {
         (long first, long end) = Share(_x.Rows, part, _parts);
         byte* scratch = _scratch.Slice(part);
-        float* products = (float*)(scratch + Gemm.ScratchBytes);
+        float* products = (float*)(scratch + _gemmBytes);
         int n = _weights.N;
         for (long row = first; row < end; row += BlockRows)
         {
             int rows = (int)Math.Min(BlockRows, end - row);
             var a = new MatrixRows(_x.Row(row), _x.RowStride);
-            var c = new MatrixRows(products, n);
+            var epilogue = new Epilogue(new MatrixRows(products, n), n, null, Activation.None, null, default);
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512>(a, _weights, c, whole, default, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256>(a, _weights, c, whole, default, scratch); break;
-                default: Gemm.Run<V128>(a, _weights, c, whole, default, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch); break;
             }
             for (int i = 0; i < rows; i++) Scatter((int)(row + i), products + (long)i * n);
         }
