@@ -62,6 +62,30 @@ public sealed class Weight
         return new Weight(Source, Info, new Shape(dims), rows);
     }
 
+    /// <summary>All stored elements, row-major, widened to F32: for what is computed from weights.</summary>
+    /// <exception cref="CheckpointException">They cannot be read, or one is not finite.</exception>
+    public unsafe float[] ReadValues()
+    {
+        var values = new float[Info.Shape.Count];
+        using WeightData data = Source.Open(Name);
+        Finite.Check(data);
+        switch (Info.Type)
+        {
+            case DType.F32:
+                new ReadOnlySpan<float>(data.Pointer, values.Length).CopyTo(values);
+                break;
+            case DType.F16:
+                var halves = new ReadOnlySpan<Half>(data.Pointer, values.Length);
+                for (int i = 0; i < values.Length; i++) values[i] = (float)halves[i];
+                break;
+            default:
+                var upper = new ReadOnlySpan<BFloat16>(data.Pointer, values.Length);
+                for (int i = 0; i < values.Length; i++) values[i] = upper[i].ToSingle();
+                break;
+        }
+        return values;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {Info.Type} {Shape}";
 }

@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Tests;
 
-/// <summary>What passes put in the place of several ops gives their bits: each case runs both, the second kept apart by copies.</summary>
+/// <summary>
+/// What passes put in the place of several ops gives their bits, where sums stay as they are: each case runs both, the second kept apart by
+/// copies.
+/// </summary>
 public class FusionTests
 {
     public static TheoryData<int, DType> Rows()
@@ -117,6 +120,51 @@ public class FusionTests
             if (bad != 0) Assert.Equal(-1, found![m / 2]);
             if (bad == 0 || m > 1) Assert.Equal(n / 3, found![0]);
         }
+    }
+
+    [Theory]
+    [InlineData(1, 40, 120, 60)]
+    [InlineData(37, 64, 256, 256)]
+    [InlineData(130, 144, 256, 32)]
+    public void Two_layers_as_one(int m, int k, int inner, int n)
+    {
+        var weights = new TestWeights();
+        float[] first = weights.Add("first", DType.BF16, new Shape(inner, k), TestValues.Random(1, inner * k, 0.1f));
+        float[] firstBias = weights.Add("first.bias", DType.BF16, new Shape(inner), TestValues.Random(2, inner));
+        float[] second = weights.Add("second", DType.BF16, new Shape(n, inner), TestValues.Random(3, n * inner, 0.1f));
+        float[] secondBias = weights.Add("second.bias", DType.BF16, new Shape(n), TestValues.Random(4, n));
+        float[] x = TestValues.Random(5, m * k), residual = TestValues.Random(6, m * n);
+        var reference = new double[m * n];
+        var naive = new float[m * n];
+        for (int r = 0; r < m; r++)
+        {
+            var exact = new double[inner];
+            var plain = new float[inner];
+            for (int i = 0; i < inner; i++)
+            {
+                for (int l = 0; l < k; l++)
+                {
+                    exact[i] += (double)x[r * k + l] * first[i * k + l];
+                    plain[i] += x[r * k + l] * first[i * k + l];
+                }
+                (exact[i], plain[i]) = (exact[i] + firstBias[i], plain[i] + firstBias[i]);
+            }
+            for (int c = 0; c < n; c++)
+            {
+                double sum = 0;
+                float plainSum = 0;
+                for (int i = 0; i < inner; i++)
+                {
+                    sum += exact[i] * second[c * inner + i];
+                    plainSum += plain[i] * second[c * inner + i];
+                }
+                reference[r * n + c] = sum + secondBias[c] + residual[r * n + c];
+                naive[r * n + c] = plainSum + secondBias[c] + residual[r * n + c];
+            }
+        }
+        new GuardedOp(weights).Floats(new Shape(m, k), x).Floats(new Shape(m, n), residual).Follows(reference, naive,
+            $"{m} rows, {k} to {inner} to {n}", (g, t) => g.Linear(g.Linear(t[0], g.Weight("first"), g.Weight("first.bias")),
+                g.Weight("second"), g.Weight("second.bias"), residual: t[1]));
     }
 
     /// <summary>Runs what is recorded twice in one graph, once as passes find it and once with a copy of x for each reader.</summary>
