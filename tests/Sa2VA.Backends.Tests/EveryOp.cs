@@ -42,7 +42,8 @@ internal sealed class EveryOp : IDisposable
         last = g.Add(last, g.SliceRows(two, 1, 1));
         Tensor four = g.Concat([last, g.SwiGlu(last, last), g.Multiply(last, last), g.Where(g.SliceChannels(last, 0, 1), last, last)]);
         Tensor scores = g.Softmax(g.MatMul(four, x));
-        Tensor chosen = g.Gather(scores, g.MaskSelect(scores, g.SliceChannels(last, 0, 4), false));
+        Tensor chosen = g.Gather(scores, g.MaskSelect(g.SliceChannels(last, 0, 4), scores));
+        chosen = g.Add(chosen, g.Gather(g.MatMul(four, x), g.MaskSelect(g.SliceChannels(last, 0, 4))));
         Tensor y = g.Output("y", g.Map(g.Copy(g.Copy(chosen, DType.F16), DType.F32), Activation.Sigmoid));
         // What passes put in the place of others.
         Tensor gated = g.SwiGlu(g.Linear(four, g.Weight("gate")), g.Linear(four, g.Weight("up")));

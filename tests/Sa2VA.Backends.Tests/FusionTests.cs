@@ -123,6 +123,27 @@ public class FusionTests
     }
 
     [Theory]
+    [InlineData(32, 1, 1)]
+    [InlineData(5, 13, 2)]
+    [InlineData(331, 77, 3)]
+    public void A_row_chosen_from_a_product(int width, int pixels, int best)
+    {
+        float[] rows = TestValues.Random(1, 4 * width), map = TestValues.Random(2, pixels * width), ious = [0.9f, 0.1f, 0.2f, 0.3f];
+        ious[best] = 0.5f;
+        new GuardedOp().Floats(new Shape(4, width), rows).Floats(new Shape(pixels, width), map).Floats(new Shape(4), ious)
+            .Satisfies<float>(3 * pixels, (g, t, _) =>
+            {
+                Tensor product = g.Copy(g.MatMul(t[0], t[1])), index = g.MaskSelect(t[2]);
+                return g.Concat([g.Gather(g.MatMul(t[0], t[1]), index), g.Gather(product, index), g.SliceRows(product, best, 1)]);
+            },
+            y =>
+            {
+                Assert.Equal(y[..pixels], y[pixels..(2 * pixels)]);
+                Assert.Equal(y[..pixels], y[(2 * pixels)..]);
+            });
+    }
+
+    [Theory]
     [InlineData(1, 40, 120, 60)]
     [InlineData(37, 64, 256, 256)]
     [InlineData(130, 144, 256, 32)]

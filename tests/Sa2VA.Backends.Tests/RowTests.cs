@@ -147,6 +147,6 @@ public class RowTests
         var masks = new float[4 * 131];
         for (int i = 0; i < 131; i++) masks[i] = i < inside ? surely : i < around ? 0.01f : outside;
         new GuardedOp().Floats(new Shape(4, 131), masks).Floats(new Shape(4), ious)
-            .Gives([expected], (g, t) => g.MaskSelect(t[0], t[1], multimask));
+            .Gives([expected], (g, t) => g.MaskSelect(t[1], multimask ? null : t[0]));
     }
 }

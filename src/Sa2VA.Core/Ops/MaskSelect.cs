@@ -7,24 +7,24 @@ namespace Sa2VA.Core;
 /// </summary>
 public sealed class MaskSelect : Op
 {
-    internal MaskSelect(Tensor masks, Tensor ious, bool multimask)
-    {
-        Inputs = [masks, ious];
-        Multimask = multimask;
-    }
+    internal MaskSelect(Tensor ious, Tensor? masks) => Inputs = masks is null ? [ious] : [ious, masks];
 
-    /// <summary>True to choose among masks 1…3 only.</summary>
-    public bool Multimask { get; }
+    /// <summary>The masks whose first one is preferred while it is stable; null to choose among masks 1…3 only.</summary>
+    public Tensor? Masks => Inputs.Count > 1 ? Inputs[1] : null;
 }
 
 /// <summary>Recording of <see cref="MaskSelect"/>.</summary>
 public static class MaskSelectExtensions
 {
-    /// <summary>Records the choice among masks [4, pixels] with predicted IoUs [4] or [1, 4] → I32 [1].</summary>
-    public static Tensor MaskSelect(this GraphBuilder g, Tensor masks, Tensor ious, bool multimask)
+    /// <summary>Records the choice among four masks → I32 [1].</summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="ious">Predicted IoUs [4] or [1, 4].</param>
+    /// <param name="masks">[4, pixels], to prefer mask 0 while it is stable; null to choose among masks 1…3 whatever they are.</param>
+    public static Tensor MaskSelect(this GraphBuilder g, Tensor ious, Tensor? masks = null)
     {
-        if (masks.Type != DType.F32 || masks.Shape.Rank != 2 || masks.Shape[0] != 4 || ious.Shape.Count != 4)
-            throw g.Error(nameof(MaskSelect), $"masks {masks} and IoUs {ious} are not four of each.");
-        return g.Record(new MaskSelect(masks, ious, multimask), DType.I32, new Shape(1), null);
+        if (ious.Type != DType.F32 || ious.Shape.Count != 4) throw g.Error(nameof(MaskSelect), $"IoUs {ious} are not four.");
+        if (masks is not null && (masks.Type != DType.F32 || masks.Shape.Rank != 2 || masks.Shape[0] != 4))
+            throw g.Error(nameof(MaskSelect), $"masks {masks} are not four.");
+        return g.Record(new MaskSelect(ious, masks), DType.I32, new Shape(1), null);
     }
 }

@@ -15,7 +15,7 @@ internal static class FoldLinears
         {
             if (op is not Linear second || rewriter.SoleWriterOf(op.Inputs[0]) is not Linear { IsPlain: true } first
                 || first.Inputs[0].Kind == TensorKind.State || !FoldedWeights.IsLess(first, second)) continue;
-            rewriter.Replace(first, null);
+            rewriter.Replace(first);
             rewriter.Replace(second, FoldedWeights.Fold(first, second));
         }
         return rewriter.Build();

@@ -10,7 +10,7 @@ internal static class FuseArgMax
         {
             if (op is not ArgMax || rewriter.SoleWriterOf(op.Inputs[0]) is not Linear { IsPlain: true, Bias: null } linear
                 || op.Inputs[0].Shape != linear.Output.Shape || linear.Inputs[0].Kind == TensorKind.State) continue;
-            rewriter.Replace(linear, null);
+            rewriter.Replace(linear);
             rewriter.Replace(op, new LinearArgMax(linear.Inputs[0], linear.Weight) { Name = linear.Name, Output = op.Output });
         }
         return rewriter.Build();

@@ -13,8 +13,8 @@ internal static class FuseSwiGlu
                 || gate == up || !gate.IsPlain || !up.IsPlain || gate.Bias is not null || up.Bias is not null
                 || !gate.Inputs[0].Covers(up.Inputs[0]) || gate.Inputs[0].Kind == TensorKind.State || gate.OutFeatures != up.OutFeatures
                 || Weight.Stack([gate.Weight, up.Weight]) is not { } weight) continue;
-            rewriter.Replace(gate, null);
-            rewriter.Replace(up, null);
+            rewriter.Replace(gate);
+            rewriter.Replace(up);
             rewriter.Replace(op, new GatedLinear(gate.Inputs[0], weight) { Name = weight.Name, Output = op.Output });
         }
         return rewriter.Build();

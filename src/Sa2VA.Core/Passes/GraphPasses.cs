@@ -6,7 +6,8 @@ namespace Sa2VA.Core;
 /// </summary>
 public static class GraphPasses
 {
-    private static readonly Func<Graph, Graph>[] All = [FoldLinears.Apply, StackProjections.Apply, FuseSwiGlu.Apply, FuseArgMax.Apply];
+    private static readonly Func<Graph, Graph>[] All =
+        [FoldLinears.Apply, StackProjections.Apply, FuseSwiGlu.Apply, FuseArgMax.Apply, GatherBeforeProduct.Apply];
 
     /// <summary>A graph of the same inputs, outputs and scalars; <paramref name="graph"/> itself stays as it is.</summary>
     public static Graph Apply(Graph graph)

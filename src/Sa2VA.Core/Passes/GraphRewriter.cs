@@ -7,7 +7,7 @@ internal sealed class GraphRewriter
     private readonly Dictionary<Tensor, List<Op>> _readers = [];
     private readonly Dictionary<Tensor, Op> _writers = [];
     private readonly HashSet<Tensor> _outputs;
-    private readonly Dictionary<Op, Op?> _replaced = [];
+    private readonly Dictionary<Op, Op[]> _replaced = [];
     private readonly Dictionary<Tensor, Tensor> _moved = [];
 
     public GraphRewriter(Graph graph)
@@ -33,10 +33,13 @@ internal sealed class GraphRewriter
 
     /// <summary>The op whose whole result <paramref name="input"/> is, if a single op reads it and nobody else; else null.</summary>
     public Op? SoleWriterOf(Tensor input) =>
-        _writers.TryGetValue(input.Root, out Op? op) && input.Shape.Count == op.Output.Shape.Count && ReadersOf(op).Count == 1 ? op : null;
+        WriterOf(input) is { } op && input.Shape.Count == op.Output.Shape.Count && ReadersOf(op).Count == 1 ? op : null;
 
-    /// <summary>Puts another op in an op's place, or none.</summary>
-    public void Replace(Op op, Op? by) => _replaced.Add(op, by);
+    /// <summary>The op that wrote an intermediate which is no output; else null.</summary>
+    public Op? WriterOf(Tensor input) => _writers.GetValueOrDefault(input.Root);
+
+    /// <summary>Puts other ops in an op's place, or none.</summary>
+    public void Replace(Op op, params Op[] by) => _replaced.Add(op, by);
 
     /// <summary>
     /// From now on an op's result is found in these columns of another tensor of as many rows. Views of it must be of rows and columns
@@ -53,8 +56,7 @@ internal sealed class GraphRewriter
         if (_replaced.Count == 0) return _graph;
         List<Op> ops = [];
         foreach (Op op in _graph.Ops)
-            if (!_replaced.TryGetValue(op, out Op? by)) ops.Add(Follow(op));
-            else if (by is not null) ops.Add(Follow(by));
+            foreach (Op one in _replaced.TryGetValue(op, out Op[]? by) ? by : [op]) ops.Add(Follow(one));
         return new Graph(_graph.Name, ops, _graph.Inputs, _graph.Outputs, _graph.Scalars);
     }
 

@@ -53,7 +53,7 @@ internal static class StackProjections
         foreach (Linear p in parts)
         {
             rewriter.Move(p, stacked.Output.View(p.Name, p.Output.Shape, p.Output.Length, column, weight.Shape[0]));
-            rewriter.Replace(p, p == first ? stacked : null);
+            rewriter.Replace(p, p == first ? [stacked] : []);
             column += p.OutFeatures;
         }
     }

@@ -8,15 +8,14 @@ internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext conte
     private const float StabilityDelta = 0.05f;
     private const float StabilityThreshold = 0.98f;
 
-    private readonly Operand _masksOperand = context.Operand(op.Inputs[0]);
-    private readonly Operand _iousOperand = context.Operand(op.Inputs[1]);
+    private readonly Operand _iousOperand = context.Operand(op.Inputs[0]);
+    private readonly Operand? _masksOperand = op.Masks is null ? null : context.Operand(op.Masks);
     private readonly Operand _outOperand = context.Operand(op.Output);
-    private readonly bool _multimask = op.Multimask;
     private RowView _masks, _ious, _out;
 
     public override int Prepare(in RunContext run)
     {
-        (_masks, _ious, _out) = (_masksOperand.Resolve(run), _iousOperand.Resolve(run), _outOperand.Resolve(run));
+        (_masks, _ious, _out) = (_masksOperand?.Resolve(run) ?? default, _iousOperand.Resolve(run), _outOperand.Resolve(run));
         return 1;
     }
 
@@ -25,7 +24,7 @@ internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext conte
         float* iou = _ious.Floats;
         // An IoU that is not finite ends at mask 0; the IoUs themselves tell of it.
         int best = 1 + ArgMaxKernel.Of(new ReadOnlySpan<float>(iou + 1, 3));
-        _out.Ints[0] = _multimask || Stability() < StabilityThreshold ? best : 0;
+        _out.Ints[0] = _masksOperand is null || Stability() < StabilityThreshold ? best : 0;
     }
 
     private float Stability()

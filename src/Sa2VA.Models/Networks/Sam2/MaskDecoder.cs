@@ -54,7 +54,7 @@ internal static class MaskDecoder
         Tensor objectLogit = Mlp.Record(g, g.SliceRows(queries, 0, 1), decoder.At("pred_obj_score_head"), width, 1);
         Tensor upscaled = Upscale(g, g.Reshape(keys, new Shape(grid, grid, width)), input.High, decoder);
         Tensor masks = g.MatMul(Hypernetworks(g, maskRows, decoder, width), upscaled);
-        Tensor selected = g.MaskSelect(masks, ious, multimask);
+        Tensor selected = g.MaskSelect(ious, multimask ? null : masks);
 
         // Without a choice among several masks the pointer comes from the first mask token, whichever mask is returned.
         Tensor maskRow = multimask ? g.Gather(maskRows, selected) : g.SliceRows(maskRows, 0, 1);
