@@ -33,6 +33,11 @@ public abstract unsafe class WeightData(WeightInfo info) : IDisposable
     /// <summary>What is stored.</summary>
     public WeightInfo Info { get; } = info;
 
+    /// <summary>
+    /// True for values computed from stored ones that were looked at: where one is not finite, finite ones overflowed, and results tell.
+    /// </summary>
+    public virtual bool IsComputed => false;
+
     /// <summary>First byte. Valid until <see cref="Dispose"/>.</summary>
     public abstract byte* Pointer { get; }
 

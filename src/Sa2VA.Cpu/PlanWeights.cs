@@ -82,7 +82,7 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         WeightData data = weight.Source.Open(weight.Name);
         try
         {
-            Finite.Check(data);
+            if (!data.IsComputed) Finite.Check(data);
             return data;
         }
         catch

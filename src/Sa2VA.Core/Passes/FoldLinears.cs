@@ -99,6 +99,8 @@ internal sealed unsafe class MemoryWeightData(WeightInfo info, float[] values) :
 {
     private GCHandle _pinned = GCHandle.Alloc(values, GCHandleType.Pinned);
 
+    public override bool IsComputed => true;
+
     public override byte* Pointer => (byte*)_pinned.AddrOfPinnedObject();
 
     public override void Dispose()
