@@ -28,6 +28,8 @@ internal static class KernelFactory
         DepthwiseConv2d o => new DepthwiseConv2dKernel(o, context),
         ConvTranspose2d o => new ConvTranspose2dKernel(o, context),
         MaxPool2d o => new MaxPool2dKernel(o, context),
+        PillowResize o => new PillowResizeKernel(o, context),
+        PackMasks o => new PackMasksKernel(o, context),
         Resize o => new ResizeKernel(o, context),
         PixelShuffle o => new PixelShuffleKernel(o, context),
         Gather o => new GatherKernel(o, context),

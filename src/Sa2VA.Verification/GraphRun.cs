@@ -129,6 +129,14 @@ internal sealed class GraphRun : IDisposable
         return Array.ConvertAll(values, v => (long)v);
     }
 
+    /// <summary>All elements of an 8-bit output.</summary>
+    public byte[] Bytes(Tensor tensor)
+    {
+        var values = new byte[tensor.Shape.Count];
+        _queue.Read<byte>(_buffers[tensor], values);
+        return values;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -16,8 +16,9 @@ internal sealed class EveryOp : IDisposable
         Tensor image = g.Input("image", DType.U8, new Shape(32, 32, 3)), ids = g.Input("ids", DType.I32, new Shape(16));
         Tensor keys = g.State("keys", DType.F32, new Shape(64, 24)), values = g.State("values", DType.F32, new Shape(64, 24));
         Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24));
-        Tensor map = g.Conv2d(g.Normalize(image, g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768))), g.At("conv"), 24, 3,
-            2, 1);
+        Tensor levels = g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768));
+        Tensor picture = g.Normalize(g.PillowResize(g.PillowResize(image, 9, 50), 32, 32), levels);
+        Tensor map = g.Conv2d(picture, g.At("conv"), 24, 3, 2, 1);
         map = g.DepthwiseConv2d(map, g.At("depth"), 3, bias: false);
         map = g.Add(map, g.WindowAttention(g.Linear(map, g.Weight("qkv")), null, 2, 4, false, 0.3f));
         map = g.Resize(g.MaxPool2d(map), 16, 16, ResizeMode.Bilinear);
@@ -50,6 +51,7 @@ internal sealed class EveryOp : IDisposable
         Tensor[] parts = [.. ((string[])["gate", "up", "value"]).Select(p => g.Linear(gated, g.Weight(p)))];
         Tensor best = g.Output("best", g.ArgMax(g.Add(four, g.FlashAttention(parts[0], parts[1], parts[2], 2, 2, 0.3f))));
         Tensor next = g.Output("next", g.ArgMax(g.Linear(four, g.Weight("table"))));
+        Tensor bits = g.Output("bits", g.PackMasks(four, 4, 8, 5, 40));
         Plan = backend.Compile(g.Build());
         Queue = backend.CreateQueue("everything");
         Buffers = new PlanBuffers(Plan.Graph);
@@ -67,6 +69,7 @@ internal sealed class EveryOp : IDisposable
         Output = Allocate(backend, y);
         Allocate(backend, best);
         Allocate(backend, next);
+        Allocate(backend, bits);
         Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21);
         _result = new float[y.Shape.Count];
 

@@ -114,7 +114,8 @@ internal static class InspectCommand
         (long weights, long arena, long buffers) = estimate.Total;
         table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
         terminal.Styled.Write(table);
-        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device. Intermediates share one arena.");
+        terminal.WriteLine(
+            $"Needs about {Size(weights + arena + buffers)} on the device. Scratch, part of each stage's intermediates, is shared.");
     }
 
     private static void Scan(Terminal terminal, string folder, Checkpoint checkpoint)

@@ -14,6 +14,7 @@ public sealed class ImageSession : ChatSession
     private readonly MaskResampler _resampler;
     private FrameFeatures? _features;
     private MaskResults? _result;
+    private MaskOutput? _output;
     private PromptedFrame? _prompted;
 
     internal ImageSession(Sa2VAModel model, RgbImage image)
@@ -73,6 +74,7 @@ public sealed class ImageSession : ChatSession
         SegmentationModel model = Model.Segmentation;
         FrameFeatures features = Features(cancellation);
         MaskResults result = _result ??= new MaskResults(model, 1);
+        MaskOutput output = _output ??= new MaskOutput(model, result, _image.Width, _image.Height);
         for (int i = 0; i < objects.Count; i++)
         {
             AnswerObject o = objects[i];
@@ -85,11 +87,13 @@ public sealed class ImageSession : ChatSession
             else _prompted.SetPrompt(prompt, cancellation);
             _prompted.Run(cancellation);
             // Each object is shown as soon as it is there, so each is read by itself.
-            result.BeginRead(model.Queue).Wait();
+            Fence end = output.BeginRead(cancellation);
+            if (options.Logits) end = result.BeginRead(model.Queue);
+            end.Wait();
             cancellation.ThrowIfCancellationRequested();
-            if (!result[0].IsFinite()) throw _prompted.NotFinite(features);
+            if (!output[0].IsFinite()) throw _prompted.NotFinite(features);
             o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, options.Logits);
-            o.Mask.Fill(result[0], _resampler);
+            o.Mask.Fill(output, result, 0, _resampler);
             report?.Invoke(i + 1);
             onUpdate?.Invoke(new ObjectUpdate(o));
         }
@@ -98,6 +102,7 @@ public sealed class ImageSession : ChatSession
     private protected override void DisposeFrames()
     {
         _prompted?.Dispose();
+        _output?.Dispose();
         _result?.Dispose();
         _features?.Dispose();
     }
@@ -105,11 +110,12 @@ public sealed class ImageSession : ChatSession
     private FrameFeatures Features(CancellationToken cancellation)
     {
         if (_features is not null) return _features;
-        int side = Model.Config.Grounding.ImageSize;
         var features = new FrameFeatures(Model.Segmentation);
         try
         {
-            features.Encode(PillowBicubic.Resize(_image, side, side).Pixels, cancellation);
+            using var input = new FrameInput(Model.Segmentation, features.Image, _image.Width, _image.Height);
+            input.Write(_image.View, cancellation);
+            features.Encode(cancellation);
             Model.Segmentation.Queue.Mark().Wait();
             cancellation.ThrowIfCancellationRequested();
         }

@@ -45,11 +45,19 @@ public sealed class ObjectMask
     /// <summary>The same as a mask that never changes; a copy where <see cref="VideoOptions.ReuseMasks"/> makes one necessary.</summary>
     public Mask ToMask() => new(Width, Height, _reused ? [.. _pixels] : _pixels);
 
-    internal void Fill(MaskPrediction prediction, MaskResampler resampler)
+    internal bool WantsLogits => _logits.Length > 0;
+
+    /// <summary>Takes over what the device gave of the object.</summary>
+    /// <param name="output">All objects.</param>
+    /// <param name="results">Read as well where logits are wanted.</param>
+    /// <param name="row">The object.</param>
+    /// <param name="resampler">For logits.</param>
+    internal void Fill(MaskOutput output, MaskResults results, int row, MaskResampler resampler)
     {
-        Area = resampler.Mask(prediction.Low, Height, Width, _pixels);
+        Area = MaskBits.Expand(output.Bits(row), Width, Height, _pixels);
+        MaskPrediction prediction = output[row];
         (Score, Present) = (prediction.Score, prediction.Present);
-        if (_logits.Length > 0) resampler.Logits(prediction.Low, Height, Width, _logits);
+        if (WantsLogits) resampler.Logits(results.Low(row), Height, Width, _logits);
     }
 }
 

@@ -17,8 +17,7 @@ public sealed class VideoSession : ChatSession
     private readonly bool _reuseMasks;
     private readonly VideoSegmentation _stream;
     private readonly MaskResampler _resampler;
-    private readonly PillowBicubic _resize = new();
-    private readonly byte[] _input;
+    private readonly FrameInput _input;
     private readonly List<(int Id, bool Logits)> _named = [];
     private FrameMasks? _masks;
 
@@ -27,10 +26,10 @@ public sealed class VideoSession : ChatSession
         int side = model.Config.Grounding.ImageSize;
         (_shown, _reuseMasks) = (shown, options.ReuseMasks);
         _resampler = new MaskResampler(model.Segmentation.LowSide, side);
-        _input = new byte[side * side * 3];
         try
         {
             _stream = new VideoSegmentation(model.Segmentation);
+            _input = new FrameInput(model.Segmentation, _stream.Features.Image, shown.Width, shown.Height);
         }
         catch
         {
@@ -78,11 +77,9 @@ public sealed class VideoSession : ChatSession
                 + $"{_shown.Width}×{_shown.Height}; begin a new session for another size.");
         }
         FrameMasks masks = RoomForMasks();
-        int side = Model.Config.Grounding.ImageSize;
-        _resize.Resize(frame, _input, side, side);
-        _stream.Step(_input, last: false, cancellation);
+        _stream.Step(_input, frame, _named.Exists(o => o.Logits), cancellation);
         masks.Frame = Frames - 1;
-        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Objects[i].Prediction, _resampler);
+        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Output!, _stream.Results!, i, _resampler);
         return masks;
     }
 
@@ -118,7 +115,11 @@ public sealed class VideoSession : ChatSession
         foreach (AnswerObject o in objects) _named.Add((o.Id, options.Logits));
     }
 
-    private protected override void DisposeFrames() => _stream?.Dispose();
+    private protected override void DisposeFrames()
+    {
+        _input?.Dispose();
+        _stream?.Dispose();
+    }
 
     /// <summary>
     /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.

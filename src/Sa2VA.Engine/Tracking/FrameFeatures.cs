@@ -10,7 +10,6 @@ internal sealed class FrameFeatures : IDisposable
     public const string Stage = "The image encoder";
 
     private readonly SegmentationModel _model;
-    private readonly DeviceBuffer _image;
     private readonly BoundPlan _plan;
 
     public FrameFeatures(SegmentationModel model)
@@ -19,22 +18,25 @@ internal sealed class FrameFeatures : IDisposable
         ImageEncoderGraph graph = model.ImageEncoder.Graph;
         try
         {
-            _image = model.Backend.Allocate("frame", graph.Image.Type, graph.Image.Shape);
+            Image = model.Backend.Allocate("frame", graph.Image.Type, graph.Image.Shape);
             F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
             S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
             S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
-            _plan = model.ImageEncoder.Plan.Bind(model.Queue, new PlanBuffers(graph.Graph).Add(graph.Image, _image).Add(graph.F, F)
+            _plan = model.ImageEncoder.Plan.Bind(model.Queue, new PlanBuffers(graph.Graph).Add(graph.Image, Image).Add(graph.F, F)
                 .Add(graph.High.S0, S0).Add(graph.High.S1, S1));
         }
         catch
         {
-            _image?.Dispose();
+            Image?.Dispose();
             F?.Dispose();
             S0?.Dispose();
             S1?.Dispose();
             throw;
         }
     }
+
+    /// <summary>What is encoded: 8-bit levels [S, S, 3].</summary>
+    public DeviceBuffer Image { get; }
 
     /// <summary>Tokens [G², D].</summary>
     public DeviceBuffer F { get; }
@@ -56,7 +58,13 @@ internal sealed class FrameFeatures : IDisposable
         int side = _model.Config.ImageSize;
         if (image.Length != side * side * 3)
             throw new MediaException($"A frame for the image encoder has {side}×{side}×3 values, not {image.Length}; resize it first.");
-        _model.Queue.Write(_image, image);
+        _model.Queue.Write(Image, image);
+        Encode(cancellation);
+    }
+
+    /// <summary>Enqueues encoding what is in <see cref="Image"/>.</summary>
+    public void Encode(CancellationToken cancellation)
+    {
         _model.Queue.Run(_plan, cancellation);
         EncoderRuns++;
     }
@@ -69,7 +77,7 @@ internal sealed class FrameFeatures : IDisposable
     public void Dispose()
     {
         _plan.Dispose();
-        _image.Dispose();
+        Image.Dispose();
         F.Dispose();
         S0.Dispose();
         S1.Dispose();

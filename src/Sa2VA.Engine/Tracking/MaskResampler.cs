@@ -6,16 +6,15 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// Low-resolution logits → the image's own size (docs/model/tracking.md#mask-at-the-pictures-size): two chained bilinear resizes, 4G → S →
-/// H×W, without antialias, then sigmoid &gt; 0.5. Only two rows of the S×S map exist at a time. Tables are kept while the size stays the
-/// same: a warm call allocates nothing.
+/// Low-resolution logits → logits at the image's own size, for those who ask for them
+/// (docs/model/tracking.md#mask-at-the-pictures-size): two chained bilinear resizes, 4G → S → H×W, without antialias. Only two rows of the
+/// S×S map exist at a time. Tables are kept while the size stays the same: a warm call allocates nothing.
 /// </summary>
 internal sealed class MaskResampler
 {
     private readonly int _lowSide, _imageSize;
     private readonly Stage _up;
     private Stage _out;
-    private float[] _row = [];
     private int _height, _width;
 
     /// <param name="lowSide">4G.</param>
@@ -37,32 +36,6 @@ internal sealed class MaskResampler
         for (int y = 0; y < height; y++) Row(low, y, logits.Slice(y * width, width));
     }
 
-    /// <summary>Writes the mask at full size: 1 inside, 0 outside. Returns the number of pixels inside.</summary>
-    /// <param name="low">[4G, 4G].</param>
-    /// <param name="height">Rows of the result.</param>
-    /// <param name="width">Columns of the result.</param>
-    /// <param name="mask">[height, width].</param>
-    public long Mask(ReadOnlySpan<float> low, int height, int width, Span<byte> mask)
-    {
-        Begin(low, height, width, mask.Length);
-        long area = 0;
-        for (int y = 0; y < height; y++)
-        {
-            Row(low, y, _row);
-            Span<byte> target = mask.Slice(y * width, width);
-            for (int x = 0; x < target.Length; x++)
-            {
-                byte inside = IsInside(_row[x]) ? (byte)1 : (byte)0;
-                target[x] = inside;
-                area += inside;
-            }
-        }
-        return area;
-    }
-
-    /// <summary>sigmoid(x) &gt; 0.5 in binary32: x &gt; 0, but for logits so near 0 that the sigmoid rounds to 0.5.</summary>
-    private static bool IsInside(float x) => x > 1e-6f || (x > 0 && 1 / (1 + MathF.Exp(-x)) > 0.5f);
-
     private void Begin(ReadOnlySpan<float> low, int height, int width, int capacity)
     {
         if (height < 1 || width < 1 || capacity < (long)height * width || low.Length != _lowSide * _lowSide)
@@ -71,7 +44,6 @@ internal sealed class MaskResampler
         if (height != _height || width != _width)
         {
             _out = new Stage(_imageSize, _imageSize, height, width);
-            _row = new float[width];
             (_height, _width) = (height, width);
         }
         _up.Forget();

@@ -4,15 +4,15 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// What the mask decoder says of several objects on one picture, packed in one buffer: a row per object, into which the plans write. The
-/// host reads all of it at once.
+/// What the mask decoder says of several objects on one picture, packed in one buffer: a row per object, into which the plans write. What
+/// the host wants of it is packed by <see cref="MaskOutput"/>.
 /// </summary>
 internal sealed class MaskResults : IDisposable
 {
     private readonly MaskOutputs _outputs;
     private readonly long _iouLogits, _ious, _selected, _objectLogit, _pointer;
     private readonly int _width;
-    private readonly float[] _values;
+    private float[] _values = [];
 
     /// <param name="model">Model.</param>
     /// <param name="rows">Objects.</param>
@@ -28,7 +28,6 @@ internal sealed class MaskResults : IDisposable
         // Rows begin on cache lines of their own.
         _width = (int)(end + 15) & ~15;
         Buffer = model.Backend.Allocate("mask results", DType.F32, new Shape(rows, _width));
-        _values = new float[Buffer.Shape.Count];
     }
 
     /// <summary>[rows, packed width].</summary>
@@ -37,8 +36,15 @@ internal sealed class MaskResults : IDisposable
     /// <summary>Objects.</summary>
     public int Rows => Buffer.Shape[0];
 
-    /// <summary>An object's results, as they were read last.</summary>
-    public MaskPrediction this[int row] => new(this, row);
+    /// <summary>An object's results, as they were read here last.</summary>
+    public MaskPrediction this[int row]
+    {
+        get
+        {
+            ReadOnlySpan<float> beside = _values.AsSpan(row * _width + (int)_iouLogits, _width - (int)_iouLogits);
+            return new(this, row, beside, FiniteCheck.IsFinite(Low(row)));
+        }
+    }
 
     /// <summary>Has a plan write an object's results here.</summary>
     public PlanBuffers AddTo(PlanBuffers buffers, MaskOutputs outputs, int row)
@@ -56,22 +62,26 @@ internal sealed class MaskResults : IDisposable
         return buffers.Add(encoder.Low, Buffer, at).Add(encoder.Pointer, Buffer, at + _pointer);
     }
 
-    /// <summary>Enqueues reading all rows.</summary>
-    public Fence BeginRead(DeviceQueue queue) => queue.BeginRead(Buffer, _values);
+    /// <summary>Enqueues reading all rows, logits and all.</summary>
+    public Fence BeginRead(DeviceQueue queue)
+    {
+        if (_values.Length == 0) _values = new float[Buffer.Shape.Count];
+        return queue.BeginRead(Buffer, _values);
+    }
 
     public void Dispose() => Buffer.Dispose();
 
-    internal ReadOnlySpan<float> Low(int row) => Part(row, 0, (int)_iouLogits);
+    internal ReadOnlySpan<float> Low(int row) => _values.AsSpan(row * _width, (int)_iouLogits);
 
-    internal ReadOnlySpan<float> IouLogits(int row) => Part(row, _iouLogits, (int)(_ious - _iouLogits));
+    // The rest by what stands behind the logits, wherever that was read.
+    internal ReadOnlySpan<float> IouLogits(ReadOnlySpan<float> beside) => beside[..(int)(_ious - _iouLogits)];
 
-    internal ReadOnlySpan<float> Ious(int row) => Part(row, _ious, (int)(_selected - _ious));
+    internal ReadOnlySpan<float> Ious(ReadOnlySpan<float> beside) => beside[(int)(_ious - _iouLogits)..(int)(_selected - _iouLogits)];
 
-    internal float Selected(int row) => Part(row, _selected, 1)[0];
+    internal float Selected(ReadOnlySpan<float> beside) => beside[(int)(_selected - _iouLogits)];
 
-    internal float ObjectLogit(int row) => Part(row, _objectLogit, 1)[0];
+    internal float ObjectLogit(ReadOnlySpan<float> beside) => beside[(int)(_objectLogit - _iouLogits)];
 
-    internal ReadOnlySpan<float> Pointer(int row) => Part(row, _pointer, _outputs.Pointer.Shape.Last);
-
-    private ReadOnlySpan<float> Part(int row, long offset, int length) => _values.AsSpan(row * _width + (int)offset, length);
+    internal ReadOnlySpan<float> Pointer(ReadOnlySpan<float> beside) =>
+        beside.Slice((int)(_pointer - _iouLogits), _outputs.Pointer.Shape.Last);
 }

@@ -53,6 +53,9 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>Device.</summary>
     public IBackend Backend { get; }
 
+    /// <summary>Checkpoint.</summary>
+    public IWeightSource Weights => _weights;
+
     /// <summary>Where all streams' frames are enqueued.</summary>
     public DeviceQueue Queue { get; }
 

@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
@@ -13,6 +14,7 @@ internal sealed class VideoSegmentation : IDisposable
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<int> _conditioning = [];
     private MaskResults? _results;
+    private MaskOutput? _output;
 
     public VideoSegmentation(SegmentationModel model)
     {
@@ -22,6 +24,12 @@ internal sealed class VideoSegmentation : IDisposable
 
     /// <summary>The latest frame's features.</summary>
     public FrameFeatures Features { get; }
+
+    /// <summary>What the host is told of the latest frame; null without objects.</summary>
+    public MaskOutput? Output => _output;
+
+    /// <summary>What was read of the results themselves, where that was asked for.</summary>
+    public MaskResults? Results => _results;
 
     /// <summary>Frames that were processed and kept.</summary>
     public long Frames { get; private set; }
@@ -53,7 +61,7 @@ internal sealed class VideoSegmentation : IDisposable
     }
 
     /// <summary>Encodes the next frame and steps every object on it.</summary>
-    /// <param name="image">[S, S, 3] as <see cref="FrameFeatures.Encode"/> takes it.</param>
+    /// <param name="image">8-bit levels [S, S, 3].</param>
     /// <param name="last">
     /// True when it is known that no frame follows: nothing is remembered for it if all objects are still conditioned.
     /// </param>
@@ -66,30 +74,42 @@ internal sealed class VideoSegmentation : IDisposable
         StepObjects(last, cancellation);
     }
 
-    /// <summary>Steps every object on the frame whose features are there.</summary>
-    /// <inheritdoc cref="Step"/>
+    /// <summary>Encodes the next frame and steps every object on it; what a session shows is then in <see cref="Output"/>.</summary>
+    /// <param name="input">Of the frame's size.</param>
+    /// <param name="frame">The frame.</param>
+    /// <param name="logits">True if the results themselves are to be read too.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
+    public void Step(FrameInput input, ImageView frame, bool logits, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        BindObjects();
+        if (_output is null && _results is not null) _output = new MaskOutput(_model, _results, frame.Width, frame.Height);
+        input.Write(frame, cancellation);
+        Features.Encode(cancellation);
+        EnqueueObjects(last: false, cancellation);
+        // One read for all objects; nothing that is read decides what was enqueued.
+        Fence end = _output?.BeginRead(cancellation) ?? _model.Queue.Mark();
+        if (logits && _results is not null) end = _results.BeginRead(_model.Queue);
+        end.Wait();
+        cancellation.ThrowIfCancellationRequested();
+        for (int i = 0; i < _objects.Count; i++)
+            if (!_output![i].IsFinite()) throw NotFinite(i);
+        Keep();
+    }
+
+    /// <summary>Steps every object on the frame whose features are there, and reads all there is of it.</summary>
+    /// <inheritdoc cref="Step(ReadOnlySpan{byte}, bool, CancellationToken)"/>
     public void StepObjects(bool last = false, CancellationToken cancellation = default)
     {
         BindObjects();
-        for (int i = 0; i < _objects.Count; i++)
-        {
-            ObjectTrack track = _objects[i];
-            if (track.Frames < _conditioning[i]) track.Condition(remember: !last, cancellation);
-            else track.Track(cancellation);
-        }
-        // One read for all objects; nothing that is read decides what was enqueued.
+        EnqueueObjects(last, cancellation);
         Fence end = _results?.BeginRead(_model.Queue) ?? _model.Queue.Mark();
         end.Wait();
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
-        {
-            if (_objects[i].Prediction.IsFinite()) continue;
-            NonFiniteException e = _objects[i].NotFinite();
-            throw new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
-        }
-        // Only when every object has its mask does any of them remember the frame.
-        foreach (ObjectTrack track in _objects) track.Keep();
-        Frames++;
+            if (!_objects[i].Prediction.IsFinite()) throw NotFinite(i);
+        Keep();
     }
 
     /// <inheritdoc/>
@@ -97,8 +117,32 @@ internal sealed class VideoSegmentation : IDisposable
     {
         foreach (ObjectTrack track in _objects) track.Dispose();
         _objects.Clear();
+        _output?.Dispose();
         _results?.Dispose();
         Features.Dispose();
+    }
+
+    private void EnqueueObjects(bool last, CancellationToken cancellation)
+    {
+        for (int i = 0; i < _objects.Count; i++)
+        {
+            ObjectTrack track = _objects[i];
+            if (track.Frames < _conditioning[i]) track.Condition(remember: !last, cancellation);
+            else track.Track(cancellation);
+        }
+    }
+
+    private NonFiniteException NotFinite(int i)
+    {
+        NonFiniteException e = _objects[i].NotFinite();
+        return new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
+    }
+
+    private void Keep()
+    {
+        // Only when every object has its mask does any of them remember the frame.
+        foreach (ObjectTrack track in _objects) track.Keep();
+        Frames++;
     }
 
     /// <summary>Gives every object a row of the results when their number has changed.</summary>
@@ -107,6 +151,8 @@ internal sealed class VideoSegmentation : IDisposable
         if ((_results?.Rows ?? 0) == _objects.Count) return;
         MaskResults? results = _objects.Count == 0 ? null : new MaskResults(_model, _objects.Count);
         for (int i = 0; i < _objects.Count; i++) _objects[i].Bind(Features, results!, i);
+        _output?.Dispose();
+        _output = null;
         _results?.Dispose();
         _results = results;
     }

@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Sa2VA.Core;
 
 namespace Sa2VA.Models;
@@ -12,12 +9,10 @@ namespace Sa2VA.Models;
 /// </summary>
 public sealed class PillowBicubic
 {
-    private const int Half = 1 << (BicubicTaps.FractionBits - 1);
-
     /// <summary>A stream needs two or four pairs; a hostile one must not collect them without end.</summary>
     private const int MaxCachedTaps = 16;
 
-    private readonly Dictionary<(int From, int To), BicubicTaps> _taps = [];
+    private readonly Dictionary<(int From, int To), PillowTaps> _taps = [];
     private byte[] _padded = [], _ring = [];
     private int[] _sums = [];
 
@@ -55,7 +50,7 @@ public sealed class PillowBicubic
             for (int y = 0; y < h2; y++) source.CopyRow(y, target.Slice(y * stride, stride));
         else
         {
-            BicubicTaps taps = Taps(w, w2);
+            PillowTaps taps = Taps(w, w2);
             for (int y = 0; y < h2; y++) HorizontalPass(source, y, target.Slice(y * stride, stride), taps);
         }
     }
@@ -64,8 +59,8 @@ public sealed class PillowBicubic
     private void Vertical(ImageView source, Span<byte> target, int w2, int h2)
     {
         int w = source.Width, h = source.Height;
-        BicubicTaps vertical = Taps(h, h2);
-        BicubicTaps? horizontal = w == w2 ? null : Taps(w, w2);
+        PillowTaps vertical = Taps(h, h2);
+        PillowTaps? horizontal = w == w2 ? null : Taps(w, w2);
         int stride = w2 * 3, slots = Math.Min(vertical.Stride, h), ready = 0;
         if (_sums.Length < stride) _sums = new int[stride];
         // Rows that are what the vertical pass reads already are not copied.
@@ -82,80 +77,29 @@ public sealed class PillowBicubic
                 if (horizontal == null) source.CopyRow(ready, slot);
                 else HorizontalPass(source, ready, slot, horizontal);
             }
-            sums.Fill(Half);
+            PillowRows.Begin(sums);
             for (int row = first; row < end; row++)
             {
                 ReadOnlySpan<byte> values = direct ? source.Row(row) : _ring.AsSpan(row % slots * stride, stride);
-                Accumulate(values, vertical.Weights[y * vertical.Stride + row - first], sums);
+                PillowRows.Add(values, vertical.Weights[y * vertical.Stride + row - first], sums);
             }
-            Round(sums, target.Slice(y * stride, stride));
+            PillowRows.End(sums, target.Slice(y * stride, stride));
         }
     }
 
-    private BicubicTaps Taps(int from, int to)
+    private PillowTaps Taps(int from, int to)
     {
-        if (_taps.TryGetValue((from, to), out BicubicTaps? taps)) return taps;
+        if (_taps.TryGetValue((from, to), out PillowTaps? taps)) return taps;
         if (_taps.Count == MaxCachedTaps) _taps.Clear();
-        return _taps[(from, to)] = new BicubicTaps(from, to);
+        return _taps[(from, to)] = new PillowTaps(from, to);
     }
 
     /// <summary>One row. A pixel is read as four bytes, so the row is copied first to where a byte may be read past its end.</summary>
-    private void HorizontalPass(ImageView source, int y, Span<byte> target, BicubicTaps taps)
+    private void HorizontalPass(ImageView source, int y, Span<byte> target, PillowTaps taps)
     {
         int length = source.Width * 3;
         if (_padded.Length <= length) _padded = new byte[length + 1];
         source.CopyRow(y, _padded.AsSpan(0, length));
-        ref byte pixels = ref MemoryMarshal.GetArrayDataReference(_padded);
-        ref int weights = ref MemoryMarshal.GetArrayDataReference(taps.Weights);
-        for (int x = 0; x < taps.First.Length; x++)
-        {
-            ref byte tap = ref Unsafe.Add(ref pixels, taps.First[x] * 3);
-            ref int weight = ref Unsafe.Add(ref weights, x * taps.Stride);
-            Vector128<int> sum = Vector128.Create(Half);
-            for (int k = 0; k < taps.Count[x]; k++)
-            {
-                Vector128<byte> rgb = Vector128.CreateScalar(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref tap, k * 3))).AsByte();
-                sum += Vector128.WidenLower(Vector128.WidenLower(rgb)).AsInt32() * Unsafe.Add(ref weight, k);
-            }
-            sum = Clamp(sum >> BicubicTaps.FractionBits);
-            target[x * 3] = (byte)sum[0];
-            target[x * 3 + 1] = (byte)sum[1];
-            target[x * 3 + 2] = (byte)sum[2];
-        }
+        PillowRows.Horizontal(_padded, target, taps);
     }
-
-    private static void Accumulate(ReadOnlySpan<byte> values, int weight, Span<int> sums)
-    {
-        ref byte from = ref MemoryMarshal.GetReference(values);
-        ref int to = ref MemoryMarshal.GetReference(sums);
-        int i = 0;
-        for (; i + Vector128<byte>.Count <= values.Length; i += Vector128<byte>.Count)
-        {
-            (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(Vector128.LoadUnsafe(ref from, (nuint)i));
-            Vector256<int> a = Vector256.WidenLower(low.ToVector256Unsafe()).AsInt32(),
-                b = Vector256.WidenLower(high.ToVector256Unsafe()).AsInt32();
-            (Vector256.LoadUnsafe(ref to, (nuint)i) + a * weight).StoreUnsafe(ref to, (nuint)i);
-            (Vector256.LoadUnsafe(ref to, (nuint)i + 8) + b * weight).StoreUnsafe(ref to, (nuint)i + 8);
-        }
-        for (; i < values.Length; i++) sums[i] += values[i] * weight;
-    }
-
-    private static void Round(ReadOnlySpan<int> sums, Span<byte> target)
-    {
-        ref int from = ref MemoryMarshal.GetReference(sums);
-        ref byte to = ref MemoryMarshal.GetReference(target);
-        int i = 0;
-        for (; i + 16 <= sums.Length; i += 16)
-        {
-            Vector128<int> a = At(ref from, i), b = At(ref from, i + 4), c = At(ref from, i + 8), d = At(ref from, i + 12);
-            Vector128<ushort> low = Vector128.Narrow(a.AsUInt32(), b.AsUInt32()), high = Vector128.Narrow(c.AsUInt32(), d.AsUInt32());
-            Vector128.Narrow(low, high).StoreUnsafe(ref to, (nuint)i);
-        }
-        for (; i < sums.Length; i++) target[i] = (byte)Math.Clamp(sums[i] >> BicubicTaps.FractionBits, 0, 255);
-
-        static Vector128<int> At(ref int from, int i) => Clamp(Vector128.LoadUnsafe(ref from, (nuint)i) >> BicubicTaps.FractionBits);
-    }
-
-    private static Vector128<int> Clamp(Vector128<int> levels) =>
-        Vector128.Min(Vector128.Max(levels, Vector128<int>.Zero), Vector128.Create(255));
 }

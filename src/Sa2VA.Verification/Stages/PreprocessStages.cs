@@ -19,8 +19,14 @@ internal static class PreprocessStages
 
     private static StageOutputs Bicubic(StageContext c)
     {
-        RgbImage y = PillowBicubic.Resize(Image(c.In("x")), c.Size("width"), c.Size("height"));
-        return new StageOutputs().Add("y", Levels(y), y.Height, y.Width, 3);
+        RgbImage x = Image(c.In("x")), y = PillowBicubic.Resize(x, c.Size("width"), c.Size("height"));
+        GraphBuilder g = c.Graph();
+        Tensor picture = g.Input("x", DType.U8, new Shape(x.Height, x.Width, 3));
+        Tensor resized = g.Output("y", g.PillowResize(picture, y.Height, y.Width));
+        using var run = new GraphRun(c, g.Build());
+        byte[] levels = run.Write(picture, x.Pixels).Execute().Bytes(resized);
+        return new StageOutputs().Add("y", Levels(y), y.Height, y.Width, 3)
+            .AddVariant("y", "as an op", Array.ConvertAll(levels, v => (long)v), y.Height, y.Width, 3);
     }
 
     private static StageOutputs Grounding(StageContext c)
@@ -57,11 +63,17 @@ internal static class PreprocessStages
         int side = low.DimsOf(2)[0], height = c.Size("height"), width = c.Size("width");
         low.Expect(side, side);
         c.CheckCount(height, width);
-        var resampler = new MaskResampler(side, c.Golden.Params.Int("image_size", 1, 4096));
+        int imageSize = c.Golden.Params.Int("image_size", 1, 4096);
+        var resampler = new MaskResampler(side, imageSize);
         var logits = new float[height * width];
         var mask = new byte[height * width];
         resampler.Logits(low.Floats, height, width, logits);
-        resampler.Mask(low.Floats, height, width, mask);
+        GraphBuilder g = c.Graph();
+        Tensor results = g.Input("results", DType.F32, new Shape(1, side * side));
+        Tensor packed = g.Output("packed", g.PackMasks(results, side, imageSize, height, width));
+        using var run = new GraphRun(c, g.Build());
+        long[] words = run.Write(results, low.Floats).Execute().Integers(packed);
+        MaskBits.Expand(Array.ConvertAll(words[..^1], w => (int)w), width, height, mask);
         return new StageOutputs().Add("logits", logits, height, width).Add("mask", Array.ConvertAll(mask, v => (long)v), height, width);
     }
 

@@ -20,7 +20,8 @@ public sealed class ImageMemoryTests
         Assert.Equal(objects, session.Ask(Shapes.Case(name).Prompt).Objects.Count);
         IEnumerable<string> known =
         [
-            "tile", "frame", "frame features", "frame features /4", "frame features /8", "sparse prompt", "mask results",
+            "tile", "picture", "mask output", "frame", "frame features", "frame features /4", "frame features /8", "sparse prompt",
+            "mask results",
             .. Enumerable.Repeat("seg vector", objects),
         ];
         Assert.Equal(known.Order(StringComparer.Ordinal),

@@ -33,16 +33,16 @@ public sealed class TrafficTests
         session.Next(Shapes.Clip[0]);
         Watch();
         session.Next(Shapes.Clip[1]);
-        Assert.Equal(["write frame", "run image encoder",
-            .. Enumerable.Repeat((string[])["run prompted frame", "run memory encoder"], objects).SelectMany(s => s), "read mask results"],
-            _log);
+        Assert.Equal(["write picture", "run frame resize", "run image encoder",
+            .. Enumerable.Repeat((string[])["run prompted frame", "run memory encoder"], objects).SelectMany(s => s),
+            "run mask output", "read mask output"], _log);
         for (int f = 2; f < 12; f++)
         {
             _log.Clear();
             session.Next(Shapes.Clip[f]);
-            Assert.Equal(["write frame", "run image encoder", .. Enumerable.Repeat((string[])
+            Assert.Equal(["write picture", "run frame resize", "run image encoder", .. Enumerable.Repeat((string[])
                 ["write memory index", "write time index", "write pointer index", "run tracked frame"], objects).SelectMany(s => s),
-                "read mask results"], _log);
+                "run mask output", "read mask output"], _log);
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class TrafficTests
         Assert.Equal("copy seg vector to sparse prompt", _log[..prompted].Last(e => e.StartsWith("copy", StringComparison.Ordinal)));
         // The step that consumed [SEG] was the latest one when its state was projected.
         Assert.Equal("run decode", _log[..projected].Last(e => e.StartsWith("run", StringComparison.Ordinal)));
-        Assert.Equal(1, _log.Count(e => e == "read mask results"));
+        Assert.Equal(1, _log.Count(e => e.StartsWith("read mask", StringComparison.Ordinal)));
     }
 
     private void Watch()

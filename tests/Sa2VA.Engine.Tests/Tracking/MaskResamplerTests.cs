@@ -4,7 +4,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Tracking;
 
-/// <summary>The two chained resizes against the rule written down for whole maps, and the threshold at its edge.</summary>
+/// <summary>The two chained resizes against the rule written down for whole maps, and masks as bits.</summary>
 public sealed class MaskResamplerTests
 {
     [Theory]
@@ -23,25 +23,26 @@ public sealed class MaskResamplerTests
         var logits = new float[height * width];
         resampler.Logits(low, height, width, logits);
         Assert.Equal(expected, logits);
-
-        var mask = new byte[height * width];
-        long area = resampler.Mask(low, height, width, mask);
-        Assert.Equal(expected.Select(x => x > 1e-6f ? (byte)1 : (byte)0), mask);
-        Assert.Equal(mask.Count(m => m == 1), area);
     }
 
     [Theory]
-    [InlineData(0f, 0)]
-    [InlineData(5e-8f, 0)]
-    [InlineData(2e-7f, 1)]
-    [InlineData(-1e-3f, 0)]
-    [InlineData(1e-3f, 1)]
-    [InlineData(float.NaN, 0)]
-    public void Inside_means_that_the_sigmoid_rounds_above_one_half(float logit, byte inside)
+    [InlineData(1, 1)]
+    [InlineData(7, 5)]
+    [InlineData(32, 3)]
+    [InlineData(33, 4)]
+    [InlineData(71, 2)]
+    [InlineData(1920, 3)]
+    public void Bits_become_pixels(int width, int height)
     {
-        var mask = new byte[4];
-        new MaskResampler(8, 32).Mask([.. Enumerable.Repeat(logit, 64)], 2, 2, mask);
-        Assert.All(mask, m => Assert.Equal(inside, m));
+        var random = new Random(width);
+        byte[] expected = [.. Enumerable.Range(0, width * height).Select(_ => (byte)random.Next(2))];
+        int words = (width + 31) / 32;
+        var bits = new int[height * words];
+        for (int i = 0; i < expected.Length; i++) bits[i / width * words + i % width / 32] |= expected[i] << (i % width % 32);
+        var pixels = new byte[expected.Length];
+        Array.Fill(pixels, (byte)9);
+        Assert.Equal(expected.Count(p => p == 1), MaskBits.Expand(bits, width, height, pixels));
+        Assert.Equal(expected, pixels);
     }
 
     [Fact]
@@ -49,11 +50,11 @@ public sealed class MaskResamplerTests
     {
         var resampler = new MaskResampler(8, 32);
         var low = new float[64];
-        var mask = new byte[60 * 90];
-        resampler.Mask(low, 50, 90, mask);
-        resampler.Mask(low, 60, 90, mask);
+        var logits = new float[60 * 90];
+        resampler.Logits(low, 50, 90, logits);
+        resampler.Logits(low, 60, 90, logits);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 20; i++) resampler.Mask(low, 60, 90, mask);
+        for (int i = 0; i < 20; i++) resampler.Logits(low, 60, 90, logits);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
@@ -63,7 +64,7 @@ public sealed class MaskResamplerTests
     [InlineData(64, 9, 9)]
     [InlineData(63, 5, 5)]
     public void Wrong_sizes_are_refused(int lowLength, int height, int width) =>
-        Assert.Throws<MediaException>(() => new MaskResampler(8, 32).Mask(new float[lowLength], height, width, new byte[64]));
+        Assert.Throws<MediaException>(() => new MaskResampler(8, 32).Logits(new float[lowLength], height, width, new float[64]));
 
     private static float[] Bilinear(float[] source, int fromHeight, int fromWidth, int height, int width)
     {

@@ -1,14 +1,18 @@
-namespace Sa2VA.Models;
+namespace Sa2VA.Core;
 
 /// <summary>
 /// Which source samples make a target sample along one axis, and with what weight: Pillow's bicubic (a = −0.5), antialiased when shrinking,
 /// weights as fixed point with 22 fraction bits (docs/model/preprocessing.md#bicubic-resize).
 /// </summary>
-internal sealed class BicubicTaps
+public sealed class PillowTaps
 {
+    /// <summary>Bits behind the point of a weight.</summary>
     public const int FractionBits = 22;
 
-    public BicubicTaps(int from, int to)
+    /// <summary>Taps of one axis.</summary>
+    /// <param name="from">Source samples, at least 1.</param>
+    /// <param name="to">Target samples, at least 1.</param>
+    public PillowTaps(int from, int to)
     {
         double scale = (double)from / to, filterScale = Math.Max(scale, 1), support = 2 * filterScale, shrink = 1 / filterScale;
         Stride = (int)Math.Ceiling(support) * 2 + 1;
