@@ -143,16 +143,18 @@ internal static unsafe class Gemm
         Store(3, t6, t7);
 
         // Pairs of panels that do not exist read the last one that does, and are not stored by the caller.
-        byte* Start(int pair) =>
-            w.Panel(panel + Math.Min(pair * T.Count / HalfPanel, valid - 1)) + pair * T.Count % HalfPanel * 4;
+        byte* Start(int pair) => w.Panel(panel + Math.Min(pair / PairsOf<T>(), valid - 1)) + pair % PairsOf<T>() * TLoad.Step * 4;
 
         void Store(int pair, T low, T high)
         {
-            float* to = sums + pair * T.Count / HalfPanel * Panel + pair * T.Count % HalfPanel;
+            float* to = sums + pair / PairsOf<T>() * Panel + pair % PairsOf<T>() * TLoad.Step;
             T.Store(low, to);
-            T.Store(high, to + HalfPanel);
+            T.Store(high, to + TLoad.Apart);
         }
     }
+
+    /// <summary>Pairs of vectors in a row of a panel.</summary>
+    private static int PairsOf<T>() where T : unmanaged, ISimd<T> => Panel / (2 * T.Count);
 
     /// <summary>At most mr rows as [k][mr]; missing ones are zeros.</summary>
     private static void PackA(float* a, int stride, int rows, int depth, int mr, float* to)

@@ -8,7 +8,7 @@ namespace Sa2VA.Cpu;
 /// </summary>
 internal static unsafe class MicroKernel
 {
-    private const int Columns = PackedWeights.PanelWidth, Half = Columns / 2;
+    private const int Columns = PackedWeights.PanelWidth;
 
     /// <summary>Rows of the block that suits a width.</summary>
     public static int Rows<T>() where T : unmanaged, ISimd<T> => T.Count == 16 ? 12 : 6;
@@ -27,7 +27,7 @@ internal static unsafe class MicroKernel
     public static void Tile<T, TLoad>(int rows, float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
     {
-        for (int lane = 0; lane < Half; lane += T.Count, b += 4 * T.Count, tile += T.Count)
+        for (int pair = 0; pair < Columns / (2 * T.Count); pair++, b += 4 * TLoad.Step, tile += TLoad.Step)
             switch (rows)
             {
                 case 4: Tile4<T, TLoad>(a, b, depth, tile, add); break;
@@ -37,7 +37,7 @@ internal static unsafe class MicroKernel
             }
     }
 
-    /// <summary>12 rows × two vectors, 16 columns apart.</summary>
+    /// <summary>12 rows × a pair of vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile12<T, TLoad>(float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
@@ -96,32 +96,32 @@ internal static unsafe class MicroKernel
             c111 = T.MultiplyAdd(x, b1, c111);
         }
         Put(c00, tile + 0 * Columns, add);
-        Put(c01, tile + 0 * Columns + Half, add);
+        Put(c01, tile + 0 * Columns + TLoad.Apart, add);
         Put(c10, tile + 1 * Columns, add);
-        Put(c11, tile + 1 * Columns + Half, add);
+        Put(c11, tile + 1 * Columns + TLoad.Apart, add);
         Put(c20, tile + 2 * Columns, add);
-        Put(c21, tile + 2 * Columns + Half, add);
+        Put(c21, tile + 2 * Columns + TLoad.Apart, add);
         Put(c30, tile + 3 * Columns, add);
-        Put(c31, tile + 3 * Columns + Half, add);
+        Put(c31, tile + 3 * Columns + TLoad.Apart, add);
         Put(c40, tile + 4 * Columns, add);
-        Put(c41, tile + 4 * Columns + Half, add);
+        Put(c41, tile + 4 * Columns + TLoad.Apart, add);
         Put(c50, tile + 5 * Columns, add);
-        Put(c51, tile + 5 * Columns + Half, add);
+        Put(c51, tile + 5 * Columns + TLoad.Apart, add);
         Put(c60, tile + 6 * Columns, add);
-        Put(c61, tile + 6 * Columns + Half, add);
+        Put(c61, tile + 6 * Columns + TLoad.Apart, add);
         Put(c70, tile + 7 * Columns, add);
-        Put(c71, tile + 7 * Columns + Half, add);
+        Put(c71, tile + 7 * Columns + TLoad.Apart, add);
         Put(c80, tile + 8 * Columns, add);
-        Put(c81, tile + 8 * Columns + Half, add);
+        Put(c81, tile + 8 * Columns + TLoad.Apart, add);
         Put(c90, tile + 9 * Columns, add);
-        Put(c91, tile + 9 * Columns + Half, add);
+        Put(c91, tile + 9 * Columns + TLoad.Apart, add);
         Put(c100, tile + 10 * Columns, add);
-        Put(c101, tile + 10 * Columns + Half, add);
+        Put(c101, tile + 10 * Columns + TLoad.Apart, add);
         Put(c110, tile + 11 * Columns, add);
-        Put(c111, tile + 11 * Columns + Half, add);
+        Put(c111, tile + 11 * Columns + TLoad.Apart, add);
     }
 
-    /// <summary>8 rows × two vectors, 16 columns apart.</summary>
+    /// <summary>8 rows × a pair of vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile8<T, TLoad>(float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
@@ -164,24 +164,24 @@ internal static unsafe class MicroKernel
             c71 = T.MultiplyAdd(x, b1, c71);
         }
         Put(c00, tile + 0 * Columns, add);
-        Put(c01, tile + 0 * Columns + Half, add);
+        Put(c01, tile + 0 * Columns + TLoad.Apart, add);
         Put(c10, tile + 1 * Columns, add);
-        Put(c11, tile + 1 * Columns + Half, add);
+        Put(c11, tile + 1 * Columns + TLoad.Apart, add);
         Put(c20, tile + 2 * Columns, add);
-        Put(c21, tile + 2 * Columns + Half, add);
+        Put(c21, tile + 2 * Columns + TLoad.Apart, add);
         Put(c30, tile + 3 * Columns, add);
-        Put(c31, tile + 3 * Columns + Half, add);
+        Put(c31, tile + 3 * Columns + TLoad.Apart, add);
         Put(c40, tile + 4 * Columns, add);
-        Put(c41, tile + 4 * Columns + Half, add);
+        Put(c41, tile + 4 * Columns + TLoad.Apart, add);
         Put(c50, tile + 5 * Columns, add);
-        Put(c51, tile + 5 * Columns + Half, add);
+        Put(c51, tile + 5 * Columns + TLoad.Apart, add);
         Put(c60, tile + 6 * Columns, add);
-        Put(c61, tile + 6 * Columns + Half, add);
+        Put(c61, tile + 6 * Columns + TLoad.Apart, add);
         Put(c70, tile + 7 * Columns, add);
-        Put(c71, tile + 7 * Columns + Half, add);
+        Put(c71, tile + 7 * Columns + TLoad.Apart, add);
     }
 
-    /// <summary>6 rows × two vectors, 16 columns apart.</summary>
+    /// <summary>6 rows × a pair of vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile6<T, TLoad>(float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
@@ -216,20 +216,20 @@ internal static unsafe class MicroKernel
             c51 = T.MultiplyAdd(x, b1, c51);
         }
         Put(c00, tile + 0 * Columns, add);
-        Put(c01, tile + 0 * Columns + Half, add);
+        Put(c01, tile + 0 * Columns + TLoad.Apart, add);
         Put(c10, tile + 1 * Columns, add);
-        Put(c11, tile + 1 * Columns + Half, add);
+        Put(c11, tile + 1 * Columns + TLoad.Apart, add);
         Put(c20, tile + 2 * Columns, add);
-        Put(c21, tile + 2 * Columns + Half, add);
+        Put(c21, tile + 2 * Columns + TLoad.Apart, add);
         Put(c30, tile + 3 * Columns, add);
-        Put(c31, tile + 3 * Columns + Half, add);
+        Put(c31, tile + 3 * Columns + TLoad.Apart, add);
         Put(c40, tile + 4 * Columns, add);
-        Put(c41, tile + 4 * Columns + Half, add);
+        Put(c41, tile + 4 * Columns + TLoad.Apart, add);
         Put(c50, tile + 5 * Columns, add);
-        Put(c51, tile + 5 * Columns + Half, add);
+        Put(c51, tile + 5 * Columns + TLoad.Apart, add);
     }
 
-    /// <summary>4 rows × two vectors, 16 columns apart.</summary>
+    /// <summary>4 rows × a pair of vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4<T, TLoad>(float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
@@ -256,13 +256,13 @@ internal static unsafe class MicroKernel
             c31 = T.MultiplyAdd(x, b1, c31);
         }
         Put(c00, tile + 0 * Columns, add);
-        Put(c01, tile + 0 * Columns + Half, add);
+        Put(c01, tile + 0 * Columns + TLoad.Apart, add);
         Put(c10, tile + 1 * Columns, add);
-        Put(c11, tile + 1 * Columns + Half, add);
+        Put(c11, tile + 1 * Columns + TLoad.Apart, add);
         Put(c20, tile + 2 * Columns, add);
-        Put(c21, tile + 2 * Columns + Half, add);
+        Put(c21, tile + 2 * Columns + TLoad.Apart, add);
         Put(c30, tile + 3 * Columns, add);
-        Put(c31, tile + 3 * Columns + Half, add);
+        Put(c31, tile + 3 * Columns + TLoad.Apart, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

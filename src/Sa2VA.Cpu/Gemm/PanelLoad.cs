@@ -3,13 +3,19 @@ using System.Runtime.CompilerServices;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// Reads rows of a weight panel in their stored type as vectors of floats: outputs from lane on and those 16 beyond, both from row + 4·lane
-/// bytes, lane &lt; 16. Sixteen-bit types are stored in such pairs.
+/// Reads a row of a weight panel in its stored type, as pairs of vectors of floats: outputs from a lane on and those <see cref="Apart"/>
+/// beyond, both from row + 4·lane bytes. Floats lie beside each other; sixteen-bit types are stored in pairs, output j beside j + 16.
 /// </summary>
 internal unsafe interface IPanelLoad<T>
 {
     /// <summary>Bytes of an element.</summary>
     static abstract int Size { get; }
+
+    /// <summary>Outputs between the two vectors of a pair.</summary>
+    static abstract int Apart { get; }
+
+    /// <summary>Lanes from a pair to the next.</summary>
+    static abstract int Step { get; }
 
     static abstract T Low(byte* from);
 
@@ -20,16 +26,24 @@ internal readonly unsafe struct LoadF32<T> : IPanelLoad<T> where T : unmanaged, 
 {
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
 
+    public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => T.Count; }
+
+    public static int Step { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2 * T.Count; }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Low(byte* from) => T.Load((float*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T High(byte* from) => T.Load((float*)from + PackedWeights.PanelWidth / 2);
+    public static T High(byte* from) => T.Load((float*)from + T.Count);
 }
 
 internal readonly unsafe struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
 {
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+
+    public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => PackedWeights.PanelWidth / 2; }
+
+    public static int Step { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => T.Count; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Low(byte* from) => T.LowBFloat16((ushort*)from);
@@ -41,6 +55,10 @@ internal readonly unsafe struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged,
 internal readonly unsafe struct LoadF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
 {
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
+
+    public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => PackedWeights.PanelWidth / 2; }
+
+    public static int Step { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => T.Count; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Low(byte* from) => T.LowHalf((ushort*)from);
