@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Sa2VA.Core;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 
@@ -14,7 +15,7 @@ internal sealed class StreamException(string message, Exception inner) : Sa2VAEx
     public bool ReaderHasGone => !OperatingSystem.IsWindows() && InnerException is IOException { HResult: BrokenPipe };
 
     /// <summary>What went wrong, without the full stop.</summary>
-    public static string Reason(Exception e) => e is IOException ? e.Message.TrimEnd('.') : "it is closed";
+    public static string Reason(Exception e) => e is ObjectDisposedException ? "it is closed" : FileTrouble.Cause(e);
 
     /// <summary>True for what the operating system says of a stream that is full, closed, or gone.</summary>
     public static bool IsFailure(Exception e) =>

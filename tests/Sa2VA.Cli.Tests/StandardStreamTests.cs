@@ -3,7 +3,7 @@ namespace Sa2VA.Cli.Tests;
 /// <summary>Standard streams fail like files: exit 2, one line where one can be written, never a stack.</summary>
 public class StandardStreamTests
 {
-    private const string Full = "No space left on device";
+    private const string Full = "the disk is full";
 
     [Theory]
     [InlineData("--help")]

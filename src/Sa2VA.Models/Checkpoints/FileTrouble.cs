@@ -5,7 +5,7 @@ internal static class FileTrouble
 {
     private const int IoError = 5, Denied = 13, Exists = 17, NoFolder = 20, IsFolder = 21, TooManyOpen = 24, TooLarge = 27, Full = 28,
         ReadOnly = 30, Loop = 40, WindowsWriteProtected = 19, WindowsSharing = 32, WindowsHandleFull = 39, WindowsFull = 112,
-        MacLoop = 62, MacQuota = 69, LinuxQuota = 122;
+        MacLoop = 62, MacQuota = 69, LinuxQuota = 122, BrokenPipe = 32;
 
     /// <summary>The facility of errors that .NET raises itself, with words of the one who throws.</summary>
     private const int OwnWords = 0x13;
@@ -17,6 +17,7 @@ internal static class FileTrouble
     public static string Cause(Exception e) => e switch
     {
         UnauthorizedAccessException => "there is no permission to",
+        EndOfStreamException => "it ends too early",
         PathTooLongException => "its name is too long",
         FileNotFoundException or DirectoryNotFoundException => "the folder above it does not exist or takes no files",
         IOException when (e.HResult >> 16 & 0x7FFF) == OwnWords => e.Message.TrimEnd('.'),
@@ -30,6 +31,7 @@ internal static class FileTrouble
         (false, ReadOnly) or (true, WindowsWriteProtected) => "the disk can only be read",
         (false, LinuxQuota or MacQuota) => "the quota of the disk is used up",
         (true, WindowsSharing) => "another program has it open",
+        (false, BrokenPipe) => "nobody reads it any more",
         (false, Denied) => "there is no permission to",
         (false, TooManyOpen) => "too many files are open (ulimit -n allows more)",
         (false, TooLarge) => "the file is too large for the disk or for ulimit -f",
