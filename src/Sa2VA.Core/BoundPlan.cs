@@ -23,15 +23,21 @@ public abstract class BoundPlan : IDisposable
     public ReadOnlySpan<int> Scalars => _scalars;
 
     /// <summary>Sets a run-time scalar for the runs that are enqueued from now on.</summary>
-    /// <exception cref="GraphException">The graph has no such scalar, or the value is outside 0…capacity.</exception>
+    /// <exception cref="GraphException">
+    /// The graph has no such scalar, it follows from others, or the value is outside 0…capacity.
+    /// </exception>
     public BoundPlan Set(RuntimeScalar scalar, int value)
     {
         ArgumentNullException.ThrowIfNull(scalar);
         if ((uint)scalar.Index >= (uint)_scalars.Length || Graph.Scalars[scalar.Index] != scalar)
             throw new GraphException($"{Graph.Name} has no scalar {scalar}.");
+        if (scalar.IsDerived) throw new GraphException($"{Graph.Name}: {scalar.Name} follows from other scalars and is not set.");
         if ((uint)value > (uint)scalar.Max)
             throw new GraphException($"{Graph.Name}: {scalar.Name} = {value} is outside 0…{scalar.Max}, the plan's capacity.");
         _scalars[scalar.Index] = value;
+        // Those that follow from it come after it.
+        for (int i = scalar.Index + 1; i < _scalars.Length; i++)
+            if (Graph.Scalars[i] is { IsDerived: true } derived) _scalars[i] = derived.Value(_scalars);
         return this;
     }
 
@@ -40,7 +46,12 @@ public abstract class BoundPlan : IDisposable
     public void CheckScalars()
     {
         for (int i = 0; i < _scalars.Length; i++)
-            if (_scalars[i] < 0) throw new GraphException($"{Graph.Name}: scalar '{Graph.Scalars[i].Name}' is not set.");
+        {
+            RuntimeScalar scalar = Graph.Scalars[i];
+            if (_scalars[i] < 0) throw new GraphException($"{Graph.Name}: scalar '{scalar.Name}' is not set.");
+            if (_scalars[i] > scalar.Max)
+                throw new GraphException($"{Graph.Name}: {scalar.Name} = {_scalars[i]} is outside 0…{scalar.Max}, the plan's capacity.");
+        }
         foreach (Op op in Graph.ScalarChecks) op.CheckScalars(_scalars);
     }
 

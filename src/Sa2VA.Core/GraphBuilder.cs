@@ -64,6 +64,22 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         return scalar;
     }
 
+    /// <summary>A length that follows from others: <paramref name="plus"/> and the sum of <paramref name="terms"/>.</summary>
+    /// <param name="name">Name within this graph.</param>
+    /// <param name="max">Largest value; a run that would exceed it is refused.</param>
+    /// <param name="plus">A constant, at least 0.</param>
+    /// <param name="terms">Scalars of this graph, or multiples of them.</param>
+    public RuntimeScalar Sum(string name, int max, int plus, params ReadOnlySpan<ScalarTerm> terms)
+    {
+        bool known = terms.Length > 0 && plus >= 0;
+        foreach (ScalarTerm term in terms)
+            known &= term.Factor >= 1 && term.Scalar.Index < _scalars.Count && _scalars[term.Scalar.Index] == term.Scalar;
+        if (max < 1 || !known) throw new GraphException($"{Name}: scalar '{name}' is no sum of scalars of this graph up to {max}.");
+        var scalar = new RuntimeScalar(name, max, _scalars.Count, plus, terms.ToArray());
+        _scalars.Add(scalar);
+        return scalar;
+    }
+
     /// <summary>A tensor that the caller binds and the plan only reads.</summary>
     public Tensor Input(string name, DType type, Shape shape, RuntimeScalar? length = null) =>
         Bound(name, type, shape, TensorKind.Input, length);

@@ -88,6 +88,28 @@ public class BoundPlanTests
         Says(b.Set(all, 9).Set(none, 0).CheckScalars, "no valid row");
     }
 
+    [Fact]
+    public void A_sum_follows_its_terms()
+    {
+        var g = new GraphBuilder("sums", new TestWeights());
+        RuntimeScalar a = g.Scalar("a", 10), b = g.Scalar("b", 10);
+        RuntimeScalar twice = g.Sum("twice", 20, 0, new ScalarTerm(a, 2)), all = g.Sum("all", 20, 3, twice, b);
+        g.Output("y", g.Input("x", DType.F32, new Shape(20, 2), all));
+        BoundPlan plan = new Nothing(g.Build()).Set(a, 4);
+        Says(plan.CheckScalars, "'b'", "not set");
+        plan.Set(b, 5).CheckScalars();
+        Assert.Equal([4, 5, 8, 16], plan.Scalars.ToArray());
+        plan.Set(a, 6).CheckScalars();
+        Assert.Equal([6, 5, 12, 20], plan.Scalars.ToArray());
+        Says(plan.Set(b, 6).CheckScalars, "all = 21", "0…20");
+        Says(() => plan.Set(all, 5), "all", "follows");
+        var other = new GraphBuilder("other", new TestWeights());
+        Says(() => other.Sum("s", 20, 0, a), "'s'");
+        Says(() => g.Sum("s", 20, -1, a), "'s'");
+        Says(() => g.Sum("s", 20, 0), "'s'");
+        Says(() => g.Sum("s", 20, 0, new ScalarTerm(a, 0)), "'s'");
+    }
+
     private PlanBuffers Complete() =>
         new PlanBuffers(_graph).Add(_x, Buffer("x", DType.F32, 24)).Add(_state, Buffer("s", DType.BF16, 24))
         .Add(_y, Buffer("y", DType.F32, 24));

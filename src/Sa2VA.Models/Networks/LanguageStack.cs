@@ -11,7 +11,7 @@ internal sealed class LanguageStack
     private readonly WeightScope _weights;
     private readonly LanguageConfig _config;
     private readonly Weight _table;
-    private readonly RuntimeScalar _start, _length;
+    private readonly RuntimeScalar _start;
     private readonly RuntimeScalar? _count;
 
     /// <param name="g">Graph that it is recorded in.</param>
@@ -24,8 +24,8 @@ internal sealed class LanguageStack
         (_graph, _weights, _config) = (g, g.At("language_model"), config);
         if (chunk > 1) _count = g.Scalar("tokens", chunk);
         Ids = g.Input("ids", DType.I32, new Shape(chunk), _count);
-        SequencePosition at = Position(g, config, capacity);
-        (_start, _length) = (at.Start, at.Length);
+        SequencePosition at = Position(g, config, capacity, _count);
+        _start = at.Start;
         if (imageRows > 0) ImageTokens = g.Input("image tokens", DType.F32, new Shape(imageRows, config.HiddenSize));
 
         _table = _weights.Table(TableName(config), config.VocabularySize, config.HiddenSize);
@@ -74,13 +74,20 @@ internal sealed class LanguageStack
     /// <param name="count">New tokens.</param>
     public void SetPosition(BoundPlan plan, int start, int count)
     {
-        plan.Set(_start, start).Set(_length, start + count);
+        plan.Set(_start, start);
         if (_count is not null) plan.Set(_count, count);
     }
 
-    internal static SequencePosition Position(GraphBuilder g, LanguageConfig config, int capacity)
+    /// <summary>Where new rows stand in a sequence.</summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="config">Sizes.</param>
+    /// <param name="capacity">Most rows.</param>
+    /// <param name="count">New rows of a run; null when there are always <paramref name="rows"/>.</param>
+    /// <param name="rows">New rows of every run.</param>
+    internal static SequencePosition Position(GraphBuilder g, LanguageConfig config, int capacity, RuntimeScalar? count, int rows = 1)
     {
-        RuntimeScalar start = g.Scalar("start", capacity), length = g.Scalar("length", capacity);
+        RuntimeScalar start = g.Scalar("start", capacity);
+        RuntimeScalar length = count is null ? g.Sum("length", capacity, rows, start) : g.Sum("length", capacity, 0, start, count);
         int dim = config.HeadDim, pairs = dim / 2;
         double theta = config.RopeTheta;
         var shape = new Shape(capacity, pairs);

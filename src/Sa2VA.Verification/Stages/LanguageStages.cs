@@ -60,11 +60,11 @@ internal static class LanguageStages
 
         GraphBuilder g = c.Graph();
         Tensor x = g.Input("x", DType.F32, input.Shape);
-        Models.SequencePosition at = LanguageStack.Position(g, config, past + rows);
+        Models.SequencePosition at = LanguageStack.Position(g, config, past + rows, null, rows);
         LayerCache cache = LanguageStack.Cache(g, config, past + rows, 0);
         Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), cache, at, config));
         using var run = new GraphRun(c, g.Build());
-        run.Write(x, input.Floats).Set(at.Start, past).Set(at.Length, past + rows);
+        run.Write(x, input.Floats).Set(at.Start, past);
         if (past > 0)
         {
             run.Write(cache.Keys, Heads.ToRows(c.In("past_k").Expect(config.KvHeads, past, config.HeadDim)));

@@ -88,7 +88,7 @@ internal static class OpStages
         var config = new LanguageConfig { HeadDim = dim, RopeTheta = c.Golden.Params.Number("theta", 1, 1e12) };
 
         GraphBuilder g = c.Graph();
-        Models.SequencePosition at = LanguageStack.Position(g, config, (int)positions.Max() + 1);
+        Models.SequencePosition at = LanguageStack.Position(g, config, (int)positions.Max() + 1, null);
         Tensor row = g.Input("x", DType.F32, new Shape(1, heads * dim));
         Tensor y = g.Output("y", g.RotaryEmbedding(row, at.Cos, at.Sin, heads, RotaryPairing.Half, at.Start));
         using var run = new GraphRun(c, g.Build());
@@ -96,7 +96,7 @@ internal static class OpStages
         for (int r = 0; r < rows; r++)
         {
             run.Write(row, values.AsSpan(r * heads * dim, heads * dim)).Set(at.Start, (int)positions[r])
-                .Set(at.Length, (int)positions[r] + 1).Execute();
+                .Execute();
             run.Floats(y).CopyTo(result, r * heads * dim);
         }
         return new StageOutputs().Add("y", Heads.FromRows(result, heads, dim), heads, rows, dim);

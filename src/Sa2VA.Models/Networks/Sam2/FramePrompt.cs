@@ -18,7 +18,7 @@ internal sealed class FramePrompt
     {
         int grid = config.ImageSize / 16, width = config.DModel;
         _sparseCount = g.Scalar("sparse", MaxSparse);
-        _tokenCount = g.Scalar("tokens", MaxSparse + OutputTokens);
+        _tokenCount = g.Sum("tokens", MaxSparse + OutputTokens, OutputTokens, _sparseCount);
         Sparse = g.Input("sparse", DType.F32, new Shape(MaxSparse, width), _sparseCount);
         Dense = dense ? g.Input("dense", DType.F32, new Shape(grid * grid, width)) : null;
     }
@@ -45,5 +45,5 @@ internal sealed class FramePrompt
     }
 
     /// <summary>Sets the number of sparse rows.</summary>
-    public void SetSparse(BoundPlan plan, int rows) => plan.Set(_sparseCount, rows).Set(_tokenCount, rows + OutputTokens);
+    public void SetSparse(BoundPlan plan, int rows) => plan.Set(_sparseCount, rows);
 }

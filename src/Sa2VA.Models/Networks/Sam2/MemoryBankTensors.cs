@@ -76,19 +76,15 @@ internal sealed class MemoryBankTensors
 /// <summary>The slots that one frame reads, and the run-time lengths that follow from their number.</summary>
 internal sealed class BankSelection
 {
-    private readonly int _rowsPerMemory, _rowsPerPointer;
-
     public BankSelection(GraphBuilder g, GroundingConfig config, int conditioningFrames)
     {
-        int grid = config.ImageSize / 16;
-        _rowsPerMemory = grid * grid;
-        _rowsPerPointer = config.DModel / config.MemDim;
+        int grid = config.ImageSize / 16, rowsPerMemory = grid * grid, rowsPerPointer = config.DModel / config.MemDim;
         int memories = MemoryBank.MaxMemories(conditioningFrames), pointers = MemoryBank.MaxPointers(conditioningFrames);
         MemoryCount = g.Scalar("memories", memories);
         PointerCount = g.Scalar("pointers", pointers);
-        MemoryRows = g.Scalar("memory_rows", memories * _rowsPerMemory);
-        PointerRows = g.Scalar("pointer_rows", pointers * _rowsPerPointer);
-        AllRows = g.Scalar("rows", MemoryRows.Max + PointerRows.Max);
+        MemoryRows = g.Sum("memory_rows", memories * rowsPerMemory, 0, new ScalarTerm(MemoryCount, rowsPerMemory));
+        PointerRows = g.Sum("pointer_rows", pointers * rowsPerPointer, 0, new ScalarTerm(PointerCount, rowsPerPointer));
+        AllRows = g.Sum("rows", MemoryRows.Max + PointerRows.Max, 0, MemoryRows, PointerRows);
         MemoryIndex = g.Input("memory_index", DType.I32, new Shape(memories), MemoryCount);
         TimeIndex = g.Input("time_index", DType.I32, new Shape(memories), MemoryCount);
         PointerIndex = g.Input("pointer_index", DType.I32, new Shape(pointers), PointerCount);
@@ -118,11 +114,6 @@ internal sealed class BankSelection
     /// <summary>Sum of both.</summary>
     public RuntimeScalar AllRows { get; }
 
-    /// <summary>Sets all five lengths.</summary>
-    public void Set(BoundPlan plan, int memories, int pointers)
-    {
-        plan.Set(MemoryCount, memories).Set(PointerCount, pointers)
-            .Set(MemoryRows, memories * _rowsPerMemory).Set(PointerRows, pointers * _rowsPerPointer)
-            .Set(AllRows, memories * _rowsPerMemory + pointers * _rowsPerPointer);
-    }
+    /// <summary>Sets M and P; the other lengths follow.</summary>
+    public void Set(BoundPlan plan, int memories, int pointers) => plan.Set(MemoryCount, memories).Set(PointerCount, pointers);
 }
