@@ -62,11 +62,13 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         });
         BackendMemory before = all.Memory;
         var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
+        kept.Add(new ObjectTrack(segmentation!, prompt, CancellationToken.None));
+        list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
+        before = all.Memory;
         var results = new MaskResults(segmentation!, 1);
         // A picture's size is not known beforehand: masks as large as what the encoder sees.
-        var output = new MaskOutput(segmentation!, results, config.Grounding.ImageSize, config.Grounding.ImageSize);
-        kept.Add((new ObjectTrack(segmentation!, prompt, CancellationToken.None), output));
-        list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
+        kept.Add(new MaskOutput(segmentation!, results, config.Grounding.ImageSize, config.Grounding.ImageSize));
+        list.Add(new StageMemory("masks, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         BackendMemory total = all.Memory;
         GC.KeepAlive(kept);
         return new MemoryEstimate(list, total);

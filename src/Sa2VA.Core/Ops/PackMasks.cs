@@ -26,12 +26,15 @@ public sealed class PackMasks : Op
     public int Width { get; }
 
     /// <summary>Words of one row of pixels: bit i of word j is pixel 32·j + i; bits behind the last pixel are 0.</summary>
-    public int WordsPerRow => (Width + 31) / 32;
+    public int WordsPerRow => WordsFor(Width);
 
     /// <summary>
     /// Words of the bits; the next one is 1 when all logits are finite, else 0; then the results behind the logits, bit by bit.
     /// </summary>
     public int MaskWords => Height * WordsPerRow;
+
+    /// <summary>Words of a row of that many pixels.</summary>
+    public static int WordsFor(int width) => (width + 31) / 32;
 }
 
 /// <summary>Recording of <see cref="PackMasks"/>.</summary>
@@ -42,7 +45,7 @@ public static class PackMasksExtensions
     /// </summary>
     public static Tensor PackMasks(this GraphBuilder g, Tensor results, int lowSide, int imageSize, int height, int width)
     {
-        long words = (long)height * ((width + 31) / 32) + 1 + results.Shape.Last - (long)lowSide * lowSide;
+        long words = (long)height * Core.PackMasks.WordsFor(width) + 1 + results.Shape.Last - (long)lowSide * lowSide;
         if (results.Type != DType.F32 || results.Shape.Rank != 2 || lowSide < 1 || imageSize < 1 || height < 1 || width < 1
             || results.Shape.Last < (long)lowSide * lowSide || words > int.MaxValue)
             throw g.Error(nameof(PackMasks), $"results {results} hold no {lowSide}×{lowSide} logits for a picture of {height}×{width}.");

@@ -9,6 +9,9 @@ internal sealed class SegVector(DeviceBuffer buffer, float[] values, Fence arriv
     /// <summary>[1, D].</summary>
     public DeviceBuffer Buffer { get; } = buffer;
 
+    /// <summary>Behind the work that writes it.</summary>
+    public Fence Written => arrival;
+
     /// <summary>Waits for the values [D].</summary>
     /// <exception cref="NonFiniteException">They are not finite.</exception>
     public float[] Values()

@@ -78,7 +78,7 @@ public sealed class ImageSession : ChatSession
         for (int i = 0; i < objects.Count; i++)
         {
             AnswerObject o = objects[i];
-            var prompt = new ObjectPrompt(model, segs[i].Buffer);
+            var prompt = new ObjectPrompt(model, segs[i].Buffer, segs[i].Written);
             if (_prompted is null)
             {
                 _prompted = new PromptedFrame(model, prompt, cancellation);

@@ -104,7 +104,8 @@ public sealed class VideoSession : ChatSession
         int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
         try
         {
-            foreach (SegVector seg in segs) _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer), conditioning, cancellation);
+            foreach (SegVector seg in segs)
+                _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, cancellation);
             foreach (AnswerObject o in objects) onUpdate?.Invoke(new ObjectUpdate(o));
         }
         catch

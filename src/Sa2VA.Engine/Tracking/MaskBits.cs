@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Sa2VA.Core;
 
 namespace Sa2VA.Engine.Tracking;
 
@@ -17,7 +18,7 @@ internal static class MaskBits
     /// <returns>Pixels inside.</returns>
     public static long Expand(ReadOnlySpan<int> bits, int width, int height, Span<byte> pixels)
     {
-        int words = (width + 31) / 32;
+        int words = PackMasks.WordsFor(width);
         long area = 0;
         foreach (int word in bits) area += BitOperations.PopCount((uint)word);
         for (int y = 0; y < height; y++)

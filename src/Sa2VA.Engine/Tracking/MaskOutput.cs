@@ -23,12 +23,12 @@ internal sealed class MaskOutput : IDisposable
     /// <param name="height">Rows of the picture.</param>
     public MaskOutput(SegmentationModel model, MaskResults results, int width, int height)
     {
-        (_model, _results, Width, Height) = (model, results, width, height);
+        (_model, _results) = (model, results);
         var g = new GraphBuilder("mask output", model.Weights);
         Tensor x = g.Input("results", DType.F32, results.Buffer.Shape);
         Tensor packed = g.Output("packed", g.PackMasks(x, model.LowSide, model.Config.ImageSize, height, width));
         _rowWords = packed.Shape.Last;
-        _maskWords = height * ((width + 31) / 32);
+        _maskWords = height * PackMasks.WordsFor(width);
         _words = new int[packed.Shape.Count];
         _plan = model.Backend.Compile(g.Build());
         try
@@ -43,12 +43,6 @@ internal sealed class MaskOutput : IDisposable
             throw;
         }
     }
-
-    /// <summary>Columns of the picture.</summary>
-    public int Width { get; }
-
-    /// <summary>Rows of the picture.</summary>
-    public int Height { get; }
 
     /// <summary>Enqueues packing and reading.</summary>
     public Fence BeginRead(CancellationToken cancellation)

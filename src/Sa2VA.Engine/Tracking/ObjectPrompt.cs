@@ -44,14 +44,15 @@ internal sealed class ObjectPrompt
     /// <summary>A prompt that is a [SEG] vector alone, which stays on the device.</summary>
     /// <param name="model">Model.</param>
     /// <param name="seg">Language vector [1, D]; needed until the prompt has been given to an object.</param>
-    public ObjectPrompt(SegmentationModel model, DeviceBuffer seg)
+    /// <param name="written">When it is there: another queue writes it.</param>
+    public ObjectPrompt(SegmentationModel model, DeviceBuffer seg, Fence written)
     {
         SparseRows = PromptEncoder.SparseRows(0, language: true);
         // The vector is the last row.
         var sparse = new float[SparseRows * model.Config.DModel];
         model.Prompts.EncodeSparse([], new float[model.Config.DModel], sparse);
         Sparse = sparse[..^model.Config.DModel];
-        (Seg, Multimask) = (seg, true);
+        (Seg, SegWritten, Multimask) = (seg, written, true);
     }
 
     /// <summary>Sparse rows [n, D], or [n − 1, D] when the last one is <see cref="Seg"/>.</summary>
@@ -59,6 +60,9 @@ internal sealed class ObjectPrompt
 
     /// <summary>Language vector on the device, or null.</summary>
     public DeviceBuffer? Seg { get; }
+
+    /// <summary>When <see cref="Seg"/> is there.</summary>
+    public Fence SegWritten { get; }
 
     /// <summary>n.</summary>
     public int SparseRows { get; }

@@ -55,7 +55,11 @@ internal sealed class PromptedFrame : IDisposable
     {
         DeviceQueue queue = _model.Queue;
         queue.Write<float>(_sparse, prompt.Sparse);
-        if (prompt.Seg is { } seg) queue.Copy(seg, 0, _sparse, prompt.Sparse.Length, seg.Shape.Count);
+        if (prompt.Seg is { } seg)
+        {
+            queue.WaitFor(prompt.SegWritten);
+            queue.Copy(seg, 0, _sparse, prompt.Sparse.Length, seg.Shape.Count);
+        }
         _rows = prompt.SparseRows;
         if (_dense is null) return;
         (MaskPromptGraph graph, ExecutionPlan plan) = _model.MaskPrompt(cancellation);

@@ -150,7 +150,16 @@ internal sealed class VideoSegmentation : IDisposable
     {
         if ((_results?.Rows ?? 0) == _objects.Count) return;
         MaskResults? results = _objects.Count == 0 ? null : new MaskResults(_model, _objects.Count);
-        for (int i = 0; i < _objects.Count; i++) _objects[i].Bind(Features, results!, i);
+        try
+        {
+            for (int i = 0; i < _objects.Count; i++) _objects[i].Bind(Features, results!, i);
+        }
+        catch
+        {
+            // The next frame binds all of them again.
+            results?.Dispose();
+            throw;
+        }
         _output?.Dispose();
         _output = null;
         _results?.Dispose();
