@@ -9,6 +9,9 @@ public abstract class Device
     /// <summary>What the device is and how it is to be used, for people.</summary>
     public abstract string Description { get; }
 
+    /// <summary>How many bits its backends store numbers in: the one place where that is chosen. F32 unless told otherwise.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Starts a backend of its own for one model.</summary>
     /// <param name="memoryBudget">Most bytes that it may hold (weights, intermediates, sessions); 0 means no limit.</param>
     /// <exception cref="DeviceException">The device is not there, or a choice is out of range.</exception>

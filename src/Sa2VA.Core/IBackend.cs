@@ -9,6 +9,9 @@ public interface IBackend : IDisposable
     /// <summary>What the device is, for people.</summary>
     string Description { get; }
 
+    /// <summary>How many bits it stores numbers in; chosen when it is opened.</summary>
+    Precision Precision { get; }
+
     /// <summary>Bytes held now, by purpose.</summary>
     BackendMemory Memory { get; }
 

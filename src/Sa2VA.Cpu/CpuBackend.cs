@@ -12,6 +12,9 @@ public sealed record CpuOptions
     /// <summary>Widest vectors to use; null means the widest this machine has. Every width gives the same bits.</summary>
     public SimdLevel? Simd { get; init; }
 
+    /// <summary>How many bits numbers are stored in.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
 }
@@ -41,6 +44,7 @@ public sealed unsafe class CpuBackend : IBackend
     {
         if (options.Threads is < 0 or > 256) throw new DeviceException($"{options.Threads} threads are outside 0…256.");
         if (options.MemoryBudget < 0) throw new DeviceException($"A memory budget of {options.MemoryBudget} bytes is negative.");
+        Precision = options.Precision;
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
@@ -54,6 +58,9 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public string Description =>
         $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}";
+
+    /// <inheritdoc/>
+    public Precision Precision { get; }
 
     /// <inheritdoc/>
     public BackendMemory Memory => Account.Memory;

@@ -31,5 +31,5 @@ public sealed class CpuDevice : Device
     /// <inheritdoc/>
     public override IBackend OpenCounting() => new CpuBackend(Options, countsOnly: true);
 
-    private CpuOptions Options => new() { Threads = Threads, Simd = Simd };
+    private CpuOptions Options => new() { Threads = Threads, Simd = Simd, Precision = Precision };
 }

@@ -46,6 +46,8 @@ internal sealed class WatchedDevice : Device
 
         public string Description => device.Description;
 
+        public Precision Precision => inner.Precision;
+
         public BackendMemory Memory => inner.Memory;
 
         public DeviceBuffer Allocate(string name, DType type, Shape shape)
