@@ -14,8 +14,16 @@ public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisp
     /// <summary>Extents, row-major.</summary>
     public Shape Shape { get; } = shape;
 
+    /// <summary>Elements that are there: all of them, unless the memory was only reserved (<see cref="IBackend.Reserve"/>).</summary>
+    public virtual long Committed => Shape.Count;
+
     /// <summary>Bytes held.</summary>
-    public long Bytes => Shape.Count * Type.Size();
+    public long Bytes => Committed * Type.Size();
+
+    /// <summary>Makes at least the first elements of reserved memory be there, zeros where they are new; the address stays.</summary>
+    /// <param name="elements">How many; at most the shape's.</param>
+    /// <exception cref="DeviceException">The budget does not suffice.</exception>
+    public virtual void Commit(long elements) => ArgumentOutOfRangeException.ThrowIfGreaterThan(elements, Committed);
 
     /// <summary>What a queue calls before it takes a transfer.</summary>
     /// <exception cref="ArgumentException">Elements of another size.</exception>
@@ -30,7 +38,7 @@ public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisp
     /// <summary>The same for elements of the buffer's own type.</summary>
     public void CheckRange(long count, long offset)
     {
-        if (count < 0 || offset < 0 || offset > Shape.Count - count)
+        if (count < 0 || offset < 0 || offset > Committed - count)
         {
             throw new ArgumentOutOfRangeException(nameof(offset),
                 $"Buffer '{Name}' {Shape} has no elements {offset}…{offset + count - 1}.");

@@ -67,6 +67,9 @@ public abstract class DeviceQueue : IDisposable
     /// <summary>Blocks until everything up to a position has happened.</summary>
     protected internal abstract void Wait(long position);
 
+    /// <summary>Ends when everything up to a position has happened, or fails as <see cref="Wait"/> does.</summary>
+    protected internal abstract Task WhenReached(long position);
+
     /// <summary>A fence of this queue.</summary>
     protected Fence FenceAt(long position) => new(this, position);
 }
@@ -91,4 +94,8 @@ public readonly struct Fence
     /// <exception cref="Exception">Of the work before it some failed or was skipped for a failure: that failure.</exception>
     /// <exception cref="ObjectDisposedException">The queue or its backend was closed before.</exception>
     public void Wait() => _queue?.Wait(Position);
+
+    /// <summary>Ends when the work before it is done, without a thread that waits.</summary>
+    /// <inheritdoc cref="Wait"/>
+    public Task WhenReached() => _queue?.WhenReached(Position) ?? Task.CompletedTask;
 }

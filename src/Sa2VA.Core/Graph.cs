@@ -3,11 +3,10 @@ namespace Sa2VA.Core;
 /// <summary>A recorded network: ops in execution order, with its inputs, states, outputs and run-time scalars.</summary>
 public sealed class Graph
 {
-    internal Graph(string name, IReadOnlyList<Op> ops, IReadOnlyList<Tensor> inputs, IReadOnlyList<Tensor> outputs,
-        IReadOnlyList<RuntimeScalar> scalars)
+    internal Graph(string name, IReadOnlyList<Op> ops, IReadOnlyList<Tensor> inputs, IReadOnlyList<Tensor> outputs, GraphNumbers numbers)
     {
-        (Name, Ops, Inputs, Outputs, Scalars) = (name, ops, inputs, outputs, scalars);
-        ScalarChecks = [.. ops.Where(op => op.ChecksScalars)];
+        (Name, Ops, Inputs, Outputs, Numbers) = (name, ops, inputs, outputs, numbers);
+        RunChecks = [.. ops.Where(op => op.ChecksRuns)];
     }
 
     /// <summary>Name for messages.</summary>
@@ -23,10 +22,16 @@ public sealed class Graph
     public IReadOnlyList<Tensor> Outputs { get; }
 
     /// <summary>Lengths that every run must set.</summary>
-    public IReadOnlyList<RuntimeScalar> Scalars { get; }
+    public IReadOnlyList<RuntimeScalar> Scalars => Numbers.Scalars;
 
-    /// <summary>Ops that a run's scalars are checked against.</summary>
-    internal Op[] ScalarChecks { get; }
+    /// <summary>Lists that every run must set.</summary>
+    public IReadOnlyList<Tensor> Lists => Numbers.Lists;
+
+    /// <summary>Scalars and lists.</summary>
+    internal GraphNumbers Numbers { get; }
+
+    /// <summary>Ops that a run's numbers are checked against.</summary>
+    internal Op[] RunChecks { get; }
 
     /// <summary>Floating-point operations of one run with these scalar values.</summary>
     public long Flops(ReadOnlySpan<int> scalars)
@@ -49,4 +54,25 @@ public sealed class Graph
             return sum;
         }
     }
+}
+
+/// <summary>The integers that travel with a run in one block: scalars by index, then the lists.</summary>
+internal sealed class GraphNumbers
+{
+    public GraphNumbers(IReadOnlyList<RuntimeScalar> scalars, IReadOnlyList<Tensor> lists)
+    {
+        (Scalars, Lists, Count) = (scalars, lists, scalars.Count);
+        foreach (Tensor list in lists)
+        {
+            list.BlockOffset = Count;
+            Count = checked(Count + (int)list.Shape.Count);
+        }
+    }
+
+    public IReadOnlyList<RuntimeScalar> Scalars { get; }
+
+    public IReadOnlyList<Tensor> Lists { get; }
+
+    /// <summary>Integers of the block.</summary>
+    public int Count { get; }
 }

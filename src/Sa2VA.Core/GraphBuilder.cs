@@ -13,6 +13,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     private readonly List<Tensor> _inputs = [];
     private readonly List<Tensor> _outputs = [];
     private readonly List<RuntimeScalar> _scalars = [];
+    private readonly List<Tensor> _lists = [];
     private bool _built;
 
     /// <summary>Name for messages.</summary>
@@ -78,6 +79,26 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         var scalar = new RuntimeScalar(name, max, _scalars.Count, plus, terms.ToArray());
         _scalars.Add(scalar);
         return scalar;
+    }
+
+    /// <summary>
+    /// Integers that each run sets: rows to write, positions, lengths, pages. They travel with the run as scalars do, so that they may
+    /// change while earlier runs are still enqueued, and are checked before it is enqueued.
+    /// </summary>
+    /// <param name="name">Name within this graph.</param>
+    /// <param name="shape">Extents.</param>
+    /// <param name="range">What the values may be.</param>
+    /// <param name="length">Run-time extent of axis 0.</param>
+    /// <returns>I32.</returns>
+    public Tensor List(string name, Shape shape, IndexRange range, RuntimeScalar? length = null)
+    {
+        if (range.End <= range.Least || shape.Count > int.MaxValue)
+            throw new GraphException($"{Name}: list '{name}' {shape} can have no values from {range.Least} to below {range.End}.");
+        if (length is not null && length.Max > shape[0])
+            throw new GraphException($"{Name}: list '{name}' {shape} is too small for {length}.");
+        var list = new Tensor(name, DType.I32, shape, TensorKind.List, length, range);
+        _lists.Add(list);
+        return list;
     }
 
     /// <summary>A tensor that the caller binds and the plan only reads.</summary>
@@ -149,7 +170,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         if (_outputs.Count == 0 && !_ops.Exists(o => o.Output.Kind == TensorKind.State))
             throw new GraphException($"{Name} has no output and writes no state.");
         _built = true;
-        return new Graph(Name, _ops, _inputs, _outputs, _scalars);
+        return new Graph(Name, _ops, _inputs, _outputs, new GraphNumbers(_scalars, _lists));
     }
 
     /// <summary>Appends an op whose result is a new tensor.</summary>

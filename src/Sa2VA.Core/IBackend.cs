@@ -20,6 +20,16 @@ public interface IBackend : IDisposable
     DeviceBuffer Allocate(string name, DType type, Shape shape);
 
     /// <summary>
+    /// A place for memory that comes as it is needed (<see cref="DeviceBuffer.Commit"/>), at an address that never changes: a pool that
+    /// grows without moving. It holds nothing yet.
+    /// </summary>
+    /// <param name="name">Name for messages.</param>
+    /// <param name="type">Element type.</param>
+    /// <param name="atMost">Extents that it may grow to.</param>
+    /// <exception cref="DeviceException">The device has no room for addresses of that many elements.</exception>
+    DeviceBuffer Reserve(string name, DType type, Shape atMost);
+
+    /// <summary>
     /// Chooses kernels, packs the weights that no earlier plan has packed, and places intermediates. Runs go on meanwhile.
     /// </summary>
     /// <exception cref="DeviceException">The budget does not suffice, or the backend lacks an op; the message names it.</exception>

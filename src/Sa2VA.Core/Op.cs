@@ -27,12 +27,13 @@ public abstract class Op
         return op;
     }
 
-    /// <summary>True if <see cref="CheckScalars"/> has something to check.</summary>
-    internal virtual bool ChecksScalars => false;
+    /// <summary>True if <see cref="CheckRun"/> has something to check.</summary>
+    internal virtual bool ChecksRuns => false;
 
     /// <summary>Called before a run is enqueued.</summary>
-    /// <exception cref="GraphException">With these run-time scalars the op would read or write where it must not.</exception>
-    internal virtual void CheckScalars(ReadOnlySpan<int> scalars) { }
+    /// <param name="numbers">The run's block: scalars by index, then the lists.</param>
+    /// <exception cref="GraphException">With these numbers the op would read or write where it must not.</exception>
+    internal virtual void CheckRun(ReadOnlySpan<int> numbers) { }
 
     /// <summary>Rows of the flattened [rows, last] form in a run with these scalars.</summary>
     protected static long RowCount(Tensor tensor, ReadOnlySpan<int> scalars) =>

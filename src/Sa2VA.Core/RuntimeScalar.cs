@@ -2,7 +2,7 @@ namespace Sa2VA.Core;
 
 /// <summary>
 /// A length that changes from run to run, bounded by the plan's capacity: tokens of a chunk, KV length, memory frames, object pointers. Set
-/// through <see cref="BoundPlan.Set"/>, unless it follows from others.
+/// through <see cref="BoundPlan.Set(RuntimeScalar, int)"/>, unless it follows from others.
 /// </summary>
 public sealed class RuntimeScalar
 {

@@ -7,6 +7,8 @@ public enum TensorKind
     Input,
     /// <summary>Bound by the caller and written in place: a KV cache, a memory bank.</summary>
     State,
+    /// <summary>Integers that travel with each run, as scalars do (<see cref="GraphBuilder.List"/>).</summary>
+    List,
     /// <summary>Fixed when the plan is compiled.</summary>
     Constant,
     /// <summary>Lives in the plan's arena between its first and last use, or in a bound buffer if it is an output.</summary>
@@ -19,8 +21,11 @@ public enum TensorKind
 /// </summary>
 public sealed class Tensor
 {
-    internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? length)
+    private readonly IndexRange? _range;
+
+    internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? length, IndexRange? range = null)
     {
+        _range = range;
         (Name, Type, Shape, Kind, Length) = (name, type, shape, kind, length);
         Root = this;
         RowStride = shape.Last;
@@ -59,11 +64,24 @@ public sealed class Tensor
     /// <summary>True when rows follow each other without gaps.</summary>
     public bool IsContiguous => RowStride == Shape.Last || Shape.Rows == 1;
 
+    /// <summary>What the values of a list are; null for other kinds.</summary>
+    public IndexRange? Range => Root._range;
+
+    /// <summary>Where a list's values begin in <see cref="BoundPlan.Numbers"/>, once the graph is built.</summary>
+    public int BlockOffset { get; internal set; }
+
     /// <summary>What a constant's values are; null for other kinds.</summary>
     public ConstantData? Data { get; internal init; }
 
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
     public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];
+
+    /// <summary>A list's values in a run's block; empty where they are on the device and cannot be looked at.</summary>
+    internal ReadOnlySpan<int> ValuesIn(ReadOnlySpan<int> block) =>
+        Kind == TensorKind.List ? block.Slice(Root.BlockOffset + (int)Offset, (int)Shape.Count) : [];
+
+    /// <summary>False if this is a list whose values may leave least…end − 1; what is on the device is looked at there.</summary>
+    internal bool IsWithin(int least, long end) => Range is not { } range || (range.Least >= least && range.End <= end);
 
     /// <summary>True if this is a list I32 [n] with one element for each row of <paramref name="x"/>.</summary>
     internal bool ListsRowsOf(Tensor x) => Type == DType.I32 && Shape.Rank == 1 && Shape[0] == x.Shape.Rows && Length == x.Length
@@ -79,3 +97,8 @@ public sealed class Tensor
     /// <inheritdoc/>
     public override string ToString() => $"'{Name}' {Type} {Shape}";
 }
+
+/// <summary>What the integers of a list may be.</summary>
+/// <param name="Least">Smallest value, which places that are not given have.</param>
+/// <param name="End">Behind the largest value.</param>
+public readonly record struct IndexRange(int Least, int End);

@@ -40,6 +40,18 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         if (HasPressure) GC.AddMemoryPressure(bytes);
     }
 
+    private AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long room) : base(0, ownsHandle: true)
+    {
+        (_account, _purpose) = (account, purpose);
+        Allocate(room);
+    }
+
+    /// <summary>
+    /// Room without memory: a large allocation has no pages until somebody writes into them, which is when <see cref="Commit"/> does.
+    /// </summary>
+    public static AlignedMemory Reserve(MemoryAccount account, MemoryPurpose purpose, long room) => new(account, purpose, room);
+
+    /// <summary>Bytes on the account.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>True when nothing is allocated: the pointer must not be followed.</summary>
@@ -78,6 +90,19 @@ internal sealed unsafe class AlignedMemory : SafeHandle
             Allocate(Bytes);
             throw;
         }
+    }
+
+    /// <summary>Takes the next bytes of reserved room, as zeros; what is there stays, and where it is.</summary>
+    /// <param name="bytes">All that is then there, at most the room.</param>
+    /// <param name="what">Who needs it, for messages.</param>
+    public void Commit(long bytes, string what)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        long growth = bytes - Bytes;
+        _account.Reserve(_purpose, growth, what);
+        if (!CountsOnly) NativeMemory.Clear((byte*)handle + Bytes, (nuint)growth);
+        Bytes = bytes;
+        if (HasPressure) GC.AddMemoryPressure(growth);
     }
 
     protected override bool ReleaseHandle()

@@ -87,6 +87,13 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public DeviceBuffer Reserve(string name, DType type, Shape atMost)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new CpuBuffer(Account, name, type, atMost, isReserved: true);
+    }
+
+    /// <inheritdoc/>
     public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
     {
         lock (_compiling)

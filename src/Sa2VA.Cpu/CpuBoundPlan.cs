@@ -55,11 +55,11 @@ internal sealed unsafe class CpuBoundPlan : BoundPlan
     }
 
     /// <summary>Runs all kernels, unless the token or the loop says stop in between.</summary>
-    public void RunKernels(int[] scalars, CommandLoop loop, CancellationToken cancellation)
+    public void RunKernels(int[] numbers, CommandLoop loop, CancellationToken cancellation)
     {
         if (cancellation.IsCancellationRequested) return;
         CpuBackend backend = _plan.Backend;
-        var run = new RunContext(Queue.Arena, _pointers, scalars);
+        var run = new RunContext(Queue.Arena, _pointers, numbers);
         backend.Turns.Enter(Queue.Turn);
         try
         {

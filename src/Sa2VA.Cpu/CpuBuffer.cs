@@ -9,8 +9,28 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
     private readonly AlignedMemory _memory;
 
-    public CpuBuffer(MemoryAccount account, string name, DType type, Shape shape) : base(name, type, shape) =>
-        _memory = new AlignedMemory(account, MemoryPurpose.Buffers, Bytes, $"buffer '{name}' {type} {shape}", zeroed: true);
+    private long _committed;
+
+    public CpuBuffer(MemoryAccount account, string name, DType type, Shape shape, bool isReserved = false) : base(name, type, shape)
+    {
+        long bytes = shape.Count * type.Size();
+        _memory = isReserved
+            ? AlignedMemory.Reserve(account, MemoryPurpose.Buffers, bytes)
+            : new AlignedMemory(account, MemoryPurpose.Buffers, bytes, What, zeroed: true);
+        _committed = isReserved ? 0 : shape.Count;
+    }
+
+    public override long Committed => Volatile.Read(ref _committed);
+
+    private string What => $"buffer '{Name}' {Type} {Shape}";
+
+    public override void Commit(long elements)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(elements, Shape.Count);
+        if (elements <= Committed) return;
+        _memory.Commit(elements * Type.Size(), What);
+        Volatile.Write(ref _committed, elements);
+    }
 
     /// <summary>Keeps the memory until <see cref="Release"/>.</summary>
     /// <exception cref="ObjectDisposedException">It is gone already.</exception>

@@ -77,9 +77,9 @@ internal sealed class CpuQueue : DeviceQueue
     {
         if (plan is not CpuBoundPlan own || own.Queue != this)
             throw new GraphException($"{plan.Graph.Name} is not bound to queue '{Name}'.");
-        plan.CheckScalars();
+        plan.CheckRun();
         if (_loop is null) throw new DeviceException("This backend counts memory and runs nothing.");
-        _loop.Run(new Command { Plan = own, Cancellation = cancellation }, plan.Scalars);
+        _loop.Run(new Command { Plan = own, Cancellation = cancellation }, plan.Numbers);
     }
 
     public override Fence BeginRead<T>(DeviceBuffer from, T[] destination, long offset = 0)
@@ -130,6 +130,8 @@ internal sealed class CpuQueue : DeviceQueue
     protected override bool IsReached(long position) => _loop is null || _loop.IsReached(position);
 
     protected override void Wait(long position) => _loop?.Wait(position);
+
+    protected override Task WhenReached(long position) => _loop?.WhenReached(position) ?? Task.CompletedTask;
 
     private Command.End EndOf(DeviceBuffer buffer, long offset) => buffer is CpuBuffer own
         ? new Command.End { Buffer = own, Offset = offset * buffer.Type.Size() }

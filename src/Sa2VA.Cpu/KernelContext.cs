@@ -17,6 +17,7 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     public Operand Operand(Tensor tensor)
     {
         if (tensor.Kind == TensorKind.Constant) return Cpu.Operand.InConstant(tensor, (byte*)weights.Constant(tensor.Root));
+        if (tensor.Kind == TensorKind.List) return Cpu.Operand.InNumbers(tensor);
         return _slots.TryGetValue(tensor.Root, out int slot)
             ? Cpu.Operand.InBuffer(tensor, slot)
             : Cpu.Operand.InArena(tensor, memory.OffsetOf(tensor.Root));

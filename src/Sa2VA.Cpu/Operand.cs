@@ -39,7 +39,7 @@ internal readonly unsafe struct Operand
     private readonly int _rowsScalar;
     private readonly long _rowsPerStep;
 
-    private enum Place { Arena, Buffer, Constant }
+    private enum Place { Arena, Buffer, Constant, Numbers }
 
     private Operand(Tensor tensor, Place place, long byteOffset, int slot, byte* constant)
     {
@@ -55,19 +55,22 @@ internal readonly unsafe struct Operand
     public static Operand InBuffer(Tensor tensor, int slot) => new(tensor, Place.Buffer, 0, slot, null);
     public static Operand InConstant(Tensor tensor, byte* pointer) => new(tensor, Place.Constant, 0, 0, pointer);
 
+    public static Operand InNumbers(Tensor list) => new(list, Place.Numbers, (long)list.Root.BlockOffset * sizeof(int), 0, null);
+
     public RowView Resolve(in RunContext run)
     {
         byte* start = _place switch
         {
             Place.Arena => run.Arena,
             Place.Buffer => (byte*)run.Buffers[_slot],
+            Place.Numbers => (byte*)Unsafe.AsPointer(ref run.Numbers[0]),
             _ => _constant,
         };
         long rows = _rows;
         int columns = _columns;
         if (_rowsScalar >= 0)
         {
-            int length = run.Scalars[_rowsScalar];
+            int length = run.Numbers[_rowsScalar];
             if (_rowsPerStep == 0) columns = length;
             else rows = length * _rowsPerStep;
         }
@@ -76,16 +79,16 @@ internal readonly unsafe struct Operand
 }
 
 /// <summary>What a kernel needs to resolve its operands in one run.</summary>
-internal readonly unsafe struct RunContext(byte* arena, nint[] buffers, int[] scalars)
+internal readonly unsafe struct RunContext(byte* arena, nint[] buffers, int[] numbers)
 {
     public byte* Arena { get; } = arena;
 
     /// <summary>Addresses of bound memory, inputs first; held while the plan runs.</summary>
     public nint[] Buffers { get; } = buffers;
 
-    /// <summary>Values of the run-time scalars.</summary>
-    public int[] Scalars { get; } = scalars;
+    /// <summary>Values of the run-time scalars, then those of the lists; pinned.</summary>
+    public int[] Numbers { get; } = numbers;
 
     /// <summary>Value of a run-time scalar; <paramref name="absent"/> if the op has none.</summary>
-    public int Scalar(RuntimeScalar? scalar, int absent = 0) => scalar is null ? absent : Scalars[scalar.Index];
+    public int Scalar(RuntimeScalar? scalar, int absent = 0) => scalar is null ? absent : Numbers[scalar.Index];
 }

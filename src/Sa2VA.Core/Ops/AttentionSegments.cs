@@ -37,6 +37,28 @@ public sealed record AttentionSegments(Tensor KeyLengths, Tensor? QueryOffsets =
     /// <summary>Keys that all segments can have together.</summary>
     internal long TotalCapacity(Tensor keys) => Pages is null ? keys.Shape.Rows : (long)Count * Capacity(keys);
 
+    /// <summary>Whether a run's numbers can be looked at before it is enqueued.</summary>
+    internal bool ChecksRuns => KeyLengths.Kind == TensorKind.List || QueryOffsets?.Kind == TensorKind.List;
+
+    /// <summary>What <see cref="Op.CheckRun"/> says of it; where a list is on the device, the kernel looks.</summary>
+    internal void CheckRun(string op, ReadOnlySpan<int> numbers, long queries, long keys)
+    {
+        if (QueryOffsets is not null)
+        {
+            ReadOnlySpan<int> offsets = QueryOffsets.ValuesIn(numbers);
+            for (int s = 0; s < offsets.Length; s++)
+            {
+                int before = s == 0 ? 0 : offsets[s - 1];
+                if (offsets[s] < before || (s == 0 && offsets[0] != 0) || (s == Count && offsets[s] != queries))
+                    throw new GraphException(
+                        $"{op}: query offset {offsets[s]} of segment {s} follows {before}; offsets rise from 0 to the {queries} rows.");
+            }
+        }
+        long all = 0;
+        foreach (int length in KeyLengths.ValuesIn(numbers)) all += length;
+        if (Pages is null && all > keys) throw new GraphException($"{op}: the segments have {all} keys, of which there are {keys}.");
+    }
+
     internal void Check(GraphBuilder g, string op, Tensor q, Tensor k)
     {
         if (!IsList(KeyLengths)) throw g.Error(op, $"key lengths {KeyLengths} are no list of integers.");
@@ -46,8 +68,10 @@ public sealed record AttentionSegments(Tensor KeyLengths, Tensor? QueryOffsets =
         fit = Pages is null ? PageRows == 0
             : Pages.Type == DType.I32 && Pages.Shape.Rank == 2 && Pages.Shape[0] == Count && Pages.Length is null && Pages.IsContiguous
                 && BitOperations.IsPow2(PageRows) && (long)Pages.Shape[1] * PageRows <= int.MaxValue
-                && k.Length is null && k.Shape.Rows % PageRows == 0;
+                && k.Length is null && k.Shape.Rows % PageRows == 0 && Pages.IsWithin(0, k.Shape.Rows / PageRows);
         if (!fit) throw g.Error(op, $"{Count} segments with pages {Pages} of {PageRows} rows do not fit the keys {k}.");
+        if (!KeyLengths.IsWithin(0, (long)Capacity(k) + 1))
+            throw g.Error(op, $"key lengths {KeyLengths} may exceed the {Capacity(k)} keys that a segment can have.");
     }
 
     private static bool IsList(Tensor t) => t.Type == DType.I32 && t.Shape.Rank == 1 && t.Length is null;

@@ -5,14 +5,14 @@ public sealed class Concat : Op
 {
     internal Concat(Tensor[] parts) => Inputs = parts;
 
-    internal override bool ChecksScalars => Output.Length is not null;
+    internal override bool ChecksRuns => Output.Length is not null;
 
-    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    internal override void CheckRun(ReadOnlySpan<int> numbers)
     {
         long rows = 0;
-        for (int i = 0; i < Inputs.Count; i++) rows += RowCount(Inputs[i], scalars);
-        if (rows != RowCount(Output, scalars))
-            throw new GraphException($"{Name}: the parts have {rows} rows, the result's run-time length is {RowCount(Output, scalars)}.");
+        for (int i = 0; i < Inputs.Count; i++) rows += RowCount(Inputs[i], numbers);
+        if (rows != RowCount(Output, numbers))
+            throw new GraphException($"{Name}: the parts have {rows} rows, the result's run-time length is {RowCount(Output, numbers)}.");
     }
 }
 

@@ -29,6 +29,11 @@ public sealed class DecodeAttention : Op
     /// <summary><inheritdoc/> With segments, as if each had all the keys that it can have: how many there are is not known here.</summary>
     public override long Flops(ReadOnlySpan<int> scalars) =>
         4 * (Segments?.TotalCapacity(Inputs[1]) ?? RowCount(Inputs[1], scalars)) * Inputs[0].Shape.Last;
+
+    internal override bool ChecksRuns => Segments?.ChecksRuns ?? false;
+
+    internal override void CheckRun(ReadOnlySpan<int> numbers) =>
+        Segments!.CheckRun(Name, numbers, RowCount(Inputs[0], numbers), RowCount(Inputs[1], numbers));
 }
 
 /// <summary>Recording of <see cref="DecodeAttention"/>.</summary>

@@ -60,6 +60,11 @@ public sealed class FlashAttention : Op
         }
         return 2 * pairs * Heads * (HeadDim + ValueDim);
     }
+
+    internal override bool ChecksRuns => Segments?.ChecksRuns ?? false;
+
+    internal override void CheckRun(ReadOnlySpan<int> numbers) =>
+        Segments!.CheckRun(Name, numbers, RowCount(Inputs[0], numbers), RowCount(Inputs[1], numbers));
 }
 
 /// <summary>Recording of attention.</summary>

@@ -14,7 +14,8 @@ public static class GatherExtensions
     /// <summary>Records table[index]; table [n, C], index I32 [k] → [k, C].</summary>
     public static Tensor Gather(this GraphBuilder g, Tensor table, Tensor index)
     {
-        if (index.Type != DType.I32 || index.Shape.Rank != 1 || table.Shape.Rank != 2)
+        if (index.Type != DType.I32 || index.Shape.Rank != 1 || table.Shape.Rank != 2
+            || !index.IsWithin(int.MinValue, table.Shape.Rows))
             throw g.Error(nameof(Gather), $"table {table} and index {index} do not fit.");
         return g.Record(new Gather(table, index), table.Type, new Shape(index.Shape[0], table.Shape.Last), index.Length);
     }

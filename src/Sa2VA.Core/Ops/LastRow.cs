@@ -5,11 +5,11 @@ public sealed class LastRow : Op
 {
     internal LastRow(Tensor x) => Inputs = [x];
 
-    internal override bool ChecksScalars => true;
+    internal override bool ChecksRuns => true;
 
-    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    internal override void CheckRun(ReadOnlySpan<int> numbers)
     {
-        if (RowCount(Inputs[0], scalars) < 1) throw new GraphException($"{Name}: no valid row.");
+        if (RowCount(Inputs[0], numbers) < 1) throw new GraphException($"{Name}: no valid row.");
     }
 }
 

@@ -70,7 +70,8 @@ public static class RotaryEmbeddingExtensions
         RotaryPairing pairing)
     {
         Check(g, x, cos, sin, heads);
-        if (!positions.ListsRowsOf(x)) throw g.Error(nameof(RotaryEmbedding), $"{positions} does not list a position for each row of {x}.");
+        if (!positions.ListsRowsOf(x) || !positions.IsWithin(-1, cos.Shape.Rows))
+            throw g.Error(nameof(RotaryEmbedding), $"{positions} does not list a position of {cos} for each row of {x}.");
         return g.Record(new RotaryEmbedding(x, cos, sin, positions, heads, pairing), DType.F32, x.Shape, x.Length);
     }
 

@@ -1,8 +1,10 @@
+using System.Buffers;
+
 namespace Sa2VA.Core;
 
 /// <summary>
-/// Writes x's rows into a state, converting to the state's float type: keys and values of new tokens, a memory. Row i goes to the row that
-/// <see cref="Rows"/> lists, or to row <see cref="Start"/> + i.
+/// Writes x's rows into a state, converting to the state's float type: keys and values of new tokens, a memory; integers stay as they are.
+/// Row i goes to the row that <see cref="Rows"/> lists, or to row <see cref="Start"/> + i.
 /// </summary>
 public sealed class WriteRows : Op
 {
@@ -20,13 +22,35 @@ public sealed class WriteRows : Op
     /// <summary>The state's row for each row of x, I32; −1: not written. Null where they follow each other.</summary>
     public Tensor? Rows => Inputs.Count > 2 ? Inputs[2] : null;
 
-    internal override bool ChecksScalars => Start is not null;
+    internal override bool ChecksRuns => Start is not null || Rows!.Kind == TensorKind.List;
 
-    internal override void CheckScalars(ReadOnlySpan<int> scalars)
+    internal override void CheckRun(ReadOnlySpan<int> numbers)
     {
-        long at = scalars[Start!.Index], rows = RowCount(Inputs[0], scalars), capacity = Inputs[1].Shape.Rows;
+        if (Rows is not null)
+        {
+            CheckRows(Rows.ValuesIn(numbers)[..(int)RowCount(Inputs[0], numbers)]);
+            return;
+        }
+        long at = numbers[Start!.Index], rows = RowCount(Inputs[0], numbers), capacity = Inputs[1].Shape.Rows;
         if (at + rows > capacity)
             throw new GraphException($"{Name}: rows {at}…{at + rows - 1} exceed the state's capacity of {capacity}.");
+    }
+
+    /// <summary>Two threads may write two rows at once, so no row may be named twice.</summary>
+    private void CheckRows(ReadOnlySpan<int> rows)
+    {
+        bool rising = true;
+        for (int i = 1; i < rows.Length; i++) rising &= rows[i] > rows[i - 1];
+        if (rising) return;
+        int[] sorted = ArrayPool<int>.Shared.Rent(rows.Length);
+        Span<int> all = sorted.AsSpan(0, rows.Length);
+        rows.CopyTo(all);
+        all.Sort();
+        int twice = 1;
+        while (twice < all.Length && (all[twice] < 0 || all[twice] != all[twice - 1])) twice++;
+        int row = twice < all.Length ? all[twice] : -1;
+        ArrayPool<int>.Shared.Return(sorted);
+        if (row >= 0) throw new GraphException($"{Name}: row {row} of the state would be written twice.");
     }
 }
 
@@ -54,14 +78,16 @@ public static class WriteRowsExtensions
     public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, Tensor rows)
     {
         Check(g, state, x);
-        if (!rows.ListsRowsOf(x)) throw g.Error(nameof(WriteRows), $"{rows} does not list a row for each of {x}.");
+        if (!rows.ListsRowsOf(x) || !rows.IsWithin(-1, state.Shape.Rows))
+            throw g.Error(nameof(WriteRows), $"{rows} does not list a row of {state} for each of {x}.");
         g.RecordInPlace(new WriteRows(state, x, rows), state);
         return state;
     }
 
     private static void Check(GraphBuilder g, Tensor state, Tensor x)
     {
-        if (state.Kind != TensorKind.State || !state.Type.IsFloat() || x.Type != DType.F32 || x.Shape.Last != state.Shape.Last)
+        bool converts = state.Type.IsFloat() ? x.Type == DType.F32 : x.Type == state.Type;
+        if (state.Kind != TensorKind.State || !converts || x.Shape.Last != state.Shape.Last)
             throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
     }
 }

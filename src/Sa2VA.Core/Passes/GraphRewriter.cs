@@ -57,7 +57,7 @@ internal sealed class GraphRewriter
         List<Op> ops = [];
         foreach (Op op in _graph.Ops)
             foreach (Op one in _replaced.TryGetValue(op, out Op[]? by) ? by : [op]) ops.Add(Follow(one));
-        return new Graph(_graph.Name, ops, _graph.Inputs, _graph.Outputs, _graph.Scalars);
+        return new Graph(_graph.Name, ops, _graph.Inputs, _graph.Outputs, _graph.Numbers);
     }
 
     private Op Follow(Op op) => op.Inputs.Any(i => _moved.ContainsKey(i.Root)) ? op.On([.. op.Inputs.Select(Follow)]) : op;

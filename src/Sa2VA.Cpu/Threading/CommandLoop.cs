@@ -14,12 +14,14 @@ internal sealed class CommandLoop
     /// <summary>Bytes of the host that a command can carry; larger writes wait until the ring is empty.</summary>
     public const int CarriedBytes = 2048;
 
-    private const int Slots = 64, UsualScalars = 16, SpinsBeforeParking = 50;
+    private const int Slots = 64, UsualNumbers = 16, SpinsBeforeParking = 50;
 
     private readonly object _gate = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Command[] _ring = new Command[Slots];
-    private readonly int[][] _scalars = [.. Enumerable.Range(0, Slots).Select(_ => new int[UsualScalars])];
+    // Kernels keep pointers into them.
+    private readonly int[][] _numbers = [.. Enumerable.Range(0, Slots).Select(_ => GC.AllocateArray<int>(UsualNumbers, pinned: true))];
+    private readonly List<(long Position, TaskCompletionSource Reached)> _watchers = [];
     private readonly byte[] _carried = new byte[Slots * CarriedBytes];
     private readonly Failures _failures = new();
     private readonly Thread _thread;
@@ -50,15 +52,15 @@ internal sealed class CommandLoop
 
     public bool IsReached(long position) => Volatile.Read(ref _done) >= position;
 
-    /// <summary>Enqueues a run with its scalars.</summary>
-    public void Run(in Command command, ReadOnlySpan<int> scalars)
+    /// <summary>Enqueues a run with its numbers.</summary>
+    public void Run(in Command command, ReadOnlySpan<int> numbers)
     {
         lock (_gate)
         {
             int slot = NextSlot();
             command.Hold();
-            if (_scalars[slot].Length < scalars.Length) _scalars[slot] = new int[scalars.Length];
-            scalars.CopyTo(_scalars[slot]);
+            if (_numbers[slot].Length < numbers.Length) _numbers[slot] = GC.AllocateArray<int>(numbers.Length, pinned: true);
+            numbers.CopyTo(_numbers[slot]);
             Enqueue(slot, command);
         }
     }
@@ -135,6 +137,30 @@ internal sealed class CommandLoop
         {
             WaitFor(position);
             ThrowIfLost(position);
+        }
+    }
+
+    public Task WhenReached(long position)
+    {
+        lock (_gate)
+        {
+            if (_done >= position || _ended)
+            {
+                try
+                {
+                    if (_ended) ThrowStopped();
+                    ThrowIfLost(position);
+                    return Task.CompletedTask;
+                }
+                catch (Exception e)
+                {
+                    return Task.FromException(e);
+                }
+            }
+            var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _watchers.Add((position, reached));
+            _awaited = Math.Min(_awaited, position);
+            return reached.Task;
         }
     }
 
@@ -235,6 +261,8 @@ internal sealed class CommandLoop
             _done = long.MinValue;
             _ended = true;
             Monitor.PulseAll(_gate);
+            foreach ((_, TaskCompletionSource reached) in _watchers) Complete(reached, ThrowStopped);
+            _watchers.Clear();
         }
     }
 
@@ -249,7 +277,7 @@ internal sealed class CommandLoop
         long position = _done + 1;
         try
         {
-            if (!_failures.Covers(position)) Do(command, _scalars[slot]);
+            if (!_failures.Covers(position)) Do(command, _numbers[slot]);
         }
         catch (Exception e)
         {
@@ -263,12 +291,35 @@ internal sealed class CommandLoop
             if (position < _awaited) return;
             _awaited = long.MaxValue;
             Monitor.PulseAll(_gate);
+            for (int i = _watchers.Count - 1; i >= 0; i--)
+            {
+                (long awaited, TaskCompletionSource reached) = _watchers[i];
+                if (awaited > position) _awaited = Math.Min(_awaited, awaited);
+                else
+                {
+                    _watchers.RemoveAt(i);
+                    Complete(reached, () => ThrowIfLost(awaited));
+                }
+            }
         }
     }
 
-    private void Do(in Command command, int[] scalars)
+    private static void Complete(TaskCompletionSource reached, Action check)
     {
-        if (command.Plan is { } plan) plan.RunKernels(scalars, this, command.Cancellation);
+        try
+        {
+            check();
+            reached.SetResult();
+        }
+        catch (Exception e)
+        {
+            reached.SetException(e);
+        }
+    }
+
+    private void Do(in Command command, int[] numbers)
+    {
+        if (command.Plan is { } plan) plan.RunKernels(numbers, this, command.Cancellation);
         else if (command.Bytes > 0) command.Move();
         else command.Fence.Wait();
     }

@@ -56,6 +56,12 @@ internal sealed class WatchedDevice : Device
             return inner.Allocate(name, type, shape);
         }
 
+        public DeviceBuffer Reserve(string name, DType type, Shape atMost)
+        {
+            device.Allocating?.Invoke(name);
+            return inner.Reserve(name, type, atMost);
+        }
+
         public ExecutionPlan Compile(Graph graph, CancellationToken cancellation = default)
         {
             device.Compiling?.Invoke(graph.Name);
@@ -118,6 +124,8 @@ internal sealed class WatchedDevice : Device
         protected override bool IsReached(long position) => throw new NotSupportedException();
 
         protected override void Wait(long position) => throw new NotSupportedException();
+
+        protected override Task WhenReached(long position) => throw new NotSupportedException();
     }
 
     private sealed class Plan : ExecutionPlan
