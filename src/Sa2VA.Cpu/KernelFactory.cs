@@ -18,6 +18,7 @@ internal static class KernelFactory
         Map o => new MapKernel(o, context),
         Combine o => new CombineKernel(o, context),
         Where o => new WhereKernel(o, context),
+        Repeat o => new RepeatKernel(o, context),
         Copy o => new CopyKernel(o, context),
         Normalize o => new NormalizeKernel(o, context),
         FlashAttention o => new FlashAttentionKernel(o, context),

@@ -45,6 +45,16 @@ internal sealed class EveryOp : IDisposable
         Tensor scores = g.Softmax(g.MatMul(four, x));
         Tensor chosen = g.Gather(scores, g.MaskSelect(g.SliceChannels(last, 0, 4), scores));
         chosen = g.Add(chosen, g.Gather(g.MatMul(four, x), g.MaskSelect(g.SliceChannels(last, 0, 4))));
+        // Two objects of a frame.
+        Tensor maps = g.Reshape(g.Repeat(g.Reshape(map, new Shape(256, 24)), 2), new Shape(2, 16, 16, 24));
+        maps = g.Resize(g.ConvTranspose2d(g.DepthwiseConv2d(maps, g.At("depth"), 3, bias: false), g.At("up"), 24,
+            g.Resize(map, 32, 32, ResizeMode.Bilinear), bias: false), 4, 4, ResizeMode.Bilinear);
+        Tensor tokens = g.Concat([g.Repeat(last, 2), g.Reshape(maps, new Shape(32, 24))], segments: 2);
+        tokens = g.Concat([tokens, four], [g.Input("first", DType.I32, new Shape(2)), g.Input("second", DType.I32, new Shape(2))]);
+        tokens = g.FlashAttention(tokens, tokens, tokens, 2, 2, 0.3f, groups: 2);
+        Tensor products = g.MatMul(g.Reshape(g.SliceRows(tokens, 0, 8), new Shape(2, 4, 24)), maps);
+        Tensor picked = g.Gather(products, g.MaskSelect(g.SliceChannels(g.SliceRows(tokens, 8, 2), 0, 4)));
+        chosen = g.Add(chosen, g.SliceRows(picked, 1, 1));
         Tensor y = g.Output("y", g.Map(g.Copy(g.Copy(chosen, DType.F16), DType.F32), Activation.Sigmoid));
         // What passes put in the place of others.
         Tensor gated = g.SwiGlu(g.Linear(four, g.Weight("gate")), g.Linear(four, g.Weight("up")));
@@ -64,6 +74,8 @@ internal sealed class EveryOp : IDisposable
         }
         Write("rows", [3, 9, -1, 8, 10, 11, 12, 13, 40, 41, 42, 63, 44, 45, 46, 47]);
         Write("counts", [12, 31]);
+        Write("first", [34, 0]);
+        Write("second", [1, 3]);
         Write("offsets", [0, 8, 16]);
         Write("pages", [1, 5, -1, -1, 5, 0, 2, 1]);
         Output = Allocate(backend, y);

@@ -11,6 +11,7 @@ public class GraphBuilderTests
         ["Linear: scale"] = n => n.G.Linear(n.Rows, n.G.Weight("wide"), scale: n.G.Weight("vector")),
         ["Linear: residual"] = n => n.G.Linear(n.Rows, n.G.Weight("wide"), residual: n.Rows),
         ["Linear: ids"] = n => n.G.Linear(n.Ids, n.G.Weight("wide")),
+        ["MatMul: products"] = n => n.G.MatMul(n.Map, n.G.Reshape(n.Map, new Shape(5, 3, 6))),
         ["MatMul: width"] = n => n.G.MatMul(n.Rows, n.Map),
         ["LayerNorm: ids"] = n => n.G.LayerNorm(n.Ids, n.G.At("norm"), 1e-6f),
         ["RmsNorm: ids"] = n => n.G.RmsNorm(n.Ids, n.G.At("norm"), 1e-6f),
@@ -30,6 +31,8 @@ public class GraphBuilderTests
         ["FlashAttention: start"] = n => n.G.FlashAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1, causal: false, n.Length),
         ["DecodeAttention: rows"] = n => n.G.DecodeAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1),
         ["DecodeAttention: heads"] = n => n.G.DecodeAttention(n.G.SliceRows(n.Rows, 0, 1), n.Rows, n.Rows, 5, 5, 1),
+        ["FlashAttention: parts"] = n => n.G.FlashAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1, groups: 2),
+        ["FlashAttention: causal parts"] = n => n.G.FlashAttention(n.Rows, n.Rows, n.Rows, 1, 1, 1, causal: true, groups: 7),
         ["FlashAttention: segments"] = n => Segmented(n, n.Ids),
         ["FlashAttention: lengths of floats"] = n => Segmented(n, n.One),
         ["FlashAttention: offsets"] = n => Segmented(n, n.OneId, n.Ids),
@@ -50,6 +53,9 @@ public class GraphBuilderTests
         ["DepthwiseConv2d: even"] = n => n.G.DepthwiseConv2d(n.Map, n.G.At("conv"), 2),
         ["ConvTranspose2d: rank"] = n => n.G.ConvTranspose2d(n.Rows, n.G.At("up"), 2),
         ["ConvTranspose2d: residual"] = n => n.G.ConvTranspose2d(n.Map, n.G.At("up"), 2, residual: n.Map),
+        ["ConvTranspose2d: residual of others"] = n => n.G.ConvTranspose2d(n.G.Reshape(n.Map, new Shape(1, 3, 5, 6)), n.G.At("up"), 2,
+            residual: n.G.Reshape(n.Map, new Shape(3, 5, 6))),
+        ["MaxPool2d: maps"] = n => n.G.MaxPool2d(n.G.Reshape(n.Map, new Shape(1, 3, 5, 6))),
         ["MaxPool2d: size"] = n => n.G.MaxPool2d(n.G.Reshape(n.Map, new Shape(1, 15, 6))),
         ["Resize: rank"] = n => n.G.Resize(n.Rows, 2, 2, ResizeMode.Nearest),
         ["Resize: size"] = n => n.G.Resize(n.Map, 0, 2, ResizeMode.Nearest),
@@ -60,11 +66,17 @@ public class GraphBuilderTests
         ["RotaryEmbedding: positions of floats"] = n => n.G.RotaryEmbedding(n.Rows, n.Table, n.Table, n.One, 1, RotaryPairing.Half),
         ["Gather: index"] = n => n.G.Gather(n.Rows, n.Rows),
         ["Gather: table"] = n => n.G.Gather(n.Map, n.Ids),
+        ["Gather: tables of others"] = n => n.G.Gather(n.G.Reshape(n.Rows, new Shape(1, 7, 8)), n.Ids),
         ["Embedding: ids"] = n => n.G.Embedding(n.G.Weight("wide"), n.Rows),
         ["Embedding: overrides"] = n => n.G.Embedding(n.G.Weight("wide"), n.Ids, n.Map),
         ["Concat: nothing"] = n => n.G.Concat([]),
         ["Concat: width"] = n => n.G.Concat([n.Rows, n.Map]),
         ["Concat: length"] = n => n.G.Concat([n.Rows, n.Rows], n.Length),
+        ["Concat: segments"] = n => n.G.Concat([n.Rows, n.Rows], segments: 2),
+        ["Concat: lists"] = n => n.G.Concat([n.Rows, n.Rows], [n.Ids]),
+        ["Concat: lists of floats"] = n => n.G.Concat([n.Rows], [n.Rows]),
+        ["Repeat: times"] = n => n.G.Repeat(n.Rows, 0),
+        ["Repeat: map"] = n => n.G.Repeat(n.Map, 2),
         ["WriteRows: no state"] = n => n.G.WriteRows(n.Rows, n.Rows, n.Length),
         ["WriteRows: width"] = n => n.G.WriteRows(n.State, n.Map, n.Length),
         ["WriteRows: list"] = n => n.G.WriteRows(n.State, n.G.SliceRows(n.Rows, 0, 5), n.Ids),
@@ -96,7 +108,8 @@ public class GraphBuilderTests
         string message = Assert.Throws<GraphException>(() => Wrong[name](net)).Message;
         Assert.StartsWith("net, ", message, StringComparison.Ordinal);
         Assert.Contains(name[..name.IndexOf(':', StringComparison.Ordinal)], message, StringComparison.Ordinal);
-        if (name is not ("Concat: nothing" or "Concat: length" or "FlashAttention: start" or "DepthwiseConv2d: even"))
+        if (name is not ("Concat: nothing" or "Concat: length" or "Concat: lists" or "Concat: lists of floats"
+            or "FlashAttention: start" or "DepthwiseConv2d: even"))
             Assert.Contains('\'', message);
     }
 

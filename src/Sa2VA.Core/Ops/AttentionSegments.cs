@@ -9,8 +9,8 @@ namespace Sa2VA.Core;
 /// </summary>
 /// <param name="KeyLengths">I32 [S]: keys of each segment, 0 for one that is not used.</param>
 /// <param name="QueryOffsets">
-/// I32 [S + 1]: segment s has query rows offsets[s] … offsets[s + 1] − 1. The first is 0, the last the number of query rows. Null: each
-/// segment has one row.
+/// I32 [S + 1]: segment s has query rows offsets[s] … offsets[s + 1] − 1. The first is 0, the last the number of query rows. Null: the
+/// query rows fall into S equal parts; where their number is a run-time length, the first segments have rows and the others none.
 /// </param>
 /// <param name="Pages">
 /// I32 [S, n]: keys and values lie in pools of pages, and key j of segment s is row pages[s, ⌊j/r⌋]·r + j mod r, r being
@@ -62,7 +62,7 @@ public sealed record AttentionSegments(Tensor KeyLengths, Tensor? QueryOffsets =
     internal void Check(GraphBuilder g, string op, Tensor q, Tensor k)
     {
         if (!IsList(KeyLengths)) throw g.Error(op, $"key lengths {KeyLengths} are no list of integers.");
-        bool fit = QueryOffsets is null ? q.Shape.Rows == Count && q.Length is null
+        bool fit = QueryOffsets is null ? q.Shape.Rows % Count == 0
             : IsList(QueryOffsets) && QueryOffsets.Shape[0] == Count + 1 && (q.Length is null || q.RowsPerStep == 1);
         if (!fit) throw g.Error(op, $"{Count} segments with query offsets {QueryOffsets} do not fit the rows of {q}.");
         fit = Pages is null ? PageRows == 0

@@ -48,7 +48,7 @@ public static class DecodeAttentionExtensions
     {
         FlashAttentionExtensions.CheckHeads(g, nameof(DecodeAttention), q, k, v, heads, kvHeads);
         segments?.Check(g, nameof(DecodeAttention), q, k);
-        if (q.Shape.Rows != (segments?.Count ?? 1) || v.Shape.Last != k.Shape.Last)
+        if (q.Shape.Rows != (segments?.Count ?? 1) || segments is not null && q.Length is not null || v.Shape.Last != k.Shape.Last)
             throw g.Error(nameof(DecodeAttention), $"input {q} is not one row for each sequence, or {v} is not as wide as {k}.");
         if (segments?.QueryOffsets is { } offsets)
             throw g.Error(nameof(DecodeAttention), $"each segment has one row; {offsets} is not for it.");

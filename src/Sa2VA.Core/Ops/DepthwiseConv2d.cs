@@ -19,21 +19,22 @@ public sealed class DepthwiseConv2d : Op
     public override IEnumerable<Weight> Weights => Bias is null ? [Weight] : [Weight, Bias];
 
     /// <inheritdoc/>
-    public override long Flops(ReadOnlySpan<int> scalars) => 2 * Output.Shape.Count * Weight.Shape[2] * Weight.Shape[3];
+    public override long Flops(ReadOnlySpan<int> scalars) => 2 * RowCount(Output, scalars) * Weight.Shape.Count;
 }
 
 /// <summary>Recording of <see cref="DepthwiseConv2d"/>.</summary>
 public static class DepthwiseConv2dExtensions
 {
     /// <summary>
-    /// Records a depthwise convolution of x [H, W, C] with <c>scope.weight</c> [C, 1, k, k] and, unless told otherwise, <c>scope.bias</c>.
+    /// Records a depthwise convolution of x [H, W, C], or of several maps [B, H, W, C], with <c>scope.weight</c> [C, 1, k, k] and, unless
+    /// told otherwise, <c>scope.bias</c>.
     /// </summary>
     public static Tensor DepthwiseConv2d(this GraphBuilder g, Tensor x, WeightScope scope, int kernel, bool bias = true)
     {
-        Conv2dExtensions.CheckMap(g, nameof(DepthwiseConv2d), x);
+        Conv2dExtensions.CheckMaps(g, nameof(DepthwiseConv2d), x);
         if (kernel % 2 == 0) throw g.Error(nameof(DepthwiseConv2d), $"kernel {kernel} is even.");
         Weight weight = scope.Get("weight", x.Shape.Last, 1, kernel, kernel);
-        return g.Record(new DepthwiseConv2d(x, weight, Conv2dExtensions.BiasOf(scope, x.Shape.Last, bias)), DType.F32, x.Shape, null,
+        return g.Record(new DepthwiseConv2d(x, weight, Conv2dExtensions.BiasOf(scope, x.Shape.Last, bias)), DType.F32, x.Shape, x.Length,
             weight.Name);
     }
 }

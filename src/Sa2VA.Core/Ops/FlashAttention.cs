@@ -9,20 +9,26 @@ public sealed class FlashAttention : Op
 {
     private readonly AttentionSegments? _segments;
 
-    internal FlashAttention(Tensor q, Tensor k, Tensor v, int heads, int kvHeads, float scale, bool causal, RuntimeScalar? start)
+    internal FlashAttention(Tensor q, Tensor k, Tensor v, int heads, int kvHeads, float scale, bool causal, RuntimeScalar? start,
+        int groups)
     {
         Inputs = [q, k, v];
-        (Heads, KvHeads, Scale, Causal, Start) = (heads, kvHeads, scale, causal, start);
+        (Heads, KvHeads, Scale, Causal, Start, Groups) = (heads, kvHeads, scale, causal, start, groups);
     }
 
     internal FlashAttention(Tensor q, Tensor k, Tensor v, AttentionSegments segments, int heads, int kvHeads, float scale, bool causal)
     {
         Inputs = [q, k, v, .. segments.Tensors];
-        (_segments, Heads, KvHeads, Scale, Causal) = (segments, heads, kvHeads, scale, causal);
+        (_segments, Heads, KvHeads, Scale, Causal, Groups) = (segments, heads, kvHeads, scale, causal, segments.Count);
     }
 
     /// <summary>The parts that q's rows fall into; null when they are one.</summary>
     public AttentionSegments? Segments => _segments?.Of(Inputs);
+
+    /// <summary>
+    /// Parts that q's rows fall into, each with keys of its own: those of <see cref="Segments"/>, else equal parts of rows and keys.
+    /// </summary>
+    public int Groups { get; }
 
     /// <summary>Query heads.</summary>
     public int Heads { get; }
@@ -53,6 +59,7 @@ public sealed class FlashAttention : Op
         long queries = RowCount(Inputs[0], scalars), keys = RowCount(Inputs[1], scalars);
         long pairs = queries * keys;
         if (Segments is not null) pairs = queries * Segments.TotalCapacity(Inputs[1]) / Segments.Count;
+        else if (Groups > 1) pairs = queries * (Inputs[1].Shape.Rows / Groups);
         else if (Causal)
         {
             long start = Start is null ? 0 : scalars[Start.Index];
@@ -61,22 +68,37 @@ public sealed class FlashAttention : Op
         return 2 * pairs * Heads * (HeadDim + ValueDim);
     }
 
-    internal override bool ChecksRuns => Segments?.ChecksRuns ?? false;
+    internal override bool ChecksRuns => Segments?.ChecksRuns == true || HasEqualParts;
 
-    internal override void CheckRun(ReadOnlySpan<int> numbers) =>
-        Segments!.CheckRun(Name, numbers, RowCount(Inputs[0], numbers), RowCount(Inputs[1], numbers));
+    internal override void CheckRun(ReadOnlySpan<int> numbers)
+    {
+        long queries = RowCount(Inputs[0], numbers), keys = RowCount(Inputs[1], numbers);
+        if (Segments?.ChecksRuns == true) Segments.CheckRun(Name, numbers, queries, keys);
+        if (!HasEqualParts) return;
+        long rows = Inputs[0].Shape.Rows / Groups;
+        if (queries % rows != 0 || Segments is null && keys != queries / rows * (Inputs[1].Shape.Rows / Groups))
+            throw new GraphException($"{Name}: {queries} query rows and {keys} keys are no whole ones of {Groups} equal parts.");
+    }
+
+    /// <summary>True where rows fall into equal parts, of which a run may use the first ones.</summary>
+    private bool HasEqualParts => Groups > 1 && Segments?.QueryOffsets is null && (Inputs[0].Length ?? Inputs[1].Length) is not null;
 }
 
 /// <summary>Recording of attention.</summary>
 public static class FlashAttentionExtensions
 {
-    /// <summary>Records attention of q [n, heads·d] over k [m, kvHeads·d] and v [m, kvHeads·e] → [n, heads·e]; views will do.</summary>
+    /// <summary>
+    /// Records attention of q [n, heads·d] over k [m, kvHeads·d] and v [m, kvHeads·e] → [n, heads·e]; views will do. With
+    /// <paramref name="groups"/>, of each of that many equal parts of q over its part of k and v.
+    /// </summary>
     public static Tensor FlashAttention(this GraphBuilder g, Tensor q, Tensor k, Tensor v, int heads, int kvHeads, float scale,
-        bool causal = false, RuntimeScalar? start = null)
+        bool causal = false, RuntimeScalar? start = null, int groups = 1)
     {
         CheckHeads(g, nameof(FlashAttention), q, k, v, heads, kvHeads);
+        if (groups < 1 || q.Shape.Rows % groups != 0 || k.Shape.Rows % groups != 0 || groups > 1 && causal)
+            throw g.Error(nameof(FlashAttention), $"q {q} and k {k} do not fall into {groups} parts that see all of their keys.");
         if (start is not null && !causal) throw g.Error(nameof(FlashAttention), "a start position is for causal attention only.");
-        return g.Record(new FlashAttention(q, k, v, heads, kvHeads, scale, causal, start), DType.F32,
+        return g.Record(new FlashAttention(q, k, v, heads, kvHeads, scale, causal, start, groups), DType.F32,
             new Shape((int)q.Shape.Rows, v.Shape.Last / kvHeads * heads), q.Length);
     }
 

@@ -13,7 +13,7 @@ public enum ResizeMode
     Bicubic,
 }
 
-/// <summary>Resamples a channels-last map.</summary>
+/// <summary>Resamples channels-last maps.</summary>
 public sealed class Resize : Op
 {
     internal Resize(Tensor x, ResizeMode mode)
@@ -29,11 +29,11 @@ public sealed class Resize : Op
 /// <summary>Recording of <see cref="Resize"/>.</summary>
 public static class ResizeExtensions
 {
-    /// <summary>Records resampling of x [H, W, C] to [height, width, C].</summary>
+    /// <summary>Records resampling of x [H, W, C] to [height, width, C], or of several maps [B, H, W, C].</summary>
     public static Tensor Resize(this GraphBuilder g, Tensor x, int height, int width, ResizeMode mode)
     {
-        if (x.Type != DType.F32 || x.Shape.Rank != 3 || !x.IsContiguous || x.Length is not null || height < 1 || width < 1)
-            throw g.Error(nameof(Resize), $"input {x} cannot be resized to {height}×{width}.");
-        return g.Record(new Resize(x, mode), DType.F32, new Shape(height, width, x.Shape.Last), null);
+        Conv2dExtensions.CheckMaps(g, nameof(Resize), x);
+        if (height < 1 || width < 1) throw g.Error(nameof(Resize), $"input {x} cannot be resized to {height}×{width}.");
+        return g.Record(new Resize(x, mode), DType.F32, Conv2dExtensions.MapsLike(x, height, width, x.Shape.Last), x.Length);
     }
 }

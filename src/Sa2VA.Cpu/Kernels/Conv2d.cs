@@ -13,7 +13,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
     private readonly Operand _xOperand, _outOperand;
     private readonly PackedWeights _weights;
     private readonly float* _bias;
-    private readonly int _inHeight, _inWidth, _channels, _outWidth, _kernel, _stride, _padding, _blockRows;
+    private readonly int _inHeight, _inWidth, _channels, _outWidth, _outPixels, _kernel, _stride, _padding, _blockRows;
     private readonly long _gemmBytes;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
@@ -27,7 +27,8 @@ internal sealed unsafe class Conv2dKernel : Kernel
         _weights = context.Packed(op.Weight, WeightLayout.ChannelsLast);
         _bias = context.Vector(op.Bias);
         Shape x = op.Inputs[0].Shape;
-        (_inHeight, _inWidth, _channels, _outWidth) = (x[0], x[1], x[2], op.Output.Shape[1]);
+        (_inHeight, _inWidth, _channels) = (x[-3], x[-2], x.Last);
+        (_outWidth, _outPixels) = (op.Output.Shape[-2], op.Output.Shape[-3] * op.Output.Shape[-2]);
         (_kernel, _stride, _padding) = (op.Kernel, op.Stride, op.Padding);
         _blockRows = Math.Clamp(PatchFloats / _weights.K, 12, 192) / 12 * 12;
         _gemmBytes = Gemm.ScratchBytes(_weights.K);
@@ -49,7 +50,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
         for (long row = first; row < end; row += _blockRows)
         {
             int rows = (int)Math.Min(_blockRows, end - row);
-            for (int i = 0; i < rows; i++) GatherPatch((int)(row + i), patches + (long)i * _weights.K);
+            for (int i = 0; i < rows; i++) GatherPatch(row + i, patches + (long)i * _weights.K);
             var a = new MatrixRows(patches, _weights.K);
             var epilogue = new Epilogue(new MatrixRows(_out.Row(row), _out.RowStride), _out.Columns, _bias, Activation.None, null, default);
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
@@ -63,24 +64,26 @@ internal sealed unsafe class Conv2dKernel : Kernel
     }
 
     /// <summary>The inputs of one output pixel in the order (ky, kx, channel); zeros outside the map.</summary>
-    private void GatherPatch(int pixel, float* to)
+    private void GatherPatch(long row, float* to)
     {
-        int top = pixel / _outWidth * _stride - _padding, left = pixel % _outWidth * _stride - _padding;
+        (long map, long pixel) = Math.DivRem(row, _outPixels);
+        float* from = _x.Row(map * _inHeight * _inWidth);
+        int top = (int)pixel / _outWidth * _stride - _padding, left = (int)pixel % _outWidth * _stride - _padding;
         int firstX = Math.Max(0, -left), endX = Math.Min(_kernel, _inWidth - left);
         int width = _kernel * _channels;
         for (int ky = 0; ky < _kernel; ky++, to += width)
         {
             int y = top + ky;
-            var row = new Span<float>(to, width);
+            var taps = new Span<float>(to, width);
             if (y < 0 || y >= _inHeight || firstX >= endX)
             {
-                row.Clear();
+                taps.Clear();
                 continue;
             }
-            row[..(firstX * _channels)].Clear();
-            row[(endX * _channels)..].Clear();
-            new ReadOnlySpan<float>(_x.Row((long)y * _inWidth + left + firstX), (endX - firstX) * _channels)
-                .CopyTo(row[(firstX * _channels)..]);
+            taps[..(firstX * _channels)].Clear();
+            taps[(endX * _channels)..].Clear();
+            new ReadOnlySpan<float>(from + ((long)y * _inWidth + left + firstX) * _channels, (endX - firstX) * _channels)
+                .CopyTo(taps[(firstX * _channels)..]);
         }
     }
 }

@@ -28,7 +28,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         _residualOperand = op.Residual is null ? null : context.Operand(op.Residual);
         _weights = context.Packed(op.Weight, WeightLayout.Transposed2x2);
         _bias = context.Vector(op.Bias);
-        (_inWidth, _channels) = (op.Inputs[0].Shape[1], op.Output.Shape[2]);
+        (_inWidth, _channels) = (op.Inputs[0].Shape[-2], op.Output.Shape.Last);
         _gemmBytes = Gemm.ScratchBytes(_weights.K);
         _scratch = context.Scratch(_gemmBytes + (long)BlockRows * _weights.N * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
@@ -59,18 +59,19 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
                 case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch); break;
                 default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch); break;
             }
-            for (int i = 0; i < rows; i++) Scatter((int)(row + i), products + (long)i * n);
+            for (int i = 0; i < rows; i++) Scatter(row + i, products + (long)i * n);
         }
     }
 
-    private void Scatter(int pixel, float* products)
+    private void Scatter(long pixel, float* products)
     {
-        int y = pixel / _inWidth, x = pixel % _inWidth;
+        // Maps follow each other without a gap, so that rows count on from one to the next, and residuals repeat.
+        (long y, long x) = Math.DivRem(pixel, _inWidth);
         for (int tap = 0; tap < 4; tap++, products += _channels)
         {
-            long target = (2L * y + tap / 2) * (2L * _inWidth) + 2 * x + tap % 2;
+            long target = (2 * y + tap / 2) * (2 * _inWidth) + 2 * x + tap % 2;
             float* to = _out.Row(target);
-            float* residual = _residual.Pointer == null ? null : _residual.Row(target);
+            float* residual = _residual.Pointer == null ? null : _residual.Row(target % _residual.Rows);
             for (int c = 0; c < _channels; c += Vector<float>.Count)
             {
                 if (c + Vector<float>.Count > _channels)

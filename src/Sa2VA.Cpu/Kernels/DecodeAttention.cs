@@ -26,7 +26,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     public DecodeAttentionKernel(DecodeAttention op, KernelContext context) : base(op)
     {
         (_qOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
-        _segments = new SegmentRows(op, op.Segments, context);
+        _segments = new SegmentRows(op, op.Segments, op.Segments?.Count ?? 1, context);
         (_heads, _group, _headDim, _scale) = (op.Heads, op.Heads / op.KvHeads, op.Inputs[0].Shape.Last / op.Heads, op.Scale);
         _capacity = op.Segments?.Capacity(op.Inputs[1]) ?? op.Inputs[1].Shape.Rows;
         _scratch = context.Scratch((_group * (_capacity + 2L * _headDim) + _segments.WidenedRows * Block * _headDim) * sizeof(float));

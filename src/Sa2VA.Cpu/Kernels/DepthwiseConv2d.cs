@@ -14,7 +14,7 @@ internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
     {
         _xOperand = context.Operand(op.Inputs[0]);
         Shape s = op.Inputs[0].Shape;
-        (_height, _width, _channels, _kernel) = (s[0], s[1], s[2], op.Weight.Shape[2]);
+        (_height, _width, _channels, _kernel) = (s[-3], s[-2], s.Last, op.Weight.Shape[2]);
         _weight = context.TapMajor(op.Weight);
         _bias = context.Vector(op.Bias);
     }
@@ -25,26 +25,28 @@ internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
     {
         for (long pixel = first; pixel < end; pixel++)
         {
-            int y = (int)(pixel / _width), x = (int)(pixel % _width);
+            long place = pixel % (_height * _width);
+            float* from = _x.Row(pixel - place);
+            int y = (int)place / _width, x = (int)place % _width;
             float* to = Out.Row(pixel);
             int c = 0;
             for (; c <= _channels - T.Count; c += T.Count)
-                T.Store(Taps(y, x, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
+                T.Store(Taps(from, y, x, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
             int rest = _channels - c;
             if (rest > 0)
-                VectorMath.StorePartial(Taps(y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
+                VectorMath.StorePartial(Taps(from, y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
                     to + c, rest);
         }
     }
 
-    private T Taps<T>(int y, int x, int c, T sum, int lanes) where T : unmanaged, ISimd<T>
+    private T Taps<T>(float* map, int y, int x, int c, T sum, int lanes) where T : unmanaged, ISimd<T>
     {
         int half = _kernel / 2;
         int firstY = Math.Max(0, half - y), endY = Math.Min(_kernel, _height + half - y);
         int firstX = Math.Max(0, half - x), endX = Math.Min(_kernel, _width + half - x);
         for (int ky = firstY; ky < endY; ky++)
         {
-            float* from = _x.Row((long)(y + ky - half) * _width + x - half) + c;
+            float* from = map + ((long)(y + ky - half) * _width + x - half) * _channels + c;
             float* weight = _weight + (long)ky * _kernel * _channels + c;
             for (int kx = firstX; kx < endX; kx++)
             {

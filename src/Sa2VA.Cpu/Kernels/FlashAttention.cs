@@ -27,7 +27,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
     public FlashAttentionKernel(FlashAttention op, KernelContext context) : base(op)
     {
         (_qOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
-        _segments = new SegmentRows(op, op.Segments, context);
+        _segments = new SegmentRows(op, op.Segments, op.Groups, context);
         (_heads, _group, _headDim, _valueDim) = (op.Heads, op.Heads / op.KvHeads, op.HeadDim, op.ValueDim);
         (_scale, _causal, _startScalar, _endsWithKeys) = (op.Scale, op.Causal, op.Start, op.Segments is not null);
         int state = AttentionTile.StateFloats(_headDim, _valueDim) * sizeof(float);

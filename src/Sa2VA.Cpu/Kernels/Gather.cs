@@ -2,12 +2,13 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Copies table rows by index; a negative index gives zeros.</summary>
+/// <summary>Copies rows by index, of one table or each of its own; a negative index gives zeros.</summary>
 internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _tableOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _indexOperand = context.Operand(op.Inputs[1]);
     private readonly Operand _outOperand = context.Operand(op.Output);
+    private readonly int _own = op.Inputs[0].Shape.Rank == 3 ? op.Inputs[0].Shape[1] : 0;
     private readonly int _workers = context.Workers;
     private RowView _table, _index, _out;
     private int _parts;
@@ -15,7 +16,7 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
     public override int Prepare(in RunContext run)
     {
         (_table, _index, _out) = (_tableOperand.Resolve(run), _indexOperand.Resolve(run), _outOperand.Resolve(run));
-        RowIndex.Check(Name, _index.Ints, _out.Rows, int.MinValue, _table.Rows, "rows of the table");
+        RowIndex.Check(Name, _index.Ints, _out.Rows, int.MinValue, _own > 0 ? _own : _table.Rows, "rows of the table");
         return _parts = RowCopy.Parts(_out, _workers);
     }
 
@@ -29,7 +30,7 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
             byte* to = _out.Pointer + i * _out.RowStride * size;
             int row = _index.Ints[i];
             if (row < 0) new Span<byte>(to, checked((int)bytes)).Clear();
-            else Buffer.MemoryCopy(_table.Pointer + (long)row * _table.RowStride * size, to, bytes, bytes);
+            else Buffer.MemoryCopy(_table.Pointer + (i * _own + row) * _table.RowStride * size, to, bytes, bytes);
         }
     }
 }

@@ -16,21 +16,23 @@ internal sealed unsafe class MaskSelectKernel(MaskSelect op, KernelContext conte
     public override int Prepare(in RunContext run)
     {
         (_masks, _ious, _out) = (_masksOperand?.Resolve(run) ?? default, _iousOperand.Resolve(run), _outOperand.Resolve(run));
-        return 1;
+        return _ious.Rows == 0 ? 0 : 1;
     }
 
     public override void Run(int part)
     {
-        float* iou = _ious.Floats;
-        // An IoU that is not finite ends at mask 0; the IoUs themselves tell of it.
-        int best = 1 + ArgMaxKernel.Of(new ReadOnlySpan<float>(iou + 1, 3));
-        _out.Ints[0] = _masksOperand is null || Stability() < StabilityThreshold ? best : 0;
+        for (long i = 0; i < _ious.Rows; i++)
+        {
+            // An IoU that is not finite ends at mask 0; the IoUs themselves tell of it.
+            int best = 1 + ArgMaxKernel.Of(new ReadOnlySpan<float>(_ious.Row(i) + 1, 3));
+            _out.Ints[i] = _masksOperand is null || Stability(_masks.Row(4 * i)) < StabilityThreshold ? best : 0;
+        }
     }
 
-    private float Stability()
+    private float Stability(float* mask)
     {
         long inside = 0, around = 0;
-        foreach (float m in new ReadOnlySpan<float>(_masks.Row(0), _masks.Columns))
+        foreach (float m in new ReadOnlySpan<float>(mask, _masks.Columns))
         {
             if (m > StabilityDelta) inside++;
             if (m > -StabilityDelta) around++;

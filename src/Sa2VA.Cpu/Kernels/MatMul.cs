@@ -2,12 +2,16 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>a·bᵀ where a has a few rows and b many: each output is a lane-wise dot product, parts are ranges of b's rows.</summary>
+/// <summary>
+/// a·bᵀ where a has a few rows and b many, or several such products: each output is a lane-wise dot product, parts are ranges of b's rows.
+/// </summary>
 internal sealed unsafe class MatMulKernel(MatMul op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _aOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _bOperand = context.Operand(op.Inputs[1]);
     private readonly Operand _outOperand = context.Operand(op.Output);
+    private readonly long _aRows = op.Inputs[0].Shape.Rows / op.Count, _bRows = op.Inputs[1].Shape.Rows / op.Count;
+    private readonly bool _several = op.Count > 1;
     private readonly SimdLevel _simd = context.Simd;
     private readonly int _workers = context.Workers;
     private RowView _a, _b, _out;
@@ -35,7 +39,9 @@ internal sealed unsafe class MatMulKernel(MatMul op, KernelContext context) : Ke
         for (long n = first; n < end; n++)
         {
             float* b = _b.Row(n);
-            for (long m = 0; m < _a.Rows; m++) _out.Row(m)[n] = RowReduction.Dot<T>(_a.Row(m), b, _a.Columns);
+            long product = _several ? n / _bRows : 0, firstRow = product * _aRows, endRow = _several ? firstRow + _aRows : _a.Rows;
+            for (long m = firstRow; m < endRow; m++)
+                _out.Row(m)[n - product * _bRows] = RowReduction.Dot<T>(_a.Row(m), b, _a.Columns);
         }
     }
 }

@@ -4,44 +4,50 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>
-/// Separable resampling, horizontal pass first. A part takes a band of output rows and keeps the horizontally resampled source rows it
-/// still needs in a ring, so each source row is resampled once per part.
+/// Separable resampling, horizontal pass first. A part takes a band of the output rows of all maps and keeps the horizontally resampled
+/// source rows it still needs in a ring, so each source row is resampled once per part.
 /// </summary>
 internal sealed unsafe class ResizeKernel : Kernel
 {
     private readonly Operand _xOperand, _outOperand;
     private readonly ResizeTaps _horizontal, _vertical;
-    private readonly int _inWidth, _outHeight, _outWidth, _channels, _workers;
+    private readonly int _inHeight, _inWidth, _outHeight, _outWidth, _channels, _workers;
     private readonly WorkerScratch _scratch;
     private RowView _x, _out;
+    private long _rows;
+    private int _parts;
 
     public ResizeKernel(Resize op, KernelContext context) : base(op)
     {
         (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
         Shape from = op.Inputs[0].Shape, to = op.Output.Shape;
-        (_inWidth, _outHeight, _outWidth, _channels) = (from[1], to[0], to[1], to[2]);
-        _horizontal = ResizeTaps.Create(from[1], to[1], op.Mode);
-        _vertical = ResizeTaps.Create(from[0], to[0], op.Mode);
-        _workers = Math.Min(context.Workers, _outHeight);
+        (_inHeight, _inWidth, _outHeight, _outWidth, _channels) = (from[-3], from[-2], to[-3], to[-2], to.Last);
+        _horizontal = ResizeTaps.Create(_inWidth, _outWidth, op.Mode);
+        _vertical = ResizeTaps.Create(_inHeight, _outHeight, op.Mode);
+        _workers = context.Workers;
         _scratch = context.Scratch((long)_vertical.Count * (_outWidth * _channels * sizeof(float) + sizeof(int)));
     }
 
     public override int Prepare(in RunContext run)
     {
         (_x, _out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
-        return _workers;
+        _rows = _out.Rows / _outWidth;
+        return _parts = (int)Math.Min(_workers, _rows);
     }
 
     public override void Run(int part)
     {
-        (long first, long end) = Share(_outHeight, part, _workers);
+        (long first, long end) = Share(_rows, part, _parts);
         int taps = _vertical.Count, width = _outWidth * _channels;
         float* ring = (float*)_scratch.Slice(part);
         var held = new Span<int>(ring + (long)taps * width, taps);
-        held.Fill(-1);
-        for (int y = (int)first; y < end; y++)
+        for (long row = first; row < end; row++)
         {
-            var to = new Span<float>(_out.Floats + (long)y * width, width);
+            (long map, long place) = Math.DivRem(row, _outHeight);
+            int y = (int)place;
+            if (row == first || y == 0) held.Fill(-1);
+            float* from = _x.Floats + map * _inHeight * _inWidth * _channels;
+            var to = new Span<float>(_out.Floats + row * width, width);
             to.Clear();
             for (int t = 0; t < taps; t++)
             {
@@ -49,20 +55,19 @@ internal sealed unsafe class ResizeKernel : Kernel
                 if (weight == 0) continue;
                 int source = _vertical.Index[y * taps + t];
                 int slot = source % taps;
-                float* row = ring + (long)slot * width;
+                float* kept = ring + (long)slot * width;
                 if (held[slot] != source)
                 {
-                    ResampleRow(source, row);
+                    ResampleRow(from + (long)source * _inWidth * _channels, kept);
                     held[slot] = source;
                 }
-                AddScaled(new ReadOnlySpan<float>(row, width), weight, to);
+                AddScaled(new ReadOnlySpan<float>(kept, width), weight, to);
             }
         }
     }
 
-    private void ResampleRow(int source, float* to)
+    private void ResampleRow(float* from, float* to)
     {
-        float* from = _x.Floats + (long)source * _inWidth * _channels;
         int taps = _horizontal.Count;
         fixed (int* index = _horizontal.Index)
         fixed (float* weight = _horizontal.Weight)

@@ -13,13 +13,14 @@ internal sealed unsafe class SegmentRows
     private readonly Operand _kOperand, _vOperand;
     private readonly Operand? _lengthsOperand, _offsetsOperand, _pagesOperand;
     private readonly int _pageRows, _capacity;
+    private readonly long _rowsEach, _keysEach;
     private readonly long[] _firstKeys;
     private RowView _k, _v;
     private int* _lengths, _offsets, _pages;
     private int _pagesPerSegment;
     private long _queries;
 
-    public SegmentRows(Op op, AttentionSegments? segments, KernelContext context)
+    public SegmentRows(Op op, AttentionSegments? segments, int groups, KernelContext context)
     {
         _name = op.Name;
         (_kOperand, _vOperand) = (context.Operand(op.Inputs[1]), context.Operand(op.Inputs[2]));
@@ -27,9 +28,10 @@ internal sealed unsafe class SegmentRows
         _offsetsOperand = Optional(segments?.QueryOffsets);
         _pagesOperand = Optional(segments?.Pages);
         _pageRows = segments?.PageRows ?? 0;
-        Count = segments?.Count ?? 1;
+        Count = groups;
+        (_rowsEach, _keysEach) = (op.Inputs[0].Shape.Rows / groups, op.Inputs[1].Shape.Rows / groups);
         _capacity = segments?.Capacity(op.Inputs[1]) ?? 0;
-        _firstKeys = new long[Count];
+        _firstKeys = [.. Enumerable.Range(0, Count).Select(s => s * _keysEach)];
         WidenedRows = op.Inputs[1].Type == DType.F32 ? 0 : 1;
 
         Operand? Optional(Tensor? tensor) => tensor is null ? null : context.Operand(tensor);
@@ -65,14 +67,19 @@ internal sealed unsafe class SegmentRows
     }
 
     /// <summary>A segment's first query row.</summary>
-    public long FirstQuery(int segment) => _lengths == null ? 0 : _offsets == null ? segment : _offsets[segment];
+    public long FirstQuery(int segment) => _offsets == null ? segment * _rowsEach : _offsets[segment];
 
     /// <summary>A segment's query rows.</summary>
     public long Queries(int segment) =>
-        _lengths == null ? _queries : _offsets == null ? 1 : (long)_offsets[segment + 1] - _offsets[segment];
+        _offsets != null ? (long)_offsets[segment + 1] - _offsets[segment]
+        : Count == 1 ? _queries
+        : segment * _rowsEach < _queries ? _rowsEach : 0;
 
     /// <summary>A segment's keys.</summary>
-    public long Keys(int segment) => _lengths == null ? _k.Rows : _lengths[segment];
+    public long Keys(int segment) =>
+        _lengths != null ? _lengths[segment]
+        : Count == 1 ? _k.Rows
+        : segment * _rowsEach < _queries ? _keysEach : 0;
 
     /// <summary>Pointers to columns [column, column + width) of a segment's keys [first, first + count).</summary>
     /// <param name="segment">Segment.</param>

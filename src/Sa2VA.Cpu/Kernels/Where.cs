@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>One of two tensors by the sign of one number.</summary>
+/// <summary>A row of one of two tensors by the sign of a number.</summary>
 internal sealed unsafe class WhereKernel(Where op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _conditionOperand = context.Operand(op.Inputs[0]);
@@ -15,19 +15,17 @@ internal sealed unsafe class WhereKernel(Where op, KernelContext context) : Kern
     {
         (_condition, _a, _b) = (_conditionOperand.Resolve(run), _aOperand.Resolve(run), _bOperand.Resolve(run));
         _out = _outOperand.Resolve(run);
-        return 1;
+        return _out.Rows == 0 ? 0 : 1;
     }
 
     public override void Run(int part)
     {
-        float condition = _condition.Floats[0];
-        if (float.IsNaN(condition))
+        for (long r = 0; r < _out.Rows; r++)
         {
-            new Span<float>(_out.Floats, checked((int)(_out.Rows * _out.Columns))).Fill(float.NaN);
-            return;
+            var to = new Span<float>(_out.Row(r), _out.Columns);
+            float condition = _condition.Floats[r];
+            if (float.IsNaN(condition)) to.Fill(float.NaN);
+            else new ReadOnlySpan<float>(condition > 0 ? _a.Row(r) : _b.Row(r % _b.Rows), _out.Columns).CopyTo(to);
         }
-        float* from = condition > 0 ? _a.Floats : _b.Floats;
-        long bytes = _out.Rows * _out.Columns * sizeof(float);
-        Buffer.MemoryCopy(from, _out.Pointer, bytes, bytes);
     }
 }

@@ -28,6 +28,20 @@ public class GatherBeforeProductTests
         Assert.Equal(graph.Flops([]), 4 * rewritten.Flops([]));
     }
 
+    [Fact]
+    public void A_row_of_each_object_is_chosen_before_it_is_multiplied()
+    {
+        RuntimeScalar n = _g.Scalar("objects", 3);
+        Tensor rows = _g.Input("rows of objects", DType.F32, new Shape(3, 4, 6), n);
+        Tensor maps = _g.Input("maps", DType.F32, new Shape(3, 5, 7, 6), n), ious = _g.Input("scores", DType.F32, new Shape(3, 4), n);
+        Tensor y = _g.Output("y", _g.Gather(_g.MatMul(rows, maps), _g.MaskSelect(ious)));
+        Graph graph = _g.Build(), rewritten = GraphPasses.Apply(graph);
+        Assert.Equal([nameof(MaskSelect), nameof(Gather), nameof(MatMul)], rewritten.Ops.Select(o => o.GetType().Name));
+        Assert.Equal((new Shape(3, 35), n), (y.Shape, y.Length));
+        Assert.Equal(2 * 2 * 35 * 6, rewritten.Flops([2]));
+        Assert.Equal(graph.Flops([2]), 4 * rewritten.Flops([2]));
+    }
+
     [Theory]
     [InlineData("output")]
     [InlineData("stability")]
