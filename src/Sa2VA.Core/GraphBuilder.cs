@@ -151,6 +151,16 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         return new Tensor(weight.Name, DType.F32, s, TensorKind.Constant, null) { Data = new ConstantData(weight) };
     }
 
+    /// <summary>
+    /// Says that a tensor must stay F32 where <see cref="StoragePolicy"/> would narrow it: its digits decide something that no reader
+    /// tells of. Returns the tensor.
+    /// </summary>
+    public Tensor KeepFloat(Tensor tensor)
+    {
+        tensor.Root.KeepsFloat = true;
+        return tensor;
+    }
+
     /// <summary>Marks a tensor as a result: each run writes it into a bound buffer. Returns the tensor to bind.</summary>
     public Tensor Output(string name, Tensor tensor)
     {

@@ -99,8 +99,9 @@ public sealed unsafe class CpuBackend : IBackend
         lock (_compiling)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            var weights = new PlanWeights(_weights, Account);
-            var plan = new CpuPlan(this, graph, GraphPasses.Apply(graph), weights);
+            var weights = new PlanWeights(_weights, Account, Precision);
+            Graph placed = StoragePolicy.Apply(GraphPasses.Apply(graph), Precision, NarrowKernels.Instance);
+            var plan = new CpuPlan(this, graph, placed, weights);
             try
             {
                 plan.Kernels(cancellation);

@@ -16,7 +16,9 @@ internal sealed class CpuPlan : ExecutionPlan
 
     /// <param name="backend">Its backend.</param>
     /// <param name="graph">As it was recorded: what is bound.</param>
-    /// <param name="rewritten">As it was rewritten: what runs. Has the same inputs, outputs and scalars.</param>
+    /// <param name="rewritten">
+    /// As it was rewritten, its intermediates in their stored types: what runs. Has the same inputs, outputs and scalars.
+    /// </param>
     /// <param name="weights">Empty yet; the plan's own.</param>
     public CpuPlan(CpuBackend backend, Graph graph, Graph rewritten, PlanWeights weights) : base(graph) =>
         (Backend, _rewritten, _memory, _weights) = (backend, rewritten, MemoryPlan.Create(rewritten), weights);

@@ -32,7 +32,7 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
     public float* TapMajor(Weight weight) => weights.TapMajor(weight);
 
-    /// <summary>A matrix weight packed for the GEMM, in its stored type.</summary>
+    /// <summary>A matrix weight packed for the GEMM.</summary>
     public PackedWeights Packed(Weight weight, WeightLayout layout = WeightLayout.RowMajor) => weights.Packed(weight, layout);
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>

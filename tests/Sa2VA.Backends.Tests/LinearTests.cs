@@ -57,4 +57,30 @@ public class LinearTests
                 g.Linear(input, g.Weight("w"), g.Weight("b"), activation, g.Weight("s"), residual);
         }
     }
+
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.F16)]
+    [InlineData(DType.BF16)]
+    public void Matrices_are_BF16_in_a_BF16_backend_and_vectors_stay_as_they_are(DType type)
+    {
+        const int M = 3, N = 45, K = 77;
+        var weights = new TestWeights();
+        float[] w = [.. weights.Add("w", type, new Shape(N, K), TestValues.Random(1, N * K)).Select(BFloat16.Round)];
+        weights.Add("b", DType.F32, new Shape(N), TestValues.Random(2, N));
+        weights.Add("rounded", DType.F32, new Shape(N, K), w);
+        float[] x = TestValues.Random(3, M * K);
+        foreach (TestBackend backend in TestBackend.All)
+        {
+            // The result is an output, which a boundary fixes as F32: what is rounded is the matrix alone.
+            Assert.Equal(Run(backend, Precision.Float32, "rounded"), Run(backend, Precision.BFloat16, "w"));
+        }
+
+        float[] Run(TestBackend configuration, Precision precision, string name)
+        {
+            var run = new OpRun(weights, [new GuardedInput(DType.F32, new Shape(M, K), x)], []);
+            using IBackend backend = configuration.OpenWith(precision);
+            return run.Twice<float>(backend, (g, t, _) => g.Linear(t[0], g.Weight(name), g.Weight("b")), M * N);
+        }
+    }
 }

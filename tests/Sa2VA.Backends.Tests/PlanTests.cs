@@ -10,11 +10,13 @@ public class PlanTests
 
     public static TheoryData<string> Backends => TestBackend.Names;
 
+    public static TheoryData<string, Precision> BackendsInEitherPrecision => TestBackend.NamesAndPrecisions;
+
     [Theory]
-    [MemberData(nameof(Backends))]
-    public void A_warm_run_allocates_nothing_on_any_thread(string name)
+    [MemberData(nameof(BackendsInEitherPrecision))]
+    public void A_warm_run_allocates_nothing_on_any_thread(string name, Precision precision)
     {
-        using IBackend backend = TestBackend.OpenNamed(name);
+        using IBackend backend = TestBackend.OpenNamed(name, precision);
         using var net = new EveryOp(backend);
         for (int i = 0; i < 50; i++) net.Run();
         long mine = GC.GetAllocatedBytesForCurrentThread();
@@ -33,16 +35,34 @@ public class PlanTests
     }
 
     [Theory]
-    [MemberData(nameof(Backends))]
-    public void Two_runs_and_two_plans_give_the_same_bits(string name)
+    [MemberData(nameof(BackendsInEitherPrecision))]
+    public void Two_runs_and_two_plans_give_the_same_bits(string name, Precision precision)
     {
-        using IBackend backend = TestBackend.OpenNamed(name);
+        using IBackend backend = TestBackend.OpenNamed(name, precision);
         using var first = new EveryOp(backend);
         using var second = new EveryOp(backend);
         float[] a = [.. first.Run()], b = [.. second.Run()];
         Assert.Equal(a, first.Run());
         Assert.Equal(a, b);
         Assert.All(a, v => Assert.True(float.IsFinite(v)));
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void All_configurations_of_a_family_give_the_same_bits(Precision precision)
+    {
+        foreach (IGrouping<string, TestBackend> family in TestBackend.All.GroupBy(b => b.Family))
+        {
+            float[]? first = null;
+            foreach (TestBackend configuration in family)
+            {
+                using IBackend backend = configuration.OpenWith(precision);
+                using var net = new EveryOp(backend);
+                float[] result = [.. net.Run()];
+                Assert.Equal(first ??= result, result);
+            }
+        }
     }
 
     [Theory]

@@ -6,20 +6,28 @@ namespace Sa2VA.Tests;
 /// <summary>One backend in one configuration. <see cref="All"/> is the list that every test of ops and plans runs over.</summary>
 /// <param name="Name">Name for messages.</param>
 /// <param name="Family">Configurations of one family must give the same bits; another family may round otherwise.</param>
-/// <param name="Open">A new backend.</param>
-internal sealed record TestBackend(string Name, string Family, Func<IBackend> Open)
+/// <param name="OpenWith">A new backend of that precision.</param>
+internal sealed record TestBackend(string Name, string Family, Func<Precision, IBackend> OpenWith)
 {
     public static IReadOnlyList<TestBackend> All { get; } = [.. Cpu()];
 
     /// <summary>The names of <see cref="All"/>, for theories.</summary>
     public static TheoryData<string> Names => [.. All.Select(b => b.Name)];
 
-    public static IBackend OpenNamed(string name) => All.Single(b => b.Name == name).Open();
+    /// <summary>A new backend of F32.</summary>
+    public IBackend Open() => OpenWith(Precision.Float32);
+
+    /// <summary>The names, in either precision.</summary>
+    public static TheoryData<string, Precision> NamesAndPrecisions =>
+        [.. from backend in All from precision in Enum.GetValues<Precision>() select (backend.Name, precision)];
+
+    public static IBackend OpenNamed(string name, Precision precision = Precision.Float32) =>
+        All.Single(b => b.Name == name).OpenWith(precision);
 
     /// <summary>Every vector width of this machine, alone and shared by an even and an odd number of threads.</summary>
     private static IEnumerable<TestBackend> Cpu() =>
         from level in CpuFeatures.Available
         from threads in (int[])[1, 2, 3]
         select new TestBackend($"cpu, {(int)level} bits, threads: {threads}", "cpu",
-            () => new CpuBackend(new CpuOptions { Simd = level, Threads = threads }));
+            precision => new CpuBackend(new CpuOptions { Simd = level, Threads = threads, Precision = precision }));
 }

@@ -27,7 +27,7 @@ public static class EmbeddingExtensions
     public static Tensor Embedding(this GraphBuilder g, Weight table, Tensor ids, Tensor? overrides = null)
     {
         if (table.Shape.Rank != 2 || ids.Type != DType.I32 || ids.Shape.Rank != 1
-            || (overrides is not null && (overrides.Type != DType.F32 || overrides.Shape.Last != table.Shape.Last)))
+            || (overrides is not null && (!overrides.Type.IsFloat() || overrides.Shape.Last != table.Shape.Last)))
             throw g.Error(nameof(Embedding), $"table {table}, ids {ids} and rows {overrides} do not fit.");
         return g.Record(new Embedding(table, ids, overrides), DType.F32, new Shape(ids.Shape[0], table.Shape.Last), ids.Length, table.Name);
     }

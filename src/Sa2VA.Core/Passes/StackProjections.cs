@@ -47,7 +47,10 @@ internal static class StackProjections
         var stacked = new Linear(x, weight, bias, Activation.None, null, null)
         {
             Name = weight.Name,
-            Output = new Tensor(weight.Name, DType.F32, x.Shape.WithLast(weight.Shape[0]), TensorKind.Intermediate, x.Length),
+            Output = new Tensor(weight.Name, DType.F32, x.Shape.WithLast(weight.Shape[0]), TensorKind.Intermediate, x.Length)
+            {
+                KeepsFloat = parts.Any(p => p.Output.KeepsFloat),
+            },
         };
         int column = 0;
         foreach (Linear p in parts)

@@ -60,8 +60,7 @@ internal static unsafe class Gemm
         int most = MicroKernel.Rows<T>(), rows = (int)(part.EndRow - part.FirstRow);
         bool widens = w.Type.Size() != TLoad.Size;
         for (int r = 0; r < rows; r += most)
-            PackA(a.Row(part.FirstRow + r), a.Stride, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r),
-                packedA + (long)r * w.K);
+            PackA(a, part.FirstRow + r, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r), packedA + (long)r * w.K);
         for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
         {
             for (int k = 0; k < w.K; k += Chain)
@@ -157,15 +156,22 @@ internal static unsafe class Gemm
     private static int PairsOf<T>() where T : unmanaged, ISimd<T> => Panel / (2 * T.Count);
 
     /// <summary>At most mr rows as [k][mr]; missing ones are zeros.</summary>
-    private static void PackA(float* a, int stride, int rows, int depth, int mr, float* to)
+    private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to)
     {
         for (int i = 0; i < mr; i++)
         {
-            float* from = a + (long)i * stride;
-            if (i < rows)
-                for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
-            else
+            if (i >= rows)
                 for (int k = 0; k < depth; k++) to[k * mr + i] = 0;
+            else if (a.IsNarrow)
+            {
+                ushort* from = a.NarrowRow(first + i);
+                for (int k = 0; k < depth; k++) to[k * mr + i] = new BFloat16(from[k]).ToSingle();
+            }
+            else
+            {
+                float* from = a.Row(first + i);
+                for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
+            }
         }
     }
 
@@ -184,19 +190,27 @@ internal static unsafe class Gemm
     }
 }
 
-/// <summary>A matrix in memory.</summary>
+/// <summary>A matrix in memory, F32 or BF16.</summary>
 /// <param name="first">Its first row.</param>
 /// <param name="stride">Elements from a row to the next.</param>
-internal readonly unsafe struct MatrixRows(float* first, int stride)
+/// <param name="isNarrow">True if it is BF16.</param>
+internal readonly unsafe struct MatrixRows(void* first, int stride, bool isNarrow = false)
 {
-    /// <summary>Elements from a row to the next.</summary>
-    public int Stride { get; } = stride;
+    /// <summary>The rows of a view from <paramref name="row"/> on.</summary>
+    public static MatrixRows Of(in RowView view, long row = 0) =>
+        new(view.Pointer + row * view.RowStride * view.Type.Size(), view.RowStride, view.Type == DType.BF16);
 
     /// <summary>True when there is no matrix.</summary>
     public bool IsNull => first == null;
 
-    /// <summary>A row's first element.</summary>
-    public float* Row(long row) => first + row * Stride;
+    /// <summary>True if elements are BF16.</summary>
+    public bool IsNarrow => isNarrow;
+
+    /// <summary>An F32 row's first element.</summary>
+    public float* Row(long row) => (float*)first + row * stride;
+
+    /// <summary>A BF16 row's first element.</summary>
+    public ushort* NarrowRow(long row) => (ushort*)first + row * stride;
 }
 
 /// <summary>Rows [FirstRow, EndRow) and panels [FirstPanel, EndPanel) of a product.</summary>

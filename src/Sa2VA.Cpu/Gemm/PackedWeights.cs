@@ -4,7 +4,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// A weight matrix [N, K] as the GEMM reads it: panels of 32 outputs, [⌈N/32⌉][K][32], in the stored type; the last panel is padded with
+/// A weight matrix [N, K] as the GEMM reads it: panels of 32 outputs, [⌈N/32⌉][K][32]; the last panel is padded with
 /// zeros. Sixteen-bit types lie in pairs, output j of a panel beside j + 16, which vectors take apart by a shift and a mask. One layout
 /// serves all vector widths, the large GEMM, a few rows and the single row of a decode step.
 /// </summary>
@@ -16,10 +16,14 @@ internal sealed unsafe class PackedWeights : IDisposable
     private readonly AlignedMemory _memory;
 
     /// <summary>Room for a weight in the layout.</summary>
-    public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout)
+    /// <param name="account">Where it is counted.</param>
+    /// <param name="weight">What it will hold.</param>
+    /// <param name="layout">In which order.</param>
+    /// <param name="type">The weight's stored type, or BF16.</param>
+    public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout, DType type)
     {
-        Type = weight.Info.Type;
-        if (!Type.IsFloat()) throw new DeviceException($"Weight {weight} is no float matrix.");
+        Type = type;
+        if (!weight.Info.Type.IsFloat()) throw new DeviceException($"Weight {weight} is no float matrix.");
         N = layout == WeightLayout.Transposed2x2 ? 4 * weight.Shape[1] : weight.Shape[0];
         K = checked((int)(weight.Shape.Count / N));
         Panels = (N + PanelWidth - 1) / PanelWidth;
@@ -41,22 +45,25 @@ internal sealed unsafe class PackedWeights : IDisposable
     /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
     public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
 
-    /// <summary>Fills in rows; what the last panel has beyond the last row stays zero.</summary>
-    /// <param name="data">Stored elements, of this type.</param>
+    /// <summary>
+    /// Fills in rows, rounded to nearest where they are stored in another type; what the last panel has beyond the last row stays zero.
+    /// </summary>
+    /// <param name="data">Stored elements.</param>
     /// <param name="rows">Which rows.</param>
     /// <param name="rowStart">Source index of a row's first element.</param>
     /// <param name="column">Distance from there to input k's element.</param>
     /// <param name="place">Where a row goes: panel·32 + lane; in order if null.</param>
-    public void Fill(byte* data, Range rows, Func<int, long> rowStart, Func<int, long> column, Func<int, int>? place = null)
+    public void Fill(WeightData data, Range rows, Func<int, long> rowStart, Func<int, long> column, Func<int, int>? place = null)
     {
         var columns = new long[K];
         for (int i = 0; i < K; i++) columns[i] = column(i);
         for (int row = rows.Start.Value; row < rows.End.Value; row++)
         {
             int to = place is null ? row : place(row);
-            byte* panel = Panel(to / PanelWidth);
-            if (Type.Size() == 2) FillRow((ushort*)data + rowStart(row), columns, (ushort*)panel + Paired(to % PanelWidth));
-            else FillRow((uint*)data + rowStart(row), columns, (uint*)panel + to % PanelWidth);
+            byte* panel = Panel(to / PanelWidth), from = data.Pointer + rowStart(row) * data.Info.Type.Size();
+            if (Type.Size() == 4) FillRow((uint*)from, columns, (uint*)panel + to % PanelWidth);
+            else if (Type == data.Info.Type) FillRow((ushort*)from, columns, (ushort*)panel + Paired(to % PanelWidth));
+            else RoundRow(from, data.Info.Type, columns, (ushort*)panel + Paired(to % PanelWidth));
         }
     }
 
@@ -67,6 +74,15 @@ internal sealed unsafe class PackedWeights : IDisposable
     private static void FillRow<T>(T* from, long[] columns, T* to) where T : unmanaged
     {
         for (int k = 0; k < columns.Length; k++) to[(long)k * PanelWidth] = from[columns[k]];
+    }
+
+    private static void RoundRow(byte* from, DType type, long[] columns, ushort* to)
+    {
+        for (int k = 0; k < columns.Length; k++)
+        {
+            float value = type == DType.F32 ? ((float*)from)[columns[k]] : (float)((Half*)from)[columns[k]];
+            to[(long)k * PanelWidth] = BFloat16.FromSingle(value).Bits;
+        }
     }
 }
 
@@ -85,19 +101,19 @@ internal static unsafe class WeightPacking
         {
             case WeightLayout.ChannelsLast:
                 int channels = s[1], area = s[2] * s[3];
-                to.Fill(data.Pointer, rows, stored, i => (long)(i % channels) * area + i / channels);
+                to.Fill(data, rows, stored, i => (long)(i % channels) * area + i / channels);
                 break;
             case WeightLayout.Transposed2x2:
                 int outputs = s[1];
-                to.Fill(data.Pointer, ..to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
+                to.Fill(data, ..to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
                 break;
             case WeightLayout.Paired:
                 int half = PackedWeights.PanelWidth / 2, pairs = to.N / 2;
-                to.Fill(data.Pointer, rows, stored, i => i,
+                to.Fill(data, rows, stored, i => i,
                     row => row % pairs / half * PackedWeights.PanelWidth + row / pairs * half + row % pairs % half);
                 break;
             default:
-                to.Fill(data.Pointer, rows, stored, i => i);
+                to.Fill(data, rows, stored, i => i);
                 break;
         }
     }

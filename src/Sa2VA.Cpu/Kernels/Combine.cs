@@ -5,23 +5,22 @@ namespace Sa2VA.Cpu.Kernels;
 /// <summary>Two operands element by element; the second one's rows repeat.</summary>
 internal sealed unsafe class CombineKernel(Combine op, KernelContext context) : RowKernel(op, context)
 {
-    private readonly Operand _aOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _bOperand = context.Operand(op.Inputs[1]);
     private readonly Combination _function = op.Function;
-    private RowView _a, _b;
+    private RowView _b;
 
-    protected override void ResolveInputs(in RunContext run) => (_a, _b) = (_aOperand.Resolve(run), _bOperand.Resolve(run));
+    protected override void ResolveInputs(in RunContext run) => _b = _bOperand.Resolve(run);
 
-    protected override void Rows<T>(long first, long end)
+    protected override void Rows<T>(in RowView x, in RowView y, long first, long end)
     {
-        int n = Out.Columns;
+        int n = y.Columns;
         for (long r = first; r < end; r++)
         {
-            float* a = _a.Row(r), b = _b.Row(r % _b.Rows), y = Out.Row(r);
+            float* a = x.Row(r), b = _b.Row(r % _b.Rows), to = y.Row(r);
             int c = 0;
-            for (; c <= n - T.Count; c += T.Count) T.Store(Element(T.Load(a + c), T.Load(b + c)), y + c);
+            for (; c <= n - T.Count; c += T.Count) T.Store(Element(T.Load(a + c), T.Load(b + c)), to + c);
             if (c < n)
-                VectorMath.StorePartial(Element(VectorMath.LoadPartial<T>(a + c, n - c), VectorMath.LoadPartial<T>(b + c, n - c)), y + c,
+                VectorMath.StorePartial(Element(VectorMath.LoadPartial<T>(a + c, n - c), VectorMath.LoadPartial<T>(b + c, n - c)), to + c,
                     n - c);
         }
     }

@@ -52,7 +52,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
             int rows = (int)Math.Min(_blockRows, end - row);
             for (int i = 0; i < rows; i++) GatherPatch(row + i, patches + (long)i * _weights.K);
             var a = new MatrixRows(patches, _weights.K);
-            var epilogue = new Epilogue(new MatrixRows(_out.Row(row), _out.RowStride), _out.Columns, _bias, Activation.None, null, default);
+            var epilogue = new Epilogue(MatrixRows.Of(_out, row), _out.Columns, _bias, Activation.None, null, default);
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
@@ -67,7 +67,6 @@ internal sealed unsafe class Conv2dKernel : Kernel
     private void GatherPatch(long row, float* to)
     {
         (long map, long pixel) = Math.DivRem(row, _outPixels);
-        float* from = _x.Row(map * _inHeight * _inWidth);
         int top = (int)pixel / _outWidth * _stride - _padding, left = (int)pixel % _outWidth * _stride - _padding;
         int firstX = Math.Max(0, -left), endX = Math.Min(_kernel, _inWidth - left);
         int width = _kernel * _channels;
@@ -82,8 +81,8 @@ internal sealed unsafe class Conv2dKernel : Kernel
             }
             taps[..(firstX * _channels)].Clear();
             taps[(endX * _channels)..].Clear();
-            new ReadOnlySpan<float>(from + ((long)y * _inWidth + left + firstX) * _channels, (endX - firstX) * _channels)
-                .CopyTo(taps[(firstX * _channels)..]);
+            Widen.Row(_x.Pointer, _x.Type, ((map * _inHeight + y) * _inWidth + left + firstX) * _channels,
+                taps[(firstX * _channels)..(endX * _channels)]);
         }
     }
 }

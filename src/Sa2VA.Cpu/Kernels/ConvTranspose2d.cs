@@ -50,7 +50,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         for (long row = first; row < end; row += BlockRows)
         {
             int rows = (int)Math.Min(BlockRows, end - row);
-            var a = new MatrixRows(_x.Row(row), _x.RowStride);
+            var a = MatrixRows.Of(_x, row);
             var epilogue = new Epilogue(new MatrixRows(products, n), n, null, Activation.None, null, default);
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)

@@ -29,7 +29,8 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
         _segments = new SegmentRows(op, op.Segments, op.Segments?.Count ?? 1, context);
         (_heads, _group, _headDim, _scale) = (op.Heads, op.Heads / op.KvHeads, op.Inputs[0].Shape.Last / op.Heads, op.Scale);
         _capacity = op.Segments?.Capacity(op.Inputs[1]) ?? op.Inputs[1].Shape.Rows;
-        _scratch = context.Scratch((_group * (_capacity + 2L * _headDim) + _segments.WidenedRows * Block * _headDim) * sizeof(float));
+        bool isFloat = op.Inputs.Skip(1).Take(2).All(t => t.Type == DType.F32);
+        _scratch = context.Scratch((_group * (_capacity + 4L * _headDim) + (isFloat ? 0 : Block * _headDim)) * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
@@ -66,14 +67,18 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
 
     /// <summary>
     /// Heads [head, head + count) of a sequence, which share one key/value head. Scratch: scores [count, capacity], then sums of even and
-    /// of odd keys [count, 2, d], then a block of keys or values where they are not F32.
+    /// of odd keys [count, 2, d], queries and results [count, 2, d] and a block of keys or values where they are not F32.
     /// </summary>
     private void Heads<T>(int segment, int head, int count, float* scratch) where T : unmanaged, ISimd<T>
     {
         int length = (int)_segments.Keys(segment), column = head / _group * _headDim;
-        float* sums = scratch + count * _capacity, widened = sums + count * 2 * _headDim;
-        float* q = _q.Row(segment) + head * _headDim, to = _out.Row(segment) + head * _headDim;
+        int width = count * _headDim;
+        float* sums = scratch + count * _capacity, q = sums + 2 * width, to = q + width, widened = to + width;
         float** rows = stackalloc float*[Block];
+        Widen.Columns(_q, segment, 1, head * _headDim, width, q, rows);
+        q = rows[0];
+        Widen.Targets(_out, segment, 1, head * _headDim, width, to, rows);
+        float* result = to = rows[0];
         for (int j = 0; j < length; j += Block)
         {
             int keys = Math.Min(Block, length - j);
@@ -94,6 +99,7 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
             float* even = sums + h * 2 * _headDim, odd = even + _headDim;
             for (int c = 0; c < _headDim; c++) to[c] = even[c] + odd[c];
         }
+        Widen.StoreColumns(&result, _out, segment, 1, head * _headDim, width);
     }
 
     /// <summary>scores[i] = scale·q·k[i].</summary>

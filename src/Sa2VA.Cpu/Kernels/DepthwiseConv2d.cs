@@ -5,36 +5,31 @@ namespace Sa2VA.Cpu.Kernels;
 /// <summary>One k×k filter per channel: channels are the vector lanes, taps the inner loop.</summary>
 internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
 {
-    private readonly Operand _xOperand;
     private readonly float* _weight, _bias;
     private readonly int _height, _width, _channels, _kernel;
-    private RowView _x;
 
     public DepthwiseConv2dKernel(DepthwiseConv2d op, KernelContext context) : base(op, context)
     {
-        _xOperand = context.Operand(op.Inputs[0]);
         Shape s = op.Inputs[0].Shape;
         (_height, _width, _channels, _kernel) = (s[-3], s[-2], s.Last, op.Weight.Shape[2]);
         _weight = context.TapMajor(op.Weight);
         _bias = context.Vector(op.Bias);
     }
 
-    protected override void ResolveInputs(in RunContext run) => _x = _xOperand.Resolve(run);
-
-    protected override void Rows<T>(long first, long end)
+    protected override void Rows<T>(in RowView x, in RowView y, long first, long end)
     {
         for (long pixel = first; pixel < end; pixel++)
         {
             long place = pixel % (_height * _width);
-            float* from = _x.Row(pixel - place);
-            int y = (int)place / _width, x = (int)place % _width;
-            float* to = Out.Row(pixel);
+            float* from = x.Row(pixel - place);
+            int row = (int)place / _width, column = (int)place % _width;
+            float* to = y.Row(pixel);
             int c = 0;
             for (; c <= _channels - T.Count; c += T.Count)
-                T.Store(Taps(from, y, x, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
+                T.Store(Taps(from, row, column, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
             int rest = _channels - c;
             if (rest > 0)
-                VectorMath.StorePartial(Taps(from, y, x, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
+                VectorMath.StorePartial(Taps(from, row, column, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
                     to + c, rest);
         }
     }

@@ -38,7 +38,7 @@ internal sealed unsafe class EmbeddingKernel(Embedding op, KernelContext context
             if (id >= 0) Widen.Row(_table.Pointer, _table.Info.Type, (long)id * columns, to);
             // An id that says "not finite" was fed back.
             else if (_overridesOperand is null) to.Fill(float.NaN);
-            else new ReadOnlySpan<float>(_overrides.Row(-1L - id), columns).CopyTo(to);
+            else Widen.Row(_overrides.Pointer, _overrides.Type, (-1L - id) * _overrides.RowStride, to);
         }
     }
 }

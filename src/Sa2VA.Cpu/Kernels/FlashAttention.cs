@@ -32,7 +32,8 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         (_scale, _causal, _startScalar, _endsWithKeys) = (op.Scale, op.Causal, op.Start, op.Segments is not null);
         int state = AttentionTile.StateFloats(_headDim, _valueDim) * sizeof(float);
         _statesAtOnce = Math.Max(1, StateBytes / state);
-        long widened = (long)_segments.WidenedRows * AttentionTile.Keys * Math.Max(_headDim, _valueDim);
+        bool isFloat = op.Inputs.Take(3).Append(op.Output).All(t => t.Type == DType.F32);
+        long widened = isFloat ? 0 : (long)AttentionTile.Keys * Math.Max(_headDim, _valueDim);
         _scratch = context.Scratch((long)_statesAtOnce * state
             + (AttentionTile.TileFloats(_headDim, _valueDim) + widened) * sizeof(float));
         (_simd, _workers) = (context.Simd, context.Workers);
@@ -98,7 +99,9 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         for (int i = 0; i < items; i++)
         {
             (int head, long block) = HeadAndBlock(kvHead, firstItem + i);
-            int count = QueryRows(_q, segment, head * _headDim, block, rows);
+            long query = FirstRow(segment, block);
+            int count = BlockRows(segment, block);
+            Widen.Columns(_q, query, count, head * _headDim, _headDim, widened, rows);
             AttentionTile.Begin(states + (long)i * stateFloats, rows, count, _headDim, _valueDim, _scale);
         }
 
@@ -127,18 +130,18 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         for (int i = 0; i < items; i++)
         {
             (int head, long block) = HeadAndBlock(kvHead, firstItem + i);
-            int count = QueryRows(_out, segment, head * _valueDim, block, rows);
+            long query = FirstRow(segment, block);
+            int count = BlockRows(segment, block);
+            Widen.Targets(_out, query, count, head * _valueDim, _valueDim, widened, rows);
             AttentionTile.End(states + (long)i * stateFloats, rows, count, _headDim, _valueDim);
+            Widen.StoreColumns(rows, _out, query, count, head * _valueDim, _valueDim);
         }
     }
 
     private (int Head, long Block) HeadAndBlock(int kvHead, long item) => (kvHead * _group + (int)(item % _group), item / _group);
 
-    private int QueryRows(in RowView view, int segment, int column, long block, float** rows)
-    {
-        long first = block * AttentionTile.Queries;
-        int count = (int)Math.Min(AttentionTile.Queries, _segments.Queries(segment) - first);
-        for (int i = 0; i < count; i++) rows[i] = view.Row(_segments.FirstQuery(segment) + first + i) + column;
-        return count;
-    }
+    private long FirstRow(int segment, long block) => _segments.FirstQuery(segment) + block * AttentionTile.Queries;
+
+    private int BlockRows(int segment, long block) =>
+        (int)Math.Min(AttentionTile.Queries, _segments.Queries(segment) - block * AttentionTile.Queries);
 }

@@ -6,5 +6,5 @@ namespace Sa2VA.Cpu.Kernels;
 internal sealed unsafe class GatedLinearKernel(GatedLinear op, KernelContext context)
     : GemmKernel(op, context.Packed(op.Weight, WeightLayout.Paired), context)
 {
-    protected override void Run<T>(int part) => Multiply<T, GatedEpilogue>(part, new(new(Out.Floats, Out.RowStride), Out.Columns));
+    protected override void Run<T>(int part) => Multiply<T, GatedEpilogue>(part, new(MatrixRows.Of(Out), Out.Columns));
 }

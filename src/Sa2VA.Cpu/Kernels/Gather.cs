@@ -23,14 +23,15 @@ internal sealed unsafe class GatherKernel(Gather op, KernelContext context) : Ke
     public override void Run(int part)
     {
         (long first, long end) = Share(_out.Rows, part, _parts);
-        int size = _table.Type.Size();
-        long bytes = (long)_out.Columns * size;
         for (long i = first; i < end; i++)
         {
-            byte* to = _out.Pointer + i * _out.RowStride * size;
             int row = _index.Ints[i];
-            if (row < 0) new Span<byte>(to, checked((int)bytes)).Clear();
-            else Buffer.MemoryCopy(_table.Pointer + (i * _own + row) * _table.RowStride * size, to, bytes, bytes);
+            if (row >= 0) RowCopy.Rows(_table, i * _own + row, _out, i, 1);
+            else
+            {
+                int size = _out.Type.Size();
+                new Span<byte>(_out.Pointer + i * _out.RowStride * size, checked(_out.Columns * size)).Clear();
+            }
         }
     }
 }

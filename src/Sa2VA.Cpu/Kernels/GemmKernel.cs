@@ -68,7 +68,14 @@ internal abstract unsafe class GemmKernel : Kernel
     {
         (long first, long end) = Share(_byRows ? X.Rows : _weights.Panels, part, Parts);
         GemmPart share = _byRows ? new(first, end, 0, _weights.Panels) : new(0, X.Rows, (int)first, (int)end);
-        if (X.Rows == 1) Gemm.RunRow<T, TEpilogue>(X.Floats, _weights, share.FirstPanel, share.EndPanel, epilogue);
-        else Gemm.Run<T, TEpilogue>(new(X.Floats, X.RowStride), _weights, share, epilogue, Scratch.Slice(part) + PartBytes);
+        byte* scratch = Scratch.Slice(part) + PartBytes;
+        if (X.Rows > 1)
+        {
+            Gemm.Run<T, TEpilogue>(MatrixRows.Of(X), _weights, share, epilogue, scratch);
+            return;
+        }
+        float* row = X.Type == DType.F32 ? X.Floats : (float*)scratch;
+        if (X.Type != DType.F32) Widen.Row(X.Pointer, X.Type, 0, new Span<float>(row, _weights.K));
+        Gemm.RunRow<T, TEpilogue>(row, _weights, share.FirstPanel, share.EndPanel, epilogue);
     }
 }

@@ -17,5 +17,5 @@ internal sealed unsafe class LinearKernel(Linear op, KernelContext context) : Ge
     }
 
     protected override void Run<T>(int part) => Multiply<T, Epilogue>(part,
-        new(new(Out.Floats, Out.RowStride), Out.Columns, _bias, _activation, _scale, new(_residual.Floats, _residual.RowStride)));
+        new(MatrixRows.Of(Out), Out.Columns, _bias, _activation, _scale, MatrixRows.Of(_residual)));
 }

@@ -14,6 +14,8 @@ internal sealed unsafe class MatMulKernel(MatMul op, KernelContext context) : Ke
     private readonly bool _several = op.Count > 1;
     private readonly SimdLevel _simd = context.Simd;
     private readonly int _workers = context.Workers;
+    private readonly WorkerScratch? _scratch = op.Inputs.All(i => i.Type == DType.F32) ? null
+        : context.Scratch((op.Inputs[0].Shape.Rows + 1) * op.Inputs[0].Shape.Last * sizeof(float));
     private RowView _a, _b, _out;
     private int _parts;
 
@@ -28,20 +30,22 @@ internal sealed unsafe class MatMulKernel(MatMul op, KernelContext context) : Ke
         (long first, long end) = Share(_b.Rows, part, _parts);
         switch (_simd)
         {
-            case SimdLevel.V512: Columns<V512>(first, end); break;
-            case SimdLevel.V256: Columns<V256>(first, end); break;
-            default: Columns<V128>(first, end); break;
+            case SimdLevel.V512: Columns<V512>(first, end, part); break;
+            case SimdLevel.V256: Columns<V256>(first, end, part); break;
+            default: Columns<V128>(first, end, part); break;
         }
     }
 
-    private void Columns<T>(long first, long end) where T : unmanaged, ISimd<T>
+    private void Columns<T>(long first, long end, int part) where T : unmanaged, ISimd<T>
     {
+        float* scratch = _scratch is null ? null : (float*)_scratch.Slice(part);
+        RowView a = Widen.Rows(_a, 0, _a.Rows, scratch);
         for (long n = first; n < end; n++)
         {
-            float* b = _b.Row(n);
-            long product = _several ? n / _bRows : 0, firstRow = product * _aRows, endRow = _several ? firstRow + _aRows : _a.Rows;
+            float* b = Widen.Rows(_b, n, 1, scratch + _a.Rows * _a.Columns).Row(n);
+            long product = _several ? n / _bRows : 0, firstRow = product * _aRows, endRow = _several ? firstRow + _aRows : a.Rows;
             for (long m = firstRow; m < endRow; m++)
-                _out.Row(m)[n - product * _bRows] = RowReduction.Dot<T>(_a.Row(m), b, _a.Columns);
+                _out.Row(m)[n - product * _bRows] = RowReduction.Dot<T>(a.Row(m), b, a.Columns);
         }
     }
 }

@@ -5,42 +5,42 @@ namespace Sa2VA.Cpu.Kernels;
 /// <summary>Rotates channel pairs by table angles; rows beyond the rotated ones are copied.</summary>
 internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelContext context) : RowKernel(op, context)
 {
-    private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _cosOperand = context.Operand(op.Inputs[1]);
     private readonly Operand _sinOperand = context.Operand(op.Inputs[2]);
     private readonly Operand? _positionsOperand = op.Positions is null ? null : context.Operand(op.Positions);
     private readonly int _heads = op.Heads, _half = op.Inputs[1].Shape.Last;
     private readonly RotaryPairing _pairing = op.Pairing;
     private readonly RuntimeScalar? _startScalar = op.Start, _rotatedScalar = op.Rotated;
-    private RowView _x, _cos, _sin;
+    private RowView _cos, _sin;
     private int* _positions;
     private long _start, _rotated;
 
     protected override void ResolveInputs(in RunContext run)
     {
-        (_x, _cos, _sin) = (_xOperand.Resolve(run), _cosOperand.Resolve(run), _sinOperand.Resolve(run));
+        (_cos, _sin) = (_cosOperand.Resolve(run), _sinOperand.Resolve(run));
         (_start, _rotated) = (run.Scalar(_startScalar), run.Scalar(_rotatedScalar, int.MaxValue));
         if (_positionsOperand is not { } positions) return;
-        _positions = positions.Resolve(run).Ints;
-        RowIndex.Check(Name, _positions, _x.Rows, -1, _cos.Rows, "rows of the table");
+        RowView list = positions.Resolve(run);
+        _positions = list.Ints;
+        RowIndex.Check(Name, _positions, list.Columns, -1, _cos.Rows, "rows of the table");
     }
 
-    protected override void Rows<T>(long first, long end)
+    protected override void Rows<T>(in RowView x, in RowView y, long first, long end)
     {
         for (long r = first; r < end; r++)
         {
-            float* x = _x.Row(r), y = Out.Row(r);
+            float* from = x.Row(r), to = y.Row(r);
             long position = _positions != null ? _positions[r] : r < _rotated ? (_start + r) % _cos.Rows : -1;
             if (position < 0)
             {
-                Buffer.MemoryCopy(x, y, Out.Columns * sizeof(float), Out.Columns * sizeof(float));
+                Buffer.MemoryCopy(from, to, y.Columns * sizeof(float), y.Columns * sizeof(float));
                 continue;
             }
             float* cos = _cos.Row(position), sin = _sin.Row(position);
-            for (int h = 0; h < _heads; h++, x += 2 * _half, y += 2 * _half)
+            for (int h = 0; h < _heads; h++, from += 2 * _half, to += 2 * _half)
             {
-                if (_pairing == RotaryPairing.Half) Half<T>(x, y, cos, sin);
-                else Adjacent(x, y, cos, sin);
+                if (_pairing == RotaryPairing.Half) Half<T>(from, to, cos, sin);
+                else Adjacent(from, to, cos, sin);
             }
         }
     }

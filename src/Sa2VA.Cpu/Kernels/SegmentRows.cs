@@ -32,16 +32,12 @@ internal sealed unsafe class SegmentRows
         (_rowsEach, _keysEach) = (op.Inputs[0].Shape.Rows / groups, op.Inputs[1].Shape.Rows / groups);
         _capacity = segments?.Capacity(op.Inputs[1]) ?? 0;
         _firstKeys = [.. Enumerable.Range(0, Count).Select(s => s * _keysEach)];
-        WidenedRows = op.Inputs[1].Type == DType.F32 ? 0 : 1;
 
         Operand? Optional(Tensor? tensor) => tensor is null ? null : context.Operand(tensor);
     }
 
     /// <summary>Segments; 1 where the op names none.</summary>
     public int Count { get; }
-
-    /// <summary>Rows of scratch that a row of keys or values needs: 0 where they are F32 already, else 1.</summary>
-    public int WidenedRows { get; }
 
     /// <summary>Resolves and checks the run's numbers: nothing is written unless all are sound.</summary>
     public void Prepare(in RunContext run, long queries)

@@ -9,7 +9,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
 {
     private readonly Operand _xOperand, _outOperand;
     private readonly float* _bias;
-    private readonly int _height, _width, _channels, _heads, _headDim, _window, _windowsX, _windows;
+    private readonly int _height, _width, _channels, _heads, _headDim, _window, _windowsX, _windows, _apart;
     private readonly bool _pool;
     private readonly float _scale;
     private readonly WorkerScratch _scratch;
@@ -28,10 +28,12 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
         _windowsX = (_width + _window - 1) / _window;
         _windows = _windowsX * ((_height + _window - 1) / _window);
         int area = _window * _window;
+        _apart = op.Inputs[0].Type == DType.F32 ? _channels : _headDim;
         _scratch = context.Scratch(
             (AttentionTile.StateFloats(_headDim, _headDim) * (long)Blocks + AttentionTile.TileFloats(_headDim, _headDim)
-                + (_pool ? area / 4 * _headDim : 0)) * sizeof(float)
-            + 3L * area * sizeof(float*));
+                + (_pool ? area / 4 * _headDim : 0) + (op.Inputs[0].Type == DType.F32 ? 0 : 3 * area * _headDim)
+                + (op.Output.Type == DType.F32 ? 0 : AttentionTile.Queries * _headDim)) * sizeof(float)
+            + area * (2L * sizeof(float*) + sizeof(long)));
         (_simd, _workers) = (context.Simd, context.Workers);
     }
 
@@ -67,18 +69,22 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
         float* values = keys + AttentionTile.Keys * _headDim;
         float* work = values + AttentionTile.Keys * AttentionTile.PaddedValues(_headDim);
         float* pooled = work + (AttentionTile.Keys + 12) * AttentionTile.Queries;
-        var tokens = (float**)(pooled + (_pool ? area / 4 * _headDim : 0));
+        float* widened = pooled + (_pool ? area / 4 * _headDim : 0);
+        float* rounded = widened + (_x.Type == DType.F32 ? 0 : 3 * area * _headDim);
+        var tokens = (float**)(rounded + (_out.Type == DType.F32 ? 0 : AttentionTile.Queries * _headDim));
         float** queries = tokens + area;
-        float** results = queries + area;
+        var results = (long*)(queries + area);
 
         int top = window / _windowsX * _window, left = window % _windowsX * _window;
         for (int i = 0; i < area; i++)
         {
             int y = top + i / _window, x = left + i % _window;
-            tokens[i] = (y < _height && x < _width ? _x.Row((long)y * _width + x) : _bias) + head * _headDim;
+            bool exists = y < _height && x < _width;
+            tokens[i] = _x.Type != DType.F32 ? Widened(exists ? (long)y * _width + x : -1, head, widened + 3 * i * _headDim)
+                : (exists ? _x.Row((long)y * _width + x) : _bias) + head * _headDim;
         }
-        int count = _pool ? PooledQueries(tokens, top, left, head, pooled, queries, results)
-            : Queries(tokens, top, left, head, queries, results);
+        int count = _pool ? PooledQueries(tokens, top, left, pooled, queries, results)
+            : Queries(tokens, top, left, queries, results);
 
         int blocks = (count + AttentionTile.Queries - 1) / AttentionTile.Queries;
         for (int b = 0; b < blocks; b++)
@@ -91,23 +97,38 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
         for (int key = 0; key < area; key += AttentionTile.Keys)
         {
             int n = Math.Min(AttentionTile.Keys, area - key);
-            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + _channels;
+            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + _apart;
             AttentionTile.PackKeys<T>(keys, rows, n, _headDim);
-            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + 2 * _channels;
+            for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + 2 * _apart;
             AttentionTile.PackValues<T>(values, rows, n, _headDim);
             for (int b = 0; b < blocks; b++)
                 AttentionTile.Step<T>(states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
         }
         for (int b = 0; b < blocks; b++)
         {
-            int at = b * AttentionTile.Queries;
-            AttentionTile.End(states + (long)b * stateFloats, results + at, Math.Min(AttentionTile.Queries, count - at), _headDim,
-                _headDim);
+            int at = b * AttentionTile.Queries, n = Math.Min(AttentionTile.Queries, count - at);
+            for (int i = 0; i < n; i++)
+                Widen.Targets(_out, results[at + i], 1, head * _headDim, _headDim, rounded + i * _headDim, rows + i);
+            AttentionTile.End(states + (long)b * stateFloats, rows, n, _headDim, _headDim);
+            for (int i = 0; i < n; i++) Widen.StoreColumns(rows + i, _out, results[at + i], 1, head * _headDim, _headDim);
         }
     }
 
+    /// <summary>A head's query, key and value of a token beside each other, as F32; of the bias where there is no token.</summary>
+    private float* Widened(long token, int head, float* to)
+    {
+        for (int part = 0; part < 3; part++)
+        {
+            var values = new Span<float>(to + part * _headDim, _headDim);
+            int column = part * _channels + head * _headDim;
+            if (token < 0) new ReadOnlySpan<float>(_bias + column, _headDim).CopyTo(values);
+            else Widen.Row(_x.Pointer, _x.Type, token * _x.RowStride + column, values);
+        }
+        return to;
+    }
+
     /// <summary>The window's tokens that exist, with where their results go.</summary>
-    private int Queries(float** tokens, int top, int left, int head, float** queries, float** results)
+    private int Queries(float** tokens, int top, int left, float** queries, long* results)
     {
         int count = 0;
         for (int i = 0; i < _window * _window; i++)
@@ -115,7 +136,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             int y = top + i / _window, x = left + i % _window;
             if (y >= _height || x >= _width) continue;
             queries[count] = tokens[i];
-            results[count++] = _out.Row((long)y * _width + x) + head * _headDim;
+            results[count++] = (long)y * _width + x;
         }
         return count;
     }
@@ -123,7 +144,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
     /// <summary>
     /// Maxima of 2×2 tokens; missing tokens count with the projection's bias, results outside the half-size map are dropped.
     /// </summary>
-    private int PooledQueries(float** tokens, int top, int left, int head, float* pooled, float** queries, float** results)
+    private int PooledQueries(float** tokens, int top, int left, float* pooled, float** queries, long* results)
     {
         int half = _window / 2, count = 0;
         for (int i = 0; i < half * half; i++)
@@ -135,7 +156,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             float* to = pooled + count * _headDim;
             for (int k = 0; k < _headDim; k++) to[k] = MathF.Max(MathF.Max(a[k], b[k]), MathF.Max(c[k], d[k]));
             queries[count] = to;
-            results[count++] = _out.Row((long)y * (_width / 2) + x) + head * _headDim;
+            results[count++] = (long)y * (_width / 2) + x;
         }
         return count;
     }
