@@ -18,5 +18,6 @@ internal sealed class NarrowKernels : INarrowKernels
     };
 
     public bool Writes(Op op) => op is Linear or GatedLinear or Conv2d or FlashAttention or DecodeAttention or WindowAttention
-        or LayerNorm or RmsNorm or Softmax or Map or Combine or RotaryEmbedding or DepthwiseConv2d or Copy or Gather or LastRow or Concat or Repeat;
+        or LayerNorm or RmsNorm or Softmax or Map or Combine or RotaryEmbedding or DepthwiseConv2d
+        or Copy or Gather or LastRow or Concat or Repeat;
 }

@@ -80,6 +80,14 @@ public class StoragePolicyTests
     }
 
     [Fact]
+    public void Integers_stay_exact()
+    {
+        Tensor best = _g.ArgMax(_x), number = _g.Copy(_g.Reshape(best, new Shape(6, 1)), DType.F32);
+        _g.Output("y", _g.MatMul(number, _g.Constant("one", new Shape(1, 1), [1])));
+        AreNarrow([], wide: [number]);
+    }
+
+    [Fact]
     public void A_hint_keeps_what_the_rule_would_narrow_and_survives_the_passes()
     {
         Tensor n = Norm(_x), hidden = _g.KeepFloat(Layer(n, "a")), q = _g.KeepFloat(Layer(n, "b")), k = Layer(n, "c");

@@ -29,8 +29,10 @@ internal sealed unsafe class DepthwiseConv2dKernel : RowKernel
                 T.Store(Taps(from, row, column, c, _bias == null ? T.Zero : T.Load(_bias + c), T.Count), to + c);
             int rest = _channels - c;
             if (rest > 0)
-                VectorMath.StorePartial(Taps(from, row, column, c, _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest), rest),
-                    to + c, rest);
+            {
+                T bias = _bias == null ? T.Zero : VectorMath.LoadPartial<T>(_bias + c, rest);
+                VectorMath.StorePartial(Taps(from, row, column, c, bias, rest), to + c, rest);
+            }
         }
     }
 
