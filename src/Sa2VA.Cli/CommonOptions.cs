@@ -12,14 +12,8 @@ internal static class CommonOptions
     /// <summary>The option that asks for JSON lines; errors are such lines then.</summary>
     public const string Json = "--json";
 
-    private const int MostThreads = 256;
-
     public static TextOption Model() =>
         new("--model", "DIR", "Folder of a checkpoint: config.json, tokenizer files, safetensors.") { Required = true };
-
-    public static ChoiceOption Device() => new("--device", "Where to compute.", "auto", "cpu");
-
-    public static NumberOption Threads() => new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
 
     public static TextOption Out(string description) => new("--out", "DIR", description);
 

@@ -14,6 +14,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     private readonly List<Tensor> _outputs = [];
     private readonly List<RuntimeScalar> _scalars = [];
     private readonly List<Tensor> _lists = [];
+    private int _floatScopes;
     private bool _built;
 
     /// <summary>Name for messages.</summary>
@@ -152,14 +153,10 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     }
 
     /// <summary>
-    /// Says that a tensor must stay F32 where <see cref="StoragePolicy"/> would narrow it: its digits decide something that no reader
-    /// tells of. Returns the tensor.
+    /// Until the scope ends, what is recorded stays F32 where <see cref="StoragePolicy"/> would narrow it, and its matrices are not
+    /// rounded: its digits decide something that no reader tells of, or its numbers are few.
     /// </summary>
-    public Tensor KeepFloat(Tensor tensor)
-    {
-        tensor.Root.KeepsFloat = true;
-        return tensor;
-    }
+    public FloatScope KeepFloat() => new(this);
 
     /// <summary>Marks a tensor as a result: each run writes it into a bound buffer. Returns the tensor to bind.</summary>
     public Tensor Output(string name, Tensor tensor)
@@ -187,7 +184,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     internal Tensor Record(Op op, DType type, Shape shape, RuntimeScalar? length, string? name = null)
     {
         op.Name = name ?? NextName(op);
-        op.Output = new Tensor(op.Name, type, shape, TensorKind.Intermediate, length);
+        op.Output = new Tensor(op.Name, type, shape, TensorKind.Intermediate, length) { KeepsFloat = _floatScopes > 0 };
         _ops.Add(op);
         return op.Output;
     }
@@ -212,5 +209,20 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
         var tensor = new Tensor(name, type, shape, kind, length);
         _inputs.Add(tensor);
         return tensor;
+    }
+
+    /// <summary>What <see cref="KeepFloat"/> begins.</summary>
+    public readonly struct FloatScope : IDisposable
+    {
+        private readonly GraphBuilder _graph;
+
+        internal FloatScope(GraphBuilder graph)
+        {
+            _graph = graph;
+            graph._floatScopes++;
+        }
+
+        /// <summary>Ends it.</summary>
+        public void Dispose() => _graph._floatScopes--;
     }
 }

@@ -7,8 +7,8 @@ namespace Sa2VA.Core;
 /// <remarks>
 /// A tensor is BF16 where all who read it take it as an operand of a matrix product or of an attention, or hand it on to such a reader
 /// without arithmetic that would suffer. F32 stay: what is added to something or is such a sum (residual streams), what a norm or a softmax
-/// takes statistics of, what a choice is made by (logits, IoUs, masks), what is resampled or was an integer, what a boundary fixes, and what <see
-/// cref="GraphBuilder.KeepFloat"/> names.
+/// takes statistics of, what a choice is made by (logits, IoUs, masks), what is resampled or was an integer, what a boundary fixes, and
+/// what <see cref="GraphBuilder.KeepFloat"/> names.
 /// </remarks>
 public static class StoragePolicy
 {

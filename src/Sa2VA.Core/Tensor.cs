@@ -73,8 +73,11 @@ public sealed class Tensor
     /// <summary>What a constant's values are; null for other kinds.</summary>
     public ConstantData? Data { get; internal init; }
 
-    /// <summary>True if a backend must store it as F32, whoever reads it.</summary>
-    internal bool KeepsFloat { get; set; }
+    /// <summary>
+    /// True if a backend stores it as F32 whoever reads it, and computes it with weights as they are stored
+    /// (<see cref="GraphBuilder.KeepFloat"/>).
+    /// </summary>
+    public bool KeepsFloat { get; internal init; }
 
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
     public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];

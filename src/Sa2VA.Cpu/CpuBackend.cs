@@ -57,7 +57,8 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Description =>
-        $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}";
+        $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}"
+        + (Precision == Precision.BFloat16 ? ", bf16" : "");
 
     /// <inheritdoc/>
     public Precision Precision { get; }
@@ -99,7 +100,7 @@ public sealed unsafe class CpuBackend : IBackend
         lock (_compiling)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            var weights = new PlanWeights(_weights, Account, Precision);
+            var weights = new PlanWeights(_weights, Account);
             Graph placed = StoragePolicy.Apply(GraphPasses.Apply(graph), Precision, NarrowKernels.Instance);
             var plan = new CpuPlan(this, graph, placed, weights);
             try

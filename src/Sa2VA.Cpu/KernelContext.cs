@@ -32,8 +32,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
     public float* TapMajor(Weight weight) => weights.TapMajor(weight);
 
-    /// <summary>A matrix weight packed for the GEMM.</summary>
-    public PackedWeights Packed(Weight weight, WeightLayout layout = WeightLayout.RowMajor) => weights.Packed(weight, layout);
+    /// <summary>A matrix weight packed for the GEMM of an op.</summary>
+    public PackedWeights Packed(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor) =>
+        weights.Packed(weight, layout, backend.Precision == Precision.BFloat16 && !op.Output.KeepsFloat ? DType.BF16 : weight.Info.Type);
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
     public WeightData Stored(Weight weight) => weights.Stored(weight);

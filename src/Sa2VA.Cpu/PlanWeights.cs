@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu;
 
 /// <summary>The weights and constants that one plan holds, in the layouts that its kernels want.</summary>
-internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount account, Precision precision) : IDisposable
+internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount account) : IDisposable
 {
     // Complete when the plan is compiled; bindings then only look things up.
     private readonly Dictionary<WeightKey, object> _held = [];
@@ -42,10 +42,10 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         ? Vector(weight)
         : Floats(ComputedKey(root.Data!.Key!, root.Data.Source, root.Shape), root.Data.Fill!);
 
-    /// <summary>A matrix packed for the GEMM: in its stored type, or as BF16 throughout.</summary>
-    public PackedWeights Packed(Weight weight, WeightLayout layout) => Take(new WeightKey(layout, weight), () =>
+    /// <summary>A matrix packed for the GEMM.</summary>
+    public PackedWeights Packed(Weight weight, WeightLayout layout, DType type) => Take(new WeightKey(layout, weight, type), () =>
     {
-        var packed = new PackedWeights(account, weight, layout, precision == Precision.BFloat16 ? DType.BF16 : weight.Info.Type);
+        var packed = new PackedWeights(account, weight, layout, type);
         if (account.CountsOnly) return packed;
         try
         {

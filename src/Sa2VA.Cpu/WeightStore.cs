@@ -72,10 +72,12 @@ internal enum WeightLayout
 /// <param name="Name">Stored name, or key of computed values.</param>
 /// <param name="Shape">As the op sees it.</param>
 /// <param name="Order">Rows picked.</param>
-internal readonly record struct WeightKey(WeightLayout Layout, IWeightSource? Source, string Name, Shape Shape, RowOrder Order)
+/// <param name="Type">How elements are stored.</param>
+internal readonly record struct WeightKey(
+    WeightLayout Layout, IWeightSource? Source, string Name, Shape Shape, RowOrder Order, DType Type = DType.F32)
 {
-    public WeightKey(WeightLayout layout, Weight weight)
-        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(weight.RowOrder)) { }
+    public WeightKey(WeightLayout layout, Weight weight, DType type = DType.F32)
+        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(weight.RowOrder), type) { }
 }
 
 /// <summary>Row orders are compared by content: every plan records its own array.</summary>

@@ -34,7 +34,7 @@ internal sealed class StageOutputs
     /// <summary>Compares all that the golden file expects.</summary>
     /// <param name="golden">The record.</param>
     /// <param name="precision">The type that the backend computes in.</param>
-    public IReadOnlyList<TensorCheck> Compare(GoldenFile golden, DType precision)
+    public IReadOnlyList<TensorCheck> Compare(GoldenFile golden, Precision precision)
     {
         var checks = new List<TensorCheck>(_checks);
         Tolerance tolerance = Tolerance.For(golden, precision);

@@ -18,9 +18,9 @@ public readonly record struct Tolerance(double Rms, double Max, double Absolute)
     /// <param name="golden">The recorded computation.</param>
     /// <param name="precision">The type that the backend computes in: F32 or BF16.</param>
     /// <exception cref="CheckpointException">The stage is none of op, block, net.</exception>
-    public static Tolerance For(GoldenFile golden, DType precision = DType.F32)
+    public static Tolerance For(GoldenFile golden, Precision precision = Precision.Float32)
     {
-        bool single = precision == DType.F32;
+        bool single = precision == Precision.Float32;
         double absolute = single ? 1e-7 : 1e-5;
         switch (golden.Stage)
         {

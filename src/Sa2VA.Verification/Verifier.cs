@@ -63,7 +63,8 @@ public sealed class Verifier : IDisposable
         IReadOnlyList<TensorCheck> checks;
         try
         {
-            checks = Compute(golden, cancellation).Compare(golden, _options.Precision);
+            (StageOutputs outputs, Precision precision) = Compute(golden, cancellation);
+            checks = outputs.Compare(golden, precision);
         }
         catch (GraphException e)
         {
@@ -82,14 +83,14 @@ public sealed class Verifier : IDisposable
         _models.Clear();
     }
 
-    private StageOutputs Compute(GoldenFile golden, CancellationToken cancellation)
+    private (StageOutputs Outputs, Precision Precision) Compute(GoldenFile golden, CancellationToken cancellation)
     {
         string? key = ModelSource.Locate(golden, _options.ModelFolder);
         Func<StageContext, StageOutputs> stage = StageCatalog.Find(golden.Stage)!;
         if (key is null)
         {
             using IBackend backend = _options.CreateBackend();
-            return stage(new StageContext(golden, golden.Weights, null, backend, cancellation));
+            return (stage(new StageContext(golden, golden.Weights, null, backend, cancellation)), backend.Precision);
         }
         if (!_models.TryGetValue(key, out ModelSource? model))
         {
@@ -102,6 +103,6 @@ public sealed class Verifier : IDisposable
             (_backend, _backendKey) = (null, null);
             (_backend, _backendKey) = (_options.CreateBackend(), key);
         }
-        return stage(new StageContext(golden, model.Weights, model.Config, _backend!, cancellation));
+        return (stage(new StageContext(golden, model.Weights, model.Config, _backend!, cancellation)), _backend!.Precision);
     }
 }

@@ -11,12 +11,12 @@ public sealed record VerifierOptions
     /// </summary>
     public string? ModelFolder { get; init; }
 
-    /// <summary>Makes the device to verify; called anew for each model, so that weights of one are freed before the next.</summary>
+    /// <summary>
+    /// Makes the device to verify, whose precision decides the tolerances; called anew for each model, so that weights of one are freed
+    /// before the next.
+    /// </summary>
     public Func<IBackend> CreateBackend { get; init; } = () => new CpuBackend();
 
     /// <summary>Told what is found in a checkpoint that might not be expected (<see cref="Models.Sa2VAConfig.Notes"/>).</summary>
     public Action<string>? OnNote { get; init; }
-
-    /// <summary>The type that the device computes in, F32 or BF16: decides the tolerances.</summary>
-    public DType Precision { get; init; } = DType.F32;
 }

@@ -90,7 +90,13 @@ public class StoragePolicyTests
     [Fact]
     public void A_hint_keeps_what_the_rule_would_narrow_and_survives_the_passes()
     {
-        Tensor n = Norm(_x), hidden = _g.KeepFloat(Layer(n, "a")), q = _g.KeepFloat(Layer(n, "b")), k = Layer(n, "c");
+        Tensor n = Norm(_x), hidden, q;
+        using (_g.KeepFloat())
+        {
+            hidden = Layer(n, "a");
+            q = Layer(n, "b");
+        }
+        Tensor k = Layer(n, "c");
         _g.Output("y", Layer(hidden, "c"));
         _g.Output("z", _g.FlashAttention(q, k, k, 1, 1, 1));
         Graph stacked = GraphPasses.Apply(AreNarrow([n, k], wide: [hidden, q]));

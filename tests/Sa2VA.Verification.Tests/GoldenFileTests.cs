@@ -133,7 +133,7 @@ public sealed class GoldenFileTests
         bool exact = rms == 0;
 
         Assert.Equal(new Tolerance(rms, max, exact ? 0 : 1e-7), Tolerance.For(golden));
-        Assert.Equal(new Tolerance(rmsHalf, maxHalf, exact ? 0 : 1e-5), Tolerance.For(golden, DType.BF16));
+        Assert.Equal(new Tolerance(rmsHalf, maxHalf, exact ? 0 : 1e-5), Tolerance.For(golden, Precision.BFloat16));
     }
 
     private static OutputSampling Sampling(string json)

@@ -16,7 +16,8 @@ internal static class BenchCommand
         var stages = new TextOption(
             "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
         var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
-        NumberOption threads = CommonOptions.Threads();
+        NumberOption threads = DeviceFlags.ThreadsOption();
+        ChoiceOption precision = DeviceFlags.PrecisionOption();
         var simd = new ChoiceOption("--simd", "Width of the vectors in bits.", "auto", "128", "256", "512");
         var json = new Flag(CommonOptions.Json, "One JSON object per line: the machine, then each stage.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
@@ -24,7 +25,7 @@ internal static class BenchCommand
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            Accepts = [model, preset, stages, runs, threads, simd, json, markdown],
+            Accepts = [model, preset, stages, runs, threads, precision, simd, json, markdown],
             Run = values =>
             {
                 if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
@@ -32,6 +33,7 @@ internal static class BenchCommand
                 var options = new BenchmarkOptions
                 {
                     Threads = values.GetValue(threads), Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
+                    Precision = DeviceFlags.PrecisionOf(values, precision),
                     Simd = values.GetValue(simd) is { } bits and not "auto"
                         ? (SimdLevel)int.Parse(bits, CultureInfo.InvariantCulture) : null,
                 };

@@ -17,13 +17,12 @@ internal static class ChatCommand
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "Question; further ones follow up on the answer. Without it, questions are read line by line.");
         var maxTokens = new NumberOption("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
-        ChoiceOption device = CommonOptions.Device();
-        NumberOption threads = CommonOptions.Threads();
+        var device = new DeviceFlags();
         return new CliCommand("chat", "Answers questions, as text; masks are what segment and describe are for.",
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames")
         {
-            Accepts = [model, .. media.All, prompt, maxTokens, device, threads],
+            Accepts = [model, .. media.All, prompt, maxTokens, .. device.All],
             Run = async values =>
             {
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
@@ -31,8 +30,7 @@ internal static class ChatCommand
                     throw new UsageException("--image - takes standard input for the picture, so no questions can be read from it; "
                         + "ask with --prompt TEXT.");
                 using MediaInput? input = media.TryOpen(terminal, values);
-                using Sa2VAModel loaded = ModelLoader.Load(
-                    terminal, values.GetRequiredValue(model), values.GetRequiredValue(device), values.GetValue(threads));
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.GetRequiredValue(model), device.Of(values));
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
                 foreach (string note in loaded.Config.Notes) notes.Add(note);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Results;
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
@@ -21,21 +22,22 @@ internal static class DemoCommand
     public static CliCommand Create(Terminal terminal)
     {
         var output = new TextOption("--out", "DIR", "Folder for masks and overlays.") { DefaultValueFactory = _ => "demo-output" };
-        NumberOption maxFrames = MediaFlags.MaxFramesOption(), threads = CommonOptions.Threads();
+        NumberOption maxFrames = MediaFlags.MaxFramesOption();
+        var device = new DeviceFlags();
         return new CliCommand("demo", "Runs the bundled toy model on the bundled image and video.",
             "sa2va demo", "sa2va demo --out my-demo --max-frames 8")
         {
-            Accepts = [output, maxFrames, threads],
+            Accepts = [output, maxFrames, .. device.All],
             Run = async values =>
             {
-                await RunAsync(terminal, values.GetRequiredValue(output), MediaFlags.Count(values, maxFrames), values.GetValue(threads))
+                await RunAsync(terminal, values.GetRequiredValue(output), MediaFlags.Count(values, maxFrames), device.Of(values))
                     .ConfigureAwait(false);
                 return ExitCode.Success;
             },
         };
     }
 
-    private static async Task RunAsync(Terminal terminal, string output, int? maxFrames, int threads)
+    private static async Task RunAsync(Terminal terminal, string output, int? maxFrames, Device device)
     {
         long start = Stopwatch.GetTimestamp();
         string samples = Samples.Find();
@@ -53,7 +55,7 @@ internal static class DemoCommand
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
         terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
         terminal.WriteLine("with `sa2va segment --model DIR`.");
-        using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), threads: threads);
+        using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), device);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);
         await RunAsync("caption", scene, [DescribeCommand.GroundedCaptionPrompt]).ConfigureAwait(false);

@@ -23,12 +23,11 @@ internal static class DescribeCommand
         TextOption output = CommonOptions.Out("Folder for masks and overlays.");
         ChoiceOption names = CommonOptions.Names();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks, as segment does.");
-        ChoiceOption device = CommonOptions.Device();
-        NumberOption threads = CommonOptions.Threads();
+        var device = new DeviceFlags();
         return new CliCommand("describe", "Captions a picture; each phrase has the colour of its mask.",
             "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
         {
-            Accepts = [model, .. media.All, prompt, output, names, json, device, threads],
+            Accepts = [model, .. media.All, prompt, output, names, json, .. device.All],
             Run = async values =>
             {
                 CommonOptions.CheckNames(values, names, output);
@@ -43,8 +42,7 @@ internal static class DescribeCommand
                     Names = values.GetValue(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
                 };
                 results?.Expect(input);
-                using Sa2VAModel loaded = ModelLoader.Load(
-                    terminal, folderOfModel, values.GetRequiredValue(device), values.GetValue(threads));
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, folderOfModel, device.Of(values));
                 double load = clock.Elapsed.TotalSeconds;
                 JsonLines? lines = values.GetValue(json) ? new JsonLines(terminal.Out) : null;
                 lines?.Start(loaded, input);

@@ -18,18 +18,20 @@ internal static class InspectCommand
         TextOption model = CommonOptions.Model();
         var tokens = new NumberOption("--tokens",
             "Tokens of the conversation to count memory for; without it 4096, or what the model supports.", 1, MostTokens);
+        ChoiceOption precision = DeviceFlags.PrecisionOption();
         var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
         return new CliCommand("inspect",
             "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
             "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
         {
-            Accepts = [model, tokens, scan],
+            Accepts = [model, tokens, precision, scan],
             Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model),
+                new CpuDevice { Precision = DeviceFlags.PrecisionOf(values, precision) },
                 values.GetValue(tokens) is > 0 and int count ? count : null, values.GetValue(scan))),
         };
     }
 
-    private static int Run(Terminal terminal, string folder, int? tokens, bool scan)
+    private static int Run(Terminal terminal, string folder, Device device, int? tokens, bool scan)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         if (tokens > config.Language.MaxPositions)
@@ -48,7 +50,7 @@ internal static class InspectCommand
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
                 + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
                 + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
-        PrintMemory(terminal, MemoryEstimate.Of(new CpuDevice(), config, checkpoint, tokens));
+        PrintMemory(terminal, MemoryEstimate.Of(device, config, checkpoint, tokens));
         if (scan) Scan(terminal, folder, checkpoint);
         return ExitCode.Success;
     }

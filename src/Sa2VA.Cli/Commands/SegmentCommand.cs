@@ -24,14 +24,13 @@ internal static partial class SegmentCommand
         TextOption output = CommonOptions.Out("Folder for masks and overlays; may be left out with --json.");
         ChoiceOption names = CommonOptions.Names();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
-        ChoiceOption device = CommonOptions.Device();
-        NumberOption threads = CommonOptions.Threads();
+        var device = new DeviceFlags();
         return new CliCommand("segment", "Writes one PNG mask per object and frame, and overlays.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source")
         {
-            Accepts = [model, .. media.All, prompt, regions, output, names, json, device, threads],
+            Accepts = [model, .. media.All, prompt, regions, output, names, json, .. device.All],
             Run = async values =>
             {
                 if (values.GetValue(output) is null && !values.GetValue(json))
@@ -44,7 +43,7 @@ internal static partial class SegmentCommand
                     Start = start, Media = input, Model = values.GetRequiredValue(model),
                     Prompts = values.GetRequiredValue(prompt), Regions = values.GetValue(regions),
                     Out = values.GetValue(output), Names = values.GetRequiredValue(names), Json = values.GetValue(json),
-                    Device = values.GetRequiredValue(device), Threads = values.GetValue(threads),
+                    Device = device.Of(values),
                 }).ConfigureAwait(false);
                 return ExitCode.Success;
             },
@@ -61,8 +60,7 @@ internal static partial class SegmentCommand
         public string? Out { get; init; }
         public required string Names { get; init; }
         public bool Json { get; init; }
-        public required string Device { get; init; }
-        public int Threads { get; init; }
+        public required Device Device { get; init; }
     }
 
     private static async Task RunAsync(Terminal terminal, Request request)
@@ -79,7 +77,7 @@ internal static partial class SegmentCommand
         results?.Expect(media);
         if (RegionNote(request, regions.Length) is { } note) media.Notes.Add(note);
 
-        using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device, request.Threads);
+        using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device);
         double load = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;
         JsonLines? json = request.Json ? new JsonLines(terminal.Out) : null;
         json?.Start(model, media);

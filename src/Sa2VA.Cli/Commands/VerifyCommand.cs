@@ -20,18 +20,17 @@ internal static class VerifyCommand
             "Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).");
         var json = new Flag(CommonOptions.Json, "One JSON object per file instead of text.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");
-        ChoiceOption device = CommonOptions.Device();
-        NumberOption threads = CommonOptions.Threads();
+        var device = new DeviceFlags();
         return new CliCommand("verify",
             "Computes again what the reference implementation recorded, and compares: "
             + "exit 0 if at least one file ran and none failed, 1 otherwise.",
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
-            Accepts = [goldens, model, json, markdown, device, threads],
+            Accepts = [goldens, model, json, markdown, .. device.All],
             Run = values => Task.FromResult(Run(terminal, new Request
             {
                 Goldens = values.GetRequiredValue(goldens), Model = values.GetValue(model), Json = values.GetValue(json),
-                Markdown = values.GetValue(markdown), Threads = values.GetValue(threads),
+                Markdown = values.GetValue(markdown), Device = device.Of(values),
             })),
         };
     }
@@ -42,12 +41,12 @@ internal static class VerifyCommand
         public string? Model { get; init; }
         public bool Json { get; init; }
         public string? Markdown { get; init; }
-        public int Threads { get; init; }
+        public required Device Device { get; init; }
     }
 
     private static int Run(Terminal terminal, Request request)
     {
-        (string? model, string? markdown, int threads) = (request.Model, request.Markdown, request.Threads);
+        (string? model, string? markdown, Device device) = (request.Model, request.Markdown, request.Device);
         if (model is not null && !Directory.Exists(model))
             throw new UsageException($"There is no folder {Quoted.Of(model)}; give the folder of a checkpoint with --model.");
         (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(request.Goldens);
@@ -62,7 +61,7 @@ internal static class VerifyCommand
 
         var options = new VerifierOptions
         {
-            ModelFolder = model, OnNote = notes.Add, CreateBackend = () => new CpuBackend(new CpuOptions { Threads = threads }),
+            ModelFolder = model, OnNote = notes.Add, CreateBackend = () => device.Open(),
         };
         using (var verifier = new Verifier(options))
             foreach (string path in goldens)
@@ -73,7 +72,7 @@ internal static class VerifyCommand
                 output.Write(result);
                 done++;
             }
-        using (var predict = new PredictRuns(model, threads, notes, terminal.Cancellation))
+        using (var predict = new PredictRuns(model, device, notes, terminal.Cancellation))
             foreach (string path in cases)
             {
                 Show();

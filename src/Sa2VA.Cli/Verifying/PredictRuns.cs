@@ -20,7 +20,7 @@ internal sealed record PredictRun(string Path, PredictCase Case, PredictResult? 
 }
 
 /// <summary>Runs predict cases; a model stays loaded as long as the next case needs it.</summary>
-internal sealed class PredictRuns(string? modelFolder, int threads, HeldNotes notes, CancellationToken cancellation) : IDisposable
+internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes notes, CancellationToken cancellation) : IDisposable
 {
     private Sa2VAModel? _model;
     private string? _folder, _skip;
@@ -66,7 +66,7 @@ internal sealed class PredictRuns(string? modelFolder, int threads, HeldNotes no
             _skip = $"not supported yet: {family} family";
             return;
         }
-        _model = Sa2VAModel.Load(folder, new CpuDevice { Threads = threads }, cancellation: cancellation);
+        _model = Sa2VAModel.Load(folder, device, cancellation: cancellation);
         foreach (string note in _model.Config.Notes) notes.Add(note);
     }
 

@@ -21,7 +21,10 @@ internal static class GatherBeforeProduct
                 Name = gather.Name,
                 Output = new Tensor(gather.Name, DType.F32, left.Shape.Rank == 3
                     ? new Shape(left.Shape[0], 1, left.Shape.Last)
-                    : new Shape(index.Shape[0], left.Shape.Last), TensorKind.Intermediate, index.Length),
+                    : new Shape(index.Shape[0], left.Shape.Last), TensorKind.Intermediate, index.Length)
+                {
+                    KeepsFloat = left.Root.KeepsFloat,
+                },
             };
             rewriter.Replace(product);
             rewriter.Replace(gather, chosen, new MatMul(chosen.Output, product.Inputs[1]) { Name = product.Name, Output = gather.Output });

@@ -24,7 +24,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
     public Conv2dKernel(Conv2d op, KernelContext context) : base(op)
     {
         (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
-        _weights = context.Packed(op.Weight, WeightLayout.ChannelsLast);
+        _weights = context.Packed(op, op.Weight, WeightLayout.ChannelsLast);
         _bias = context.Vector(op.Bias);
         Shape x = op.Inputs[0].Shape;
         (_inHeight, _inWidth, _channels) = (x[-3], x[-2], x.Last);

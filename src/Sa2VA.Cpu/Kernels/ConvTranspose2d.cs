@@ -26,7 +26,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
     {
         (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
         _residualOperand = op.Residual is null ? null : context.Operand(op.Residual);
-        _weights = context.Packed(op.Weight, WeightLayout.Transposed2x2);
+        _weights = context.Packed(op, op.Weight, WeightLayout.Transposed2x2);
         _bias = context.Vector(op.Bias);
         (_inWidth, _channels) = (op.Inputs[0].Shape[-2], op.Output.Shape.Last);
         _gemmBytes = Gemm.ScratchBytes(_weights.K);

@@ -3,7 +3,7 @@ using Sa2VA.Core;
 namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>The GEMM with bias, activation, layer scale and residual.</summary>
-internal sealed unsafe class LinearKernel(Linear op, KernelContext context) : GemmKernel(op, context.Packed(op.Weight), context)
+internal sealed unsafe class LinearKernel(Linear op, KernelContext context) : GemmKernel(op, context.Packed(op, op.Weight), context)
 {
     private readonly Operand? _residualOperand = op.Residual is null ? null : context.Operand(op.Residual);
     private readonly float* _bias = context.Vector(op.Bias), _scale = context.Vector(op.Scale);

@@ -4,7 +4,7 @@ namespace Sa2VA.Cpu.Kernels;
 
 /// <summary>The GEMM of which each part keeps its largest element of every row; the part that ends last compares them.</summary>
 internal sealed unsafe class LinearArgMaxKernel(LinearArgMax op, KernelContext context)
-    : GemmKernel(op, context.Packed(op.Weight), context, (op.Inputs[0].Shape.Rows * sizeof(Largest) + 63) & ~63L)
+    : GemmKernel(op, context.Packed(op, op.Weight), context, (op.Inputs[0].Shape.Rows * sizeof(Largest) + 63) & ~63L)
 {
     private readonly int _outputs = op.Weight.Shape[0];
     private int _running;

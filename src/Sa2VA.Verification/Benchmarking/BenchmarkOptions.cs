@@ -1,3 +1,4 @@
+using Sa2VA.Core;
 using Sa2VA.Cpu;
 
 namespace Sa2VA.Verification.Benchmarking;
@@ -7,6 +8,9 @@ public sealed record BenchmarkOptions
 {
     /// <summary>Threads; 0 means one per logical processor.</summary>
     public int Threads { get; init; }
+
+    /// <summary>How numbers are stored.</summary>
+    public Precision Precision { get; init; }
 
     /// <summary>Vector width; null means the widest.</summary>
     public SimdLevel? Simd { get; init; }

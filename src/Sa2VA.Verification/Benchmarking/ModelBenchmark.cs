@@ -61,7 +61,7 @@ public sealed class ModelBenchmark
             if (!BenchmarkStages.All.ContainsKey(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
 
-        var cpu = new CpuOptions { Threads = options.Threads, Simd = options.Simd };
+        var cpu = new CpuOptions { Threads = options.Threads, Simd = options.Simd, Precision = options.Precision };
         string device;
         int threads;
         SimdLevel simd;

@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>SAM 2's three-layer perceptron with ReLU in between: hypernetworks, heads and the pointer's projection.</summary>
+/// <summary>
+/// SAM 2's three-layer perceptron with ReLU in between: hypernetworks, heads and the pointer's projection. It has a few rows and decides
+/// which mask is chosen and whether there is one.
+/// </summary>
 internal static class Mlp
 {
     private const int Layers = 3;
@@ -10,6 +13,7 @@ internal static class Mlp
     /// <summary>Records <c>layers.0…2</c>.</summary>
     public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, int hidden, int outWidth)
     {
+        using GraphBuilder.FloatScope _ = g.KeepFloat();
         for (int i = 0; i < Layers; i++)
         {
             bool end = i == Layers - 1;

@@ -5,7 +5,7 @@ namespace Sa2VA.Models;
 /// <summary>
 /// The mask decoder's transformer (Kirillov et al. 2023, docs/model/mask-decoder.md#two-way-transformer): a handful of query tokens and the
 /// image's key tokens attend to each other in turn. The original tokens are the queries' position code throughout; values never carry a
-/// code.
+/// code. Its projections are few and their digits decide between masks that are nearly as good: it stays F32 throughout.
 /// </summary>
 internal static class TwoWayTransformer
 {
@@ -15,6 +15,7 @@ internal static class TwoWayTransformer
     /// <summary>Records tokens [n, D] and src [G², D] with position code pe [G², D] → queries [n, D], keys [G², D].</summary>
     public static (Tensor Queries, Tensor Keys) Record(GraphBuilder g, Tensor src, Tensor pe, Tensor tokens, WeightScope w, int ffn)
     {
+        using GraphBuilder.FloatScope _ = g.KeepFloat();
         Tensor queries = tokens, keys = src;
         for (int i = 0; i < Layers; i++)
             (queries, keys) = Layer(g, queries, keys, tokens, pe, w.At("layers").At(i), ffn, first: i == 0);
@@ -29,6 +30,7 @@ internal static class TwoWayTransformer
     public static (Tensor Queries, Tensor Keys) Layer(GraphBuilder g, Tensor queries, Tensor keys, Tensor queryPe, Tensor keyPe,
         WeightScope w, int ffn, bool first)
     {
+        using GraphBuilder.FloatScope _ = g.KeepFloat();
         int width = queries.Shape.Last;
         Tensor placed = first ? queries : g.Add(queries, queryPe);
         queries = Attention(g, placed, placed, queries, w.At("self_attn"), width, residual: first ? null : queries);
@@ -48,6 +50,7 @@ internal static class TwoWayTransformer
     /// <summary>Records attention with projections of its own width (docs/model/mask-decoder.md#attention).</summary>
     public static Tensor Attention(GraphBuilder g, Tensor q, Tensor k, Tensor v, WeightScope w, int innerWidth, Tensor? residual = null)
     {
+        using GraphBuilder.FloatScope _ = g.KeepFloat();
         Tensor attended = g.FlashAttention(g.Linear(q, w.At("q_proj"), innerWidth), g.Linear(k, w.At("k_proj"), innerWidth),
             g.Linear(v, w.At("v_proj"), innerWidth), Heads, Heads, 1 / MathF.Sqrt(innerWidth / Heads));
         return g.Linear(attended, w.At("out_proj"), q.Shape.Last, residual: residual);
