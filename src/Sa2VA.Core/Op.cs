@@ -24,8 +24,12 @@ public abstract class Op
     {
         var op = (Op)MemberwiseClone();
         op.Inputs = inputs;
+        op.Moved();
         return op;
     }
+
+    /// <summary>Told when <see cref="Inputs"/> are others.</summary>
+    private protected virtual void Moved() { }
 
     /// <summary>True if <see cref="CheckRun"/> has something to check.</summary>
     internal virtual bool ChecksRuns => false;

@@ -62,12 +62,15 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         });
         BackendMemory before = all.Memory;
         var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
-        kept.Add(new ObjectTrack(segmentation!, prompt, CancellationToken.None));
+        kept.Add(new ObjectTrack(segmentation!, prompt, segmentation!.ConditioningFrames));
+        // A bank that is full.
+        for (int i = 0; i < MemoryBank.MemorySlots(segmentation.ConditioningFrames); i++) segmentation.Banks.MemorySlots.Take();
+        for (int i = 0; i < MemoryBank.PointerSlots(segmentation.ConditioningFrames); i++) segmentation.Banks.PointerSlots.Take();
         list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         before = all.Memory;
-        var results = new MaskResults(segmentation!, 1);
+        var results = new MaskResults(segmentation, 1);
         // A picture's size is not known beforehand: masks as large as what the encoder sees.
-        kept.Add(new MaskOutput(segmentation!, results, config.Grounding.ImageSize, config.Grounding.ImageSize));
+        kept.Add(new MaskOutput(segmentation, results, config.Grounding.ImageSize, config.Grounding.ImageSize));
         list.Add(new StageMemory("masks, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         BackendMemory total = all.Memory;
         GC.KeepAlive(kept);

@@ -92,6 +92,13 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
+    /// <summary>Sets a list.</summary>
+    public GraphRun Set(Tensor list, ReadOnlySpan<int> values)
+    {
+        Bound.Set(list, values);
+        return this;
+    }
+
     /// <summary>Binds another run's buffer in place of an own one: a state that two graphs continue.</summary>
     public void Share(Tensor tensor, GraphRun other, Tensor theirs)
     {

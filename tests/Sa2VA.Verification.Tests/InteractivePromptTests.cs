@@ -42,9 +42,9 @@ public sealed class InteractivePromptTests
         IReadOnlyList<PointPrompt[]> clicks = Clicks(path);
         for (int i = 0; i < clicks.Count; i++)
         {
-            using var track = new ObjectTrack(model, new ObjectPrompt(model, [], clicks[i], previous));
-            track.Bind(frame, results, 0);
-            track.Condition(remember: false, TestContext.Current.CancellationToken);
+            using var track = new ObjectTrack(model, new ObjectPrompt(model, [], clicks[i], previous), 1);
+            track.Bind([frame], results, 0);
+            track.Condition(0, remember: false, TestContext.Current.CancellationToken);
             results.BeginRead(model.Queue).Wait();
             MaskPrediction mask = track.Prediction;
             Assert.Equal(golden.Output("selected_index").Integers[i], mask.Selected);

@@ -6,16 +6,16 @@ namespace Sa2VA.Core;
 /// </summary>
 public sealed class DecodeAttention : Op
 {
-    private readonly AttentionSegments? _segments;
-
     internal DecodeAttention(Tensor q, Tensor k, Tensor v, AttentionSegments? segments, int heads, int kvHeads, float scale)
     {
         Inputs = segments is null ? [q, k, v] : [q, k, v, .. segments.Tensors];
-        (_segments, Heads, KvHeads, Scale) = (segments, heads, kvHeads, scale);
+        (Segments, Heads, KvHeads, Scale) = (segments, heads, kvHeads, scale);
     }
 
     /// <summary>The sequences, a row of q each; null when there is one.</summary>
-    public AttentionSegments? Segments => _segments?.Of(Inputs);
+    public AttentionSegments? Segments { get; private set; }
+
+    private protected override void Moved() => Segments = Segments?.Of(Inputs);
 
     /// <summary>Query heads.</summary>
     public int Heads { get; }

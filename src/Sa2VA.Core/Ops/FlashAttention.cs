@@ -7,8 +7,6 @@ namespace Sa2VA.Core;
 /// </summary>
 public sealed class FlashAttention : Op
 {
-    private readonly AttentionSegments? _segments;
-
     internal FlashAttention(Tensor q, Tensor k, Tensor v, int heads, int kvHeads, float scale, bool causal, RuntimeScalar? start,
         int groups)
     {
@@ -19,16 +17,18 @@ public sealed class FlashAttention : Op
     internal FlashAttention(Tensor q, Tensor k, Tensor v, AttentionSegments segments, int heads, int kvHeads, float scale, bool causal)
     {
         Inputs = [q, k, v, .. segments.Tensors];
-        (_segments, Heads, KvHeads, Scale, Causal, Groups) = (segments, heads, kvHeads, scale, causal, segments.Count);
+        (Segments, Heads, KvHeads, Scale, Causal, Groups) = (segments, heads, kvHeads, scale, causal, segments.Count);
     }
 
     /// <summary>The parts that q's rows fall into; null when they are one.</summary>
-    public AttentionSegments? Segments => _segments?.Of(Inputs);
+    public AttentionSegments? Segments { get; private set; }
 
     /// <summary>
     /// Parts that q's rows fall into, each with keys of its own: those of <see cref="Segments"/>, else equal parts of rows and keys.
     /// </summary>
     public int Groups { get; }
+
+    private protected override void Moved() => Segments = Segments?.Of(Inputs);
 
     /// <summary>Query heads.</summary>
     public int Heads { get; }

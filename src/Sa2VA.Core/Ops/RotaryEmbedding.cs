@@ -11,15 +11,14 @@ public enum RotaryPairing
 
 /// <summary>
 /// Rotates channel pairs of each head by the angles of a table row. Row r of x uses the table row that <see cref="Positions"/> lists, or
-/// table row (start + r) mod rows of the table, where rows from <see cref="Rotated"/> on are copied.
+/// table row (start + r) mod rows of the table.
 /// </summary>
 public sealed class RotaryEmbedding : Op
 {
-    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing, RuntimeScalar? start,
-        RuntimeScalar? rotated)
+    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing, RuntimeScalar? start)
     {
         Inputs = [x, cos, sin];
-        (Heads, Pairing, Start, Rotated) = (heads, pairing, start, rotated);
+        (Heads, Pairing, Start) = (heads, pairing, start);
     }
 
     internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, Tensor positions, int heads, RotaryPairing pairing)
@@ -37,9 +36,6 @@ public sealed class RotaryEmbedding : Op
     /// <summary>Table row of x's row 0; null means 0.</summary>
     public RuntimeScalar? Start { get; }
 
-    /// <summary>Rows that are rotated; null means all.</summary>
-    public RuntimeScalar? Rotated { get; }
-
     /// <summary>The table row for each row of x, I32; −1: the row is copied. Null where positions follow each other.</summary>
     public Tensor? Positions => Inputs.Count > 3 ? Inputs[3] : null;
 }
@@ -49,10 +45,10 @@ public static class RotaryEmbeddingExtensions
 {
     /// <summary>Records the rotation of x [n, heads·d] (a view will do) with constants cos, sin [t, d/2].</summary>
     public static Tensor RotaryEmbedding(this GraphBuilder g, Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing,
-        RuntimeScalar? start = null, RuntimeScalar? rotated = null)
+        RuntimeScalar? start = null)
     {
         Check(g, x, cos, sin, heads);
-        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start, rotated), DType.F32, x.Shape, x.Length);
+        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start), DType.F32, x.Shape, x.Length);
     }
 
     /// <summary>

@@ -2,7 +2,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>Rotates channel pairs by table angles; rows beyond the rotated ones are copied.</summary>
+/// <summary>Rotates channel pairs by table angles.</summary>
 internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelContext context) : RowKernel(op, context)
 {
     private readonly Operand _cosOperand = context.Operand(op.Inputs[1]);
@@ -10,15 +10,14 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
     private readonly Operand? _positionsOperand = op.Positions is null ? null : context.Operand(op.Positions);
     private readonly int _heads = op.Heads, _half = op.Inputs[1].Shape.Last;
     private readonly RotaryPairing _pairing = op.Pairing;
-    private readonly RuntimeScalar? _startScalar = op.Start, _rotatedScalar = op.Rotated;
+    private readonly RuntimeScalar? _startScalar = op.Start;
     private RowView _cos, _sin;
     private int* _positions;
-    private long _start, _rotated;
+    private long _start;
 
     protected override void ResolveInputs(in RunContext run)
     {
-        (_cos, _sin) = (_cosOperand.Resolve(run), _sinOperand.Resolve(run));
-        (_start, _rotated) = (run.Scalar(_startScalar), run.Scalar(_rotatedScalar, int.MaxValue));
+        (_cos, _sin, _start) = (_cosOperand.Resolve(run), _sinOperand.Resolve(run), run.Scalar(_startScalar));
         if (_positionsOperand is not { } positions) return;
         RowView list = positions.Resolve(run);
         _positions = list.Ints;
@@ -30,7 +29,7 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
         for (long r = first; r < end; r++)
         {
             float* from = x.Row(r), to = y.Row(r);
-            long position = _positions != null ? _positions[r] : r < _rotated ? (_start + r) % _cos.Rows : -1;
+            long position = _positions != null ? _positions[r] : (_start + r) % _cos.Rows;
             if (position < 0)
             {
                 Buffer.MemoryCopy(from, to, y.Columns * sizeof(float), y.Columns * sizeof(float));

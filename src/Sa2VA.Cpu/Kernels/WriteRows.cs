@@ -6,7 +6,7 @@ namespace Sa2VA.Cpu.Kernels;
 internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context) : Kernel(op)
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
-    private readonly Operand _stateOperand = context.Operand(op.Inputs[1].Root);
+    private readonly Operand _stateOperand = context.Operand(op.Inputs[1]);
     private readonly Operand? _rowsOperand = op.Rows is null ? null : context.Operand(op.Rows);
     private readonly RuntimeScalar? _start = op.Start;
     private readonly long _capacity = op.Inputs[1].Shape.Rows;

@@ -82,10 +82,10 @@ public sealed class ImageSession : ChatSession
             if (_prompted is null)
             {
                 _prompted = new PromptedFrame(model, prompt, cancellation);
-                _prompted.Bind(features, result, 0);
+                _prompted.Bind([features], result, 0);
             }
             else _prompted.SetPrompt(prompt, cancellation);
-            _prompted.Run(cancellation);
+            _prompted.Run(0, cancellation);
             // Each object is shown as soon as it is there, so each is read by itself.
             Fence end = output.BeginRead(cancellation);
             if (options.Logits) end = result.BeginRead(model.Queue);

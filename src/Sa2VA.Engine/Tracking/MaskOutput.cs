@@ -25,7 +25,7 @@ internal sealed class MaskOutput : IDisposable
     {
         (_model, _results) = (model, results);
         var g = new GraphBuilder("mask output", model.Weights);
-        Tensor x = g.Input("results", DType.F32, results.Buffer.Shape);
+        Tensor x = g.Input("results", DType.F32, new Shape(results.Objects, results.Buffer.Shape.Last));
         Tensor packed = g.Output("packed", g.PackMasks(x, model.LowSide, model.Config.ImageSize, height, width));
         _rowWords = packed.Shape.Last;
         _maskWords = height * PackMasks.WordsFor(width);

@@ -12,7 +12,7 @@ internal sealed class PromptedFrame : IDisposable
     private readonly Compiled<PromptedFrameGraph> _compiled;
     private readonly DeviceBuffer _sparse;
     private readonly DeviceBuffer? _dense;
-    private BoundPlan? _plan;
+    private BoundPlan[] _plans = [];
     private int _rows;
 
     /// <param name="model">Model.</param>
@@ -36,16 +36,18 @@ internal sealed class PromptedFrame : IDisposable
         }
     }
 
-    /// <summary>Says which picture is looked at, and where results go.</summary>
-    public void Bind(FrameFeatures frame, MaskResults results, int row)
+    /// <summary>Says which pictures may be looked at, and where results go.</summary>
+    public void Bind(IReadOnlyList<FrameFeatures> frames, MaskResults results, int row)
     {
         PromptedFrameGraph graph = _compiled.Graph;
-        PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
-        if (graph.Prompt.Dense is not null) buffers.Add(graph.Prompt.Dense, _dense!);
-        frame.AddTo(buffers, graph.Frame);
-        results.AddTo(buffers, graph.Outputs, row);
-        _plan?.Dispose();
-        _plan = _compiled.Plan.Bind(_model.Queue, buffers);
+        Unbind();
+        _plans = [.. frames.Select(frame =>
+        {
+            PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
+            if (graph.Prompt.Dense is not null) buffers.Add(graph.Prompt.Dense, _dense!);
+            frame.AddTo(buffers, graph.Frame);
+            return _compiled.Plan.Bind(_model.Queue, results.AddTo(buffers, graph.Outputs, row));
+        })];
     }
 
     /// <summary>Takes another prompt of the same kind for the runs that are enqueued from now on.</summary>
@@ -70,12 +72,12 @@ internal sealed class PromptedFrame : IDisposable
     }
 
     /// <summary>Enqueues looking for the prompt.</summary>
+    /// <param name="frame">Which of the pictures.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Run(CancellationToken cancellation)
+    public void Run(int frame, CancellationToken cancellation)
     {
-        BoundPlan plan = _plan ?? throw new InvalidOperationException("No picture is bound.");
-        _compiled.Graph.Prompt.SetSparse(plan, _rows);
-        _model.Queue.Run(plan, cancellation);
+        _compiled.Graph.Prompt.SetSparse(_plans[frame], _rows);
+        _model.Queue.Run(_plans[frame], cancellation);
     }
 
     /// <summary>The error for a result that is not finite, which names the first stage that went wrong.</summary>
@@ -85,8 +87,14 @@ internal sealed class PromptedFrame : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _plan?.Dispose();
+        Unbind();
         _sparse?.Dispose();
         _dense?.Dispose();
+    }
+
+    private void Unbind()
+    {
+        foreach (BoundPlan plan in _plans) plan.Dispose();
+        _plans = [];
     }
 }

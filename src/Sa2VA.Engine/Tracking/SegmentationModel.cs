@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Sa2VA.Core;
 using Sa2VA.Models;
 
@@ -18,7 +19,8 @@ internal sealed class SegmentationModel : IDisposable
     private readonly List<ExecutionPlan> _plans = [];
     private readonly IWeightSource _weights;
     private readonly Lock _lock = new();
-    private readonly Dictionary<(bool Multimask, bool Dense), Compiled<PromptedFrameGraph>> _prompted = [];
+    private readonly ConcurrentDictionary<(bool Multimask, bool Dense), Compiled<PromptedFrameGraph>> _prompted = [];
+    private readonly ConcurrentDictionary<int, Compiled<TrackedFrameGraph>> _tracked = [];
     private Compiled<MaskPromptGraph>? _maskPrompt;
 
     /// <summary>Records and compiles what every stream needs.</summary>
@@ -26,9 +28,10 @@ internal sealed class SegmentationModel : IDisposable
     /// <param name="weights">Checkpoint; must stay open as long as this model.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="conditioningFrames">Most frames of an object that carry its prompt, 1 or more.</param>
+    /// <param name="unrounded">True to keep memories also as they were before they were rounded: for those who compare.</param>
     /// <param name="cancellation">Stops between plans.</param>
     public SegmentationModel(IBackend backend, IWeightSource weights, GroundingConfig config,
-        int conditioningFrames = DefaultConditioningFrames, CancellationToken cancellation = default)
+        int conditioningFrames = DefaultConditioningFrames, bool unrounded = false, CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
         Queue = backend.CreateQueue("segmentation");
@@ -37,10 +40,10 @@ internal sealed class SegmentationModel : IDisposable
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
             var encoder = new ImageEncoderGraph(weights, Prefix, config);
             ImageEncoder = new(encoder, Compile(encoder.Graph, cancellation));
-            var memory = new MemoryEncoderGraph(weights, Prefix, config, conditioningFrames);
+            Banks = new BankStore(backend, config, conditioningFrames, unrounded);
+            var memory = new MemoryEncoderGraph(weights, Prefix, config, Banks.Pools);
             MemoryEncoder = new(memory, Compile(memory.Graph, cancellation));
-            var tracked = new TrackedFrameGraph(weights, Prefix, config, Prompts, conditioningFrames);
-            TrackedFrame = new(tracked, Compile(tracked.Graph, cancellation));
+            TrackedFrame(1, cancellation);
             PromptedFrame(multimask: true, dense: false, cancellation);
         }
         catch
@@ -77,8 +80,24 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>A prompted frame enters the bank.</summary>
     public Compiled<MemoryEncoderGraph> MemoryEncoder { get; }
 
-    /// <summary>A frame without a prompt.</summary>
-    public Compiled<TrackedFrameGraph> TrackedFrame { get; }
+    /// <summary>What the objects of all streams remember.</summary>
+    public BankStore Banks { get; }
+
+    /// <summary>
+    /// A frame without a prompt, for so many objects or more. One for a single object is there from the start; the others are compiled when
+    /// first used.
+    /// </summary>
+    /// <param name="objects">1 to <see cref="TrackedFrameGraph.MaxCapacity"/>.</param>
+    /// <param name="cancellation">Stops the compilation.</param>
+    public Compiled<TrackedFrameGraph> TrackedFrame(int objects, CancellationToken cancellation = default)
+    {
+        int capacity = TrackedFrameGraph.CapacityFor(objects);
+        return Find(_tracked, capacity, () =>
+        {
+            var graph = new TrackedFrameGraph(_weights, Prefix, Config, Prompts, Banks.Pools, capacity);
+            return new Compiled<TrackedFrameGraph>(graph, Compile(graph.Graph, cancellation));
+        });
+    }
 
     /// <summary>
     /// A frame with a prompt. Language needs one variant, which is there from the start; the others are compiled when first used.
@@ -86,17 +105,12 @@ internal sealed class SegmentationModel : IDisposable
     /// <param name="multimask">True to choose among candidates 1…3.</param>
     /// <param name="dense">True when a mask is part of the prompt.</param>
     /// <param name="cancellation">Stops the compilation.</param>
-    public Compiled<PromptedFrameGraph> PromptedFrame(bool multimask, bool dense, CancellationToken cancellation = default)
-    {
-        lock (_lock)
+    public Compiled<PromptedFrameGraph> PromptedFrame(bool multimask, bool dense, CancellationToken cancellation = default) =>
+        Find(_prompted, (multimask, dense), () =>
         {
-            if (_prompted.TryGetValue((multimask, dense), out Compiled<PromptedFrameGraph> found)) return found;
             var graph = new PromptedFrameGraph(_weights, Prefix, Config, Prompts, multimask, dense);
-            var compiled = new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, cancellation));
-            _prompted.Add((multimask, dense), compiled);
-            return compiled;
-        }
-    }
+            return new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, cancellation));
+        });
 
     /// <summary>Mask logits of an earlier prediction → dense prompt; compiled when first used.</summary>
     public Compiled<MaskPromptGraph> MaskPrompt(CancellationToken cancellation = default)
@@ -115,10 +129,23 @@ internal sealed class SegmentationModel : IDisposable
     public void Dispose()
     {
         Queue.Dispose();
+        Banks?.Dispose();
         lock (_lock)
         {
             foreach (ExecutionPlan plan in _plans) plan.Dispose();
             _plans.Clear();
+        }
+    }
+
+    /// <summary>What is there already is found without waiting for what somebody else compiles.</summary>
+    private Compiled<TGraph> Find<TKey, TGraph>(ConcurrentDictionary<TKey, Compiled<TGraph>> known, TKey key, Func<Compiled<TGraph>> make)
+        where TKey : notnull
+    {
+        if (known.TryGetValue(key, out Compiled<TGraph> found)) return found;
+        lock (_lock)
+        {
+            if (!known.TryGetValue(key, out found)) known[key] = found = make();
+            return found;
         }
     }
 

@@ -5,25 +5,29 @@ namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
 /// The video loop (docs/model/tracking.md#video-loop) as a stream: a frame at a time goes in, every object's mask comes out. Each frame is
-/// encoded once for all objects; objects do not influence each other, so each gets the bits it would get alone. An object may join at any
-/// frame: its own first frames are then its conditioning frames. A frame that fails or is cancelled is skipped: nothing of it stays.
+/// encoded once for all objects, and those that are tracked step in one run; objects do not influence each other, so each gets the bits it
+/// would get alone. An object may join at any frame, whose own first frames are then its conditioning frames, and leave at any. A frame
+/// that fails or is cancelled is skipped: nothing of it stays.
 /// </summary>
 internal sealed class VideoSegmentation : IDisposable
 {
+    private const int GroupRows = TrackedFrameGraph.MaxCapacity;
     private readonly SegmentationModel _model;
     private readonly List<ObjectTrack> _objects = [];
-    private readonly List<int> _conditioning = [];
+    private readonly List<TrackedGroup> _groups = [];
+    private readonly List<FrameFeatures> _features = [];
     private MaskResults? _results;
     private MaskOutput? _output;
+    private bool _isBound = true;
 
     public VideoSegmentation(SegmentationModel model)
     {
         _model = model;
-        Features = new FrameFeatures(model);
+        _features.Add(new FrameFeatures(model));
     }
 
     /// <summary>The latest frame's features.</summary>
-    public FrameFeatures Features { get; }
+    public FrameFeatures Features => _features[0];
 
     /// <summary>What the host is told of the latest frame; null without objects.</summary>
     public MaskOutput? Output => _output;
@@ -43,21 +47,27 @@ internal sealed class VideoSegmentation : IDisposable
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
     public ObjectTrack Add(ObjectPrompt prompt, int conditioningFrames, CancellationToken cancellation = default)
     {
-        if (conditioningFrames < 1 || conditioningFrames > _model.ConditioningFrames)
-            throw new PromptException($"An object has 1 to {_model.ConditioningFrames} conditioning frames, not {conditioningFrames}.");
-        var track = new ObjectTrack(_model, prompt, cancellation);
+        var track = new ObjectTrack(_model, prompt, conditioningFrames, cancellation);
         _objects.Add(track);
-        _conditioning.Add(conditioningFrames);
+        _isBound = false;
         return track;
+    }
+
+    /// <summary>Has an object leave: it has no part in the next frame, and what it remembered makes room for others.</summary>
+    /// <param name="index">Its place among <see cref="Objects"/>; those behind it move up.</param>
+    public void RemoveAt(int index)
+    {
+        ObjectTrack track = _objects[index];
+        _objects.RemoveAt(index);
+        _isBound = false;
+        track.Dispose();
     }
 
     /// <summary>Takes back the objects that were added last, none of which has seen a frame.</summary>
     /// <param name="count">Objects that stay.</param>
     public void RemoveFrom(int count)
     {
-        for (int i = count; i < _objects.Count; i++) _objects[i].Dispose();
-        _objects.RemoveRange(count, _objects.Count - count);
-        _conditioning.RemoveRange(count, _conditioning.Count - count);
+        while (_objects.Count > count) RemoveAt(_objects.Count - 1);
     }
 
     /// <summary>Encodes the next frame and steps every object on it.</summary>
@@ -83,7 +93,7 @@ internal sealed class VideoSegmentation : IDisposable
     public void Step(FrameInput input, ImageView frame, bool logits, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        BindObjects();
+        BindObjects(cancellation);
         if (_output is null && _results is not null) _output = new MaskOutput(_model, _results, frame.Width, frame.Height);
         input.Write(frame, cancellation);
         Features.Encode(cancellation);
@@ -102,7 +112,7 @@ internal sealed class VideoSegmentation : IDisposable
     /// <inheritdoc cref="Step(ReadOnlySpan{byte}, bool, CancellationToken)"/>
     public void StepObjects(bool last = false, CancellationToken cancellation = default)
     {
-        BindObjects();
+        BindObjects(cancellation);
         EnqueueObjects(last, cancellation);
         Fence end = _results?.BeginRead(_model.Queue) ?? _model.Queue.Mark();
         end.Wait();
@@ -115,26 +125,27 @@ internal sealed class VideoSegmentation : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (ObjectTrack track in _objects) track.Dispose();
-        _objects.Clear();
-        _output?.Dispose();
-        _results?.Dispose();
-        Features.Dispose();
+        RemoveFrom(0);
+        Unbind();
+        foreach (FrameFeatures features in _features) features.Dispose();
     }
 
+    /// <summary>Those that are conditioned one by one, then the others group by group.</summary>
     private void EnqueueObjects(bool last, CancellationToken cancellation)
     {
+        foreach (TrackedGroup group in _groups) group.Clear();
         for (int i = 0; i < _objects.Count; i++)
         {
             ObjectTrack track = _objects[i];
-            if (track.Frames < _conditioning[i]) track.Condition(remember: !last, cancellation);
-            else track.Track(cancellation);
+            if (track.IsConditioned) track.Condition(0, remember: !last, cancellation);
+            else track.Track(_groups[i / GroupRows], i % GroupRows);
         }
+        foreach (TrackedGroup group in _groups) group.Run(0, cancellation);
     }
 
     private NonFiniteException NotFinite(int i)
     {
-        NonFiniteException e = _objects[i].NotFinite();
+        NonFiniteException e = _objects[i].NotFinite(Features);
         return new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
     }
 
@@ -145,24 +156,39 @@ internal sealed class VideoSegmentation : IDisposable
         Frames++;
     }
 
-    /// <summary>Gives every object a row of the results when their number has changed.</summary>
-    private void BindObjects()
+    /// <summary>
+    /// Gives every object a row of the results, and every group a plan with room for its objects, when they have changed. Before anything
+    /// of a frame is enqueued: what has to be compiled for that holds up nobody else.
+    /// </summary>
+    private void BindObjects(CancellationToken cancellation)
     {
-        if ((_results?.Rows ?? 0) == _objects.Count) return;
-        MaskResults? results = _objects.Count == 0 ? null : new MaskResults(_model, _objects.Count);
+        if (_isBound) return;
+        Unbind();
         try
         {
-            for (int i = 0; i < _objects.Count; i++) _objects[i].Bind(Features, results!, i);
+            if (_objects.Count > 0) _results = new MaskResults(_model, _objects.Count);
+            for (int i = 0; i < _objects.Count; i++)
+            {
+                _objects[i].Bind(_features, _results!, i);
+                if (i % GroupRows > 0) continue;
+                int objects = Math.Min(GroupRows, _objects.Count - i);
+                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), _features, _results!, i));
+            }
+            _isBound = true;
         }
-        catch
+        finally
         {
             // The next frame binds all of them again.
-            results?.Dispose();
-            throw;
+            if (!_isBound) Unbind();
         }
+    }
+
+    private void Unbind()
+    {
+        foreach (TrackedGroup group in _groups) group.Dispose();
+        _groups.Clear();
         _output?.Dispose();
-        _output = null;
         _results?.Dispose();
-        _results = results;
+        (_output, _results) = (null, null);
     }
 }

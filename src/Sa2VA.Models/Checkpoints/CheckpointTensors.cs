@@ -42,7 +42,7 @@ public static class CheckpointTensors
         WeightScope w = g.At(GroundingPrefix);
         var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), grounding);
         _ = new ImageEncoderGraph(recorder, GroundingPrefix, grounding);
-        _ = new TrackedFrameGraph(recorder, GroundingPrefix, grounding, prompts, conditioningFrames: 1);
+        _ = new TrackedFrameGraph(recorder, GroundingPrefix, grounding, prompts, BankPools.For(1, conditioningFrames: 1));
         _ = new PromptedFrameGraph(recorder, GroundingPrefix, grounding, prompts, multimask: true, dense: false);
         _ = new MaskPromptGraph(recorder, GroundingPrefix, grounding, grounding.ImageSize / 4, grounding.ImageSize / 4);
         // Stored by upstream, whose own inference does not read the second; the first serves masks given as outputs with memory, which the

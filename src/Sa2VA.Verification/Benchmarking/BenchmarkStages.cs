@@ -10,7 +10,8 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Work">What one run does, for people.</param>
 /// <param name="Graph">What runs.</param>
 /// <param name="Prepare">Sets lengths and fills what random numbers would not do for.</param>
-internal sealed record BenchmarkStage(string Work, Graph Graph, Action<GraphRun> Prepare);
+/// <param name="Objects">Objects of a tracked frame; 0 where that is not what is measured.</param>
+internal sealed record BenchmarkStage(string Work, Graph Graph, Action<GraphRun> Prepare, int Objects = 0);
 
 /// <summary>The stages of a question and of a tracked frame as graphs of their own, at the sizes that they have in use.</summary>
 internal static class BenchmarkStages
@@ -32,6 +33,11 @@ internal static class BenchmarkStages
             ["memory-attention"] = Attention,
             ["mask-decoder"] = MaskDecoderStage,
             ["memory-encoder"] = Encode,
+            ["tracked-1"] = (weights, config) => Tracked(weights, config, 1),
+            ["tracked-2"] = (weights, config) => Tracked(weights, config, 2),
+            ["tracked-4"] = (weights, config) => Tracked(weights, config, 4),
+            ["tracked-8"] = (weights, config) => Tracked(weights, config, 8),
+            ["tracked-16"] = (weights, config) => Tracked(weights, config, 16),
         };
 
     private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config)
@@ -64,21 +70,28 @@ internal static class BenchmarkStages
     private static BenchmarkStage Attention(IWeightSource weights, Sa2VAConfig config)
     {
         GroundingConfig c = config.Grounding;
+        BankPools pools = BankPools.For(1, ConditioningFrames);
         var g = new GraphBuilder("memory attention", weights);
         WeightScope w = g.At(SegmentationModel.Prefix);
         Tensor f = FrameInputs.DeclareF(g, c);
-        var bank = new MemoryBankTensors(g, c, ConditioningFrames);
-        var selection = new BankSelection(g, c, ConditioningFrames);
+        var bank = new MemoryBankTensors(g, c, pools, ObjectBatch.One);
+        var selection = new BankSelection(g, c, pools, ObjectBatch.One);
         MemoryRows rows = bank.Gather(g, selection, w, c.ImageSize / 16);
-        g.Output("features", MemoryAttention.Record(g, f, rows, w.At("memory_attention"), c));
-        int memories = selection.MemoryCount.Max, pointers = selection.PointerCount.Max;
-        return new($"one object, {memories} memories and {pointers} pointers", g.Build(), run =>
+        g.Output("features", MemoryAttention.Record(g, f, rows, ObjectBatch.One, w.At("memory_attention"), c));
+        return new($"one object, {FullBank}", g.Build(), run => Fill(run, bank, selection, ObjectBatch.One));
+    }
+
+    private static BenchmarkStage Tracked(IWeightSource weights, Sa2VAConfig config, int objects)
+    {
+        GroundingConfig c = config.Grounding;
+        var prompts = new PromptEncoder(new GraphBuilder("prompts", weights).At(SegmentationModel.Prefix).At("sam_prompt_encoder"), c);
+        BankPools pools = BankPools.For(objects, ConditioningFrames);
+        var graph = new TrackedFrameGraph(weights, SegmentationModel.Prefix, c, prompts, pools, objects);
+        return new($"{objects} object{(objects == 1 ? "" : "s")}, {FullBank}{(objects == 1 ? "" : " each")}", graph.Graph, run =>
         {
-            run.Write(selection.MemoryIndex, [.. Enumerable.Range(0, memories)])
-                .Write(selection.TimeIndex, [.. Enumerable.Range(0, memories).Select(m => m % MemoryBank.TimeCodes)])
-                .Write(selection.PointerIndex, [.. Enumerable.Range(0, pointers)]).Set(bank.MemorySlot, 0).Set(bank.PointerSlot, 0);
-            selection.Set(run.Bound, memories, pointers);
-        });
+            Fill(run, graph.Bank, graph.Selection, graph.Objects);
+            run.Set(graph.Results.Rows, [.. Enumerable.Range(0, objects)]);
+        }, objects);
     }
 
     private static BenchmarkStage MaskDecoderStage(IWeightSource weights, Sa2VAConfig config)
@@ -89,14 +102,36 @@ internal static class BenchmarkStages
         var prompts = new PromptEncoder(w.At("sam_prompt_encoder"), c);
         FrameInputs frame = FrameInputs.Declare(g, c);
         Tensor sparse = prompts.EmptySparse(g);
-        MaskOutputs.Declare(g, MaskDecoder.Record(g, new(frame.F, sparse, null, frame.High), prompts, w, c, multimask: true));
+        var input = new MaskDecoderInput(frame.F, sparse, null, frame.High, ObjectBatch.One);
+        MaskOutputs.Declare(g, MaskDecoder.Record(g, input, prompts, w, c, multimask: true));
         return new("one object", g.Build(), _ => { });
     }
 
     private static BenchmarkStage Encode(IWeightSource weights, Sa2VAConfig config)
     {
-        var graph = new MemoryEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding, ConditioningFrames);
-        return new("one object", graph.Graph, run => run.Set(graph.Bank.MemorySlot, 0).Set(graph.Bank.PointerSlot, 0));
+        var graph = new MemoryEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding, BankPools.For(1, ConditioningFrames));
+        return new("one object", graph.Graph, run => run.Set(graph.Bank.MemorySlots, [0]).Set(graph.Bank.PointerSlots, [0]));
+    }
+
+    private static string FullBank =>
+        $"{MemoryBank.MaxMemories(ConditioningFrames)} memories and {MemoryBank.MaxPointers(ConditioningFrames)} pointers";
+
+    /// <summary>Full banks, each object's in slots of its own; what is written goes to slots that nobody reads.</summary>
+    private static void Fill(GraphRun run, MemoryBankTensors bank, BankSelection selection, ObjectBatch objects)
+    {
+        int n = objects.Capacity, memories = MemoryBank.MaxMemories(ConditioningFrames);
+        int pointers = MemoryBank.MaxPointers(ConditioningFrames);
+        run.Set(selection.MemoryCount, n * memories).Set(selection.PointerCount, n * pointers)
+            .Set(selection.MemoryIndex, [.. Enumerable.Range(0, n * memories)])
+            .Set(selection.TimeIndex, [.. Enumerable.Range(0, n * memories).Select(m => m % memories % MemoryBank.TimeCodes)])
+            .Set(selection.PointerIndex, [.. Enumerable.Range(0, n * pointers)])
+            .Set(bank.MemorySlots, [.. Enumerable.Range(n * memories, n)]).Set(bank.PointerSlots, [.. Enumerable.Range(n * pointers, n)]);
+        if (objects.Count is { } count) run.Set(count, n);
+        if (selection.Lengths is not { } lengths) return;
+        int[] ofMemories = [.. Enumerable.Repeat(memories * selection.RowsPerMemory, n)];
+        int[] ofPointers = [.. Enumerable.Repeat(pointers * selection.RowsPerPointer, n)];
+        run.Set(lengths.Memories, ofMemories).Set(lengths.Pointers, ofPointers)
+            .Set(lengths.All, [.. ofMemories.Zip(ofPointers, (m, p) => m + p)]);
     }
 
     private static void Place(GraphRun run, LanguageGraph graph, int start, int count, LanguageConfig config)

@@ -22,14 +22,13 @@ internal static class MemoryStages
         GraphBuilder g = c.Graph();
         WeightScope w = c.Scope(g);
         Tensor f = FrameInputs.DeclareF(g, config);
-        var bank = new MemoryBankTensors(g, config, recorded.ConditioningFrames);
-        var selection = new BankSelection(g, config, recorded.ConditioningFrames);
-        Tensor pix = g.Output("pix",
-            MemoryAttention.Record(g, f, bank.Gather(g, selection, w, config.ImageSize / 16), w.At("memory_attention"), config));
+        var bank = new MemoryBankTensors(g, config, recorded.Pools, ObjectBatch.One);
+        var selection = new BankSelection(g, config, recorded.Pools, ObjectBatch.One);
+        Tensor pix = g.Output("pix", MemoryAttention.Record(g, f, bank.Gather(g, selection, w, config.ImageSize / 16), ObjectBatch.One,
+            w.At("memory_attention"), config));
         using var run = new GraphRun(c, g.Build());
         recorded.Write(run, bank, selection);
         run.Write(f, c.In("f").Expect(f.Shape.ToArray()).Floats);
-        foreach (RuntimeScalar slot in (RuntimeScalar[])[bank.MemorySlot, bank.PointerSlot]) run.Set(slot, 0);
         return outputs.Add("pix", run.Execute().Floats(pix), f.Shape.ToArray());
     }
 
@@ -42,15 +41,20 @@ internal static class MemoryStages
         if (!recorded.Check.Passed) return outputs;
 
         var prompts = new PromptEncoder(c.Scope(c.Graph()).At("sam_prompt_encoder"), config);
-        var graph = new TrackedFrameGraph(c.Weights, c.Prefix, config, prompts, recorded.ConditioningFrames);
+        var graph = new TrackedFrameGraph(c.Weights, c.Prefix, config, prompts, recorded.Pools);
         using var run = new GraphRun(c, graph.Graph);
         recorded.Write(run, graph.Bank, graph.Selection);
         FrameMaps.Write(c, run, graph.Frame, "f");
-        run.Set(graph.Bank.MemorySlot, recorded.NextMemorySlot).Set(graph.Bank.PointerSlot, recorded.NextPointerSlot).Execute();
-        return outputs.Add("low", run.Floats(graph.Outputs.Low), side, side).Add("ious", run.Floats(graph.Outputs.Ious, 1, 3), 3)
-            .Add("selected_index", [(long)run.Floats(graph.Outputs.Selected)[0]], 1)
-            .Add("object_logit", run.Floats(graph.Outputs.ObjectLogit), 1)
-            .Add("ptr", run.Floats(graph.Outputs.Pointer), config.DModel).Add("mem", run.Floats(graph.Memory), tokens, config.MemDim);
+        run.Set(graph.Results.Rows, [0]).Execute();
+        var columns = new MaskColumns(config);
+        Tensor results = graph.Results.Results;
+        long size = graph.Bank.Memories.Shape.Last;
+        return outputs.Add("low", run.Floats(results, 0, columns.LowCount), side, side)
+            .Add("ious", run.Floats(results, columns.Ious + 1, 3), 3)
+            .Add("selected_index", [(long)run.Floats(results, columns.Selected, 1)[0]], 1)
+            .Add("object_logit", run.Floats(results, columns.ObjectLogit, 1), 1)
+            .Add("ptr", run.Floats(results, columns.Pointer, config.DModel), config.DModel)
+            .Add("mem", run.Floats(graph.Bank.Unrounded!, recorded.NextMemorySlot * size, size), tokens, config.MemDim);
     }
 
     /// <summary>
@@ -67,16 +71,23 @@ internal static class MemoryStages
         {
             GroundingConfig config = c.Config.Grounding;
             int grid = config.ImageSize / 16, frame = c.Golden.Params.Int("frame", 1, 1 << 20);
-            ConditioningFrames = c.Golden.Params.Int("cond_frames", 1, 64);
-            if (frame < ConditioningFrames) throw c.Golden.Bad("tracks a frame that is conditioned");
+            int conditioningFrames = c.Golden.Params.Int("cond_frames", 1, 64);
+            if (frame < conditioningFrames) throw c.Golden.Bad("tracks a frame that is conditioned");
             (_memories, _pointers) = (c.In("mem"), c.In("ptrs"));
             GoldenTensor times = c.In("tpos");
             int count = times.DimsOf(1)[0], pointers = _pointers.DimsOf(2)[0];
             _memories.Expect(count, grid * grid, config.MemDim);
             _pointers.Expect(pointers, config.DModel);
 
-            _bank = new MemoryBank(ConditioningFrames);
-            for (int i = 0; i < frame; i++) _bank.Advance(tracked: i >= ConditioningFrames);
+            Pools = BankPools.For(1, conditioningFrames, unrounded: true);
+            _bank = new MemoryBank(conditioningFrames, new SlotPool("memories", Pools.MemorySlots),
+                new SlotPool("pointers", Pools.PointerSlots));
+            for (int i = 0; i < frame; i++)
+            {
+                bool tracked = i >= conditioningFrames;
+                (_, _) = (_bank.NextMemorySlot(tracked), _bank.NextPointerSlot(tracked));
+                _bank.Advance(tracked);
+            }
             (_slots, _times) = (new int[_bank.Memories], new int[_bank.Memories]);
             _pointerSlots = new int[_bank.Pointers];
             _bank.Select(_slots, _times, _pointerSlots);
@@ -86,15 +97,13 @@ internal static class MemoryStages
                     $"{_bank.Memories} memories and {_bank.Pointers} pointers, expected {count} and {pointers}");
         }
 
-        /// <summary>Capacity of the bank.</summary>
-        public int ConditioningFrames { get; }
+        /// <summary>Room for the bank.</summary>
+        public BankPools Pools { get; }
 
         /// <summary>The engine's choice of memories against the recorded one.</summary>
         public TensorCheck Check { get; }
 
         public int NextMemorySlot => _bank.NextMemorySlot(tracked: true);
-
-        public int NextPointerSlot => _bank.NextPointerSlot(tracked: true);
 
         public void Write(GraphRun run, MemoryBankTensors bank, BankSelection selection)
         {
@@ -103,8 +112,9 @@ internal static class MemoryStages
                 run.WriteBFloat16(bank.Memories, _memories.Floats.AsSpan(i * memorySize, memorySize), (long)_slots[i] * memorySize);
             for (int i = 0; i < _pointerSlots.Length; i++)
                 run.Write(bank.Pointers, _pointers.Floats.AsSpan(i * width, width), (long)_pointerSlots[i] * width);
-            run.Write(selection.MemoryIndex, _slots).Write(selection.TimeIndex, _times).Write(selection.PointerIndex, _pointerSlots);
-            selection.Set(run.Bound, _slots.Length, _pointerSlots.Length);
+            run.Set(selection.MemoryCount, _slots.Length).Set(selection.PointerCount, _pointerSlots.Length)
+                .Set(selection.MemoryIndex, _slots).Set(selection.TimeIndex, _times).Set(selection.PointerIndex, _pointerSlots)
+                .Set(bank.MemorySlots, [NextMemorySlot]).Set(bank.PointerSlots, [_bank.NextPointerSlot(tracked: true)]);
         }
     }
 }

@@ -110,12 +110,14 @@ internal static class OpStages
         if (c.Golden.Params.Number("theta", 1, 1e12, 10000) != 10000) throw c.Golden.Bad("has a theta other than 10000");
         q.Expect(grid * grid, kd[1]);
         GraphBuilder g = c.Graph();
-        RuntimeScalar rotated = g.Scalar("rotated", kd[0]);
         Tensor qt = g.Input("q", DType.F32, q.Shape), kt = g.Input("k", DType.F32, k.Shape);
         AxialCode code = AxialCode.Create(g, grid, kd[1]);
-        Tensor qo = g.Output("q", code.Rotate(g, qt)), ko = g.Output("k", code.Rotate(g, kt, rotated));
+        // Pointers have no place on the grid.
+        Tensor memories = code.Rotate(g, g.SliceRows(kt, 0, kd[0] - pointers));
+        Tensor qo = g.Output("q", code.Rotate(g, qt)),
+            ko = g.Output("k", pointers == 0 ? memories : g.Concat([memories, g.SliceRows(kt, kd[0] - pointers, pointers)]));
         using var run = new GraphRun(c, g.Build());
-        run.Write(qt, q.Floats).Write(kt, k.Floats).Set(rotated, kd[0] - pointers).Execute();
+        run.Write(qt, q.Floats).Write(kt, k.Floats).Execute();
         return new StageOutputs().Add("q", run.Floats(qo), q.Shape.ToArray()).Add("k", run.Floats(ko), kd);
     }
 }

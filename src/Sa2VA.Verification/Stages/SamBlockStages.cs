@@ -97,9 +97,11 @@ internal static class SamBlockStages
         Tensor x = s.Rows("x"), memory = s.Rows("mem"), position = s.Rows("mem_pos");
         int grid = c.Golden.Params.Int("grid", 1, 1024), rows = memory.Shape[0], pointers = c.Golden.Params.Int("pointer_rows", 0, rows);
         GraphBuilder g = s.Builder;
-        var all = new MemoryRows(memory, g.Add(memory, position), s.Length("rotated", rows - pointers));
+        // Pointers come last and have no position.
+        var all = new MemoryRows(memory, g.Add(g.SliceRows(memory, 0, rows - pointers), g.SliceRows(position, 0, rows - pointers)),
+            pointers == 0 ? null : g.SliceRows(memory, rows - pointers, pointers));
         AxialCode code = AxialCode.Create(g, grid, x.Shape.Last);
-        return s.Out("y", MemoryAttention.Layer(g, x, all, code, s.Weights, c.Config.Grounding.MemoryAttentionFfn)).Run();
+        return s.Out("y", MemoryAttention.Layer(g, x, all, ObjectBatch.One, code, s.Weights, c.Config.Grounding.MemoryAttentionFfn)).Run();
     }
 
     private static StageOutputs MaskDownsampler(StageContext c)

@@ -99,12 +99,14 @@ internal static class SamNetworkStages
         GroundingConfig config = c.Config.Grounding;
         CheckImageSize(c);
         int grid = config.ImageSize / 16, tokens = grid * grid, memDim = config.MemDim;
-        var graph = new MemoryEncoderGraph(c.Weights, c.Prefix, config, conditioningFrames: 1);
+        BankPools pools = BankPools.For(1, conditioningFrames: 1, unrounded: true);
+        var graph = new MemoryEncoderGraph(c.Weights, c.Prefix, config, pools);
         using var run = new GraphRun(c, graph.Graph);
         run.Write(graph.F, c.In("f").Expect(tokens, config.DModel).Floats).Write(graph.Low, c.In("low").Expect(4 * grid, 4 * grid).Floats)
-            .Set(graph.Bank.MemorySlot, 0).Set(graph.Bank.PointerSlot, 0).Execute();
+            .Set(graph.Bank.MemorySlots, [0]).Set(graph.Bank.PointerSlots, [0]).Execute();
         float[] position = Computed.Values(tokens * memDim, to => SinePosition.Fill(to, grid, grid, memDim));
-        return new StageOutputs().Add("mem", run.Floats(graph.Memory), tokens, memDim).Add("mem_pos", position, tokens, memDim);
+        return new StageOutputs().Add("mem", run.Floats(graph.Bank.Unrounded!, 0, tokens * memDim), tokens, memDim)
+            .Add("mem_pos", position, tokens, memDim);
     }
 
     private static PromptEncoder PromptsOf(StageContext c) => new(c.Scope(c.Graph()).At("sam_prompt_encoder"), c.Config.Grounding);

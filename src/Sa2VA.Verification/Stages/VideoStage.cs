@@ -22,7 +22,7 @@ internal static class VideoStage
         bool levels = c.Golden.HasInput("base_u8");
         var source = new Frames(c, frames, levels);
 
-        using var model = new SegmentationModel(c.Backend, c.Weights, config, conditioning, c.Cancellation);
+        using var model = new SegmentationModel(c.Backend, c.Weights, config, conditioning, unrounded: true, c.Cancellation);
         using var video = new VideoSegmentation(model);
         // The engine takes levels; normalised frames are encoded beside it.
         WholeEncoderGraph? encoder = levels ? null : new WholeEncoderGraph(c, SegmentationModel.Prefix, levels: false);

@@ -98,7 +98,8 @@ public sealed class ClosingTests
         Assert.Equal((1L, 1, 1L), (video.Frames, video.ObjectCount, video.EncoderRuns));
         // Results belong to the caller.
         Assert.True(masks.Objects[0].ToMask().Area > 0);
-        Assert.Equal(0, model.MemoryInfo.Buffers);
+        Assert.Equal(Shapes.PooledBytes(model), model.MemoryInfo.Buffers);
+        Assert.Equal(0, model.Segmentation.Banks.MemorySlots.Taken);
     }
 
     [Fact]

@@ -25,6 +25,9 @@ internal static class Shapes
     public static Sa2VAModel Load(Device? device = null, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
         CancellationToken cancellation = default) => Sa2VAModel.Load(Folder, device ?? new CpuDevice(), options, progress, cancellation);
 
+    /// <summary>Memory that stays in a model's pools for the next objects.</summary>
+    public static long PooledBytes(Sa2VAModel model) => model.Segmentation.Banks.Memories.Bytes + model.Segmentation.Banks.Pointers.Bytes;
+
     public static RgbImage Image(string name) => ImageFile.Load(Fixtures.Path("media", name));
 
     public static string[] CaseNames { get; } =

@@ -41,7 +41,7 @@ internal sealed class FramePrompt
         GroundingConfig config, bool multimask)
     {
         Tensor source = g.Add(features, Dense ?? PromptEncoder.NoMask(g, w.At("sam_prompt_encoder"), config.DModel));
-        return MaskDecoder.Record(g, new(source, Sparse, _tokenCount, high), prompts, w, config, multimask);
+        return MaskDecoder.Record(g, new(source, Sparse, _tokenCount, high, ObjectBatch.One), prompts, w, config, multimask);
     }
 
     /// <summary>Sets the number of sparse rows.</summary>

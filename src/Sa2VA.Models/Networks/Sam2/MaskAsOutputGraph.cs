@@ -30,7 +30,8 @@ internal sealed class MaskAsOutputGraph
         Tensor dense = PromptEncoder.Dense(g, shrunk, w.At("sam_prompt_encoder"), width);
         Tensor src = g.Add(Frame.F, g.Reshape(dense, Frame.F.Shape));
         Tensor sparse = prompts.EmptySparse(g);
-        DecodedMask decoded = MaskDecoder.Record(g, new(src, sparse, null, Frame.High), prompts, w, config, multimask: false);
+        var input = new MaskDecoderInput(src, sparse, null, Frame.High, ObjectBatch.One);
+        DecodedMask decoded = MaskDecoder.Record(g, input, prompts, w, config, multimask: false);
 
         // The decoder has its say about the object's presence, then the given mask has.
         Pointer = g.Output("pointer", g.Where(AnyInside, decoded.Pointer, g.Constant(w.Get("no_obj_ptr", 1, width))));

@@ -2,28 +2,30 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>What the mask decoder says about one object on one frame.</summary>
-/// <param name="Masks">Logits of four candidates [4, 16G²], row-major 4G×4G maps.</param>
-/// <param name="IouLogits">Predicted IoU of each candidate before the sigmoid [1, 4], which would hide infinity.</param>
-/// <param name="Ious">Predicted IoU of each candidate [1, 4], 0…1.</param>
-/// <param name="Selected">Index of the chosen candidate, I32 [1].</param>
-/// <param name="Low">Logits of the chosen candidate [1, 16G²].</param>
-/// <param name="ObjectLogit">Above 0 when the object is in the frame [1, 1].</param>
-/// <param name="Pointer">The object's pointer [1, D], replaced by a learned vector when it is absent.</param>
+/// <summary>What the mask decoder says about objects on one frame; n is their number.</summary>
+/// <param name="Masks">Logits of four candidates [n, 4, 16G²], row-major 4G×4G maps.</param>
+/// <param name="IouLogits">Predicted IoU of each candidate before the sigmoid [n, 4], which would hide infinity.</param>
+/// <param name="Ious">Predicted IoU of each candidate [n, 4], 0…1.</param>
+/// <param name="Selected">Index of the chosen candidate, I32 [n].</param>
+/// <param name="Low">Logits of the chosen candidate [n, 16G²].</param>
+/// <param name="ObjectLogit">Above 0 when the object is in the frame [n, 1].</param>
+/// <param name="Pointer">The object's pointer [n, D], replaced by a learned vector when it is absent.</param>
 internal readonly record struct DecodedMask(
     Tensor Masks, Tensor IouLogits, Tensor Ious, Tensor Selected, Tensor Low, Tensor ObjectLogit, Tensor Pointer);
 
 /// <summary>What the mask decoder reads of a frame and its prompt.</summary>
-/// <param name="Source">Frame features with the dense prompt added [G², D].</param>
-/// <param name="Sparse">Sparse prompt rows [n, D].</param>
-/// <param name="Tokens">Run-time length 6 + n when n is one; else null.</param>
-/// <param name="High">The frame's high-resolution features.</param>
-internal readonly record struct MaskDecoderInput(Tensor Source, Tensor Sparse, RuntimeScalar? Tokens, HighResolution High);
+/// <param name="Source">Frame features with the dense prompt added, each object's [objects·G², D].</param>
+/// <param name="Sparse">Sparse prompt rows, the same for all objects [s, D].</param>
+/// <param name="Tokens">Run-time length 6 + s when s is one, which is for one object only; else null.</param>
+/// <param name="High">The frame's high-resolution features, which all objects share.</param>
+/// <param name="Objects">The objects.</param>
+internal readonly record struct MaskDecoderInput(Tensor Source, Tensor Sparse, RuntimeScalar? Tokens, HighResolution High,
+    ObjectBatch Objects);
 
 /// <summary>The mask decoder (docs/model/mask-decoder.md): prompt tokens meet the frame's features and come back as masks.</summary>
 internal static class MaskDecoder
 {
-    private const int MaskTokens = 4, FirstMaskRow = 2;
+    private const int MaskTokens = 4, ObjectRow = 0, IouRow = 1, FirstMaskRow = 2;
     private const float Epsilon = 1e-6f;
 
     /// <summary>Records the decoder.</summary>
@@ -37,6 +39,7 @@ internal static class MaskDecoder
         bool multimask)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
+        ObjectBatch objects = input.Objects;
         WeightScope decoder = w.At("sam_mask_decoder");
         Tensor pe = prompts.ImagePosition(g, grid);
         Tensor t0 = g.Concat(
@@ -46,24 +49,37 @@ internal static class MaskDecoder
             g.Constant(decoder.Get("mask_tokens.weight", MaskTokens, width)),
             input.Sparse,
         ], input.Tokens);
-        (Tensor queries, Tensor keys) = TwoWayTransformer.Record(g, input.Source, pe, t0, decoder.At("transformer"), config.MaskDecoderFfn);
+        int tokens = t0.Shape[0];
+        (Tensor queries, Tensor keys) = TwoWayTransformer.Record(g, input.Source, pe, objects.ForEach(g, t0), decoder.At("transformer"),
+            config.MaskDecoderFfn, objects.Capacity);
 
-        Tensor maskRows = g.SliceRows(queries, FirstMaskRow, MaskTokens);
-        Tensor iouLogits = Mlp.Record(g, g.SliceRows(queries, 1, 1), decoder.At("iou_prediction_head"), config.IouHeadHidden, MaskTokens);
+        Tensor iouLogits = Mlp.Record(g, Rows(IouRow), decoder.At("iou_prediction_head"), config.IouHeadHidden, MaskTokens);
         Tensor ious = g.Map(iouLogits, Activation.Sigmoid);
-        Tensor objectLogit = Mlp.Record(g, g.SliceRows(queries, 0, 1), decoder.At("pred_obj_score_head"), width, 1);
-        Tensor upscaled = Upscale(g, g.Reshape(keys, new Shape(grid, grid, width)), input.High, decoder);
-        Tensor masks = g.MatMul(Hypernetworks(g, maskRows, decoder, width), upscaled);
+        Tensor objectLogit = Mlp.Record(g, Rows(ObjectRow), decoder.At("pred_obj_score_head"), width, 1);
+        Tensor upscaled = Upscale(g, objects.Maps(g, keys, grid, grid), input.High, decoder);
+
+        // One small perceptron per mask token.
+        var vectors = new Tensor[MaskTokens];
+        for (int j = 0; j < MaskTokens; j++)
+            vectors[j] = Mlp.Record(g, Rows(FirstMaskRow + j), decoder.At("output_hypernetworks_mlps").At(j), width, width / 8);
+        Tensor hyper = g.Concat(vectors, objects.Rows(g, MaskTokens), objects.Capacity);
+        Tensor masks = g.MatMul(OfEach(hyper), upscaled);
         Tensor selected = g.MaskSelect(ious, multimask ? null : masks);
 
         // Without a choice among several masks the pointer comes from the first mask token, whichever mask is returned.
-        Tensor maskRow = multimask ? g.Gather(maskRows, selected) : g.SliceRows(maskRows, 0, 1);
+        Tensor maskRow = multimask ? g.Gather(OfEach(Rows(FirstMaskRow, MaskTokens)), selected) : Rows(FirstMaskRow);
         Tensor present = Mlp.Record(g, maskRow, w.At("obj_ptr_proj"), width, width);
         Tensor pointer = g.Where(objectLogit, present, g.Constant(w.Get("no_obj_ptr", 1, width)));
         return new DecodedMask(masks, iouLogits, ious, selected, g.Gather(masks, selected), objectLogit, pointer);
+
+        Tensor Rows(int first, int count = 1) => objects.Slice(g, queries, tokens, first, count);
+
+        // Four rows of each object.
+        Tensor OfEach(Tensor rows) => g.Reshape(rows.IsContiguous ? rows : g.Copy(rows),
+            new Shape(objects.Capacity, MaskTokens, (int)(rows.Shape.Count / (objects.Capacity * MaskTokens))), objects.Count);
     }
 
-    /// <summary>Records keys [G, G, D] → [4G, 4G, D/8] with the frame's finer features added on the way.</summary>
+    /// <summary>Records keys [n, G, G, D] → [n, 4G, 4G, D/8] with the frame's finer features added on the way.</summary>
     private static Tensor Upscale(GraphBuilder g, Tensor keys, HighResolution features, WeightScope decoder)
     {
         WeightScope w = decoder.At("output_upscaling");
@@ -71,14 +87,5 @@ internal static class MaskDecoder
         Tensor x = g.ConvTranspose2d(keys, w.At(0), width / 4, residual: features.S1);
         x = g.LayerNorm(x, w.At(1), Epsilon, Activation.Gelu);
         return g.Map(g.ConvTranspose2d(x, w.At(3), width / 8, residual: features.S0), Activation.Gelu);
-    }
-
-    /// <summary>Records one small perceptron per mask token: [4, D] → [4, D/8].</summary>
-    private static Tensor Hypernetworks(GraphBuilder g, Tensor maskRows, WeightScope decoder, int width)
-    {
-        var rows = new Tensor[MaskTokens];
-        for (int j = 0; j < MaskTokens; j++)
-            rows[j] = Mlp.Record(g, g.SliceRows(maskRows, j, 1), decoder.At("output_hypernetworks_mlps").At(j), width, width / 8);
-        return g.Concat(rows);
     }
 }

@@ -2,26 +2,22 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The rows that a tracked frame attends to.</summary>
-/// <param name="Values">Memories, then pointers [K, Dm].</param>
-/// <param name="Keys">The same with the memories' position codes added [K, Dm].</param>
-/// <param name="Rotated">Leading rows that are memories: they take part in the rotary code, pointers do not.</param>
-internal readonly record struct MemoryRows(Tensor Values, Tensor Keys, RuntimeScalar Rotated);
-
 /// <summary>
-/// The frame's tokens look at themselves and at the object's past (docs/model/memory.md#memory-attention); one head as wide as the model.
+/// The frame's tokens look at themselves and at each object's past (docs/model/memory.md#memory-attention); one head as wide as the model.
+/// Until they first look at an object's past, they are the same for all objects, and computed once.
 /// </summary>
 internal static class MemoryAttention
 {
     private const float Epsilon = 1e-5f, PositionWeight = 0.1f;
 
-    /// <summary>Records f [G², D] → features conditioned on memory [G², D].</summary>
+    /// <summary>Records f [G², D] → features conditioned on each object's memory [objects·G², D].</summary>
     /// <param name="g">Graph.</param>
     /// <param name="f">The frame's tokens.</param>
     /// <param name="memory">What to attend to.</param>
+    /// <param name="objects">Whose memory that is.</param>
     /// <param name="w">The weights below <c>memory_attention</c>.</param>
     /// <param name="config">Sizes.</param>
-    public static Tensor Record(GraphBuilder g, Tensor f, MemoryRows memory, WeightScope w, GroundingConfig config)
+    public static Tensor Record(GraphBuilder g, Tensor f, MemoryRows memory, ObjectBatch objects, WeightScope w, GroundingConfig config)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
         Tensor position = g.Constant(FormattableString.Invariant($"sine positions × {PositionWeight}, grid {grid}, channels {width}"),
@@ -33,16 +29,16 @@ internal static class MemoryAttention
         Tensor x = g.Add(f, position);
         AxialCode code = AxialCode.Create(g, grid, width);
         for (int i = 0; i < config.MemoryAttentionLayers; i++)
-            x = Layer(g, x, memory, code, w.At("layers").At(i), config.MemoryAttentionFfn);
+            x = Layer(g, x, memory, objects, code, w.At("layers").At(i), config.MemoryAttentionFfn);
         return g.LayerNorm(x, w.At("norm"), Epsilon);
     }
 
-    /// <summary>Records one layer.</summary>
-    public static Tensor Layer(GraphBuilder g, Tensor x, MemoryRows memory, AxialCode code, WeightScope w, int ffn)
+    /// <summary>Records one layer on x, which is the frame's [G², D] in the first one and then each object's [objects·G², D].</summary>
+    public static Tensor Layer(GraphBuilder g, Tensor x, MemoryRows memory, ObjectBatch objects, AxialCode code, WeightScope w, int ffn)
     {
         int width = x.Shape.Last;
         x = SelfAttention(g, x, code, w);
-        x = CrossAttention(g, x, memory, code, w);
+        x = CrossAttention(g, x, memory, objects, code, w);
         Tensor hidden = g.Linear(g.LayerNorm(x, w.At("norm3"), Epsilon), w.At("linear1"), ffn, Activation.Relu);
         return g.Linear(hidden, w.At("linear2"), width, residual: x);
     }
@@ -54,7 +50,7 @@ internal static class MemoryAttention
         Tensor n = g.LayerNorm(x, layer.At("norm1"), Epsilon);
         Tensor attended = g.FlashAttention(code.Rotate(g, g.Linear(n, w.At("q_proj"), width)),
             code.Rotate(g, g.Linear(n, w.At("k_proj"), width)),
-            g.Linear(n, w.At("v_proj"), width), 1, 1, 1 / MathF.Sqrt(width));
+            g.Linear(n, w.At("v_proj"), width), 1, 1, 1 / MathF.Sqrt(width), groups: x.Shape[0] / code.Rows);
         return g.Linear(attended, w.At("out_proj"), width, residual: x);
     }
 
@@ -62,15 +58,21 @@ internal static class MemoryAttention
     /// The value projection comes after the softmax: softmax·(M·Wᵀ + b) = (softmax·M)·Wᵀ + b, as a softmax row sums to 1. The long product
     /// is then Dm wide instead of D, and values need not be projected for every memory row.
     /// </summary>
-    private static Tensor CrossAttention(GraphBuilder g, Tensor x, MemoryRows memory, AxialCode code, WeightScope layer)
+    private static Tensor CrossAttention(GraphBuilder g, Tensor x, MemoryRows memory, ObjectBatch objects, AxialCode code,
+        WeightScope layer)
     {
         int width = x.Shape.Last;
         WeightScope w = layer.At("cross_attn_image");
-        Tensor n = g.LayerNorm(x, layer.At("norm2"), Epsilon);
-        Tensor q = code.Rotate(g, g.Linear(n, w.At("q_proj"), width));
-        Tensor k = code.Rotate(g, g.Linear(memory.Keys, w.At("k_proj"), width), memory.Rotated);
-        Tensor attended = g.FlashAttention(q, k, memory.Values, 1, 1, 1 / MathF.Sqrt(width));
+        Tensor q = code.Rotate(g, g.Linear(g.LayerNorm(x, layer.At("norm2"), Epsilon), w.At("q_proj"), width));
+        if (x.Shape[0] == code.Rows) (x, q) = (objects.ForEach(g, x), objects.ForEach(g, q));
+        Tensor k = memory.Join(g, code.Rotate(g, Key(memory.Placed)), memory.Pointers is null ? null : Key(memory.Pointers));
+        float scale = 1 / MathF.Sqrt(width);
+        Tensor attended = memory.Lengths is { } lengths
+            ? g.FlashAttention(q, k, memory.Values, new AttentionSegments(lengths.All), 1, 1, scale)
+            : g.FlashAttention(q, k, memory.Values, 1, 1, scale);
         return g.Linear(g.Linear(attended, w.At("v_proj"), width), w.At("out_proj"), width, residual: x);
+
+        Tensor Key(Tensor rows) => g.Linear(rows, w.At("k_proj"), width);
     }
 }
 
@@ -85,7 +87,9 @@ internal readonly record struct AxialCode(Tensor Cos, Tensor Sin)
             g.Constant($"axial rotary sin, {key}", shape, to => AxialRope.Fill(to, grid, width, MathF.Sin)));
     }
 
-    /// <summary>Records the rotation; rows repeat the grid, and rows from <paramref name="rotated"/> on stay as they are.</summary>
-    public Tensor Rotate(GraphBuilder g, Tensor x, RuntimeScalar? rotated = null) =>
-        g.RotaryEmbedding(x, Cos, Sin, heads: 1, RotaryPairing.Adjacent, rotated: rotated);
+    /// <summary>Places of the grid.</summary>
+    public int Rows => Cos.Shape[0];
+
+    /// <summary>Records the rotation; rows repeat the grid.</summary>
+    public Tensor Rotate(GraphBuilder g, Tensor x) => g.RotaryEmbedding(x, Cos, Sin, heads: 1, RotaryPairing.Adjacent);
 }

@@ -2,19 +2,35 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>One object's bank as the graphs see it: states that stay on the device, and the lists of slots that a frame reads.</summary>
+/// <summary>The pools that objects' banks are kept in, as graphs see them.</summary>
+/// <param name="ConditioningFrames">Most conditioning frames of an object.</param>
+/// <param name="MemorySlots">Slots of memories.</param>
+/// <param name="PointerSlots">Slots of pointers.</param>
+/// <param name="Unrounded">True to keep memories also as they were before they were rounded: for those who compare.</param>
+internal sealed record BankPools(int ConditioningFrames, int MemorySlots, int PointerSlots, bool Unrounded = false)
+{
+    /// <summary>Room for a number of objects.</summary>
+    public static BankPools For(int objects, int conditioningFrames, bool unrounded = false) => new(conditioningFrames,
+        objects * MemoryBank.MemorySlots(conditioningFrames), objects * MemoryBank.PointerSlots(conditioningFrames), unrounded);
+}
+
+/// <summary>The objects' banks as the graphs see them: pools that stay on the device, and the slots that a frame writes.</summary>
 internal sealed class MemoryBankTensors
 {
+    private readonly ObjectBatch _objects;
     private readonly int _memorySize, _memDim;
 
-    public MemoryBankTensors(GraphBuilder g, GroundingConfig config, int conditioningFrames)
+    public MemoryBankTensors(GraphBuilder g, GroundingConfig config, BankPools pools, ObjectBatch objects)
     {
         int grid = config.ImageSize / 16, width = config.DModel;
+        _objects = objects;
         (_memDim, _memorySize) = (config.MemDim, grid * grid * config.MemDim);
-        Memories = g.State("memories", DType.BF16, new Shape(MemoryBank.MemorySlots(conditioningFrames), _memorySize));
-        Pointers = g.State("pointers", DType.F32, new Shape(MemoryBank.PointerSlots(conditioningFrames), width));
-        MemorySlot = g.Scalar("memory_slot", Memories.Shape[0] - 1);
-        PointerSlot = g.Scalar("pointer_slot", Pointers.Shape[0] - 1);
+        var memories = new Shape(pools.MemorySlots, _memorySize);
+        Memories = g.State("memories", DType.BF16, memories);
+        Pointers = g.State("pointers", DType.F32, new Shape(pools.PointerSlots, width));
+        if (pools.Unrounded) Unrounded = g.State("unrounded memories", DType.F32, memories);
+        MemorySlots = g.List("memory_slots", new Shape(objects.Capacity), new IndexRange(-1, pools.MemorySlots), objects.Count);
+        PointerSlots = g.List("pointer_slots", new Shape(objects.Capacity), new IndexRange(-1, pools.PointerSlots), objects.Count);
     }
 
     /// <summary>Memories, BF16 [slots, G²·Dm].</summary>
@@ -23,17 +39,22 @@ internal sealed class MemoryBankTensors
     /// <summary>Pointers [slots, D].</summary>
     public Tensor Pointers { get; }
 
-    /// <summary>Slot that the frame's memory goes to.</summary>
-    public RuntimeScalar MemorySlot { get; }
+    /// <summary>Memories before they are rounded [slots, G²·Dm]; null unless asked for.</summary>
+    public Tensor? Unrounded { get; }
 
-    /// <summary>Slot that the frame's pointer goes to.</summary>
-    public RuntimeScalar PointerSlot { get; }
+    /// <summary>Slot that each object's memory of the frame goes to, I32 [objects].</summary>
+    public Tensor MemorySlots { get; }
 
-    /// <summary>Records the storing of a frame's memory [G, G, Dm], rounded to BF16, and pointer [1, D].</summary>
-    public void Store(GraphBuilder g, Tensor memory, Tensor pointer)
+    /// <summary>Slot that each object's pointer of the frame goes to, I32 [objects].</summary>
+    public Tensor PointerSlots { get; }
+
+    /// <summary>Records the storing of a frame's memories [objects, G, G, Dm], rounded to BF16, and pointers [objects, D].</summary>
+    public void Store(GraphBuilder g, Tensor memories, Tensor pointers)
     {
-        g.WriteRows(Memories, g.Reshape(memory, new Shape(1, _memorySize)), MemorySlot);
-        g.WriteRows(Pointers, pointer, PointerSlot);
+        Tensor rows = g.Reshape(memories, new Shape(_objects.Capacity, _memorySize), _objects.Count);
+        g.WriteRows(Memories, rows, MemorySlots);
+        if (Unrounded is not null) g.WriteRows(Unrounded, rows, MemorySlots);
+        g.WriteRows(Pointers, pointers, PointerSlots);
     }
 
     /// <summary>Records the gathering of the chosen memories and pointers as rows of width Dm.</summary>
@@ -47,9 +68,8 @@ internal sealed class MemoryBankTensors
         Tensor values = Rows(g, g.Copy(g.Gather(Memories, selection.MemoryIndex), DType.F32), selection.MemoryRows);
         Tensor codes = Rows(g, g.Gather(positions, selection.TimeIndex), selection.MemoryRows);
         Tensor pointers = Rows(g, g.Gather(Pointers, selection.PointerIndex), selection.PointerRows);
-        return new MemoryRows(g.Concat([values, pointers], selection.AllRows),
-            g.Concat([g.Add(values, codes), pointers], selection.AllRows),
-            selection.MemoryRows);
+        return new MemoryRows(MemoryRows.Join(g, values, pointers, selection.AllRows, selection.Lengths), g.Add(values, codes), pointers,
+            selection.AllRows, selection.Lengths);
     }
 
     private Tensor Rows(GraphBuilder g, Tensor x, RuntimeScalar rows) =>
@@ -73,22 +93,35 @@ internal sealed class MemoryBankTensors
     }
 }
 
-/// <summary>The slots that one frame reads, and the run-time lengths that follow from their number.</summary>
+/// <summary>The slots that one frame reads, object by object, and the run-time lengths that follow from their number.</summary>
 internal sealed class BankSelection
 {
-    public BankSelection(GraphBuilder g, GroundingConfig config, int conditioningFrames)
+    public BankSelection(GraphBuilder g, GroundingConfig config, BankPools pools, ObjectBatch objects)
     {
-        int grid = config.ImageSize / 16, rowsPerMemory = grid * grid, rowsPerPointer = config.DModel / config.MemDim;
-        int memories = MemoryBank.MaxMemories(conditioningFrames), pointers = MemoryBank.MaxPointers(conditioningFrames);
+        int grid = config.ImageSize / 16, each = MemoryBank.MaxMemories(pools.ConditioningFrames);
+        int eachPointers = MemoryBank.MaxPointers(pools.ConditioningFrames);
+        int memories = objects.Capacity * each, pointers = objects.Capacity * eachPointers;
+        (RowsPerMemory, RowsPerPointer) = (grid * grid, config.DModel / config.MemDim);
         MemoryCount = g.Scalar("memories", memories);
         PointerCount = g.Scalar("pointers", pointers);
-        MemoryRows = g.Sum("memory_rows", memories * rowsPerMemory, 0, new ScalarTerm(MemoryCount, rowsPerMemory));
-        PointerRows = g.Sum("pointer_rows", pointers * rowsPerPointer, 0, new ScalarTerm(PointerCount, rowsPerPointer));
+        MemoryRows = g.Sum("memory_rows", memories * RowsPerMemory, 0, new ScalarTerm(MemoryCount, RowsPerMemory));
+        PointerRows = g.Sum("pointer_rows", pointers * RowsPerPointer, 0, new ScalarTerm(PointerCount, RowsPerPointer));
         AllRows = g.Sum("rows", MemoryRows.Max + PointerRows.Max, 0, MemoryRows, PointerRows);
-        MemoryIndex = g.Input("memory_index", DType.I32, new Shape(memories), MemoryCount);
-        TimeIndex = g.Input("time_index", DType.I32, new Shape(memories), MemoryCount);
-        PointerIndex = g.Input("pointer_index", DType.I32, new Shape(pointers), PointerCount);
+        MemoryIndex = g.List("memory_index", new Shape(memories), new IndexRange(0, pools.MemorySlots), MemoryCount);
+        TimeIndex = g.List("time_index", new Shape(memories), new IndexRange(0, MemoryBank.TimeCodes), MemoryCount);
+        PointerIndex = g.List("pointer_index", new Shape(pointers), new IndexRange(0, pools.PointerSlots), PointerCount);
+        if (objects.Count is null) return;
+        Lengths = new BankLengths(List("rows_of_memories", each * RowsPerMemory), List("rows_of_pointers", eachPointers * RowsPerPointer),
+            List("rows_of_objects", each * RowsPerMemory + eachPointers * RowsPerPointer));
+
+        Tensor List(string name, int most) => g.List(name, new Shape(objects.Capacity), new IndexRange(0, most + 1));
     }
+
+    /// <summary>G².</summary>
+    public int RowsPerMemory { get; }
+
+    /// <summary>D/Dm.</summary>
+    public int RowsPerPointer { get; }
 
     /// <summary>Slots of the memories, I32 [M].</summary>
     public Tensor MemoryIndex { get; }
@@ -114,6 +147,6 @@ internal sealed class BankSelection
     /// <summary>Sum of both.</summary>
     public RuntimeScalar AllRows { get; }
 
-    /// <summary>Sets M and P; the other lengths follow.</summary>
-    public void Set(BoundPlan plan, int memories, int pointers) => plan.Set(MemoryCount, memories).Set(PointerCount, pointers);
+    /// <summary>Rows of each object; null for one.</summary>
+    public BankLengths? Lengths { get; }
 }

@@ -3,26 +3,29 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// A frame's features and the object's mask on it become the memory that later frames attend to (docs/model/memory.md#memory-encoder).
+/// A frame's features and each object's mask on it become the memories that later frames attend to (docs/model/memory.md#memory-encoder).
 /// </summary>
 internal static class MemoryEncoder
 {
     private const float Epsilon = 1e-6f, SigmoidScale = 20, SigmoidShift = -10;
     private static readonly (int Layer, int Channels)[] Downsampling = [(0, 4), (3, 16), (6, 64), (9, 256)];
 
-    /// <summary>Records f [G², D] (as it left the neck) and mask logits low [4G, 4G, 1] → memory [G, G, Dm].</summary>
+    /// <summary>
+    /// Records f [G², D] (as it left the neck) and mask logits low [n, 4G, 4G, 1] → memories [n, G, G, Dm]. What is made of f is the same
+    /// for all.
+    /// </summary>
     public static Tensor Record(GraphBuilder g, Tensor f, Tensor low, WeightScope w, GroundingConfig config)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
         Tensor mask = g.Map(g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear), Activation.Sigmoid, SigmoidScale,
             SigmoidShift);
         Tensor x = Downsample(g, mask, w.At("mask_downsampler"), width);
-        x = g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width, residual: x);
+        x = g.Add(x, g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width));
         for (int i = 0; i < config.FuserLayers; i++) x = CxBlock(g, x, w.At("fuser.layers").At(i));
         return g.Pointwise(x, w.At("out_proj"), config.MemDim);
     }
 
-    /// <summary>Records the scaled mask [16h, 16w, 1] → [h, w, D].</summary>
+    /// <summary>Records the scaled mask [16h, 16w, 1] → [h, w, D], or several.</summary>
     public static Tensor Downsample(GraphBuilder g, Tensor mask, WeightScope w, int width)
     {
         WeightScope layers = w.At("encoder");
@@ -35,7 +38,7 @@ internal static class MemoryEncoder
         return g.Pointwise(x, layers.At(12), width);
     }
 
-    /// <summary>Records one ConvNeXt block on x [h, w, C].</summary>
+    /// <summary>Records one ConvNeXt block on x [h, w, C], or several.</summary>
     public static Tensor CxBlock(GraphBuilder g, Tensor x, WeightScope w)
     {
         int width = x.Shape.Last;

@@ -2,24 +2,23 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>A prompted frame enters the bank.</summary>
+/// <summary>A prompted frame enters an object's bank.</summary>
 internal sealed class MemoryEncoderGraph
 {
     /// <param name="weights">Checkpoint.</param>
     /// <param name="prefix">Of the SAM 2 module's tensors.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="conditioningFrames">Capacity of the bank.</param>
-    public MemoryEncoderGraph(IWeightSource weights, string prefix, GroundingConfig config, int conditioningFrames)
+    /// <param name="pools">Where banks are kept.</param>
+    public MemoryEncoderGraph(IWeightSource weights, string prefix, GroundingConfig config, BankPools pools)
     {
         var g = new GraphBuilder("memory encoder", weights);
         int side = config.ImageSize / 4;
         F = FrameInputs.DeclareF(g, config);
         Low = g.Input("low", DType.F32, new Shape(1, side * side));
         Pointer = g.Input("pointer", DType.F32, new Shape(1, config.DModel));
-        Bank = new MemoryBankTensors(g, config, conditioningFrames);
-        Tensor encoded = MemoryEncoder.Record(g, F, g.Reshape(Low, new Shape(side, side, 1)), g.At(prefix).At("memory_encoder"), config);
+        Bank = new MemoryBankTensors(g, config, pools, ObjectBatch.One);
+        Tensor encoded = MemoryEncoder.Record(g, F, g.Reshape(Low, new Shape(1, side, side, 1)), g.At(prefix).At("memory_encoder"), config);
         Bank.Store(g, encoded, Pointer);
-        Memory = g.Output("memory", encoded);
         Graph = g.Build();
     }
 
@@ -35,7 +34,4 @@ internal sealed class MemoryEncoderGraph
     public Tensor Pointer { get; }
 
     public MemoryBankTensors Bank { get; }
-
-    /// <summary>The memory before it is rounded for the bank [G, G, Dm].</summary>
-    public Tensor Memory { get; }
 }
