@@ -25,6 +25,11 @@ public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisp
     /// <exception cref="DeviceException">The budget does not suffice.</exception>
     public virtual void Commit(long elements) => ArgumentOutOfRangeException.ThrowIfGreaterThan(elements, Committed);
 
+    /// <summary>
+    /// Gives reserved memory back, as far as the device can; the address stays. Contents are lost, and nothing that is enqueued may use it.
+    /// </summary>
+    public virtual void Trim() { }
+
     /// <summary>What a queue calls before it takes a transfer.</summary>
     /// <exception cref="ArgumentException">Elements of another size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Elements that the buffer does not have.</exception>

@@ -66,7 +66,7 @@ public static class StoragePolicy
         Linear or ConvTranspose2d => input == 0,
         GatedLinear or LinearArgMax or Conv2d or MatMul => true,
         FlashAttention or DecodeAttention or WindowAttention => true,
-        WriteRows or Copy or Gather or LastRow or Concat or Repeat or PixelShuffle or MaxPool2d => makesNarrow,
+        WriteRows or Copy or Gather or Concat or Repeat or PixelShuffle or MaxPool2d => makesNarrow,
         RotaryEmbedding => makesNarrow && input == 0,
         Map map => makesNarrow && map.Function != Activation.Sigmoid,
         Combine combine => makesNarrow && combine.Function != Combination.Add,

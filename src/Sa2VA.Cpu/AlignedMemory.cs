@@ -105,6 +105,18 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         if (HasPressure) GC.AddMemoryPressure(growth);
     }
 
+    /// <summary>Gives the committed bytes back to the machine and keeps the room.</summary>
+    /// <returns>False where the machine cannot: they stay then.</returns>
+    public bool TryTrim()
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        if (!CountsOnly && !PageRelease.TryRelease((byte*)handle, Bytes)) return false;
+        if (HasPressure) GC.RemoveMemoryPressure(Bytes);
+        _account.Release(_purpose, Bytes);
+        Bytes = 0;
+        return true;
+    }
+
     protected override bool ReleaseHandle()
     {
         Free();

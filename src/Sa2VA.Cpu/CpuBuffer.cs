@@ -22,6 +22,11 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     public override long Committed => Volatile.Read(ref _committed);
 
+    public override void Trim()
+    {
+        if (_memory.TryTrim()) Volatile.Write(ref _committed, 0);
+    }
+
     private string What => $"buffer '{Name}' {Type} {Shape}";
 
     public override void Commit(long elements)

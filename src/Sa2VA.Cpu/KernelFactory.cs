@@ -37,7 +37,6 @@ internal static class KernelFactory
         Embedding o => new EmbeddingKernel(o, context),
         Concat o => new ConcatKernel(o, context),
         WriteRows o => new WriteRowsKernel(o, context),
-        LastRow o => new LastRowKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
         _ => throw new DeviceException($"The CPU backend has no kernel for {op.GetType().Name} ({op.Name})."),

@@ -44,15 +44,17 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         var list = new List<StageMemory>();
         // What nobody refers to would be collected, and its bytes with it.
         var kept = new List<object>();
-        Count("vision tower", backend => new VisionTower(backend, weights, config).AllocateTokens());
+        Count("vision tower", backend =>
+        {
+            var tower = new VisionTower(backend, weights, config);
+            return (tower, tower.AllocateTokens(config.Family.MaxImageRows(config) / tower.RowsPerTile));
+        });
         Count(FormattableString.Invariant($"language model, {capacity} tokens"), backend =>
         {
             var model = new LanguageModel(backend, weights, config.Language, config.Family.MaxImageRows(config));
             var conversation = new Conversation(model, null);
-            conversation.EnsureCapacity(capacity, CancellationToken.None);
-            var projector = new SegProjector(weights, config.Language.HiddenSize, config.Grounding.DModel);
-            var compiled = new Compiled<SegProjector>(projector, backend.Compile(projector.Graph));
-            return (conversation, new SegVectors(model, compiled, conversation.Hidden));
+            conversation.MakeRoom(capacity);
+            return (model.ImageRows, conversation, new SegVectors(model, weights, config.Grounding.DModel));
         });
         SegmentationModel? segmentation = null;
         Count("segmentation, per stream", backend =>

@@ -16,7 +16,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     private readonly Checkpoint _checkpoint;
     private bool _disposed;
 
-    private Sa2VAModel(CheckpointParts parts, IBackend backend, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    private Sa2VAModel(CheckpointParts parts, IBackend backend, int maxTokens, IProgress<LoadProgress>? progress,
+        CancellationToken cancellation)
     {
         (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint) = parts;
         (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
@@ -27,8 +28,6 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         CheckIds(name, config, tokenizer, checkpoint);
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config);
-        int hidden = config.Language.HiddenSize;
-        Generation = new Generation(tokenizer, StopRule, SegId);
 
         var reporting = new ReportingWeights(checkpoint, checkpoint.Bytes, progress);
         try
@@ -36,10 +35,10 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             reporting.Begin("vision tower");
             VisionTower = new VisionTower(backend, reporting, config, cancellation);
             reporting.Begin("language model");
-            LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), cancellation);
-            var projector = new SegProjector(reporting, hidden, config.Grounding.DModel);
-            SegProjector = new(projector, backend.Compile(projector.Graph, cancellation));
-            LanguageModel.Queue.Reserve(SegProjector.Plan);
+            LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), maxTokens,
+                cancellation);
+            SegVectors = new SegVectors(LanguageModel, reporting, config.Grounding.DModel, cancellation);
+            Generation = new Generation(LanguageModel.Scheduler, tokenizer, StopRule, SegId);
             reporting.Begin("segmentation");
             Segmentation = new SegmentationModel(backend, reporting, config.Grounding, cancellation: cancellation);
             reporting.End();
@@ -49,7 +48,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         {
             VisionTower?.Dispose();
             LanguageModel?.Dispose();
-            SegProjector.Plan?.Dispose();
+            SegVectors?.Dispose();
             Segmentation?.Dispose();
             throw;
         }
@@ -84,7 +83,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     internal LanguageModel LanguageModel { get; }
 
-    internal Compiled<SegProjector> SegProjector { get; }
+    internal SegVectors SegVectors { get; }
 
     internal SegmentationModel Segmentation { get; }
 
@@ -119,9 +118,11 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
             cancellation.ThrowIfCancellationRequested();
             Tokenizer tokenizer = Tokenizer.Load(folder);
+            if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
             string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, progress, cancellation);
+            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options.MaxTokens, progress,
+                cancellation);
         }
         catch
         {
@@ -184,7 +185,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         VisionTower.Dispose();
         LanguageModel.Dispose();
         Segmentation.Dispose();
-        SegProjector.Plan.Dispose();
+        SegVectors.Dispose();
         _backend.Dispose();
         _checkpoint.Dispose();
     }

@@ -37,7 +37,8 @@ internal sealed class EveryOp : IDisposable
         Tensor pool = g.WriteRows(rounded, g.RotaryEmbedding(x, cos, sin, rows, 2, RotaryPairing.Half), rows);
         x = g.Add(x, g.FlashAttention(x, pool, pool, segments, 2, 2, 0.3f, causal: true));
         x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
-        Tensor last = g.LastRow(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu));
+        Tensor lastRow = g.List("last row", new Shape(1), new IndexRange(0, 16));
+        Tensor last = g.Gather(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu), lastRow);
         last = g.Add(last, g.DecodeAttention(last, k, v, 2, 2, 0.3f));
         Tensor two = g.DecodeAttention(g.SliceRows(x, 7, 2), pool, pool, 2, 2, 0.3f, segments with { QueryOffsets = null });
         last = g.Add(last, g.SliceRows(two, 1, 1));
@@ -82,7 +83,7 @@ internal sealed class EveryOp : IDisposable
         Allocate(backend, best);
         Allocate(backend, next);
         Allocate(backend, bits);
-        Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21);
+        Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21).Set(lastRow, [15]);
         _result = new float[y.Shape.Count];
 
         void Write(string name, params int[] values) =>

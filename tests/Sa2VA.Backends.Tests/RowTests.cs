@@ -88,24 +88,6 @@ public class RowTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(4)]
-    [InlineData(9)]
-    public void LastRow_is_the_last_valid_one(int length)
-    {
-        float[] x = TestValues.Random(1, 9 * 5);
-        new GuardedOp().Floats(new Shape(9, 5), x).Scalar("n", 9, length).Gives(x[((length - 1) * 5)..(length * 5)],
-            (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0])));
-    }
-
-    [Fact]
-    public void LastRow_of_nothing_is_refused()
-    {
-        var op = new GuardedOp().Floats(new Shape(9, 5), new float[45]).Scalar("n", 9, 0);
-        Assert.Throws<GraphException>(() => op.Gives(new float[5], (g, t, s) => g.LastRow(g.Reshape(t[0], t[0].Shape, s[0]))));
-    }
-
-    [Theory]
     [InlineData(new[] { 3f }, 0)]
     [InlineData(new[] { 1f, 3f, 3f, 2f }, 1)]
     [InlineData(new[] { 0f, -0f, 0f }, 0)]

@@ -78,14 +78,12 @@ public class BoundPlanTests
         Says(b.Set(_length, 4).CheckRun, "rows 4…7", "capacity of 6");
 
         var g = new GraphBuilder("parts", new TestWeights());
-        RuntimeScalar part = g.Scalar("part", 4), all = g.Scalar("all", 10), none = g.Scalar("none", 4);
+        RuntimeScalar part = g.Scalar("part", 4), all = g.Scalar("all", 10);
         Tensor x = g.Input("x", DType.F32, new Shape(4, 2), part), y = g.Input("y", DType.F32, new Shape(6, 2));
         g.Output("both", g.Concat([x, y], all));
-        g.Output("last", g.LastRow(g.Input("z", DType.F32, new Shape(4, 2), none)));
-        b = new Nothing(g.Build()).Set(part, 3).Set(all, 9).Set(none, 1);
+        b = new Nothing(g.Build()).Set(part, 3).Set(all, 9);
         b.CheckRun();
         Says(b.Set(all, 8).CheckRun, "9 rows", "is 8");
-        Says(b.Set(all, 9).Set(none, 0).CheckRun, "no valid row");
     }
 
     [Fact]

@@ -83,7 +83,6 @@ public class GraphBuilderTests
         ["WriteRows: list of a run-time length"] =
             n => n.G.WriteRows(n.State, n.Rows, n.G.Input("rows of a run", DType.I32, new Shape(20), n.Length)),
         ["WriteRows: list of floats"] = n => n.G.WriteRows(n.State, n.Rows, n.Rows),
-        ["LastRow: ids"] = n => n.G.LastRow(n.Ids),
         ["ArgMax: ids"] = n => n.G.ArgMax(n.Ids),
         ["MaskSelect: IoUs"] = n => n.G.MaskSelect(n.One),
         ["MaskSelect: masks"] = n => n.G.MaskSelect(n.G.SliceChannels(n.G.SliceRows(n.State, 0, 1), 0, 4), n.Rows),

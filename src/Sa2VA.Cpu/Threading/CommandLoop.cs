@@ -27,7 +27,7 @@ internal sealed class CommandLoop
     private readonly Thread _thread;
     private long _enqueued, _done, _awaited = long.MaxValue;
     private int _parked;
-    private bool _stopping, _ended;
+    private bool _stopping, _ended, _growing;
 
     public CommandLoop(string name)
     {
@@ -105,8 +105,19 @@ internal sealed class CommandLoop
     {
         lock (_gate)
         {
-            WaitUntilEmpty();
-            action();
+            // Somebody who is always one command ahead would keep the ring from ever being empty.
+            while (_growing) Monitor.Wait(_gate);
+            _growing = true;
+            try
+            {
+                WaitUntilEmpty();
+                action();
+            }
+            finally
+            {
+                _growing = false;
+                Monitor.PulseAll(_gate);
+            }
         }
     }
 
@@ -188,6 +199,7 @@ internal sealed class CommandLoop
     /// <summary>The slot of the next command, once it is free. Under the gate.</summary>
     private int NextSlot()
     {
+        while (_growing && !IsStopping) Monitor.Wait(_gate);
         ThrowIfStopping();
         if (_enqueued - _done == Slots) WaitFor(_enqueued - Slots + 1);
         return (int)(_enqueued % Slots);

@@ -4,13 +4,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Language;
 
-/// <summary>The plans of one cache size: prompt chunks with and without image rows, and the decode step.</summary>
-internal sealed record LanguagePlans(int Capacity, Compiled<LanguageGraph> ImagePrefill, Compiled<LanguageGraph> Prefill,
-    Compiled<LanguageGraph> Decode);
-
 /// <summary>
-/// The language half, compiled: immutable, shared by all conversations. Cache sizes are bucketed by powers of two; the weights are packed
-/// once for all of them.
+/// The language half: plans, the pool of pages and the slots of answers in progress, shared by all conversations. Plans are made for powers
+/// of two of tokens and of sequences, when they are first needed; the weights are packed once for all of them.
 /// </summary>
 internal sealed class LanguageModel : IDisposable
 {
@@ -19,30 +15,46 @@ internal sealed class LanguageModel : IDisposable
     /// </summary>
     public const int PrefillChunk = 512;
 
-    private const int SmallestCapacity = 1024;
+    /// <summary>Most sequences that a decode step is planned for; more take several runs.</summary>
+    public const int MaxSequences = 16;
+
+    /// <summary>Answers that can be in progress at once; further ones wait for their turn.</summary>
+    public const int SlotCount = 64;
+
+    private const int SmallestCapacity = 1024, UsualConversations = 8;
 
     private readonly IWeightSource _weights;
     private readonly Lock _lock = new();
-    private readonly Dictionary<int, LanguagePlans> _plans = [];
+    private readonly Dictionary<RunKind, Task<LanguageRun>> _runs = [];
+    private readonly CancellationTokenSource _closing = new();
     private readonly int _imageRows;
+    private long _staged;
 
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint; must stay open as long as this model.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="imageRows">Rows of the buffers that hold image tokens.</param>
+    /// <param name="imageRows">Most image rows of a prompt.</param>
+    /// <param name="maxTokens">Most tokens of all conversations; 0 for the usual.</param>
     /// <param name="cancellation">Stops between plans.</param>
-    public LanguageModel(IBackend backend, IWeightSource weights, LanguageConfig config, int imageRows,
+    public LanguageModel(IBackend backend, IWeightSource weights, LanguageConfig config, int imageRows, int maxTokens = 0,
         CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, _imageRows) = (backend, weights, config, imageRows);
         Queue = backend.CreateQueue("language");
+        Scheduler = new Scheduler(this);
         try
         {
-            Plans(1, cancellation);
+            var layout = new KvLayout(config.MaxPositions, PoolPages(config, maxTokens), backend.Precision.BoundaryType());
+            Pages = new PagePool(backend, config, layout);
+            Next = backend.Allocate("next tokens", DType.I32, new Shape(SlotCount, 1));
+            Hidden = backend.Allocate("last states", DType.F32, new Shape(SlotCount, config.HiddenSize));
+            ImageRows = backend.Allocate("image rows", DType.F32, new Shape(imageRows, config.HiddenSize));
+            foreach (RunKind kind in (RunKind[])[PrefillKind(1, images: true), PrefillKind(1, images: false), DecodeKind(1, 1)])
+                _runs.Add(kind, Task.FromResult(Make(kind, cancellation)));
         }
         catch
         {
-            Queue.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -50,58 +62,101 @@ internal sealed class LanguageModel : IDisposable
     /// <summary>Device.</summary>
     public IBackend Backend { get; }
 
-    /// <summary>Where all conversations' steps are enqueued.</summary>
+    /// <summary>Where all conversations' steps are enqueued, by the scheduler.</summary>
     public DeviceQueue Queue { get; }
 
     /// <summary>Sizes.</summary>
     public LanguageConfig Config { get; }
 
-    /// <summary>Plans for a sequence of at least this many tokens.</summary>
-    public LanguagePlans Plans(int tokens, CancellationToken cancellation = default)
+    /// <summary>Keys and values.</summary>
+    public PagePool Pages { get; } = null!;
+
+    /// <summary>Next token of each slot, I32 [slots, 1].</summary>
+    public DeviceBuffer Next { get; } = null!;
+
+    /// <summary>State after the final norm of each slot's latest row [slots, H].</summary>
+    public DeviceBuffer Hidden { get; } = null!;
+
+    /// <summary>Takes the turns of all conversations.</summary>
+    public Scheduler Scheduler { get; }
+
+    /// <summary>The image rows that the next chunk's ids refer to [rows, H].</summary>
+    public DeviceBuffer ImageRows { get; } = null!;
+
+    /// <summary>The kind of run for chunks of a prompt of so many tokens.</summary>
+    public RunKind PrefillKind(int tokens, bool images) => new(0, images, Capacity(tokens));
+
+    /// <summary>The kind of run for decode steps of some sequences, the longest of which then has so many tokens.</summary>
+    public RunKind DecodeKind(int sequences, int tokens) =>
+        new((int)BitOperations.RoundUpToPowerOf2((uint)sequences), false, Capacity(tokens));
+
+    /// <summary>A run that is ready, or null while it is being compiled; asking begins that.</summary>
+    /// <exception cref="DeviceException">It cannot be compiled for want of memory.</exception>
+    public LanguageRun? Ready(RunKind kind)
     {
-        if (tokens > Config.MaxPositions)
-            throw new PromptException(
-                $"The conversation has {tokens} tokens; the model supports {Config.MaxPositions}. Shorten the prompt or "
-                + "begin a new session.");
-        int capacity = (int)Math.Min(Math.Max(SmallestCapacity, BitOperations.RoundUpToPowerOf2((uint)tokens)), (uint)Config.MaxPositions);
         lock (_lock)
         {
-            if (_plans.TryGetValue(capacity, out LanguagePlans? found)) return found;
-            int chunk = Math.Max(2, Math.Min(PrefillChunk, capacity));
-            var made = new List<Compiled<LanguageGraph>>();
-            try
-            {
-                foreach ((int rows, int imageRows) in ((int, int)[])[(chunk, _imageRows), (chunk, 0), (1, 0)])
-                {
-                    var graph = new LanguageGraph(_weights, Config, rows, capacity, imageRows);
-                    made.Add(new(graph, Backend.Compile(graph.Graph, cancellation)));
-                    Queue.Reserve(made[^1].Plan);
-                }
-            }
-            catch
-            {
-                foreach (Compiled<LanguageGraph> compiled in made) compiled.Plan.Dispose();
-                throw;
-            }
-            var plans = new LanguagePlans(capacity, made[0], made[1], made[2]);
-            _plans.Add(capacity, plans);
-            return plans;
+            if (!_runs.TryGetValue(kind, out Task<LanguageRun>? run)) run = Begin(kind);
+            if (!run.IsCompleted) return null;
+            if (run.IsCompletedSuccessfully) return run.Result;
+            _runs.Remove(kind);
+            return run.GetAwaiter().GetResult();
         }
+    }
+
+    /// <summary>Enqueues bringing a picture's rows to where prompts read them, unless they are there.</summary>
+    public void UseImages(ImageTokens? images)
+    {
+        if (images?.Rows is not { } rows) throw new PromptException("The prompt speaks of an image; this session has none.");
+        if (_staged == images.Id) return;
+        Queue.Copy(rows, 0, ImageRows, 0, rows.Shape.Count);
+        _staged = images.Id;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _closing.Cancel();
         Queue.Dispose();
-        lock (_lock)
+        Scheduler.Dispose();
+        Task<LanguageRun>[] runs;
+        lock (_lock) runs = [.. _runs.Values];
+        foreach (Task<LanguageRun> run in runs)
         {
-            foreach (LanguagePlans p in _plans.Values)
-            {
-                p.ImagePrefill.Plan.Dispose();
-                p.Prefill.Plan.Dispose();
-                p.Decode.Plan.Dispose();
-            }
-            _plans.Clear();
+            run.ContinueWith(_ => { }, TaskContinuationOptions.ExecuteSynchronously).Wait();
+            if (run.IsCompletedSuccessfully) run.Result.Dispose();
         }
+        ImageRows?.Dispose();
+        Next?.Dispose();
+        Hidden?.Dispose();
+        Pages?.Dispose();
+    }
+
+    private static int PoolPages(LanguageConfig config, int maxTokens)
+    {
+        long tokens = maxTokens > 0 ? maxTokens : (long)UsualConversations * config.MaxPositions;
+        return KvLayout.PagesFor((int)Math.Min(tokens, int.MaxValue / 2));
+    }
+
+    private Task<LanguageRun> Begin(RunKind kind)
+    {
+        ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+        Task<LanguageRun> run = Task.Run(() => Make(kind, _closing.Token));
+        _runs.Add(kind, run);
+        run.ContinueWith(_ => Scheduler.Wake(), TaskScheduler.Default);
+        return run;
+    }
+
+    private int Capacity(int tokens) =>
+        (int)Math.Min(Math.Max(SmallestCapacity, BitOperations.RoundUpToPowerOf2((uint)tokens)), (uint)Config.MaxPositions);
+
+    private LanguageRun Make(RunKind kind, CancellationToken cancellation)
+    {
+        KvLayout kv = Pages.Layout with { Capacity = kind.Capacity };
+        LanguageGraph graph = kind.Sequences > 0
+            ? LanguageGraph.Decode(_weights, Config, kv, SlotCount, kind.Sequences)
+            : LanguageGraph.Prefill(_weights, Config, kv, SlotCount, Math.Clamp(kind.Capacity, 2, PrefillChunk),
+                kind.Images ? _imageRows : 0);
+        return new LanguageRun(this, graph, cancellation);
     }
 }

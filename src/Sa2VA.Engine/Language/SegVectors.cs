@@ -12,54 +12,58 @@ internal sealed class SegVector(DeviceBuffer buffer, float[] values, Fence arriv
     /// <summary>Behind the work that writes it.</summary>
     public Fence Written => arrival;
 
-    /// <summary>Waits for the values [D].</summary>
+    /// <summary>The values [D], once <see cref="Written"/> is reached.</summary>
     /// <exception cref="NonFiniteException">They are not finite.</exception>
-    public float[] Values()
-    {
-        arrival.Wait();
-        return FiniteCheck.IsFinite(values) ? values : throw FiniteCheck.Error("The [SEG] projector");
-    }
+    public float[] Values => FiniteCheck.IsFinite(values) ? values : throw FiniteCheck.Error("The [SEG] projector");
 
     public void Dispose() => Buffer.Dispose();
 }
 
-/// <summary>Projects a conversation's latest state to the vector that prompts the segmentation, on the language model's queue.</summary>
+/// <summary>
+/// Projects the latest state of a sequence to the vector that prompts the segmentation, on the language model's queue. One caller at a
+/// time.
+/// </summary>
 internal sealed class SegVectors : IDisposable
 {
-    private readonly IBackend _backend;
-    private readonly DeviceQueue _queue;
-    private readonly DeviceBuffer _seg;
-    private readonly BoundPlan _plan;
+    private readonly LanguageModel _model;
+    private readonly ExecutionPlan _plan;
+    private readonly DeviceBuffer? _state, _seg;
+    private readonly BoundPlan? _bound;
 
     /// <param name="model">Whose states they are.</param>
-    /// <param name="projector">From state to vector.</param>
-    /// <param name="state">The latest state [1, H].</param>
-    public SegVectors(LanguageModel model, Compiled<SegProjector> projector, DeviceBuffer state)
+    /// <param name="weights">Checkpoint.</param>
+    /// <param name="width">D.</param>
+    /// <param name="cancellation">Stops the compilation.</param>
+    public SegVectors(LanguageModel model, IWeightSource weights, int width, CancellationToken cancellation = default)
     {
-        (_backend, _queue) = (model.Backend, model.Queue);
-        (SegProjector graph, ExecutionPlan plan) = projector;
-        _seg = _backend.Allocate("seg", DType.F32, graph.Seg.Shape);
+        _model = model;
+        var graph = new SegProjector(weights, model.Config.HiddenSize, width);
+        _plan = model.Backend.Compile(graph.Graph, cancellation);
         try
         {
-            _plan = plan.Bind(_queue, new PlanBuffers(graph.Graph).Add(graph.State, state).Add(graph.Seg, _seg));
+            _state = model.Backend.Allocate("state", graph.State.Type, graph.State.Shape);
+            _seg = model.Backend.Allocate("seg", graph.Seg.Type, graph.Seg.Shape);
+            _bound = _plan.Bind(model.Queue, new PlanBuffers(graph.Graph).Add(graph.State, _state).Add(graph.Seg, _seg));
         }
         catch
         {
-            _seg.Dispose();
+            Dispose();
             throw;
         }
     }
 
-    /// <summary>The vector of the state as it is behind everything that is enqueued now.</summary>
-    public SegVector Take(CancellationToken cancellation)
+    /// <summary>The vector of the state in a slot as it is behind everything that is enqueued now.</summary>
+    public SegVector Take(int slot)
     {
-        DeviceBuffer vector = _backend.Allocate("seg vector", DType.F32, _seg.Shape);
+        DeviceQueue queue = _model.Queue;
+        DeviceBuffer vector = _model.Backend.Allocate("seg vector", DType.F32, _seg!.Shape);
         try
         {
-            _queue.Run(_plan, cancellation);
-            _queue.Copy(_seg, 0, vector, 0, _seg.Shape.Count);
+            queue.Copy(_model.Hidden, slot * _state!.Shape.Count, _state, 0, _state.Shape.Count);
+            queue.Run(_bound!);
+            queue.Copy(_seg, 0, vector, 0, _seg.Shape.Count);
             var values = new float[_seg.Shape.Count];
-            return new SegVector(vector, values, _queue.BeginRead(vector, values));
+            return new SegVector(vector, values, queue.BeginRead(vector, values));
         }
         catch
         {
@@ -70,7 +74,9 @@ internal sealed class SegVectors : IDisposable
 
     public void Dispose()
     {
+        _bound?.Dispose();
+        _state?.Dispose();
+        _seg?.Dispose();
         _plan.Dispose();
-        _seg.Dispose();
     }
 }

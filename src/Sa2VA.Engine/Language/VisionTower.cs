@@ -7,7 +7,10 @@ namespace Sa2VA.Engine.Language;
 internal sealed class VisionTower : IDisposable
 {
     private readonly Compiled<VisionGraph> _tower;
+    private readonly Lock _lock = new();
     private readonly DeviceQueue? _queue;
+    private readonly DeviceBuffer? _tile, _tokens;
+    private readonly BoundPlan? _bound;
 
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint.</param>
@@ -16,12 +19,14 @@ internal sealed class VisionTower : IDisposable
     public VisionTower(IBackend backend, IWeightSource weights, Sa2VAConfig config, CancellationToken cancellation = default)
     {
         Backend = backend;
-        VisionGraph graph = config.Family.RecordVision(weights, config, config.Family.MaxImageRows(config));
+        VisionGraph graph = config.Family.RecordVision(weights, config);
         _tower = new(graph, backend.Compile(graph.Graph, cancellation));
         try
         {
             _queue = backend.CreateQueue("vision");
-            _queue.Reserve(_tower.Plan);
+            _tile = backend.Allocate("tile", graph.Image.Type, graph.Image.Shape);
+            _tokens = backend.Allocate("tile tokens", graph.Tokens.Type, graph.Tokens.Shape);
+            _bound = _tower.Plan.Bind(_queue, new PlanBuffers(graph.Graph).Add(graph.Image, _tile).Add(graph.Tokens, _tokens));
         }
         catch
         {
@@ -36,34 +41,52 @@ internal sealed class VisionTower : IDisposable
     /// <summary>What runs, for measurements.</summary>
     public Graph Graph => _tower.Graph.Graph;
 
-    /// <summary>Room for the tokens of a prompt's tiles [rows, H].</summary>
-    public DeviceBuffer AllocateTokens() => Backend.Allocate("image tokens", DType.F32, _tower.Graph.Tokens.Shape);
+    /// <summary>Rows that stand for a tile.</summary>
+    public int RowsPerTile => _tower.Graph.Tokens.Shape[0];
+
+    /// <summary>Room for the tokens of tiles [tiles·rows of a tile, H].</summary>
+    public DeviceBuffer AllocateTokens(int tiles)
+    {
+        Shape tile = _tower.Graph.Tokens.Shape;
+        return Backend.Allocate("image tokens", _tower.Graph.Tokens.Type, new Shape(tiles * tile[0], tile[1]));
+    }
 
     /// <summary>Encodes tiles into the rows of a buffer, tile after tile.</summary>
     /// <param name="tiles">As the family cuts them.</param>
     /// <param name="tokens">From <see cref="AllocateTokens"/>.</param>
     /// <param name="progress">Told how many tiles are done.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Encode(IReadOnlyList<RgbImage> tiles, DeviceBuffer tokens, Action<int>? progress, CancellationToken cancellation)
+    public async Task EncodeAsync(IReadOnlyList<RgbImage> tiles, DeviceBuffer tokens, Action<int>? progress,
+        CancellationToken cancellation)
     {
-        VisionGraph graph = _tower.Graph;
-        using DeviceBuffer image = Backend.Allocate("tile", graph.Image.Type, graph.Image.Shape);
-        DeviceQueue queue = _queue!;
-        using BoundPlan plan = _tower.Plan.Bind(queue, new PlanBuffers(graph.Graph).Add(graph.Image, image).Add(graph.Tokens, tokens));
+        long count = _tokens!.Shape.Count;
         for (int i = 0; i < tiles.Count; i++)
         {
-            queue.Write(image, tiles[i].Pixels);
-            queue.Run(plan.Set(graph.FirstRow, i * graph.TokensPerTile), cancellation);
-            queue.Mark().Wait();
+            Fence done;
+            // Another session's tile must not come between.
+            lock (_lock)
+            {
+                _queue!.Write(_tile!, tiles[i].Pixels);
+                _queue.Run(_bound!, cancellation);
+                _queue.Copy(_tokens, 0, tokens, i * count, count);
+                done = _queue.Mark();
+            }
+            await done.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             progress?.Invoke(i + 1);
         }
     }
 
+    /// <summary>True if the rows of a picture are finite. Reads all of them: only to explain a failure.</summary>
+    public bool IsFinite(DeviceBuffer tokens) => FiniteCheck.IsFinite(_queue!, tokens);
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _queue?.Dispose();
+        _bound?.Dispose();
+        _tile?.Dispose();
+        _tokens?.Dispose();
         _tower.Plan.Dispose();
     }
 }

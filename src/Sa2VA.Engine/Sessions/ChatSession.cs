@@ -15,10 +15,9 @@ namespace Sa2VA.Engine;
 public abstract class ChatSession : IDisposable, IAsyncDisposable
 {
     private readonly Conversation _conversation;
-    private readonly DeviceBuffer? _imageTokens;
-    private readonly SegVectors? _segs;
+    private readonly ImageTokens? _images;
     private readonly List<int> _history = [];
-    private bool _encoded, _answered, _ended;
+    private bool _answered, _ended;
     private int _objects;
 
     private protected ChatSession(Sa2VAModel model, int tiles)
@@ -26,18 +25,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         Model = model;
         Tiles = tiles;
         Gate = new SessionGate(Release);
-        if (tiles > 0) _imageTokens = model.VisionTower.AllocateTokens();
-        try
-        {
-            _conversation = new Conversation(model.LanguageModel, _imageTokens);
-            if (tiles > 0) _segs = new SegVectors(model.LanguageModel, model.SegProjector, _conversation.Hidden);
-        }
-        catch
-        {
-            _conversation?.Dispose();
-            _imageTokens?.Dispose();
-            throw;
-        }
+        if (tiles > 0) _images = new ImageTokens(model.VisionTower, tiles, LanguageTiles);
+        _conversation = new Conversation(model.LanguageModel, _images);
     }
 
     /// <summary>The model.</summary>
@@ -65,16 +54,18 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public Answer Ask(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
-        Ask(text, options, null, cancellation);
-
-    /// <summary>Asks a question on a worker thread.</summary>
-    /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
-    public Task<Answer> AskAsync(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
-        Task.Run(() => Ask(text, options, cancellation), cancellation);
+        AskAsync(text, options, null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
-    /// Asks a question on a worker thread and gives the answer as it comes: pieces of text while they are decoded, then each object, then
-    /// the whole. A reader that leaves early ends the question, and leaves the session as it was before.
+    /// Asks a question. No thread waits for the answer: the model's scheduler decodes it together with those of other sessions.
+    /// </summary>
+    /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
+    public Task<Answer> AskAsync(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
+        Task.Run(() => AskAsync(text, options, null, cancellation), cancellation);
+
+    /// <summary>
+    /// Asks a question and gives the answer as it comes: pieces of text while they are decoded, then each object, then the whole. A reader
+    /// that leaves early ends the question, and leaves the session as it was before.
     /// </summary>
     /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
     public async IAsyncEnumerable<AnswerUpdate> AskStreamAsync(string text, AskOptions? options = null,
@@ -82,11 +73,11 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     {
         var updates = Channel.CreateUnbounded<AnswerUpdate>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task asking = Task.Run(() =>
+        Task asking = Task.Run(async () =>
         {
             try
             {
-                Answer answer = Ask(text, options, update => updates.Writer.TryWrite(update), stop.Token);
+                Answer answer = await AskAsync(text, options, update => updates.Writer.TryWrite(update), stop.Token).ConfigureAwait(false);
                 updates.Writer.TryWrite(new AnswerCompleted(answer));
             }
             finally
@@ -114,8 +105,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
     internal Answer AskSpelled(string spelled, AskOptions? options = null, CancellationToken cancellation = default) =>
-        Ask(_ => Model.Prompt.EncodeSpelled(spelled, new PromptMedia(Tiles, IsVideo, [])), options ?? new AskOptions(), null,
-            cancellation);
+        AskAsync(_ => Model.Prompt.EncodeSpelled(spelled, new PromptMedia(Tiles, IsVideo, [])),
+            new Question(options ?? new AskOptions(), null, cancellation)).GetAwaiter().GetResult();
 
     /// <summary>
     /// Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.
@@ -139,38 +130,34 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>What the language model sees, each [t, t, 3].</summary>
     private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
 
-    /// <summary>Turns an answer's objects into masks, or makes them part of the stream.</summary>
+    /// <summary>Turns an answer's objects into masks, or makes them part of the stream, once the question is settled.</summary>
     /// <param name="objects">The objects.</param>
     /// <param name="segs">Their vectors on the device.</param>
-    /// <param name="options">Choices.</param>
-    /// <param name="onUpdate">Told each object, or null.</param>
-    /// <param name="cancellation">Stops between two ops.</param>
-    private protected abstract void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
-        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation);
+    /// <param name="question">Choices, and who is told each object.</param>
+    private protected abstract Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question);
 
     private protected abstract void DisposeFrames();
 
     private void Release()
     {
         DisposeFrames();
-        _segs?.Dispose();
         _conversation.Dispose();
-        _imageTokens?.Dispose();
+        _images?.Dispose();
     }
 
-    private Answer Ask(string text, AskOptions? options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    private Task<Answer> AskAsync(string text, AskOptions? options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
-        return Ask(notes => EncodePrompt(text, options, notes), options, onUpdate, cancellation);
+        return AskAsync(notes => EncodePrompt(text, options, notes), new Question(options, onUpdate, cancellation));
     }
 
-    private Answer Ask(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation)
+    private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, Question question)
     {
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-        cancellation.ThrowIfCancellationRequested();
+        question.Cancellation.ThrowIfCancellationRequested();
+        AskOptions options = question.Options;
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
@@ -180,39 +167,44 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             throw new PromptException(
                 $"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. "
                 + "Shorten it.");
-        if (!_encoded && Tiles > 0)
-        {
-            Model.VisionTower.Encode(LanguageTiles(), _imageTokens!, Report(options, AskStage.Vision, Tiles), cancellation);
-            _encoded = true;
-        }
-        Generated generated = Generate(prompt, Math.Min(options.MaxNewTokens, room), options, onUpdate, cancellation);
         try
         {
-            return Complete(prompt, generated, options, onUpdate, notes, cancellation);
+            Generated generated = await GenerateAsync(prompt, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
+            try
+            {
+                return await CompleteAsync(prompt, generated, question, notes).ConfigureAwait(false);
+            }
+            finally
+            {
+                foreach (SegVector seg in generated.Segs) seg.Dispose();
+            }
+        }
+        catch (OperationCanceledException) when (question.Caller.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(question.Caller);
         }
         finally
         {
-            foreach (SegVector seg in generated.Segs) seg.Dispose();
+            await question.EndAsync().ConfigureAwait(false);
         }
     }
 
-    private Answer Complete(int[] prompt, Generated generated, AskOptions options, Action<AnswerUpdate>? onUpdate, List<string> notes,
-        CancellationToken cancellation)
+    private async Task<Answer> CompleteAsync(int[] prompt, Generated generated, Question question, List<string> notes)
     {
-        ReadOnlySpan<int> ids = CollectionsMarshal.AsSpan(generated.Ids);
-        string raw = Model.Tokenizer.DecodeReference(ids).Trim();
-        GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(ids), Model.StopRule.Words);
+        string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated.Ids)).Trim();
+        GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids)), Model.StopRule.Words);
         var objects = new List<AnswerObject>();
         if (Tiles > 0)
         {
             for (int i = 0; i < generated.Segs.Count; i++)
             {
                 string? phrase = i < grounded.Phrases.Count ? grounded.Phrases[i] : null;
-                objects.Add(new AnswerObject(_objects + i, phrase, generated.Segs[i].Values()));
+                await generated.Segs[i].Written.WhenReached().ConfigureAwait(false);
+                objects.Add(new AnswerObject(_objects + i, phrase, generated.Segs[i].Values));
             }
-            cancellation.ThrowIfCancellationRequested();
-            Segment(objects, generated.Segs, options, onUpdate, cancellation);
+            question.Cancellation.ThrowIfCancellationRequested();
         }
+        await SegmentAsync(objects, generated.Segs, question).ConfigureAwait(false);
 
         _objects += objects.Count;
         _history.Clear();
@@ -223,19 +215,24 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated, objects, notes);
     }
 
-    private Generated Generate(int[] prompt, int maxNewTokens, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation)
+    private async Task<Generated> GenerateAsync(int[] prompt, int maxNewTokens, Question question)
     {
-        ReadableText? readable = onUpdate is null ? null : new ReadableText(Model.StopRule.Words);
-        var reports = new GenerationReports(Report(options, AskStage.Prefill, prompt.Length), Report(options, AskStage.Decode, 0),
+        // What another session about the same picture has computed is there already, its image rows included.
+        int known = _conversation.Begin(prompt);
+        if (prompt.AsSpan(known).ContainsAnyInRange(int.MinValue, -1) && _images is not null)
+            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles), question.Cancellation).ConfigureAwait(false);
+        ReadableText? readable = question.TellsText ? new ReadableText(Model.StopRule.Words) : null;
+        var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Length), question.Report(AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
-        Generated generated = Model.Generation.Run(_conversation, _segs, prompt, maxNewTokens, reports, cancellation);
+        Generated generated = await Model.Generation
+            .RunAsync(_conversation, Tiles > 0 ? Model.SegVectors : null, prompt, maxNewTokens, reports, question.Cancellation)
+            .ConfigureAwait(false);
         if (readable is not null) Tell(readable.End());
         return generated;
 
         void Tell(string text)
         {
-            if (text.Length > 0) onUpdate!(new TextUpdate(text));
+            if (text.Length > 0) question.Tell(new TextUpdate(text));
         }
     }
 
@@ -268,9 +265,6 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>The regions as cells of the token grid; what might not be expected of them goes to the notes.</summary>
     private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes) =>
         throw new PromptException("Regions can be marked in an image session only.");
-
-    private protected static Action<int>? Report(AskOptions options, AskStage stage, int total) =>
-        options.Progress is { } progress ? done => progress.Report(new AskProgress(stage, done, total)) : null;
 }
 
 /// <summary>A conversation without a picture.</summary>
@@ -282,8 +276,8 @@ public sealed class TextSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => [];
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
-        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation) { }
+    private protected override Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question) =>
+        question.SettleAsync();
 
     private protected override void DisposeFrames() { }
 }

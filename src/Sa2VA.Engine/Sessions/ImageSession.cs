@@ -66,13 +66,27 @@ public sealed class ImageSession : ChatSession
             : throw new PromptException($"The regions alone have {tokens} tokens; the model supports {room}. Mark fewer or less.");
     }
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
-        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
+        Question question)
     {
-        if (objects.Count == 0) return;
-        Action<int>? report = Report(options, AskStage.Masks, objects.Count);
+        if (objects.Count > 0) await DecodeAsync(objects, segs, question).ConfigureAwait(false);
+        await question.SettleAsync().ConfigureAwait(false);
+    }
+
+    private protected override void DisposeFrames()
+    {
+        _prompted?.Dispose();
+        _output?.Dispose();
+        _result?.Dispose();
+        _features?.Dispose();
+    }
+
+    private async Task DecodeAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question)
+    {
+        (bool logits, CancellationToken cancellation) = (question.Options.Logits, question.Cancellation);
+        Action<int>? report = question.Report(AskStage.Masks, objects.Count);
         SegmentationModel model = Model.Segmentation;
-        FrameFeatures features = Features(cancellation);
+        FrameFeatures features = await FeaturesAsync(cancellation).ConfigureAwait(false);
         MaskResults result = _result ??= new MaskResults(model, 1);
         MaskOutput output = _output ??= new MaskOutput(model, result, _image.Width, _image.Height);
         for (int i = 0; i < objects.Count; i++)
@@ -88,26 +102,18 @@ public sealed class ImageSession : ChatSession
             _prompted.Run(0, cancellation);
             // Each object is shown as soon as it is there, so each is read by itself.
             Fence end = output.BeginRead(cancellation);
-            if (options.Logits) end = result.BeginRead(model.Queue);
-            end.Wait();
+            if (logits) end = result.BeginRead(model.Queue);
+            await end.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             if (!output[0].IsFinite()) throw _prompted.NotFinite(features);
-            o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, options.Logits);
+            o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, logits);
             o.Mask.Fill(output, result, 0, _resampler);
             report?.Invoke(i + 1);
-            onUpdate?.Invoke(new ObjectUpdate(o));
+            question.Tell(new ObjectUpdate(o));
         }
     }
 
-    private protected override void DisposeFrames()
-    {
-        _prompted?.Dispose();
-        _output?.Dispose();
-        _result?.Dispose();
-        _features?.Dispose();
-    }
-
-    private FrameFeatures Features(CancellationToken cancellation)
+    private async Task<FrameFeatures> FeaturesAsync(CancellationToken cancellation)
     {
         if (_features is not null) return _features;
         var features = new FrameFeatures(Model.Segmentation);
@@ -116,7 +122,7 @@ public sealed class ImageSession : ChatSession
             using var input = new FrameInput(Model.Segmentation, features.Image, _image.Width, _image.Height);
             input.Write(_image.View, cancellation);
             features.Encode(cancellation);
-            Model.Segmentation.Queue.Mark().Wait();
+            await Model.Segmentation.Queue.Mark().WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
         }
         catch

@@ -98,22 +98,23 @@ public sealed class VideoSession : ChatSession
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
 
-    private protected override void Segment(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, AskOptions options,
-        Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
+        Question question)
     {
         int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
         try
         {
             foreach (SegVector seg in segs)
-                _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, cancellation);
-            foreach (AnswerObject o in objects) onUpdate?.Invoke(new ObjectUpdate(o));
+                _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, question.Cancellation);
+            foreach (AnswerObject o in objects) question.Tell(new ObjectUpdate(o));
+            await question.SettleAsync().ConfigureAwait(false);
         }
         catch
         {
             _stream.RemoveFrom(before);
             throw;
         }
-        foreach (AnswerObject o in objects) _named.Add((o.Id, options.Logits));
+        foreach (AnswerObject o in objects) _named.Add((o.Id, question.Options.Logits));
     }
 
     private protected override void DisposeFrames()

@@ -34,7 +34,7 @@ public static class CheckpointTensors
     private static void Record(Recorder recorder, Sa2VAConfig config)
     {
         (LanguageConfig language, GroundingConfig grounding) = (config.Language, config.Grounding);
-        _ = new LanguageGraph(recorder, language, chunk: 1, capacity: 1);
+        _ = LanguageGraph.Decode(recorder, language, KvLayout.Alone(1), slots: 1, sequences: 1);
         config.Family.RecordStoredVision(recorder, config);
         _ = new SegProjector(recorder, language.HiddenSize, grounding.DModel);
 

@@ -2,33 +2,92 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>A run of the language model over some new tokens behind a cache: a chunk of the prompt, or one decode step.</summary>
+/// <summary>
+/// A run of the language model over new tokens behind their caches: a chunk of one prompt, or a decode step of several sequences. What it
+/// finds stays on the device, in a slot for each sequence that is being answered: its next token, which the next decode step consumes, and
+/// its last state.
+/// </summary>
 internal sealed class LanguageGraph
 {
+    private LanguageGraph(GraphBuilder g, LanguageConfig config, Recorded recorded)
+    {
+        (LanguageStack stack, SequenceRows at, Tensor last, Tensor slot, SlotTensors slots) = recorded;
+        (Stack, At, Slot, Slots) = (stack, at, slot, slots);
+        (Tensor hidden, Tensor logits) = stack.Head(last);
+        Tensor next = g.ArgMax(logits);
+        g.WriteRows(slots.Next, g.Reshape(next, new Shape(next.Shape[0], 1)), slot);
+        g.WriteRows(slots.Hidden, hidden, slot);
+        Graph = g.Build();
+    }
+
+    /// <summary>A chunk of one prompt, whose last row has a say.</summary>
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="chunk">Most new tokens of a run; 1 for decode steps.</param>
-    /// <param name="capacity">Most tokens of a sequence.</param>
+    /// <param name="kv">Where keys and values are.</param>
+    /// <param name="slots">Sequences that can be answered at once.</param>
+    /// <param name="chunk">Most new tokens of a run, at least 2.</param>
     /// <param name="imageRows">Rows of the image tokens; 0 when no token stands for a part of an image.</param>
-    public LanguageGraph(IWeightSource weights, LanguageConfig config, int chunk, int capacity, int imageRows = 0)
+    public static LanguageGraph Prefill(IWeightSource weights, LanguageConfig config, KvLayout kv, int slots, int chunk, int imageRows = 0)
     {
-        var g = new GraphBuilder(chunk == 1 ? "decode" : "prefill", weights);
-        Stack = new LanguageStack(g, config, chunk, capacity, imageRows);
+        var g = new GraphBuilder("prefill", weights);
+        RuntimeScalar count = g.Scalar("tokens", chunk);
+        Tensor ids = g.List("ids", new Shape(chunk), LanguageStack.IdRange(g, config, imageRows), count);
+        var at = new SequenceRows(g, kv, chunk, 1, count);
+        var stack = new LanguageStack(g, config, ids, at, imageRows);
         // The final norm and the head matter for the last row alone.
-        (Tensor hidden, Tensor logits) = Stack.Head(chunk == 1 ? Stack.Rows : g.LastRow(Stack.Rows));
-        Next = g.Output("next", g.ArgMax(logits));
-        Hidden = g.Output("hidden", hidden);
-        Graph = g.Build();
+        Tensor last = g.List("last row", new Shape(1), new IndexRange(0, chunk));
+        Tensor slot = g.List("slots", new Shape(1), new IndexRange(-1, slots));
+        return new LanguageGraph(g, config, new(stack, at, g.Gather(stack.Rows, last), slot, SlotTensors.Declare(g, config, slots)))
+        {
+            Ids = ids,
+            Last = last,
+        };
+    }
+
+    /// <summary>One token more for each of some sequences; it is the one in the sequence's slot.</summary>
+    /// <param name="weights">Checkpoint.</param>
+    /// <param name="config">Sizes.</param>
+    /// <param name="kv">Where keys and values are.</param>
+    /// <param name="slots">Sequences that can be answered at once.</param>
+    /// <param name="sequences">Most sequences of a run.</param>
+    public static LanguageGraph Decode(IWeightSource weights, LanguageConfig config, KvLayout kv, int slots, int sequences)
+    {
+        var g = new GraphBuilder("decode", weights);
+        SlotTensors states = SlotTensors.Declare(g, config, slots);
+        Tensor slot = g.List("slots", new Shape(sequences), new IndexRange(-1, slots));
+        var at = new SequenceRows(g, kv, sequences, sequences);
+        var stack = new LanguageStack(g, config, g.Reshape(g.Gather(states.Next, slot), new Shape(sequences)), at);
+        return new LanguageGraph(g, config, new(stack, at, stack.Rows, slot, states));
     }
 
     public Graph Graph { get; }
 
-    /// <summary>Inputs and caches.</summary>
+    /// <summary>Image tokens and caches.</summary>
     public LanguageStack Stack { get; }
 
-    /// <summary>Most likely next token I32 [1].</summary>
-    public Tensor Next { get; }
+    /// <summary>Where the rows stand.</summary>
+    public SequenceRows At { get; }
 
-    /// <summary>State after the final norm [1, H].</summary>
-    public Tensor Hidden { get; }
+    /// <summary>A prompt's ids, I32 [chunk]; null for decode steps, which have them on the device.</summary>
+    public Tensor? Ids { get; private init; }
+
+    /// <summary>A chunk's last row, I32 [1]; null for decode steps.</summary>
+    public Tensor? Last { get; private init; }
+
+    /// <summary>Each sequence's slot, I32 [sequences]; −1 where there is none.</summary>
+    public Tensor Slot { get; }
+
+    /// <summary>What a run leaves for each sequence.</summary>
+    public SlotTensors Slots { get; }
+
+    private readonly record struct Recorded(LanguageStack Stack, SequenceRows At, Tensor Last, Tensor Slot, SlotTensors Slots);
+}
+
+/// <summary>What runs leave on the device for each sequence that is being answered.</summary>
+/// <param name="Next">Most likely next token, I32 [slots, 1]; −1 where the logits are not finite.</param>
+/// <param name="Hidden">State after the final norm [slots, H].</param>
+internal readonly record struct SlotTensors(Tensor Next, Tensor Hidden)
+{
+    public static SlotTensors Declare(GraphBuilder g, LanguageConfig config, int slots) =>
+        new(g.State("next tokens", DType.I32, new Shape(slots, 1)), g.State("last states", DType.F32, new Shape(slots, config.HiddenSize)));
 }

@@ -2,15 +2,19 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Models;
 
-/// <summary>The keys and values of one layer: states that grow by the rows of each run.</summary>
+/// <summary>The keys and values of one layer: pools of pages that are filled by the rows of each run.</summary>
 internal readonly record struct LayerCache(Tensor Keys, Tensor Values);
 
-/// <summary>Where a run's rows stand in the sequence.</summary>
-/// <param name="Start">Rows that the cache holds already.</param>
-/// <param name="Length">Rows that it holds afterwards.</param>
+/// <summary>Angles of rotary positions.</summary>
 /// <param name="Cos">Cosines [positions, d/2].</param>
 /// <param name="Sin">Sines [positions, d/2].</param>
-internal readonly record struct SequencePosition(RuntimeScalar Start, RuntimeScalar Length, Tensor Cos, Tensor Sin);
+internal readonly record struct RotaryTables(Tensor Cos, Tensor Sin);
+
+/// <summary>Where a layer's rows stand and what they see.</summary>
+/// <param name="Cache">The layer's keys and values.</param>
+/// <param name="At">The rows' places in sequences and pools.</param>
+/// <param name="Tables">Angles of the positions.</param>
+internal readonly record struct LayerPlace(LayerCache Cache, SequenceRows At, RotaryTables Tables);
 
 /// <summary>
 /// The language model's layers (docs/model/language.md#layer): pre-norm, rotary positions, grouped-query attention over a cache, SwiGLU.
@@ -18,7 +22,7 @@ internal readonly record struct SequencePosition(RuntimeScalar Start, RuntimeSca
 internal static class LanguageLayer
 {
     /// <summary>Records one layer on rows [n, H].</summary>
-    public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, LayerCache cache, SequencePosition at, LanguageConfig config)
+    public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, LayerPlace place, LanguageConfig config)
     {
         bool fused = config.Kind == LanguageKind.InternLm2;
         Tensor n = g.RmsNorm(x, w.At(fused ? "attention_norm" : "input_layernorm"), config.Epsilon);
@@ -26,13 +30,14 @@ internal static class LanguageLayer
             ? FusedProjection(g, n, w.At("attention.wqkv"), config)
             : Projections(g, n, w.At("self_attn"), config);
 
-        q = g.RotaryEmbedding(q, at.Cos, at.Sin, config.Heads, RotaryPairing.Half, at.Start);
-        k = g.RotaryEmbedding(k, at.Cos, at.Sin, config.KvHeads, RotaryPairing.Half, at.Start);
-        Tensor keys = g.WriteRows(cache.Keys, k, at.Start, at.Length), values = g.WriteRows(cache.Values, v, at.Start, at.Length);
+        ((Tensor keys, Tensor values), SequenceRows at, (Tensor cos, Tensor sin)) = place;
+        q = g.RotaryEmbedding(q, cos, sin, at.Positions, config.Heads, RotaryPairing.Half);
+        k = g.RotaryEmbedding(k, cos, sin, at.Positions, config.KvHeads, RotaryPairing.Half);
+        (keys, values) = (g.WriteRows(keys, k, at.Rows), g.WriteRows(values, v, at.Rows));
         float scale = 1 / MathF.Sqrt(config.HeadDim);
-        Tensor attended = x.Shape[0] == 1
-            ? g.DecodeAttention(q, keys, values, config.Heads, config.KvHeads, scale)
-            : g.FlashAttention(q, keys, values, config.Heads, config.KvHeads, scale, causal: true, at.Start);
+        Tensor attended = at.Segments.QueryOffsets is null
+            ? g.DecodeAttention(q, keys, values, config.Heads, config.KvHeads, scale, at.Segments)
+            : g.FlashAttention(q, keys, values, at.Segments, config.Heads, config.KvHeads, scale, causal: true);
         x = g.Linear(attended, w.At(fused ? "attention.wo" : "self_attn.o_proj"), config.HiddenSize, residual: x, bias: config.OutputBias);
 
         n = g.RmsNorm(x, w.At(fused ? "ffn_norm" : "post_attention_layernorm"), config.Epsilon);

@@ -3,6 +3,7 @@ using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
+using Sa2VA.Verification.Stages;
 
 namespace Sa2VA.Verification.Benchmarking;
 
@@ -28,7 +29,11 @@ internal static class BenchmarkStages
         {
             ["vision-tower"] = Vision,
             ["prefill"] = Prefill,
-            ["decode"] = Decode,
+            ["decode"] = (weights, config) => Decode(weights, config, 1),
+            ["decode-2"] = (weights, config) => Decode(weights, config, 2),
+            ["decode-4"] = (weights, config) => Decode(weights, config, 4),
+            ["decode-8"] = (weights, config) => Decode(weights, config, 8),
+            ["decode-16"] = (weights, config) => Decode(weights, config, 16),
             ["image-encoder"] = Encoder,
             ["memory-attention"] = Attention,
             ["mask-decoder"] = MaskDecoderStage,
@@ -42,22 +47,34 @@ internal static class BenchmarkStages
 
     private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config)
     {
-        VisionGraph graph = config.Family.RecordVision(weights, config, config.Family.MaxImageRows(config));
-        return new($"one tile of {graph.Image.Shape[1]}×{graph.Image.Shape[0]}", graph.Graph, run => run.Set(graph.FirstRow, 0));
+        VisionGraph graph = config.Family.RecordVision(weights, config);
+        return new($"one tile of {graph.Image.Shape[1]}×{graph.Image.Shape[0]}", graph.Graph, _ => { });
     }
 
     private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config)
     {
         int tokens = Math.Min(LanguageModel.PrefillChunk, config.Language.MaxPositions);
-        var graph = new LanguageGraph(weights, config.Language, tokens, tokens);
-        return new($"{tokens} tokens behind 0", graph.Graph, run => Place(run, graph, 0, tokens, config.Language));
+        LanguageGraph graph = LanguageGraph.Prefill(weights, config.Language, KvLayout.Alone(tokens), slots: 1, tokens);
+        return new($"{tokens} tokens behind 0", graph.Graph, run =>
+        {
+            run.Bound.Set(graph.Ids!, Ids(config, tokens)).Set(graph.Last!, [tokens - 1]).Set(graph.Slot, [0]);
+            EveryRowGraph.Place(run, graph.At, 0, tokens);
+        });
     }
 
-    private static BenchmarkStage Decode(IWeightSource weights, Sa2VAConfig config)
+    /// <summary>A token for each of several chats.</summary>
+    private static BenchmarkStage Decode(IWeightSource weights, Sa2VAConfig config, int chats)
     {
-        int context = Math.Min(DecodeContext, config.Language.MaxPositions - 1);
-        var graph = new LanguageGraph(weights, config.Language, 1, context + 1);
-        return new($"1 token behind {context}", graph.Graph, run => Place(run, graph, context, 1, config.Language));
+        int context = Math.Min(DecodeContext, config.Language.MaxPositions - 1), pages = KvLayout.PagesFor(context + 1);
+        LanguageGraph graph = LanguageGraph.Decode(weights, config.Language, new KvLayout(context + 1, chats * pages), chats, chats);
+        return new($"{(chats == 1 ? "1 token" : $"{chats} chats, 1 token each")} behind {context}", graph.Graph, run =>
+        {
+            run.Write(graph.Slots.Next, Ids(config, chats));
+            SequencePlacement placement = new SequencePlacement(graph.At, run.Bound).Begin();
+            for (int i = 0; i < chats; i++) placement.Add([.. Enumerable.Range(i * pages, pages)], context, 1);
+            placement.End();
+            run.Bound.Set(graph.Slot, [.. Enumerable.Range(0, chats)]);
+        });
     }
 
     private static BenchmarkStage Encoder(IWeightSource weights, Sa2VAConfig config)
@@ -134,12 +151,9 @@ internal static class BenchmarkStages
             .Set(lengths.All, [.. ofMemories.Zip(ofPointers, (m, p) => m + p)]);
     }
 
-    private static void Place(GraphRun run, LanguageGraph graph, int start, int count, LanguageConfig config)
+    private static int[] Ids(Sa2VAConfig config, int count)
     {
         var random = new Random(1);
-        var ids = new int[count];
-        for (int i = 0; i < count; i++) ids[i] = random.Next(Math.Min(config.VocabularySize, 50000));
-        run.Write(graph.Stack.Ids, ids);
-        graph.Stack.SetPosition(run.Bound, start, count);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(Math.Min(config.Language.VocabularySize, 50000)))];
     }
 }

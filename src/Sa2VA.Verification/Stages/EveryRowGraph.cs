@@ -6,10 +6,13 @@ namespace Sa2VA.Verification.Stages;
 /// <summary>A run of the language model that puts out what follows each row, where the engine wants it of the last one alone.</summary>
 internal sealed class EveryRowGraph
 {
-    public EveryRowGraph(IWeightSource weights, LanguageConfig config, int chunk, int capacity, int imageRows = 0)
+    public EveryRowGraph(IWeightSource weights, LanguageConfig config, int chunk, KvLayout kv, int imageRows = 0)
     {
         var g = new GraphBuilder("every row", weights);
-        Stack = new LanguageStack(g, config, chunk, capacity, imageRows);
+        RuntimeScalar? count = chunk > 1 ? g.Scalar("tokens", chunk) : null;
+        Ids = g.List("ids", new Shape(chunk), LanguageStack.IdRange(g, config, imageRows), count);
+        At = new SequenceRows(g, kv, chunk, 1, count);
+        Stack = new LanguageStack(g, config, Ids, At, imageRows);
         (Tensor hidden, Tensor logits) = Stack.Head(Stack.Rows);
         Next = g.Output("next", g.ArgMax(logits));
         Hidden = g.Output("hidden", hidden);
@@ -19,8 +22,26 @@ internal sealed class EveryRowGraph
 
     public Graph Graph { get; }
 
-    /// <summary>Inputs and caches.</summary>
+    /// <summary>Token ids I32 [n].</summary>
+    public Tensor Ids { get; }
+
+    /// <summary>Where the rows stand.</summary>
+    public SequenceRows At { get; }
+
+    /// <summary>Image tokens and caches.</summary>
     public LanguageStack Stack { get; }
+
+    /// <summary>Runs new tokens of the one sequence.</summary>
+    public void Feed(GraphRun run, int start, ReadOnlySpan<int> ids)
+    {
+        run.Bound.Set(Ids, ids);
+        Place(run, At, start, ids.Length);
+        run.Execute();
+    }
+
+    /// <summary>Says where the rows of one sequence stand that has the pool for itself.</summary>
+    public static void Place(GraphRun run, SequenceRows at, int start, int count) =>
+        new SequencePlacement(at, run.Bound).Begin().Add([.. Enumerable.Range(0, at.Kv.Pages)], start, count).End();
 
     /// <summary>Most likely token after each row I32 [n].</summary>
     public Tensor Next { get; }

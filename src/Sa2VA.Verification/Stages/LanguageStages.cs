@@ -60,11 +60,13 @@ internal static class LanguageStages
 
         GraphBuilder g = c.Graph();
         Tensor x = g.Input("x", DType.F32, input.Shape);
-        Models.SequencePosition at = LanguageStack.Position(g, config, past + rows, null, rows);
-        LayerCache cache = LanguageStack.Cache(g, config, past + rows, 0);
-        Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), cache, at, config));
+        var at = new SequenceRows(g, KvLayout.Alone(past + rows, c.Backend.Precision.BoundaryType()), rows, 1);
+        LayerCache cache = LanguageStack.Cache(g, config, at.Kv, 0);
+        var place = new LayerPlace(cache, at, LanguageStack.Tables(g, config, at.Kv.Capacity));
+        Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), place, config));
         using var run = new GraphRun(c, g.Build());
-        run.Write(x, input.Floats).Set(at.Start, past);
+        run.Write(x, input.Floats);
+        EveryRowGraph.Place(run, at, past, rows);
         if (past > 0)
         {
             run.Write(cache.Keys, Heads.ToRows(c.In("past_k").Expect(config.KvHeads, past, config.HeadDim)));
@@ -119,7 +121,7 @@ internal static class LanguageStages
         var outputs = new StageOutputs();
         using (GraphRun run = prompt.Begin(count, count, out EveryRowGraph graph))
         {
-            prompt.Feed(run, graph, 0, count);
+            graph.Feed(run, 0, prompt.Ids);
             outputs.Add("hidden", run.Floats(graph.Hidden), count, hidden)
                 .Add("logits", run.Floats(graph.Logits), count, graph.Logits.Shape.Last);
             outputs.AddCheck(LanguagePrompt.CheckNext(run, graph, count));
@@ -133,7 +135,7 @@ internal static class LanguageStages
             for (int start = 0; start < count; start += chunk)
             {
                 int length = Math.Min(chunk, count - start);
-                prompt.Feed(run, graph, start, length);
+                graph.Feed(run, start, prompt.Ids.AsSpan(start, length));
                 run.Floats(graph.Hidden, 0, (long)length * hidden).CopyTo(rows, start * hidden);
             }
             return outputs.AddVariant("hidden", "in chunks", rows, count, hidden);
@@ -147,13 +149,13 @@ internal static class LanguageStages
         int count = prompt.Ids.Length, steps = stepIds.DimsOf(1)[0], hidden = c.Config.Language.HiddenSize, capacity = count + steps;
         if (capacity > MaxRows) throw c.Golden.Bad($"asks for a sequence of {capacity} tokens");
         using GraphRun prefill = prompt.Begin(count, capacity, out EveryRowGraph graph);
-        prompt.Feed(prefill, graph, 0, count);
+        graph.Feed(prefill, 0, prompt.Ids);
         int vocabulary = graph.Logits.Shape.Last;
         var outputs = new StageOutputs()
             .Add("prompt_logits", prefill.Floats(graph.Logits, (long)(count - 1) * vocabulary, vocabulary), vocabulary)
             .AddCheck(LanguagePrompt.CheckNext(prefill, graph, count));
 
-        var step = new EveryRowGraph(c.Weights, c.Config.Language, chunk: 1, capacity);
+        var step = new EveryRowGraph(c.Weights, c.Config.Language, chunk: 1, graph.At.Kv);
         using var run = new GraphRun(c, step.Graph);
         for (int i = 0; i < step.Stack.Caches.Count; i++)
         {
@@ -166,8 +168,7 @@ internal static class LanguageStages
         {
             if (stepIds.Integers[i] < 0 || stepIds.Integers[i] >= vocabulary)
                 throw c.Golden.Bad($"feeds token {stepIds.Integers[i]}, the vocabulary has {vocabulary}");
-            step.Stack.SetPosition(run.Bound, count + i, 1);
-            run.Write(step.Stack.Ids, [(int)stepIds.Integers[i]]).Execute();
+            step.Feed(run, count + i, [(int)stepIds.Integers[i]]);
             run.Floats(step.Logits).CopyTo(logits, i * vocabulary);
             run.Floats(step.Hidden).CopyTo(states, i * hidden);
         }
@@ -216,19 +217,14 @@ internal static class LanguageStages
 
         public GraphRun Begin(int chunk, int capacity, out EveryRowGraph graph)
         {
-            graph = new EveryRowGraph(_context.Weights, _context.Config.Language, chunk, capacity, _imageRows);
+            KvLayout kv = KvLayout.Alone(capacity, _context.Backend.Precision.BoundaryType());
+            graph = new EveryRowGraph(_context.Weights, _context.Config.Language, chunk, kv, _imageRows);
             _context.CheckCount(chunk, graph.Logits.Shape.Last);
             foreach (int id in Ids)
                 if (id >= graph.Logits.Shape.Last)
                     throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
             var run = new GraphRun(_context, graph.Graph);
             return graph.Stack.ImageTokens is { } images ? run.Write(images, _images) : run;
-        }
-
-        public void Feed(GraphRun run, EveryRowGraph graph, int start, int count)
-        {
-            graph.Stack.SetPosition(run.Bound, start, count);
-            run.Write(graph.Stack.Ids, Ids.AsSpan(start, count)).Execute();
         }
 
         /// <summary>The next tokens that the graph chooses are those with the largest logits.</summary>

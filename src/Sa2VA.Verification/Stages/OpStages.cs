@@ -76,7 +76,6 @@ internal static class OpStages
         return outputs;
     }
 
-    /// <summary>Row by row, as the positions need not follow each other.</summary>
     private static StageOutputs Rope(StageContext c)
     {
         GoldenTensor x = c.In("x");
@@ -88,18 +87,15 @@ internal static class OpStages
         var config = new LanguageConfig { HeadDim = dim, RopeTheta = c.Golden.Params.Number("theta", 1, 1e12) };
 
         GraphBuilder g = c.Graph();
-        Models.SequencePosition at = LanguageStack.Position(g, config, (int)positions.Max() + 1, null);
-        Tensor row = g.Input("x", DType.F32, new Shape(1, heads * dim));
-        Tensor y = g.Output("y", g.RotaryEmbedding(row, at.Cos, at.Sin, heads, RotaryPairing.Half, at.Start));
+        int capacity = (int)positions.Max() + 1;
+        (Tensor cos, Tensor sin) = LanguageStack.Tables(g, config, capacity);
+        Tensor at = g.List("positions", new Shape(rows), new IndexRange(0, capacity));
+        Tensor xt = g.Input("x", DType.F32, new Shape(rows, heads * dim));
+        Tensor y = g.Output("y", g.RotaryEmbedding(xt, cos, sin, at, heads, RotaryPairing.Half));
         using var run = new GraphRun(c, g.Build());
-        float[] values = Heads.ToRows(x), result = new float[values.Length];
-        for (int r = 0; r < rows; r++)
-        {
-            run.Write(row, values.AsSpan(r * heads * dim, heads * dim)).Set(at.Start, (int)positions[r])
-                .Execute();
-            run.Floats(y).CopyTo(result, r * heads * dim);
-        }
-        return new StageOutputs().Add("y", Heads.FromRows(result, heads, dim), heads, rows, dim);
+        run.Bound.Set(at, [.. positions.Select(p => (int)p)]);
+        run.Write(xt, Heads.ToRows(x)).Execute();
+        return new StageOutputs().Add("y", Heads.FromRows(run.Floats(y), heads, dim), heads, rows, dim);
     }
 
     private static StageOutputs AxialRope(StageContext c)

@@ -18,9 +18,10 @@ public sealed class ConstantSharingTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         using var model = new LanguageModel(backend, checkpoint, config, imageRows: 64);
         long before = backend.Memory.Weights;
-        LanguagePlans plans = model.Plans(1025);
-        Assert.Equal(2048, plans.Capacity);
-        Assert.Equal(2L * plans.Capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
+        RunKind kind = model.DecodeKind(3, 1025);
+        Assert.Equal(new RunKind(4, false, 2048), kind);
+        SpinWait.SpinUntil(() => model.Ready(kind) is not null);
+        Assert.Equal(2L * kind.Capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
         model.Dispose();
         Assert.Equal(0, backend.Memory.Weights);
     }
@@ -40,7 +41,8 @@ public sealed class ConstantSharingTests
         Assert.Equal(tables * 2L * capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
 
         ExecutionPlan Compile(LanguageConfig of) =>
-            backend.Compile(new LanguageGraph(checkpoint, of, chunk: 1, capacity).Graph, TestContext.Current.CancellationToken);
+            backend.Compile(LanguageGraph.Decode(checkpoint, of, KvLayout.Alone(capacity), 1, 1).Graph,
+                TestContext.Current.CancellationToken);
     }
 
     [Fact]

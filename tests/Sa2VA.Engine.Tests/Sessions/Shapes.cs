@@ -28,6 +28,13 @@ internal static class Shapes
     /// <summary>Memory that stays in a model's pools for the next objects.</summary>
     public static long PooledBytes(Sa2VAModel model) => model.Segmentation.Banks.Memories.Bytes + model.Segmentation.Banks.Pointers.Bytes;
 
+    /// <summary>What a model holds when nothing is on its way any more.</summary>
+    public static BackendMemory Held(Sa2VAModel model)
+    {
+        SpinWait.SpinUntil(() => model.LanguageModel.Scheduler.IsIdle);
+        return model.MemoryInfo;
+    }
+
     public static RgbImage Image(string name) => ImageFile.Load(Fixtures.Path("media", name));
 
     public static string[] CaseNames { get; } =

@@ -86,7 +86,7 @@ public class TensorReportTests
             TensorReport report = TensorReport.Of(config, checkpoint);
             Assert.Empty(report.Extra);
             report.ThrowUnlessUsable(folder.Path);
-            var graph = new LanguageGraph(checkpoint, config.Language, chunk: 1, capacity: 4);
+            LanguageGraph graph = LanguageGraph.Decode(checkpoint, config.Language, KvLayout.Alone(4), slots: 1, sequences: 1);
             List<string> read = [.. graph.Graph.Ops.SelectMany(o => o.Weights).Select(w => w.Name)];
             Assert.Equal(stored ? 1 : 0, read.Count(n => n == head));
             Assert.Equal(stored ? 1 : 2, read.Count(n => n == embedding));
@@ -139,7 +139,8 @@ public class TensorReportTests
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config).Where(t => t.Name != Name)]);
         using Checkpoint checkpoint = Checkpoint.Open(folder.Path);
         Assert.Equal([Name], TensorReport.Of(config, checkpoint).Missing);
-        Assert.Contains(Name, Assert.Throws<CheckpointException>(() => new LanguageGraph(checkpoint, config.Language, 1, 4)).Message,
+        void Record() => LanguageGraph.Decode(checkpoint, config.Language, KvLayout.Alone(4), 1, 1);
+        Assert.Contains(Name, Assert.Throws<CheckpointException>(Record).Message,
             StringComparison.Ordinal);
     }
 

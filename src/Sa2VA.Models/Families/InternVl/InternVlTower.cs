@@ -10,21 +10,18 @@ internal readonly record struct TileVectors(Tensor Patches, Tensor Tokens);
 /// <summary>The vision graph of the InternVL kinds: InternViT, then the projector with pixel shuffle.</summary>
 internal static class InternVlTower
 {
-    /// <summary>Records 8-bit pixels of a tile [t, t, 3] → its tokens, written into a state.</summary>
+    /// <summary>Records 8-bit pixels of a tile [t, t, 3] → its tokens.</summary>
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="hidden">H.</param>
-    /// <param name="rows">Rows of the state that is written.</param>
-    public static VisionGraph Graph(IWeightSource weights, VisionConfig config, int hidden, int rows)
+    public static VisionGraph Graph(IWeightSource weights, VisionConfig config, int hidden)
     {
         var g = new GraphBuilder("vision tower", weights);
         int t = config.TileSize;
         Tensor image = g.Input("tile", DType.U8, new Shape(t, t, 3));
-        Tensor tokens = g.State("image tokens", DType.F32, new Shape(rows, hidden));
-        RuntimeScalar firstRow = g.Scalar("first_row", rows);
         Tensor pixels = g.Normalize(image, g.Constant("normalization", new Shape(3, 256), Normalisation.InternVl));
-        g.WriteRows(tokens, Record(g, pixels, config, hidden).Tokens, firstRow);
-        return new VisionGraph(g.Build(), image, tokens, firstRow, config.TokensPerTile);
+        Tensor tokens = g.Output("tile tokens", Record(g, pixels, config, hidden).Tokens);
+        return new VisionGraph(g.Build(), image, tokens);
     }
 
     /// <summary>Records normalised pixels [t, t, 3] → a tile's vectors.</summary>

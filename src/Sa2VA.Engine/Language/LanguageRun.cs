@@ -1,0 +1,84 @@
+using Sa2VA.Core;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine.Language;
+
+/// <summary>What a run of the language model is for.</summary>
+/// <param name="Sequences">Sequences of a decode step; 0 for a chunk of a prompt.</param>
+/// <param name="Images">True if a chunk's tokens may stand for image rows.</param>
+/// <param name="Capacity">Most tokens of a sequence.</param>
+internal readonly record struct RunKind(int Sequences, bool Images, int Capacity);
+
+/// <summary>A plan of the language model, bound to the pool and the slots. One caller at a time.</summary>
+internal sealed class LanguageRun : IDisposable
+{
+    private readonly LanguageModel _model;
+    private readonly ExecutionPlan _plan;
+    private readonly LanguageGraph _graph;
+    private readonly int[] _slots;
+    private readonly BoundPlan _bound;
+    private readonly SequencePlacement _placement;
+
+    /// <param name="model">Model.</param>
+    /// <param name="graph">What runs.</param>
+    /// <param name="cancellation">Stops the compilation.</param>
+    public LanguageRun(LanguageModel model, LanguageGraph graph, CancellationToken cancellation)
+    {
+        (_model, _graph) = (model, graph);
+        _slots = new int[graph.Slot.Shape[0]];
+        _plan = model.Backend.Compile(graph.Graph, cancellation);
+        PlanBuffers buffers = model.Pages.AddTo(new PlanBuffers(graph.Graph), graph.Stack)
+            .Add(graph.Slots.Next, model.Next).Add(graph.Slots.Hidden, model.Hidden);
+        if (graph.Stack.ImageTokens is { } images) buffers.Add(images, model.ImageRows);
+        try
+        {
+            _bound = _plan.Bind(model.Queue, buffers);
+        }
+        catch
+        {
+            _plan.Dispose();
+            throw;
+        }
+        _placement = new SequencePlacement(graph.At, _bound);
+    }
+
+    /// <summary>Most tokens of a chunk.</summary>
+    public int Chunk => _graph.Ids!.Shape[0];
+
+    /// <summary>Most sequences of a decode step.</summary>
+    public int Sequences => _slots.Length;
+
+    /// <summary>Enqueues the next chunk of a prompt.</summary>
+    /// <param name="conversation">Whose prompt; it has room.</param>
+    /// <param name="chunk">Token ids.</param>
+    /// <param name="slot">Where the chunk's last row leaves its state and next token.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public void Prefill(Conversation conversation, ReadOnlySpan<int> chunk, int slot, CancellationToken cancellation)
+    {
+        _bound.Set(_graph.Ids!, chunk).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [slot]);
+        _placement.Begin().Add(conversation.Pages, conversation.Length, chunk.Length).End();
+        _model.Queue.Run(_bound, cancellation);
+    }
+
+    /// <summary>Enqueues a decode step.</summary>
+    /// <param name="turns">Whose next tokens; each has room for one.</param>
+    public void Decode(ReadOnlySpan<Turn> turns)
+    {
+        _placement.Begin();
+        for (int i = 0; i < turns.Length; i++)
+        {
+            _slots[i] = turns[i].Slot;
+            _placement.Add(turns[i].Conversation.Pages, turns[i].Conversation.Length, 1);
+        }
+        _placement.End();
+        _bound.Set(_graph.Slot, _slots.AsSpan(0, turns.Length));
+        _model.Queue.Run(_bound);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _bound.Dispose();
+        _plan.Dispose();
+    }
+}

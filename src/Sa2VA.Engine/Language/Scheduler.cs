@@ -1,0 +1,355 @@
+using System.Runtime.InteropServices;
+using Sa2VA.Core;
+
+namespace Sa2VA.Engine.Language;
+
+/// <summary>
+/// Takes the turns of all conversations of a model and makes runs of them: decode steps of all that are being answered together, and
+/// between two of those one chunk of one prompt, so that nobody's prompt holds up the others for longer. Steps are enqueued before the
+/// tokens of those before them are known. Its thread lives while there are turns; nobody else waits. A warm step allocates nothing.
+/// </summary>
+internal sealed class Scheduler(LanguageModel model) : IDisposable
+{
+    /// <summary>Prompt tokens per chunk while others are being answered: what a token may be held up by.</summary>
+    public const int ChunkBesideDecoding = 128;
+
+    private readonly object _gate = new();
+    private readonly Queue<Turn> _arrived = new();
+    private Thread? _thread;
+    private bool _stopping, _woken;
+
+    // The thread's own.
+    private readonly List<Turn> _prefilling = [], _decoding = [], _batch = [];
+    private readonly Queue<Step> _enqueued = new();
+    private readonly Stack<Step> _spare = new();
+    private readonly Stack<int> _slots = new(Enumerable.Range(0, LanguageModel.SlotCount).Reverse());
+
+    /// <summary>Takes a turn; its <see cref="Turn.End"/> tells when it is over.</summary>
+    /// <exception cref="ObjectDisposedException">The model is closed.</exception>
+    public void Add(Turn turn)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_stopping, model);
+            _arrived.Enqueue(turn);
+            WakeThread();
+            if (_thread is not null) return;
+            _thread = new Thread(Loop) { IsBackground = true, Name = "sa2va scheduler" };
+            _thread.Start();
+        }
+    }
+
+    /// <summary>True when nothing of any turn is enqueued.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_gate) return _thread is null;
+        }
+    }
+
+    /// <summary>Something that it may have waited for has come.</summary>
+    public void Wake()
+    {
+        lock (_gate) WakeThread();
+    }
+
+    /// <summary>Ends all turns. The queue is closed already.</summary>
+    public void Dispose()
+    {
+        Thread? thread;
+        lock (_gate)
+        {
+            _stopping = true;
+            WakeThread();
+            thread = _thread;
+        }
+        if (thread != Thread.CurrentThread) thread?.Join();
+    }
+
+    private void WakeThread()
+    {
+        _woken = true;
+        Monitor.PulseAll(_gate);
+    }
+
+    private void Loop()
+    {
+        while (true)
+        {
+            int before = _enqueued.Count;
+            Admit();
+            EnqueueDecoding();
+            EnqueueChunk();
+            bool any = _enqueued.Count > 0;
+            // The steps of the round before; those of this one are on their way behind them.
+            for (int i = 0; i < before; i++) Deliver(_enqueued.Dequeue());
+            if (!any && !WaitForWork()) return;
+        }
+    }
+
+    /// <returns>False when the thread is to end.</returns>
+    private bool WaitForWork()
+    {
+        lock (_gate)
+        {
+            bool idle = _prefilling.Count + _decoding.Count + _arrived.Count == 0;
+            if (_stopping)
+            {
+                EndAll();
+                _thread = null;
+                return false;
+            }
+            if (idle)
+            {
+                _thread = null;
+                model.Pages.Trim();
+                return false;
+            }
+            // A plan is being compiled, or all slots are taken; a caller may lose patience meanwhile.
+            if (!_woken) Monitor.Wait(_gate, TimeSpan.FromMilliseconds(20));
+            _woken = false;
+            return true;
+        }
+    }
+
+    private void EndAll()
+    {
+        var closed = new ObjectDisposedException(nameof(Sa2VAModel), "The model was closed.");
+        foreach (Turn turn in (Turn[])[.. _prefilling, .. _decoding, .. _arrived]) turn.Fail(closed);
+        _prefilling.Clear();
+        _decoding.Clear();
+        _arrived.Clear();
+    }
+
+    private void Admit()
+    {
+        lock (_gate)
+        {
+            while (_arrived.Count > 0 && (_slots.Count > 0 || _arrived.Peek().Cancellation.IsCancellationRequested))
+            {
+                Turn turn = _arrived.Dequeue();
+                if (turn.Cancellation.IsCancellationRequested)
+                {
+                    turn.Cancel();
+                    continue;
+                }
+                turn.Slot = _slots.Pop();
+                _prefilling.Add(turn);
+            }
+        }
+    }
+
+    private void EnqueueChunk()
+    {
+        for (int i = 0; i < _prefilling.Count; i++)
+        {
+            Turn turn = _prefilling[i];
+            if (IsCancelled(turn, _prefilling)) i--;
+            else if (TryEnqueueChunk(turn)) return;
+            else if (turn.IsDone) i--;
+        }
+    }
+
+    /// <returns>False while its plan is being compiled, or if it failed.</returns>
+    private bool TryEnqueueChunk(Turn turn)
+    {
+        try
+        {
+            Conversation conversation = turn.Conversation;
+            LanguageRun? run = model.Ready(model.PrefillKind(turn.Prompt.Length, turn.NeedsImages));
+            // What will be needed next is compiled meanwhile.
+            model.Ready(model.DecodeKind(1, turn.Prompt.Length + 1));
+            if (run is null) return false;
+            int most = _decoding.Count == 0 ? run.Chunk : Math.Min(run.Chunk, ChunkBesideDecoding);
+            ReadOnlySpan<int> chunk = turn.Prompt[conversation.Length..];
+            chunk = chunk[..Math.Min(chunk.Length, most)];
+            conversation.MakeRoom(chunk.Length);
+            if (turn.NeedsImages) model.UseImages(conversation.Images);
+            run.Prefill(conversation, chunk, turn.Slot, turn.Cancellation);
+            conversation.AddPrompt(chunk);
+
+            bool last = conversation.Length == turn.Prompt.Length;
+            Step step = NewStep(chunk.Length);
+            step.Turns.Add(turn);
+            _prefilling.Remove(turn);
+            (last ? _decoding : _prefilling).Add(turn);
+            if (last) turn.Promised = 1;
+            Enqueue(step, reads: last);
+            return true;
+        }
+        catch (Exception e)
+        {
+            Leave(turn, e);
+            return false;
+        }
+    }
+
+    private void EnqueueDecoding()
+    {
+        int capacity = 0;
+        _batch.Clear();
+        for (int i = 0; i < _decoding.Count; i++)
+        {
+            Turn turn = _decoding[i];
+            if (IsCancelled(turn, _decoding))
+            {
+                i--;
+                continue;
+            }
+            if (!turn.MayFollow) continue;
+            try
+            {
+                int tokens = turn.Conversation.Length + 1;
+                if (model.Ready(model.DecodeKind(1, tokens)) is null) continue;
+                turn.Conversation.MakeRoom(1);
+                capacity = Math.Max(capacity, tokens);
+                _batch.Add(turn);
+            }
+            catch (Exception e)
+            {
+                Leave(turn, e);
+                i--;
+            }
+        }
+        if (_batch.Count == 0) return;
+        Step step = NewStep(0);
+        try
+        {
+            Span<Turn> rest = CollectionsMarshal.AsSpan(_batch);
+            while (rest.Length > 0)
+            {
+                LanguageRun run = Largest(rest.Length, capacity);
+                Span<Turn> together = rest[..Math.Min(rest.Length, run.Sequences)];
+                run.Decode(together);
+                foreach (Turn turn in together)
+                {
+                    turn.Conversation.AddAnswer();
+                    turn.Promised++;
+                    step.Turns.Add(turn);
+                    if (turn.WantsState) turn.OnState!(turn.Slot);
+                    turn.WantsState = false;
+                }
+                rest = rest[together.Length..];
+            }
+            Enqueue(step, reads: true);
+        }
+        catch (Exception e)
+        {
+            Spare(step);
+            foreach (Turn turn in _batch) Leave(turn, e);
+        }
+        _batch.Clear();
+    }
+
+    /// <summary>The run for all of them, or for as many as one can be had for now.</summary>
+    private LanguageRun Largest(int turns, int capacity)
+    {
+        for (int n = Math.Min(turns, LanguageModel.MaxSequences); n > 1; n = (n + 1) / 2)
+            if (model.Ready(model.DecodeKind(n, capacity)) is { } run) return run;
+        return model.Ready(model.DecodeKind(1, capacity))!;
+    }
+
+    private Step NewStep(int chunk)
+    {
+        Step step = _spare.TryPop(out Step? spare) ? spare : new Step();
+        step.Chunk = chunk;
+        return step;
+    }
+
+    /// <summary>Sessions that nobody holds any more must not be held here.</summary>
+    private void Spare(Step step)
+    {
+        step.Turns.Clear();
+        _spare.Push(step);
+    }
+
+    private void Enqueue(Step step, bool reads)
+    {
+        step.Arrival = reads ? model.Queue.BeginRead(model.Next, step.Tokens) : model.Queue.Mark();
+        step.HasTokens = reads;
+        _enqueued.Enqueue(step);
+    }
+
+    private void Deliver(Step step)
+    {
+        try
+        {
+            step.Arrival.Wait();
+        }
+        catch (Exception e)
+        {
+            foreach (Turn turn in step.Turns) Leave(turn, e);
+            Spare(step);
+            return;
+        }
+        foreach (Turn turn in step.Turns)
+        {
+            if (turn.IsDone || IsCancelled(turn, null)) continue;
+            try
+            {
+                if (step.Chunk > 0) turn.AddPrefilled(step.Chunk);
+                if (step.HasTokens) Deliver(turn, step.Tokens[turn.Slot]);
+            }
+            catch (Exception e)
+            {
+                Leave(turn, e);
+            }
+        }
+        Spare(step);
+    }
+
+    private void Deliver(Turn turn, int token)
+    {
+        // A negative token says that the row of logits is not finite.
+        if (token < 0) throw NotFinite(turn);
+        if (turn.Delivered == 0) turn.Conversation.Publish();
+        switch (turn.Accept(token))
+        {
+            case AfterToken.End: Leave(turn, null); break;
+            case AfterToken.TakeState when turn.Promised > turn.Delivered: turn.OnState!(turn.Slot); break;
+            case AfterToken.TakeState: turn.WantsState = true; break;
+        }
+    }
+
+    private NonFiniteException NotFinite(Turn turn)
+    {
+        if (turn.Conversation.Images?.Rows is { } rows && !FiniteCheck.IsFinite(model.Queue, rows))
+            return FiniteCheck.Error("The vision tower or its projector");
+        return FiniteCheck.Error(turn.Delivered == 0
+            ? "The language model, reading the prompt,"
+            : $"The language model, at token {turn.Delivered} of its answer,");
+    }
+
+    private bool IsCancelled(Turn turn, List<Turn>? list)
+    {
+        if (!turn.Cancellation.IsCancellationRequested) return false;
+        if (!turn.IsDone) turn.Cancel();
+        Leave(turn, null);
+        return true;
+    }
+
+    /// <summary>A turn is over; what is still enqueued for it was in vain.</summary>
+    private void Leave(Turn turn, Exception? error)
+    {
+        if (error is not null && !turn.IsDone) turn.Fail(error);
+        if (!_prefilling.Remove(turn) && !_decoding.Remove(turn)) return;
+        _slots.Push(turn.Slot);
+    }
+
+    /// <summary>Runs whose results arrive together: a decode step of several turns, or a chunk of one's prompt.</summary>
+    private sealed class Step
+    {
+        public List<Turn> Turns { get; } = new(LanguageModel.SlotCount);
+
+        /// <summary>Prompt tokens; 0 for a decode step.</summary>
+        public int Chunk { get; set; }
+
+        /// <summary>Next token of each slot.</summary>
+        public int[] Tokens { get; } = new int[LanguageModel.SlotCount];
+
+        public bool HasTokens { get; set; }
+
+        public Fence Arrival { get; set; }
+    }
+}

@@ -1,0 +1,52 @@
+namespace Sa2VA.Engine;
+
+/// <summary>A question while it is being answered: its choices, and who is told what becomes of it.</summary>
+internal sealed class Question
+{
+    private readonly Action<AnswerUpdate>? _onUpdate;
+    private readonly Callbacks? _callbacks;
+
+    /// <param name="options">Choices.</param>
+    /// <param name="onUpdate">Told pieces of the answer, or null.</param>
+    /// <param name="cancellation">The caller's.</param>
+    public Question(AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    {
+        (Options, _onUpdate, Caller) = (options, onUpdate, cancellation);
+        if (options.Progress is not null || onUpdate is not null) _callbacks = new Callbacks(cancellation);
+        Cancellation = _callbacks?.Cancellation ?? cancellation;
+    }
+
+    /// <summary>Choices.</summary>
+    public AskOptions Options { get; }
+
+    /// <summary>The caller's.</summary>
+    public CancellationToken Caller { get; }
+
+    /// <summary>Stops it: the caller's, or a callback that failed.</summary>
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>True if somebody wants pieces of text.</summary>
+    public bool TellsText => _onUpdate is not null;
+
+    /// <summary>Whom to tell how far a stage is; null if nobody wants to know.</summary>
+    public Action<int>? Report(AskStage stage, int total) => Options.Progress is { } progress
+        ? done => _callbacks!.Post(() => progress.Report(new AskProgress(stage, done, total)))
+        : null;
+
+    /// <summary>Tells a piece of the answer.</summary>
+    public void Tell(AnswerUpdate update)
+    {
+        if (_onUpdate is { } onUpdate) _callbacks!.Post(() => onUpdate(update));
+    }
+
+    /// <summary>Waits until the caller has been told everything so far: what is done then cannot be undone by him any more.</summary>
+    /// <exception cref="OperationCanceledException">The question was cancelled.</exception>
+    public async Task SettleAsync()
+    {
+        if (_callbacks is not null) await _callbacks.FlushAsync().ConfigureAwait(false);
+        Cancellation.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Ends telling.</summary>
+    public Task EndAsync() => _callbacks?.EndAsync() ?? Task.CompletedTask;
+}
