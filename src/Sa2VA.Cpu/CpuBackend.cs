@@ -17,9 +17,6 @@ public sealed record CpuOptions
 
     /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
-
-    /// <summary>How long a run waits for urgent queues.</summary>
-    internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
 }
 
 /// <summary>
@@ -51,7 +48,6 @@ public sealed unsafe class CpuBackend : IBackend
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
-        Precedence = new Precedence(options.Patience);
         _scratch = new WorkerScratch(Account, Workers);
         _pool = new WorkerPool(countsOnly ? 1 : Workers);
     }
@@ -83,8 +79,6 @@ public sealed unsafe class CpuBackend : IBackend
     internal WorkerPool Pool => _pool;
 
     internal Turns Turns { get; } = new();
-
-    internal Precedence Precedence { get; }
 
     /// <inheritdoc/>
     public DeviceBuffer Allocate(string name, DType type, Shape shape)
@@ -123,12 +117,12 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public DeviceQueue CreateQueue(string name, QueuePriority priority = QueuePriority.Normal)
+    public DeviceQueue CreateQueue(string name)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            var queue = new CpuQueue(this, name, priority);
+            var queue = new CpuQueue(this, name);
             _queues.Add(queue);
             return queue;
         }

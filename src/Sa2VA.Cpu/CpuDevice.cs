@@ -31,8 +31,5 @@ public sealed class CpuDevice : Device
     /// <inheritdoc/>
     public override IBackend OpenCounting() => new CpuBackend(Options, countsOnly: true);
 
-    /// <summary>How long a run waits for urgent queues.</summary>
-    internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
-
-    private CpuOptions Options => new() { Threads = Threads, Simd = Simd, Precision = Precision, Patience = Patience };
+    private CpuOptions Options => new() { Threads = Threads, Simd = Simd, Precision = Precision };
 }

@@ -15,12 +15,11 @@ internal sealed class CpuQueue : DeviceQueue
 
     /// <param name="backend">Its backend.</param>
     /// <param name="name">Name for messages.</param>
-    /// <param name="priority">Who goes first.</param>
-    public CpuQueue(CpuBackend backend, string name, QueuePriority priority)
+    public CpuQueue(CpuBackend backend, string name)
     {
         (Backend, Name) = (backend, name);
         _arena = new AlignedMemory(backend.Account, MemoryPurpose.Arena, 0, "");
-        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name, backend.Precedence, priority == QueuePriority.Urgent);
+        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name);
     }
 
     /// <summary>A queue that nobody disposed: its thread is told to end, and not waited for.</summary>

@@ -18,7 +18,7 @@ public sealed class ModelBenchmark
     private ModelBenchmark(string name, IWeightSource weights, Sa2VAConfig config) => (_name, _weights, _config) = (name, weights, config);
 
     /// <summary>Stages that can be measured, in the order of use.</summary>
-    public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys, .. SessionStages.All.Keys];
+    public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys];
 
     /// <summary>Measures a checkpoint's folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors.</param>
@@ -58,7 +58,7 @@ public sealed class ModelBenchmark
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Runs, 1);
         IReadOnlyList<string> chosen = options.Stages ?? StageNames;
         foreach (string name in chosen)
-            if (!StageNames.Contains(name))
+            if (!BenchmarkStages.All.ContainsKey(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
 
         var cpu = new CpuOptions { Threads = options.Threads, Simd = options.Simd, Precision = options.Precision };
@@ -74,9 +74,7 @@ public sealed class ModelBenchmark
         {
             progress?.Report(name);
             using var backend = new CpuBackend(cpu);
-            stages.Add(SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? session)
-                ? MeasureSession(name, session(new SessionBench(backend, _weights, _config, cancellation)), backend, options.Runs)
-                : Measure(backend, name, options.Runs, cancellation));
+            stages.Add(Measure(backend, name, options.Runs, cancellation));
         }
         return new BenchmarkReport(_name, device, Environment.ProcessorCount, ceilings, stages)
         {
@@ -86,42 +84,23 @@ public sealed class ModelBenchmark
 
     private StageMeasurement Measure(CpuBackend backend, string name, int runs, CancellationToken cancellation)
     {
-        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config);
+        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) FillRandom(run, input);
         stage.Prepare(run);
-        (Spread seconds, double cores) = Time(() => run.Execute(), runs);
-        ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores,
-            backend.Memory.Total);
-    }
-
-    private static StageMeasurement MeasureSession(string name, SessionStage stage, CpuBackend backend, int runs)
-    {
-        try
-        {
-            (Spread seconds, double cores) = Time(stage.Run, runs);
-            return new StageMeasurement(name, stage.Work, seconds, 0, 0, cores, backend.Memory.Total);
-        }
-        finally
-        {
-            stage.Close();
-        }
-    }
-
-    /// <summary>Times runs, one untimed before them.</summary>
-    private static (Spread Seconds, double Cores) Time(Action run, int runs)
-    {
-        run();
+        run.Execute();
         var seconds = new double[runs];
         TimeSpan used = Environment.CpuUsage.TotalTime;
         for (int i = 0; i < runs; i++)
         {
             long began = Stopwatch.GetTimestamp();
-            run();
+            run.Execute();
             seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
         }
-        return (Spread.Of(seconds), (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum());
+        double cores = (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum();
+        ReadOnlySpan<int> scalars = run.Bound.Scalars;
+        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars),
+            GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
     }
 
     /// <summary>Numbers of ordinary size: zeros would leave some branches of the kernels untaken.</summary>
@@ -138,8 +117,7 @@ public sealed class ModelBenchmark
             int length = (int)Math.Min(Block, count - at);
             switch (tensor.Type)
             {
-                case DType.F32: run.Write(tensor, floats.AsSpan(0, length), at); break;
-                case DType.BF16: run.WriteBFloat16(tensor, floats.AsSpan(0, length), at); break;
+                case DType.F32 or DType.BF16: run.Write(tensor, floats.AsSpan(0, length), at); break;
                 case DType.U8: run.Write(tensor, levels.AsSpan(0, length), at); break;
             }
         }

@@ -68,8 +68,7 @@ internal sealed class WatchedDevice : Device
             return new Plan(device, inner.Compile(graph, cancellation));
         }
 
-        public DeviceQueue CreateQueue(string name, QueuePriority priority = QueuePriority.Normal) =>
-            new Queue(device, inner.CreateQueue(name, priority));
+        public DeviceQueue CreateQueue(string name) => new Queue(device, inner.CreateQueue(name));
 
         public void Dispose() => inner.Dispose();
     }
