@@ -37,5 +37,16 @@ public interface IBackend : IDisposable
 
     /// <summary>A new ordered stream of work.</summary>
     /// <param name="name">Name for messages.</param>
-    DeviceQueue CreateQueue(string name);
+    /// <param name="priority">Who goes first where queues compete.</param>
+    DeviceQueue CreateQueue(string name, QueuePriority priority = QueuePriority.Normal);
+}
+
+/// <summary>Who goes first where the queues of a backend compete.</summary>
+public enum QueuePriority
+{
+    /// <summary>Runs that wait a moment while an urgent queue has work: a token is late by that moment and a run in progress.</summary>
+    Normal,
+
+    /// <summary>Runs that go first: a frame of live video is late by the run that is in progress. For work that comes now and then.</summary>
+    Urgent,
 }

@@ -17,6 +17,9 @@ public sealed record CpuOptions
 
     /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
+
+    /// <summary>How long a run waits for urgent queues.</summary>
+    internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
 }
 
 /// <summary>
@@ -48,6 +51,7 @@ public sealed unsafe class CpuBackend : IBackend
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
+        Precedence = new Precedence(options.Patience);
         _scratch = new WorkerScratch(Account, Workers);
         _pool = new WorkerPool(countsOnly ? 1 : Workers);
     }
@@ -79,6 +83,8 @@ public sealed unsafe class CpuBackend : IBackend
     internal WorkerPool Pool => _pool;
 
     internal Turns Turns { get; } = new();
+
+    internal Precedence Precedence { get; }
 
     /// <inheritdoc/>
     public DeviceBuffer Allocate(string name, DType type, Shape shape)
@@ -117,12 +123,12 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public DeviceQueue CreateQueue(string name)
+    public DeviceQueue CreateQueue(string name, QueuePriority priority = QueuePriority.Normal)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            var queue = new CpuQueue(this, name);
+            var queue = new CpuQueue(this, name, priority);
             _queues.Add(queue);
             return queue;
         }

@@ -31,5 +31,8 @@ public sealed class CpuDevice : Device
     /// <inheritdoc/>
     public override IBackend OpenCounting() => new CpuBackend(Options, countsOnly: true);
 
-    private CpuOptions Options => new() { Threads = Threads, Simd = Simd, Precision = Precision };
+    /// <summary>How long a run waits for urgent queues.</summary>
+    internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
+
+    private CpuOptions Options => new() { Threads = Threads, Simd = Simd, Precision = Precision, Patience = Patience };
 }

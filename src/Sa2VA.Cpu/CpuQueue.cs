@@ -15,11 +15,12 @@ internal sealed class CpuQueue : DeviceQueue
 
     /// <param name="backend">Its backend.</param>
     /// <param name="name">Name for messages.</param>
-    public CpuQueue(CpuBackend backend, string name)
+    /// <param name="priority">Who goes first.</param>
+    public CpuQueue(CpuBackend backend, string name, QueuePriority priority)
     {
         (Backend, Name) = (backend, name);
         _arena = new AlignedMemory(backend.Account, MemoryPurpose.Arena, 0, "");
-        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name);
+        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name, backend.Precedence, priority == QueuePriority.Urgent);
     }
 
     /// <summary>A queue that nobody disposed: its thread is told to end, and not waited for.</summary>

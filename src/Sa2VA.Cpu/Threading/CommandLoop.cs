@@ -24,13 +24,16 @@ internal sealed class CommandLoop
     private readonly List<(long Position, TaskCompletionSource Reached)> _watchers = [];
     private readonly byte[] _carried = new byte[Slots * CarriedBytes];
     private readonly Failures _failures = new();
+    private readonly Precedence _precedence;
+    private readonly bool _isUrgent;
     private readonly Thread _thread;
     private long _enqueued, _done, _awaited = long.MaxValue;
     private int _parked;
     private bool _stopping, _ended, _growing;
 
-    public CommandLoop(string name)
+    public CommandLoop(string name, Precedence precedence, bool isUrgent)
     {
+        (_precedence, _isUrgent) = (precedence, isUrgent);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"sa2va queue {name}" };
         _thread.Start();
     }
@@ -208,6 +211,7 @@ internal sealed class CommandLoop
     private long Enqueue(int slot, in Command command)
     {
         _ring[slot] = command;
+        if (_isUrgent && _enqueued == _done) _precedence.Begin();
         Volatile.Write(ref _enqueued, _enqueued + 1);
         // The thread looks at the position after it has raised the flag, so one of the two sees the other.
         if (Interlocked.Exchange(ref _parked, 0) == 1) _wake.Release();
@@ -264,6 +268,7 @@ internal sealed class CommandLoop
         }
         lock (_gate)
         {
+            if (_isUrgent && _done < _enqueued) _precedence.End();
             for (; _done < _enqueued; _done++)
             {
                 _ring[_done % Slots].Release();
@@ -300,6 +305,7 @@ internal sealed class CommandLoop
         lock (_gate)
         {
             Volatile.Write(ref _done, position);
+            if (_isUrgent && position == _enqueued) _precedence.End();
             if (position < _awaited) return;
             _awaited = long.MaxValue;
             Monitor.PulseAll(_gate);
@@ -331,9 +337,27 @@ internal sealed class CommandLoop
 
     private void Do(in Command command, int[] numbers)
     {
-        if (command.Plan is { } plan) plan.RunKernels(numbers, this, command.Cancellation);
+        if (command.Plan is { } plan)
+        {
+            if (!_isUrgent) _precedence.LetPass(this);
+            plan.RunKernels(numbers, this, command.Cancellation);
+        }
         else if (command.Bytes > 0) command.Move();
-        else command.Fence.Wait();
+        else WaitForOther(command.Fence);
+    }
+
+    private void WaitForOther(Fence fence)
+    {
+        // What it waits for must not wait for it.
+        if (_isUrgent) _precedence.End();
+        try
+        {
+            fence.Wait();
+        }
+        finally
+        {
+            if (_isUrgent) _precedence.Begin();
+        }
     }
 
     /// <summary>

@@ -34,7 +34,7 @@ internal sealed class SegmentationModel : IDisposable
         int conditioningFrames = DefaultConditioningFrames, bool unrounded = false, CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
-        Queue = backend.CreateQueue("segmentation");
+        Queue = backend.CreateQueue("segmentation", QueuePriority.Urgent);
         try
         {
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);

@@ -68,7 +68,8 @@ internal sealed class WatchedDevice : Device
             return new Plan(device, inner.Compile(graph, cancellation));
         }
 
-        public DeviceQueue CreateQueue(string name) => new Queue(device, inner.CreateQueue(name));
+        public DeviceQueue CreateQueue(string name, QueuePriority priority = QueuePriority.Normal) =>
+            new Queue(device, inner.CreateQueue(name, priority));
 
         public void Dispose() => inner.Dispose();
     }
