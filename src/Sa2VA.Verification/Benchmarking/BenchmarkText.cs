@@ -18,12 +18,16 @@ public static class BenchmarkText
         stage.Stage,
         stage.Work,
         Time(stage.Seconds),
-        Text($"{stage.Flops / 1e9:F1}"),
-        Text($"{stage.FlopsPerSecond / 1e9:F1}"),
-        Percent(stage.PeakShare(ceilings)),
-        Text($"{stage.Bytes / 1e6:F0}"),
-        Text($"{stage.BytesPerSecond / 1e9:F1}"),
-        Percent(stage.BandwidthShare(ceilings)),
+        // What a session does besides is not counted.
+        .. stage.Flops == 0 ? (string[])["–", "–", "–", "–", "–", "–"] :
+        [
+            Text($"{stage.Flops / 1e9:F1}"),
+            Text($"{stage.FlopsPerSecond / 1e9:F1}"),
+            Percent(stage.PeakShare(ceilings)),
+            Text($"{stage.Bytes / 1e6:F0}"),
+            Text($"{stage.BytesPerSecond / 1e9:F1}"),
+            Percent(stage.BandwidthShare(ceilings)),
+        ],
         Text($"{stage.Cores:F1}"),
         Text($"{stage.MemoryBytes / 1048576.0:F0} MiB"),
     ];

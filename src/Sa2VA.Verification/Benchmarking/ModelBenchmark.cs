@@ -18,7 +18,7 @@ public sealed class ModelBenchmark
     private ModelBenchmark(string name, IWeightSource weights, Sa2VAConfig config) => (_name, _weights, _config) = (name, weights, config);
 
     /// <summary>Stages that can be measured, in the order of use.</summary>
-    public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys];
+    public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys, .. SessionStages.All.Keys];
 
     /// <summary>Measures a checkpoint's folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors.</param>
@@ -58,7 +58,7 @@ public sealed class ModelBenchmark
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Runs, 1);
         IReadOnlyList<string> chosen = options.Stages ?? StageNames;
         foreach (string name in chosen)
-            if (!BenchmarkStages.All.ContainsKey(name))
+            if (!StageNames.Contains(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
 
         var cpu = new CpuOptions { Threads = options.Threads, Simd = options.Simd, Precision = options.Precision };
@@ -74,7 +74,9 @@ public sealed class ModelBenchmark
         {
             progress?.Report(name);
             using var backend = new CpuBackend(cpu);
-            stages.Add(Measure(backend, name, options.Runs, cancellation));
+            stages.Add(SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? session)
+                ? MeasureSession(name, session(new SessionBench(backend, _weights, _config, cancellation)), backend, options.Runs)
+                : Measure(backend, name, options.Runs, cancellation));
         }
         return new BenchmarkReport(_name, device, Environment.ProcessorCount, ceilings, stages)
         {
@@ -88,19 +90,38 @@ public sealed class ModelBenchmark
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) FillRandom(run, input);
         stage.Prepare(run);
-        run.Execute();
+        (Spread seconds, double cores) = Time(() => run.Execute(), runs);
+        ReadOnlySpan<int> scalars = run.Bound.Scalars;
+        return new StageMeasurement(name, stage.Work, seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores,
+            backend.Memory.Total);
+    }
+
+    private static StageMeasurement MeasureSession(string name, SessionStage stage, CpuBackend backend, int runs)
+    {
+        try
+        {
+            (Spread seconds, double cores) = Time(stage.Run, runs);
+            return new StageMeasurement(name, stage.Work, seconds, 0, 0, cores, backend.Memory.Total);
+        }
+        finally
+        {
+            stage.Close();
+        }
+    }
+
+    /// <summary>Times runs, one untimed before them.</summary>
+    private static (Spread Seconds, double Cores) Time(Action run, int runs)
+    {
+        run();
         var seconds = new double[runs];
         TimeSpan used = Environment.CpuUsage.TotalTime;
         for (int i = 0; i < runs; i++)
         {
             long began = Stopwatch.GetTimestamp();
-            run.Execute();
+            run();
             seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
         }
-        double cores = (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum();
-        ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, Spread.Of(seconds), stage.Graph.Flops(scalars),
-            GraphTraffic.Bytes(stage.Graph, scalars), cores, backend.Memory.Total);
+        return (Spread.Of(seconds), (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum());
     }
 
     /// <summary>Numbers of ordinary size: zeros would leave some branches of the kernels untaken.</summary>

@@ -5,7 +5,8 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Work">What one run does.</param>
 /// <param name="Seconds">Time of a run.</param>
 /// <param name="Flops">
-/// Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted.
+/// Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted. 0 where a run is more
+/// than one graph.
 /// </param>
 /// <param name="Bytes">Bytes that a run must read at least once: stored weights and attended caches; intermediates are not counted.</param>
 /// <param name="Cores">

@@ -22,7 +22,9 @@ public class ModelBenchmarkTests
             Assert.InRange(s.Seconds.Min, double.Epsilon, s.Seconds.Median);
             Assert.InRange(s.Seconds.Median, s.Seconds.Min, s.Seconds.Max);
             Assert.Equal(3, s.Seconds.Count);
-            Assert.True(s.Flops > 0 && s.Bytes > 0 && s.MemoryBytes > 0, s.ToString());
+            // What goes through sessions is more than one graph.
+            bool session = s.Stage.StartsWith("f", StringComparison.Ordinal);
+            Assert.True(s.Flops > 0 != session && s.Bytes > 0 != session && s.MemoryBytes > 0, s.ToString());
             Assert.Equal(s.Flops / s.Seconds.Median / report.Ceilings.Flops.Median, s.PeakShare(report.Ceilings), 12);
             Assert.Equal(s.Bytes / s.Seconds.Median / report.Ceilings.Bandwidth.Median, s.BandwidthShare(report.Ceilings), 12);
         });
