@@ -62,7 +62,7 @@ internal sealed class CommandLoop
         {
             int slot = NextSlot();
             command.Hold();
-            if (_numbers[slot].Length < numbers.Length) _numbers[slot] = GC.AllocateArray<int>(numbers.Length, pinned: true);
+            if (_numbers[slot].Length < numbers.Length) GrowNumbers(numbers.Length);
             numbers.CopyTo(_numbers[slot]);
             Enqueue(slot, command);
         }
@@ -206,6 +206,18 @@ internal sealed class CommandLoop
         ThrowIfStopping();
         if (_enqueued - _done == Slots) WaitFor(_enqueued - Slots + 1);
         return (int)(_enqueued % Slots);
+    }
+
+    /// <summary>
+    /// Makes room for larger blocks in all free slots at once: whatever runs again then finds it. Kernels have pointers into the others.
+    /// </summary>
+    private void GrowNumbers(int count)
+    {
+        for (long position = _enqueued; position < _done + Slots; position++)
+        {
+            ref int[] numbers = ref _numbers[position % Slots];
+            if (numbers.Length < count) numbers = GC.AllocateArray<int>(count, pinned: true);
+        }
     }
 
     private long Enqueue(int slot, in Command command)
