@@ -36,7 +36,9 @@ internal sealed class CpuPlan : ExecutionPlan
         try
         {
             own.Reserve(this);
-            return new CpuBoundPlan(this, own, Kernels(CancellationToken.None), buffers);
+            var bound = new CpuBoundPlan(this, own, Kernels(CancellationToken.None), buffers);
+            own.ReserveNumbers(bound.Numbers.Length);
+            return bound;
         }
         finally
         {

@@ -55,6 +55,9 @@ internal sealed class CpuQueue : DeviceQueue
         }
     }
 
+    /// <summary>Makes room for the numbers that travel with a plan's runs.</summary>
+    public void ReserveNumbers(int count) => _loop?.ReserveNumbers(count);
+
     public override void Write<T>(DeviceBuffer to, ReadOnlySpan<T> source, long offset = 0)
     {
         to.CheckRange<T>(source.Length, offset);

@@ -20,7 +20,7 @@ internal sealed class CommandLoop
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Command[] _ring = new Command[Slots];
     // Kernels keep pointers into them.
-    private readonly int[][] _numbers = [.. Enumerable.Range(0, Slots).Select(_ => GC.AllocateArray<int>(UsualNumbers, pinned: true))];
+    private readonly int[][] _numbers = new int[Slots][];
     private readonly List<(long Position, TaskCompletionSource Reached)> _watchers = [];
     private readonly byte[] _carried = new byte[Slots * CarriedBytes];
     private readonly Failures _failures = new();
@@ -34,6 +34,7 @@ internal sealed class CommandLoop
     public CommandLoop(string name, Precedence precedence, bool isUrgent)
     {
         (_precedence, _isUrgent) = (precedence, isUrgent);
+        for (int i = 0; i < Slots; i++) _numbers[i] = GC.AllocateArray<int>(UsualNumbers, pinned: true);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"sa2va queue {name}" };
         _thread.Start();
     }
@@ -62,7 +63,6 @@ internal sealed class CommandLoop
         {
             int slot = NextSlot();
             command.Hold();
-            if (_numbers[slot].Length < numbers.Length) GrowNumbers(numbers.Length);
             numbers.CopyTo(_numbers[slot]);
             Enqueue(slot, command);
         }
@@ -101,6 +101,17 @@ internal sealed class CommandLoop
             carried.From = new Command.End { Array = _carried, Offset = slot * CarriedBytes };
             Enqueue(slot, carried);
         }
+    }
+
+    /// <summary>Makes room for a plan's numbers in all slots, so that no run allocates.</summary>
+    public void ReserveNumbers(int count)
+    {
+        if (count <= _numbers[0].Length) return;
+        WhileEmpty(() =>
+        {
+            int room = Math.Max(count, _numbers[0].Length);
+            for (int i = 0; i < Slots; i++) _numbers[i] = GC.AllocateArray<int>(room, pinned: true);
+        });
     }
 
     /// <summary>Does something while the ring is empty and nothing can be enqueued.</summary>
@@ -206,18 +217,6 @@ internal sealed class CommandLoop
         ThrowIfStopping();
         if (_enqueued - _done == Slots) WaitFor(_enqueued - Slots + 1);
         return (int)(_enqueued % Slots);
-    }
-
-    /// <summary>
-    /// Makes room for larger blocks in all free slots at once: whatever runs again then finds it. Kernels have pointers into the others.
-    /// </summary>
-    private void GrowNumbers(int count)
-    {
-        for (long position = _enqueued; position < _done + Slots; position++)
-        {
-            ref int[] numbers = ref _numbers[position % Slots];
-            if (numbers.Length < count) numbers = GC.AllocateArray<int>(count, pinned: true);
-        }
     }
 
     private long Enqueue(int slot, in Command command)

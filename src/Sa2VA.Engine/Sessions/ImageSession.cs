@@ -122,7 +122,7 @@ public sealed class ImageSession : ChatSession
             using var input = new FrameInput(Model.Segmentation, features.Image, _image.Width, _image.Height);
             input.Write(_image.View, cancellation);
             features.Encode(cancellation);
-            await Model.Segmentation.Queue.Mark().WhenReached().ConfigureAwait(false);
+            await features.Encoded.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
         }
         catch

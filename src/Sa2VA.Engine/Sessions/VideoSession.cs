@@ -17,7 +17,6 @@ public sealed class VideoSession : ChatSession
     private readonly bool _reuseMasks;
     private readonly VideoSegmentation _stream;
     private readonly MaskResampler _resampler;
-    private readonly FrameInput _input;
     private readonly List<(int Id, bool Logits)> _named = [];
     private FrameMasks? _masks;
 
@@ -28,8 +27,7 @@ public sealed class VideoSession : ChatSession
         _resampler = new MaskResampler(model.Segmentation.LowSide, side);
         try
         {
-            _stream = new VideoSegmentation(model.Segmentation);
-            _input = new FrameInput(model.Segmentation, _stream.Features.Image, shown.Width, shown.Height);
+            _stream = new VideoSegmentation(model.Segmentation, (shown.Width, shown.Height));
         }
         catch
         {
@@ -44,8 +42,8 @@ public sealed class VideoSession : ChatSession
     /// <summary>Objects that the stream follows.</summary>
     public int ObjectCount => _named.Count;
 
-    /// <summary>How often the image encoder has run: once per frame.</summary>
-    public long EncoderRuns => _stream.Features.EncoderRuns;
+    /// <summary>How often the image encoder has run: once per frame, and for a frame that was encoded ahead and then given up.</summary>
+    public long EncoderRuns => _stream.EncoderRuns;
 
     private protected override bool IsVideo => true;
 
@@ -67,23 +65,19 @@ public sealed class VideoSession : ChatSession
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
     {
-        using SessionGate.Entry gate = Gate.Enter(this);
-        ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-        cancellation.ThrowIfCancellationRequested();
-        PixelSize.Check(frame.Width, frame.Height, "The frame");
-        if (frame.Width != _shown.Width || frame.Height != _shown.Height)
-        {
-            throw new MediaException($"Frame {Frames} is {frame.Width}×{frame.Height}, the frames shown to the language model are "
-                + $"{_shown.Width}×{_shown.Height}; begin a new session for another size.");
-        }
+        using SessionGate.Entry gate = EnterFrame(cancellation);
+        CheckSize(frame, Frames);
         FrameMasks masks = RoomForMasks();
-        _stream.Step(_input, frame, _named.Exists(o => o.Logits), cancellation);
-        masks.Frame = Frames - 1;
-        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Output!, _stream.Results!, i, _resampler);
+        _stream.Step(frame, WantsLogits, cancellation);
+        Fill(masks);
         return masks;
     }
 
-    /// <summary>Processes frames as they come.</summary>
+    /// <summary>
+    /// Processes frames as they come; no thread waits meanwhile. A frame is encoded while objects are tracked on the one before it, so
+    /// <paramref name="frames"/> is asked for it before that one's masks are returned; one that was taken and not returned is skipped.
+    /// Questions may be asked between two frames.
+    /// </summary>
     /// <param name="frames">Frames of the size that the language model was shown.</param>
     /// <param name="cancellation">Stops within one frame, which is then skipped.</param>
     /// <returns>Masks per frame, each as soon as they are done.</returns>
@@ -92,8 +86,9 @@ public sealed class VideoSession : ChatSession
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(frames);
-        await foreach (RgbImage frame in frames.WithCancellation(cancellation).ConfigureAwait(false))
-            yield return await Task.Run(() => Next(frame, cancellation), cancellation).ConfigureAwait(false);
+        await using var tracking = new FrameTracking(this, _stream, frames, cancellation);
+        // What is computed on the host is not computed on the caller's thread.
+        while (await Task.Run(tracking.NextAsync, cancellation).ConfigureAwait(false) is { } masks) yield return masks;
     }
 
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
@@ -117,16 +112,65 @@ public sealed class VideoSession : ChatSession
         foreach (AnswerObject o in objects) _named.Add((o.Id, question.Options.Logits));
     }
 
-    private protected override void DisposeFrames()
+    private protected override void DisposeFrames() => _stream?.Dispose();
+
+    /// <summary>Has an object leave: later frames have no mask of it, and what it remembered makes room for others.</summary>
+    /// <param name="id">The object's number.</param>
+    /// <exception cref="PromptException">The session has no such object.</exception>
+    internal void Remove(int id)
     {
-        _input?.Dispose();
-        _stream?.Dispose();
+        using SessionGate.Entry gate = Gate.Enter(this);
+        int index = _named.FindIndex(o => o.Id == id);
+        if (index < 0) throw new PromptException($"This stream follows no object {id}.");
+        _named.RemoveAt(index);
+        _stream.RemoveAt(index);
+        _masks = null;
+    }
+
+    /// <summary>True if a frame's logits are to be read.</summary>
+    internal bool WantsLogits => _named.Exists(o => o.Logits);
+
+    /// <summary>Begins what is done on a frame; dispose the result to end it.</summary>
+    internal SessionGate.Entry EnterFrame(CancellationToken cancellation)
+    {
+        SessionGate.Entry gate = Gate.Enter(this);
+        try
+        {
+            ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
+            cancellation.ThrowIfCancellationRequested();
+            return gate;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses a frame of another size.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="number">Its number, for the message.</param>
+    internal void CheckSize(ImageView frame, long number)
+    {
+        PixelSize.Check(frame.Width, frame.Height, "The frame");
+        if (frame.Width != _shown.Width || frame.Height != _shown.Height)
+        {
+            throw new MediaException($"Frame {number} is {frame.Width}×{frame.Height}, the frames shown to the language model are "
+                + $"{_shown.Width}×{_shown.Height}; begin a new session for another size.");
+        }
+    }
+
+    /// <summary>Takes over what was read of the latest frame, which is kept.</summary>
+    internal void Fill(FrameMasks masks)
+    {
+        masks.Frame = Frames - 1;
+        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Output!, _stream.Results!, i, _resampler);
     }
 
     /// <summary>
     /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.
     /// </summary>
-    private FrameMasks RoomForMasks()
+    internal FrameMasks RoomForMasks()
     {
         FrameMasks masks = _reuseMasks
             ? _masks ??= new FrameMasks(_shown.Width, _shown.Height)

@@ -3,7 +3,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
-/// <summary>The features of the frame that a stream is at: encoded once, read by every object on it. Reused from frame to frame.</summary>
+/// <summary>
+/// The features of the frame that a stream is at, or comes to next: encoded once, read by every object on it. Reused from frame to frame.
+/// </summary>
 internal sealed class FrameFeatures : IDisposable
 {
     /// <summary>What makes features, for messages.</summary>
@@ -22,7 +24,7 @@ internal sealed class FrameFeatures : IDisposable
             F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
             S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
             S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
-            _plan = model.ImageEncoder.Plan.Bind(model.Queue, new PlanBuffers(graph.Graph).Add(graph.Image, Image).Add(graph.F, F)
+            _plan = model.ImageEncoder.Plan.Bind(model.EncoderQueue, new PlanBuffers(graph.Graph).Add(graph.Image, Image).Add(graph.F, F)
                 .Add(graph.High.S0, S0).Add(graph.High.S1, S1));
         }
         catch
@@ -47,6 +49,9 @@ internal sealed class FrameFeatures : IDisposable
     /// <summary>[2G, 2G, D/4].</summary>
     public DeviceBuffer S1 { get; }
 
+    /// <summary>When the latest features are there: whoever reads them on another queue waits for that.</summary>
+    public Fence Encoded { get; private set; }
+
     /// <summary>How often the image encoder ran.</summary>
     public long EncoderRuns { get; private set; }
 
@@ -58,14 +63,15 @@ internal sealed class FrameFeatures : IDisposable
         int side = _model.Config.ImageSize;
         if (image.Length != side * side * 3)
             throw new MediaException($"A frame for the image encoder has {side}×{side}×3 values, not {image.Length}; resize it first.");
-        _model.Queue.Write(Image, image);
+        _model.EncoderQueue.Write(Image, image);
         Encode(cancellation);
     }
 
     /// <summary>Enqueues encoding what is in <see cref="Image"/>.</summary>
     public void Encode(CancellationToken cancellation)
     {
-        _model.Queue.Run(_plan, cancellation);
+        _model.EncoderQueue.Run(_plan, cancellation);
+        Encoded = _model.EncoderQueue.Mark();
         EncoderRuns++;
     }
 

@@ -19,7 +19,7 @@ internal sealed class FrameInput : IDisposable
     /// <param name="height">Rows of the pictures.</param>
     public FrameInput(SegmentationModel model, DeviceBuffer target, int width, int height)
     {
-        (_queue, _target) = (model.Queue, target);
+        (_queue, _target) = (model.EncoderQueue, target);
         int side = model.Config.ImageSize;
         if ((width, height) == (side, side)) return;
         var g = new GraphBuilder("frame resize", model.Weights);

@@ -13,6 +13,7 @@ internal sealed class PromptedFrame : IDisposable
     private readonly DeviceBuffer _sparse;
     private readonly DeviceBuffer? _dense;
     private BoundPlan[] _plans = [];
+    private IReadOnlyList<FrameFeatures> _frames = [];
     private int _rows;
 
     /// <param name="model">Model.</param>
@@ -41,6 +42,7 @@ internal sealed class PromptedFrame : IDisposable
     {
         PromptedFrameGraph graph = _compiled.Graph;
         Unbind();
+        _frames = frames;
         _plans = [.. frames.Select(frame =>
         {
             PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
@@ -77,6 +79,7 @@ internal sealed class PromptedFrame : IDisposable
     public void Run(int frame, CancellationToken cancellation)
     {
         _compiled.Graph.Prompt.SetSparse(_plans[frame], _rows);
+        _model.Queue.WaitFor(_frames[frame].Encoded);
         _model.Queue.Run(_plans[frame], cancellation);
     }
 

@@ -37,12 +37,13 @@ internal sealed class SegmentationModel : IDisposable
         Queue = backend.CreateQueue("segmentation", QueuePriority.Urgent);
         try
         {
+            EncoderQueue = backend.CreateQueue("image encoder", QueuePriority.Urgent);
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
             var encoder = new ImageEncoderGraph(weights, Prefix, config);
-            ImageEncoder = new(encoder, Compile(encoder.Graph, cancellation));
+            ImageEncoder = new(encoder, Compile(encoder.Graph, EncoderQueue, cancellation));
             Banks = new BankStore(backend, config, conditioningFrames, unrounded);
             var memory = new MemoryEncoderGraph(weights, Prefix, config, Banks.Pools);
-            MemoryEncoder = new(memory, Compile(memory.Graph, cancellation));
+            MemoryEncoder = new(memory, Compile(memory.Graph, Queue, cancellation));
             TrackedFrame(1, cancellation);
             PromptedFrame(multimask: true, dense: false, cancellation);
         }
@@ -59,8 +60,11 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>Checkpoint.</summary>
     public IWeightSource Weights => _weights;
 
-    /// <summary>Where all streams' frames are enqueued.</summary>
+    /// <summary>Where what is looked for on all streams' frames is enqueued.</summary>
     public DeviceQueue Queue { get; }
+
+    /// <summary>Where all streams' frames are encoded: the next one beside the tracking on one.</summary>
+    public DeviceQueue EncoderQueue { get; }
 
     /// <summary>Sizes.</summary>
     public GroundingConfig Config { get; }
@@ -95,7 +99,7 @@ internal sealed class SegmentationModel : IDisposable
         return Find(_tracked, capacity, () =>
         {
             var graph = new TrackedFrameGraph(_weights, Prefix, Config, Prompts, Banks.Pools, capacity);
-            return new Compiled<TrackedFrameGraph>(graph, Compile(graph.Graph, cancellation));
+            return new Compiled<TrackedFrameGraph>(graph, Compile(graph.Graph, Queue, cancellation));
         });
     }
 
@@ -109,7 +113,7 @@ internal sealed class SegmentationModel : IDisposable
         Find(_prompted, (multimask, dense), () =>
         {
             var graph = new PromptedFrameGraph(_weights, Prefix, Config, Prompts, multimask, dense);
-            return new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, cancellation));
+            return new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, Queue, cancellation));
         });
 
     /// <summary>Mask logits of an earlier prediction → dense prompt; compiled when first used.</summary>
@@ -119,7 +123,7 @@ internal sealed class SegmentationModel : IDisposable
         {
             if (_maskPrompt is { } found) return found;
             var graph = new MaskPromptGraph(_weights, Prefix, Config, LowSide, LowSide);
-            var compiled = new Compiled<MaskPromptGraph>(graph, Compile(graph.Graph, cancellation));
+            var compiled = new Compiled<MaskPromptGraph>(graph, Compile(graph.Graph, Queue, cancellation));
             _maskPrompt = compiled;
             return compiled;
         }
@@ -128,6 +132,7 @@ internal sealed class SegmentationModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        EncoderQueue?.Dispose();
         Queue.Dispose();
         Banks?.Dispose();
         lock (_lock)
@@ -149,11 +154,11 @@ internal sealed class SegmentationModel : IDisposable
         }
     }
 
-    private ExecutionPlan Compile(Graph graph, CancellationToken cancellation)
+    private ExecutionPlan Compile(Graph graph, DeviceQueue queue, CancellationToken cancellation)
     {
         ExecutionPlan plan = Backend.Compile(graph, cancellation);
         _plans.Add(plan);
-        Queue.Reserve(plan);
+        queue.Reserve(plan);
         return plan;
     }
 }

@@ -11,6 +11,7 @@ internal sealed class TrackedGroup : IDisposable
 {
     private readonly DeviceQueue _queue;
     private readonly TrackedFrameGraph _graph;
+    private readonly IReadOnlyList<FrameFeatures> _frames;
     private readonly BoundPlan[] _plans;
     private readonly int[] _memorySlots, _pointerSlots, _rows, _memoryIndex, _timeIndex, _pointerIndex;
     private readonly int[] _memoryRows, _pointerRows, _allRows;
@@ -24,7 +25,7 @@ internal sealed class TrackedGroup : IDisposable
     public TrackedGroup(SegmentationModel model, Compiled<TrackedFrameGraph> compiled, IReadOnlyList<FrameFeatures> frames,
         MaskResults results, int firstRow)
     {
-        (_queue, _graph) = (model.Queue, compiled.Graph);
+        (_queue, _graph, _frames) = (model.Queue, compiled.Graph, frames);
         int capacity = _graph.Objects.Capacity, conditioning = model.ConditioningFrames;
         (_memorySlots, _pointerSlots, _rows) = (new int[capacity], new int[capacity], new int[capacity]);
         (_memoryRows, _pointerRows, _allRows) = (new int[capacity], new int[capacity], new int[capacity]);
@@ -84,6 +85,7 @@ internal sealed class TrackedGroup : IDisposable
         if (selection.Lengths is { } lengths)
             plan.Set(lengths.Memories, _memoryRows.AsSpan(0, _count)).Set(lengths.Pointers, _pointerRows.AsSpan(0, _count))
                 .Set(lengths.All, _allRows.AsSpan(0, _count));
+        _queue.WaitFor(_frames[frame].Encoded);
         _queue.Run(plan, cancellation);
     }
 

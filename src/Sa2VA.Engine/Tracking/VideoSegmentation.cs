@@ -8,6 +8,10 @@ namespace Sa2VA.Engine.Tracking;
 /// encoded once for all objects, and those that are tracked step in one run; objects do not influence each other, so each gets the bits it
 /// would get alone. An object may join at any frame, whose own first frames are then its conditioning frames, and leave at any. A frame
 /// that fails or is cancelled is skipped: nothing of it stays.
+/// <para>
+/// There are features for one frame, or for two, so that the next frame can be encoded while objects are tracked on one: whoever brings a
+/// frame takes them (<see cref="TakeFeatures"/>) and gives them back when the frame is through.
+/// </para>
 /// </summary>
 internal sealed class VideoSegmentation : IDisposable
 {
@@ -16,18 +20,34 @@ internal sealed class VideoSegmentation : IDisposable
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<TrackedGroup> _groups = [];
     private readonly List<FrameFeatures> _features = [];
+    private readonly List<FrameInput> _inputs = [];
+    private readonly List<bool> _taken = [];
+    private readonly (int Width, int Height)? _size;
     private MaskResults? _results;
     private MaskOutput? _output;
     private bool _isBound = true;
 
-    public VideoSegmentation(SegmentationModel model)
+    /// <param name="model">Model.</param>
+    /// <param name="size">Of the frames; null where levels of the encoder's size are brought.</param>
+    public VideoSegmentation(SegmentationModel model, (int Width, int Height)? size = null)
     {
-        _model = model;
-        _features.Add(new FrameFeatures(model));
+        (_model, _size) = (model, size);
+        AddFeatures();
     }
 
-    /// <summary>The latest frame's features.</summary>
+    /// <summary>The features that a stream always has.</summary>
     public FrameFeatures Features => _features[0];
+
+    /// <summary>How often the image encoder ran.</summary>
+    public long EncoderRuns
+    {
+        get
+        {
+            long runs = 0;
+            foreach (FrameFeatures features in _features) runs += features.EncoderRuns;
+            return runs;
+        }
+    }
 
     /// <summary>What the host is told of the latest frame; null without objects.</summary>
     public MaskOutput? Output => _output;
@@ -84,41 +104,100 @@ internal sealed class VideoSegmentation : IDisposable
         StepObjects(last, cancellation);
     }
 
-    /// <summary>Encodes the next frame and steps every object on it; what a session shows is then in <see cref="Output"/>.</summary>
-    /// <param name="input">Of the frame's size.</param>
-    /// <param name="frame">The frame.</param>
-    /// <param name="logits">True if the results themselves are to be read too.</param>
-    /// <param name="cancellation">Stops between two ops.</param>
-    /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
-    public void Step(FrameInput input, ImageView frame, bool logits, CancellationToken cancellation)
-    {
-        cancellation.ThrowIfCancellationRequested();
-        BindObjects(cancellation);
-        if (_output is null && _results is not null) _output = new MaskOutput(_model, _results, frame.Width, frame.Height);
-        input.Write(frame, cancellation);
-        Features.Encode(cancellation);
-        EnqueueObjects(last: false, cancellation);
-        // One read for all objects; nothing that is read decides what was enqueued.
-        Fence end = _output?.BeginRead(cancellation) ?? _model.Queue.Mark();
-        if (logits && _results is not null) end = _results.BeginRead(_model.Queue);
-        end.Wait();
-        cancellation.ThrowIfCancellationRequested();
-        for (int i = 0; i < _objects.Count; i++)
-            if (!_output![i].IsFinite()) throw NotFinite(i);
-        Keep();
-    }
-
     /// <summary>Steps every object on the frame whose features are there, and reads all there is of it.</summary>
     /// <inheritdoc cref="Step(ReadOnlySpan{byte}, bool, CancellationToken)"/>
     public void StepObjects(bool last = false, CancellationToken cancellation = default)
     {
         BindObjects(cancellation);
-        EnqueueObjects(last, cancellation);
-        Fence end = _results?.BeginRead(_model.Queue) ?? _model.Queue.Mark();
+        EnqueueObjects(0, last, cancellation);
+        Fence end = _results?.BeginRead(_model.Queue) ?? Features.Encoded;
         end.Wait();
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
-            if (!_objects[i].Prediction.IsFinite()) throw NotFinite(i);
+            if (!_objects[i].Prediction.IsFinite()) throw NotFinite(0, i);
+        Keep();
+    }
+
+    /// <summary>Encodes the next frame and steps every object on it; what a session shows is then in <see cref="Output"/>.</summary>
+    /// <param name="frame">Of the stream's size.</param>
+    /// <param name="logits">True if the results themselves are to be read too.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
+    public void Step(ImageView frame, bool logits, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        int features = TakeFeatures();
+        try
+        {
+            Prepare(cancellation);
+            Encode(features, frame, cancellation);
+            Enqueue(features, logits, cancellation).Wait();
+            Finish(features, cancellation);
+        }
+        finally
+        {
+            ReturnFeatures(features);
+        }
+    }
+
+    /// <summary>Has a frame wait for no other's features: there are then two.</summary>
+    /// <exception cref="DeviceException">The memory budget does not suffice for them.</exception>
+    public void AllowAhead()
+    {
+        if (_features.Count == 1) AddFeatures();
+    }
+
+    /// <summary>Features for a frame that comes; −1 if there are none to be had.</summary>
+    public int TakeFeatures()
+    {
+        int free = _taken.IndexOf(false);
+        if (free >= 0) _taken[free] = true;
+        return free;
+    }
+
+    /// <summary>The frame is through, or given up.</summary>
+    public void ReturnFeatures(int features) => _taken[features] = false;
+
+    /// <summary>
+    /// Makes ready for a frame what depends on the objects, when they have changed. Before anything of the frame is enqueued: what has to
+    /// be compiled for that holds up nobody else.
+    /// </summary>
+    public void Prepare(CancellationToken cancellation)
+    {
+        BindObjects(cancellation);
+        if (_output is null && _results is not null) _output = new MaskOutput(_model, _results, _size!.Value.Width, _size.Value.Height);
+    }
+
+    /// <summary>When a frame can be brought to the device without waiting.</summary>
+    public Task WhenEncoderIsFree() => _model.EncoderQueue.Mark().WhenReached();
+
+    /// <summary>Enqueues encoding a frame; no object steps yet.</summary>
+    public void Encode(int features, ImageView frame, CancellationToken cancellation)
+    {
+        _inputs[features].Write(frame, cancellation);
+        _features[features].Encode(cancellation);
+    }
+
+    /// <summary>Enqueues every object's step on an encoded frame, and the one read of what came of it.</summary>
+    /// <param name="features">The frame's.</param>
+    /// <param name="logits">True if the results themselves are to be read too.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    /// <returns>When it has arrived.</returns>
+    public Fence Enqueue(int features, bool logits, CancellationToken cancellation)
+    {
+        EnqueueObjects(features, last: false, cancellation);
+        // One read for all objects; nothing that is read decides what was enqueued.
+        Fence end = _output?.BeginRead(cancellation) ?? _features[features].Encoded;
+        return logits && _results is not null ? _results.BeginRead(_model.Queue) : end;
+    }
+
+    /// <summary>Looks at what has arrived; only if it is sound do the objects remember the frame.</summary>
+    /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
+    public void Finish(int features, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        for (int i = 0; i < _objects.Count; i++)
+            if (!_output![i].IsFinite()) throw NotFinite(features, i);
         Keep();
     }
 
@@ -127,25 +206,26 @@ internal sealed class VideoSegmentation : IDisposable
     {
         RemoveFrom(0);
         Unbind();
+        foreach (FrameInput input in _inputs) input.Dispose();
         foreach (FrameFeatures features in _features) features.Dispose();
     }
 
     /// <summary>Those that are conditioned one by one, then the others group by group.</summary>
-    private void EnqueueObjects(bool last, CancellationToken cancellation)
+    private void EnqueueObjects(int features, bool last, CancellationToken cancellation)
     {
         foreach (TrackedGroup group in _groups) group.Clear();
         for (int i = 0; i < _objects.Count; i++)
         {
             ObjectTrack track = _objects[i];
-            if (track.IsConditioned) track.Condition(0, remember: !last, cancellation);
+            if (track.IsConditioned) track.Condition(features, remember: !last, cancellation);
             else track.Track(_groups[i / GroupRows], i % GroupRows);
         }
-        foreach (TrackedGroup group in _groups) group.Run(0, cancellation);
+        foreach (TrackedGroup group in _groups) group.Run(features, cancellation);
     }
 
-    private NonFiniteException NotFinite(int i)
+    private NonFiniteException NotFinite(int features, int i)
     {
-        NonFiniteException e = _objects[i].NotFinite(Features);
+        NonFiniteException e = _objects[i].NotFinite(_features[features]);
         return new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
     }
 
@@ -156,10 +236,24 @@ internal sealed class VideoSegmentation : IDisposable
         Frames++;
     }
 
-    /// <summary>
-    /// Gives every object a row of the results, and every group a plan with room for its objects, when they have changed. Before anything
-    /// of a frame is enqueued: what has to be compiled for that holds up nobody else.
-    /// </summary>
+    private void AddFeatures()
+    {
+        var features = new FrameFeatures(_model);
+        try
+        {
+            if (_size is { } size) _inputs.Add(new FrameInput(_model, features.Image, size.Width, size.Height));
+        }
+        catch
+        {
+            features.Dispose();
+            throw;
+        }
+        _features.Add(features);
+        _taken.Add(false);
+        _isBound = _objects.Count == 0;
+    }
+
+    /// <summary>Gives every object a row of the results, and every group a plan with room for its objects.</summary>
     private void BindObjects(CancellationToken cancellation)
     {
         if (_isBound) return;

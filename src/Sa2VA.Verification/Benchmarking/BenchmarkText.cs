@@ -17,7 +17,7 @@ public static class BenchmarkText
     [
         stage.Stage,
         stage.Work,
-        Time(stage.Seconds),
+        Time(stage.Seconds) + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)} each" : ""),
         // What a session does besides is not counted.
         .. stage.Flops == 0 ? (string[])["–", "–", "–", "–", "–", "–"] :
         [
@@ -78,6 +78,7 @@ public static class BenchmarkText
                 w.WriteString("stage", s.Stage);
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
+                if (s.Objects > 0) w.WriteNumber("objects", s.Objects);
                 w.WriteNumber("flops", s.Flops);
                 Write(w, "gflops", s.FlopsPerSecond / 1e9);
                 Write(w, "peak_share", s.PeakShare(c));
@@ -120,6 +121,8 @@ public static class BenchmarkText
     }
 
     private static string Time(Spread s) => s.Median >= 1 ? $"{Range(s, 1, "F2")} s" : $"{Range(s, 1000)} ms";
+
+    private static string Duration(double seconds) => seconds >= 1 ? Text($"{seconds:F2} s") : Text($"{1000 * seconds:F1} ms");
 
     private static string Range(Spread s, double factor, string format = "F1")
     {

@@ -86,14 +86,17 @@ public sealed class ModelBenchmark
 
     private StageMeasurement Measure(CpuBackend backend, string name, int runs, CancellationToken cancellation)
     {
-        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
+        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config);
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) FillRandom(run, input);
         stage.Prepare(run);
         (Spread seconds, double cores) = Time(() => run.Execute(), runs);
         ReadOnlySpan<int> scalars = run.Bound.Scalars;
         return new StageMeasurement(name, stage.Work, seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores,
-            backend.Memory.Total);
+            backend.Memory.Total)
+        {
+            Objects = stage.Objects,
+        };
     }
 
     private static StageMeasurement MeasureSession(string name, SessionStage stage, CpuBackend backend, int runs)
@@ -138,7 +141,8 @@ public sealed class ModelBenchmark
             int length = (int)Math.Min(Block, count - at);
             switch (tensor.Type)
             {
-                case DType.F32 or DType.BF16: run.Write(tensor, floats.AsSpan(0, length), at); break;
+                case DType.F32: run.Write(tensor, floats.AsSpan(0, length), at); break;
+                case DType.BF16: run.WriteBFloat16(tensor, floats.AsSpan(0, length), at); break;
                 case DType.U8: run.Write(tensor, levels.AsSpan(0, length), at); break;
             }
         }

@@ -16,6 +16,9 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="MemoryBytes">Native memory that the stage held alone: weights, intermediates, inputs and outputs.</param>
 public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, double Cores, long MemoryBytes)
 {
+    /// <summary>Objects that step in a run, for a stage that several can share; else 0.</summary>
+    public int Objects { get; init; }
+
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;
 

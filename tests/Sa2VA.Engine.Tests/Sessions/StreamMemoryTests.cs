@@ -30,6 +30,33 @@ public sealed class StreamMemoryTests
         Assert.True(growth < limit, $"Resident memory grew by {growth} bytes from frame {early} to frame {late}.");
     }
 
+    [Fact]
+    public void Objects_that_join_and_leave_leave_nothing_behind()
+    {
+        // Three objects at a time, each for thirty frames: slots, plans and rows of results change hands.
+        int late = FullRun.Times(360, 2000), early = late / 3;
+        const long limit = 5_000_000;
+        using Sa2VAModel model = Shapes.Load();
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..2], new VideoOptions { ReuseMasks = true });
+        var ids = new Queue<int>();
+        long heldEarly = 0, residentEarly = 0;
+        string[] questions = ["Please segment the red circle.", "Please segment the blue star.", "Please segment the green ring."];
+        for (int frame = 0; frame <= late; frame++)
+        {
+            if (frame % 10 == 0)
+            {
+                if (ids.Count == 3) session.Remove(ids.Dequeue());
+                ids.Enqueue(Assert.Single(session.Ask(questions[frame / 10 % 3]).Objects).Id);
+            }
+            FrameMasks masks = session.Next(Shapes.Clip[frame % 48]);
+            Assert.Equal(ids, masks.Objects.Select(o => o.Id));
+            if (frame == early) (heldEarly, residentEarly) = (model.MemoryInfo.Total, Resident());
+        }
+        Assert.Equal(heldEarly, model.MemoryInfo.Total);
+        long growth = Resident() - residentEarly;
+        Assert.True(Math.Abs(growth) < limit, $"Resident memory changed by {growth} bytes from frame {early} to frame {late}.");
+    }
+
     private static long Resident()
     {
         // Aggressive: what other tests left in the collector's hands goes back to the system now, not somewhere between the two readings.

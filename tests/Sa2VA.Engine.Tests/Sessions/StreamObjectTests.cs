@@ -1,3 +1,4 @@
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
@@ -107,6 +108,31 @@ public sealed class StreamObjectTests
             if (f >= joins) Assert.Equal(star[f - joins], Shapes.Fingerprint(masks.Objects[1]));
         }
         Assert.Equal(15, session.EncoderRuns);
+    }
+
+    [Fact]
+    public void An_object_that_leaves_has_no_more_masks_and_the_others_do_not_notice()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
+        var options = new AskOptions { Logits = true };
+        string[] star = Alone("Please segment the blue star.", Shapes.Clip[..12]);
+        string[] ring = Alone("Please segment the green ring.", Shapes.Clip[8..12]);
+        int circle = session.Ask("Please segment the red circle.").Objects[0].Id;
+        int second = session.Ask("Please segment the blue star.", options).Objects[0].Id;
+        for (int f = 0; f < 12; f++)
+        {
+            if (f == 7) session.Remove(circle);
+            if (f == 8) session.Ask("Please segment the green ring.", options);
+            FrameMasks masks = session.Next(Shapes.Clip[f]);
+            int place = f < 7 ? 1 : 0;
+            Assert.Equal(f is 7 ? 1 : 2, masks.Objects.Count);
+            Assert.Equal(second, masks.Objects[place].Id);
+            Assert.Equal(star[f], Shapes.Fingerprint(masks.Objects[place]));
+            if (f >= 8) Assert.Equal(ring[f - 8], Shapes.Fingerprint(masks.Objects[1]));
+        }
+        Assert.Throws<PromptException>(() => session.Remove(circle));
+        session.Remove(second);
+        Assert.Equal(1, session.ObjectCount);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using Sa2VA.Core;
+using Sa2VA.Cpu;
+using Sa2VA.Engine;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 using Sa2VA.Tests.Sessions;
@@ -46,6 +48,22 @@ public sealed class TrackedObjectsTests
     }
 
     [Fact]
+    public void In_bf16_too()
+    {
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 2, Precision = Precision.BFloat16 });
+        using VideoSegmentation together = new(model.Segmentation), alone = new(model.Segmentation);
+        var names = new List<int>();
+        for (int o = 0; o < 3; o++) Add(together, names, o);
+        Add(alone, [], 1);
+        for (int f = 0; f < FrameCount; f++)
+        {
+            together.Step(Frames.Value[f], cancellation: Cancellation);
+            alone.Step(Frames.Value[f], cancellation: Cancellation);
+            Assert.Equal(Fingerprint(alone.Objects[0]), Fingerprint(together.Objects[1]));
+        }
+    }
+
+    [Fact]
     public void Who_stays_does_not_notice_who_leaves_and_joins()
     {
         SegmentationModel model = Shapes.Model.Segmentation;
@@ -76,7 +94,7 @@ public sealed class TrackedObjectsTests
     [Fact]
     public void Slots_come_back_when_objects_leave_and_streams_close()
     {
-        using Sa2VA.Engine.Sa2VAModel model = Shapes.Load();
+        using Sa2VAModel model = Shapes.Load();
         SlotPool memories = model.Segmentation.Banks.MemorySlots, pointers = model.Segmentation.Banks.PointerSlots;
         long before = model.MemoryInfo.Buffers;
         for (int round = 0; round < 3; round++)

@@ -34,7 +34,18 @@ public class ModelBenchmarkTests
         Assert.All(lines, line => JsonDocument.Parse(line).Dispose());
         using JsonDocument decode = JsonDocument.Parse(lines[3]);
         Assert.Equal("decode", decode.RootElement.GetProperty("stage").GetString());
+        using JsonDocument tracked = JsonDocument.Parse(lines.Single(l => l.Contains("tracked-16", StringComparison.Ordinal)));
+        Assert.Equal(("tracked-16", 16), (tracked.RootElement.GetProperty("stage").GetString(),
+            tracked.RootElement.GetProperty("objects").GetInt32()));
+        Assert.False(decode.RootElement.TryGetProperty("objects", out _));
+        // The work of the frame is shared, that of the objects is not.
+        long[] flops = [.. report.Stages.Where(s => s.Objects > 0).OrderBy(s => s.Objects).Select(s => s.Flops)];
+        Assert.Equal([1, 2, 4, 8, 16], report.Stages.Where(s => s.Objects > 0).Select(s => s.Objects));
+        long each = flops[1] - flops[0];
+        Assert.Equal([.. ((int[])[1, 2, 4, 8, 16]).Select(n => flops[0] + (n - 1) * each)], flops);
+        Assert.True(each < flops[0]);
         string markdown = BenchmarkText.Markdown(report);
+        Assert.Contains(" each |", markdown, StringComparison.Ordinal);
         Assert.All(ModelBenchmark.StageNames, name => Assert.Contains($"| {name} |", markdown, StringComparison.Ordinal));
     }
 

@@ -1,0 +1,133 @@
+using System.Runtime.ExceptionServices;
+using Sa2VA.Core;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine;
+
+/// <summary>
+/// One reading of <see cref="VideoSession.TrackAsync"/>: while objects are tracked on a frame, the next one is asked for and encoded. What
+/// is wrong with it is told when its turn comes.
+/// </summary>
+internal sealed class FrameTracking : IAsyncDisposable
+{
+    private readonly VideoSession _session;
+    private readonly VideoSegmentation _stream;
+    private readonly CancellationToken _cancellation;
+    private readonly CancellationTokenSource _ended;
+    private readonly IAsyncEnumerator<RgbImage> _frames;
+    private Task<bool>? _moving;
+    private Ahead? _ahead;
+
+    /// <param name="session">The session.</param>
+    /// <param name="stream">Its stream.</param>
+    /// <param name="frames">Frames as they come.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public FrameTracking(VideoSession session, VideoSegmentation stream, IAsyncEnumerable<RgbImage> frames, CancellationToken cancellation)
+    {
+        (_session, _stream, _cancellation) = (session, stream, cancellation);
+        _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _frames = frames.GetAsyncEnumerator(_ended.Token);
+    }
+
+    /// <summary>The masks of the next frame; null behind the last one.</summary>
+    public async Task<FrameMasks?> NextAsync()
+    {
+        if (_ahead is null && !await Moved().ConfigureAwait(false)) return null;
+        using SessionGate.Entry gate = _session.EnterFrame(_cancellation);
+        Ahead ahead = _ahead ?? new Ahead(_frames.Current);
+        _ahead = null;
+        try
+        {
+            if (ahead.Features < 0) ahead.Features = _stream.TakeFeatures();
+            ahead.Error?.Throw();
+            _session.CheckSize(ahead.Frame.View, _session.Frames);
+            FrameMasks masks = _session.RoomForMasks();
+            AllowAhead();
+            _stream.Prepare(_cancellation);
+            if (!ahead.IsEncoded) _stream.Encode(ahead.Features, ahead.Frame.View, _ended.Token);
+            Task tracked = _stream.Enqueue(ahead.Features, _session.WantsLogits, _ended.Token).WhenReached();
+            try
+            {
+                await EncodeNext(tracked).ConfigureAwait(false);
+            }
+            finally
+            {
+                // Nobody else may use the stream before the objects are through.
+                await tracked.ConfigureAwait(false);
+            }
+            _stream.Finish(ahead.Features, _cancellation);
+            _session.Fill(masks);
+            return masks;
+        }
+        finally
+        {
+            if (ahead.Features >= 0) _stream.ReturnFeatures(ahead.Features);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // A source that is asked for a frame must have answered before it may be closed.
+        await _ended.CancelAsync().ConfigureAwait(false);
+        if (_ahead is { Features: >= 0 } ahead) _stream.ReturnFeatures(ahead.Features);
+        if (_moving is not null) await ((Task)_moving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _frames.DisposeAsync().ConfigureAwait(false);
+        _ended.Dispose();
+    }
+
+    private async Task<bool> Moved()
+    {
+        Task<bool> moving = _moving ??= _frames.MoveNextAsync().AsTask();
+        bool moved = await moving.ConfigureAwait(false);
+        // Behind the last frame it is not asked again.
+        if (moved) _moving = null;
+        return moved;
+    }
+
+    /// <summary>Asks for the next frame and encodes it, if it comes before the objects are through with this one.</summary>
+    private async Task EncodeNext(Task tracked)
+    {
+        _moving ??= _frames.MoveNextAsync().AsTask();
+        await Task.WhenAny(tracked, _moving).ConfigureAwait(false);
+        if (!_moving.IsCompletedSuccessfully || !await Moved().ConfigureAwait(false)) return;
+        _ahead = new Ahead(_frames.Current) { Features = _stream.TakeFeatures() };
+        if (_ahead.Features < 0) return;
+        try
+        {
+            _session.CheckSize(_ahead.Frame.View, _session.Frames + 1);
+            await _stream.WhenEncoderIsFree().ConfigureAwait(false);
+            _stream.Encode(_ahead.Features, _ahead.Frame.View, _ended.Token);
+            _ahead.IsEncoded = true;
+        }
+        catch (Exception e)
+        {
+            _ahead.Error = ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    /// <summary>Where the budget has no room for a second frame, frames are encoded when their turn comes.</summary>
+    private void AllowAhead()
+    {
+        try
+        {
+            _stream.AllowAhead();
+        }
+        catch (DeviceException)
+        {
+        }
+    }
+
+    /// <summary>A frame that was asked for before its turn.</summary>
+    private sealed class Ahead(RgbImage frame)
+    {
+        public RgbImage Frame => frame;
+
+        /// <summary>Taken for it; −1 where there were none.</summary>
+        public int Features { get; set; } = -1;
+
+        public bool IsEncoded { get; set; }
+
+        public ExceptionDispatchInfo? Error { get; set; }
+    }
+}
