@@ -56,6 +56,9 @@ internal sealed class PagePool : IDisposable
         }
     }
 
+    /// <summary>Bytes that the pool holds, used or not.</summary>
+    public long CommittedBytes => _buffers.Sum(b => b.Bytes);
+
     /// <summary>Has a plan keep keys and values here.</summary>
     public PlanBuffers AddTo(PlanBuffers buffers, LanguageStack stack)
     {
