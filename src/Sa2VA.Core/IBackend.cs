@@ -47,6 +47,8 @@ public enum QueuePriority
     /// <summary>Runs that wait a moment while an urgent queue has work: a token is late by that moment and a run in progress.</summary>
     Normal,
 
-    /// <summary>Runs that go first: a frame of live video is late by the run that is in progress. For work that comes now and then.</summary>
+    /// <summary>
+    /// Runs that go first: a frame of live video is late by the run that is in progress. For work that comes now and then.
+    /// </summary>
     Urgent,
 }

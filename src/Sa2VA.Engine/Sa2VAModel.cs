@@ -72,6 +72,9 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     /// <summary>The device, for people.</summary>
     public string DeviceDescription => _backend.Description;
 
+    /// <summary>How the device stores numbers.</summary>
+    public Precision Precision => _backend.Precision;
+
     /// <summary>Native bytes held now: weights, intermediates, and the buffers of open sessions.</summary>
     public BackendMemory MemoryInfo => _backend.Memory;
 

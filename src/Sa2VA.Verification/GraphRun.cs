@@ -29,11 +29,11 @@ internal sealed class GraphRun : IDisposable
             foreach (Tensor t in graph.Inputs) Allocate(backend, t);
             foreach (Tensor t in graph.Outputs)
             {
-                DeviceBuffer buffer = Allocate(backend, t);
-                if (t.Type != DType.F32) continue;
+                Allocate(backend, t);
+                if (t.Type is not (DType.F32 or DType.BF16)) continue;
                 var nan = new float[t.Shape.Count];
                 Array.Fill(nan, float.NaN);
-                _queue.Write<float>(buffer, nan);
+                Write(t, nan);
             }
         }
         catch
@@ -55,10 +55,17 @@ internal sealed class GraphRun : IDisposable
         }
     }
 
-    /// <summary>Fills an input or the first elements of a state.</summary>
+    /// <summary>Fills elements of a float input or state; rounds to BF16 where it is that.</summary>
     public GraphRun Write(Tensor tensor, ReadOnlySpan<float> values, long offset = 0)
     {
-        _queue.Write(_buffers[tensor], values, offset);
+        if (tensor.Type != DType.BF16)
+        {
+            _queue.Write(_buffers[tensor], values, offset);
+            return this;
+        }
+        var rounded = new BFloat16[values.Length];
+        for (int i = 0; i < values.Length; i++) rounded[i] = BFloat16.FromSingle(values[i]);
+        _queue.Write<BFloat16>(_buffers[tensor], rounded, offset);
         return this;
     }
 
@@ -73,15 +80,6 @@ internal sealed class GraphRun : IDisposable
     public GraphRun Write(Tensor tensor, ReadOnlySpan<byte> values, long offset = 0)
     {
         _queue.Write(_buffers[tensor], values, offset);
-        return this;
-    }
-
-    /// <summary>Fills elements of a BF16 state with values that bf16 represents.</summary>
-    public GraphRun WriteBFloat16(Tensor tensor, ReadOnlySpan<float> values, long offset)
-    {
-        var rounded = new BFloat16[values.Length];
-        for (int i = 0; i < values.Length; i++) rounded[i] = BFloat16.FromSingle(values[i]);
-        _queue.Write<BFloat16>(_buffers[tensor], rounded, offset);
         return this;
     }
 
@@ -117,13 +115,19 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
-    /// <summary>All elements of an F32 output or state.</summary>
+    /// <summary>All elements of a float output or state.</summary>
     public float[] Floats(Tensor tensor) => Floats(tensor, 0, tensor.Shape.Count);
 
-    /// <summary>Some elements of an F32 output or state.</summary>
+    /// <summary>Some elements of a float output or state.</summary>
     public float[] Floats(Tensor tensor, long offset, long count)
     {
         var values = new float[count];
+        if (tensor.Type == DType.BF16)
+        {
+            var stored = new BFloat16[count];
+            _queue.Read<BFloat16>(_buffers[tensor], stored, offset);
+            return Array.ConvertAll(stored, v => v.ToSingle());
+        }
         _queue.Read<float>(_buffers[tensor], values, offset);
         return values;
     }
@@ -154,10 +158,6 @@ internal sealed class GraphRun : IDisposable
         _plan.Dispose();
     }
 
-    private DeviceBuffer Allocate(IBackend backend, Tensor tensor)
-    {
-        DeviceBuffer buffer = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
-        _buffers.Add(tensor, buffer);
-        return buffer;
-    }
+    private void Allocate(IBackend backend, Tensor tensor) =>
+        _buffers.Add(tensor, backend.Allocate(tensor.Name, tensor.Type, tensor.Shape));
 }

@@ -7,6 +7,11 @@ public enum StageStatus
     Passed,
     /// <summary>At least one output is missing, misshapen or outside its tolerance.</summary>
     Failed,
+    /// <summary>
+    /// Within tolerance but for choices between numbers that bf16 does not tell apart (<see cref="TensorCheck.Ties"/>). Never counts as
+    /// passed.
+    /// </summary>
+    Tied,
     /// <summary>Not computed; <see cref="StageResult.SkipReason"/> says why. Never counts as passed.</summary>
     Skipped,
 }
@@ -34,7 +39,11 @@ public sealed record StageResult
 
     /// <summary>The verdict.</summary>
     public StageStatus Status => SkipReason is not null ? StageStatus.Skipped
-        : Checks.Count > 0 && Checks.All(c => c.Passed) ? StageStatus.Passed : StageStatus.Failed;
+        : Checks.Count == 0 || !Checks.All(c => c.Passed) ? StageStatus.Failed
+        : Ties > 0 ? StageStatus.Tied : StageStatus.Passed;
+
+    /// <summary>Choices that fell otherwise, between numbers that bf16 does not tell apart.</summary>
+    public int Ties => Checks.Sum(c => c.Ties);
 
     /// <summary>Largest relative rms error of all floating-point outputs that were compared; 0 if there are none.</summary>
     public double WorstRms => Checks.Where(c => c.Problem is null).Select(c => c.RelativeRms).DefaultIfEmpty(0).Max();

@@ -9,14 +9,28 @@ namespace Sa2VA.Verification;
 /// <param name="Rms">r.</param>
 /// <param name="Max">m.</param>
 /// <param name="Absolute">a.</param>
-public readonly record struct Tolerance(double Rms, double Max, double Absolute)
+/// <param name="Rule">Where it comes from, in bf16; else null.</param>
+public readonly record struct Tolerance(double Rms, double Max, double Absolute, string? Rule = null)
 {
     /// <summary>Equality: integers, masks, bytes, copies and tables.</summary>
     public static Tolerance Exact => default;
 
-    /// <summary>The tolerance of a floating-point output.</summary>
+    /// <summary>
+    /// The tolerance of an output. In bf16 it is twice what the reference implementation's own bf16 was recorded to differ by from its
+    /// float32; where that is not recorded, that of the stage's kind.
+    /// </summary>
+    internal static Tolerance For(GoldenFile golden, string output, Precision precision, RecordedErrors errors)
+    {
+        Tolerance byKind = For(golden, precision);
+        if (precision == Precision.Float32 || byKind == Exact) return byKind;
+        return errors.Of(golden.Model, golden.Stage, output) is { } error
+            ? new Tolerance(2 * error.Rms, 2 * error.Max, byKind.Absolute, "2 × the reference's own bf16")
+            : byKind with { Rule = $"{golden.Stage.Split('.')[0]}.*" };
+    }
+
+    /// <summary>The tolerance of a stage's floating-point outputs by its kind.</summary>
     /// <param name="golden">The recorded computation.</param>
-    /// <param name="precision">The type that the backend computes in: F32 or BF16.</param>
+    /// <param name="precision">How the backend stores numbers.</param>
     /// <exception cref="CheckpointException">The stage is none of op, block, net.</exception>
     public static Tolerance For(GoldenFile golden, Precision precision = Precision.Float32)
     {

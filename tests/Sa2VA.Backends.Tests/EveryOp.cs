@@ -27,13 +27,15 @@ internal sealed class EveryOp : IDisposable
         Tensor x = g.Add(g.Embedding(g.Weight("table"), ids), g.SliceRows(shuffled, 0, 16));
         Tensor cos = g.Constant("cos", new Shape(64, 6), TestValues.Random(7, 384)),
             sin = g.Constant("sin", new Shape(64, 6), TestValues.Random(8, 384));
-        Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half, start);
-        Tensor k = g.WriteRows(keys, q, start, length), v = g.WriteRows(values, x, start, length);
+        Tensor q = g.RotaryEmbedding(g.RmsNorm(x, g.At("norm"), 1e-6f), cos, sin, 2, RotaryPairing.Half);
+        Tensor after = g.List("after", new Shape(16), new IndexRange(0, 64));
+        Tensor k = Valid(g.WriteRows(keys, q, after)), v = Valid(g.WriteRows(values, x, after));
+        Tensor Valid(Tensor state) => g.Reshape(state, state.Shape, length);
         // Two sequences of 8 tokens in pages of 8 rows, written and rotated where lists say.
         Tensor rows = g.Input("rows", DType.I32, new Shape(16)), counts = g.Input("counts", DType.I32, new Shape(2));
         var segments = new AttentionSegments(counts, g.Input("offsets", DType.I32, new Shape(3)),
             g.Input("pages", DType.I32, new Shape(2, 4)), 8);
-        g.WriteRows(rounded, x, start);
+        g.WriteRows(rounded, x, after);
         Tensor pool = g.WriteRows(rounded, g.RotaryEmbedding(x, cos, sin, rows, 2, RotaryPairing.Half), rows);
         x = g.Add(x, g.FlashAttention(x, pool, pool, segments, 2, 2, 0.3f, causal: true));
         x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
@@ -83,7 +85,8 @@ internal sealed class EveryOp : IDisposable
         Allocate(backend, best);
         Allocate(backend, next);
         Allocate(backend, bits);
-        Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21).Set(lastRow, [15]);
+        Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21).Set(lastRow, [15])
+            .Set(after, [.. Enumerable.Range(5, 16)]);
         _result = new float[y.Shape.Count];
 
         void Write(string name, params int[] values) =>

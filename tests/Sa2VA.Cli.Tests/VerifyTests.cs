@@ -39,6 +39,21 @@ public class VerifyTests
     }
 
     [Fact]
+    public void In_bf16_it_says_by_which_rule_and_counts_ties_apart()
+    {
+        string encoder = Bundled("goldens", "internvl-internlm2", "image_encoder.safetensors");
+        CliRun run = CliRun.Of("verify", "--precision", "bf16", "--goldens", encoder, Op, Case);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Matches(@"out\.f: max .* of 2 × the reference's own bf16\)", run.Out);
+        Assert.Matches(@"out\.c1: max .* of net\.\*\)", run.Out);
+        Assert.Contains("3 passed, 0 failed, 0 skipped", run.Out, StringComparison.Ordinal);
+        run = CliRun.Of("verify", "--precision", "bf16", "--json", "--goldens", encoder, Case);
+        Assert.Contains(run.Json[0].GetProperty("tensors").EnumerateArray(), t => t.GetProperty("rms_error").GetDouble() > 1e-4);
+        Assert.Equal(0.95878, run.Json[1].GetProperty("lowest_allowed").GetDouble());
+        Assert.Equal((0, 0), (run.Json[2].GetProperty("tied").GetInt32(), run.Json[2].GetProperty("ties").GetInt32()));
+    }
+
+    [Fact]
     public void A_wrong_value_fails()
     {
         using var folder = new ScratchFolder();

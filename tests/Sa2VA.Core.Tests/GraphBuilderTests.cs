@@ -77,8 +77,8 @@ public class GraphBuilderTests
         ["Concat: lists of floats"] = n => n.G.Concat([n.Rows], [n.Rows]),
         ["Repeat: times"] = n => n.G.Repeat(n.Rows, 0),
         ["Repeat: map"] = n => n.G.Repeat(n.Map, 2),
-        ["WriteRows: no state"] = n => n.G.WriteRows(n.Rows, n.Rows, n.Length),
-        ["WriteRows: width"] = n => n.G.WriteRows(n.State, n.Map, n.Length),
+        ["WriteRows: no state"] = n => n.G.WriteRows(n.Rows, n.Rows, n.Ids),
+        ["WriteRows: width"] = n => n.G.WriteRows(n.State, n.Map, n.Ids),
         ["WriteRows: list"] = n => n.G.WriteRows(n.State, n.G.SliceRows(n.Rows, 0, 5), n.Ids),
         ["WriteRows: list of a run-time length"] =
             n => n.G.WriteRows(n.State, n.Rows, n.G.Input("rows of a run", DType.I32, new Shape(20), n.Length)),

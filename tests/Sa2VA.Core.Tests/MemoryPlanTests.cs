@@ -32,7 +32,7 @@ public class MemoryPlanTests
     public void Inputs_constants_states_and_outputs_are_not_placed()
     {
         var g = new GraphBuilder("bound", new TestWeights());
-        RuntimeScalar at = g.Scalar("at", 3);
+        Tensor at = g.List("at", new Shape(1), new IndexRange(-1, 4));
         Tensor x = g.Input("x", DType.F32, new Shape(1, 8)), state = g.State("s", DType.F32, new Shape(4, 8));
         Tensor c = g.Constant("c", new Shape(1, 8), new float[8]);
         g.WriteRows(state, g.Add(x, c), at);

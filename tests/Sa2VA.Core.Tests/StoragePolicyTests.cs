@@ -61,7 +61,7 @@ public class StoragePolicyTests
     public void A_tensor_is_as_narrow_as_where_it_is_moved_to()
     {
         Tensor state = _g.State("bank", DType.BF16, new Shape(9, 8)), wideState = _g.State("pointers", DType.F32, new Shape(9, 8));
-        RuntimeScalar at = _g.Scalar("at", 2);
+        Tensor at = _g.List("at", new Shape(_x.Shape[0]), new IndexRange(-1, 9));
         Tensor stored = Layer(_x, "a"), kept = Layer(_x, "b"), last = First(Layer(_x, "c"));
         _g.WriteRows(state, stored, at);
         _g.WriteRows(wideState, kept, at);

@@ -16,7 +16,8 @@ namespace Sa2VA.Cli.Verifying;
 internal sealed record PredictRun(string Path, PredictCase Case, PredictResult? Result, string? SkipReason, double Seconds)
 {
     /// <summary>The verdict.</summary>
-    public StageStatus Status => Result is null ? StageStatus.Skipped : Result.Passed ? StageStatus.Passed : StageStatus.Failed;
+    public StageStatus Status => Result is null ? StageStatus.Skipped : Result.Passed ? StageStatus.Passed
+        : Result.IsTie ? StageStatus.Tied : StageStatus.Failed;
 }
 
 /// <summary>Runs predict cases; a model stays loaded as long as the next case needs it.</summary>
@@ -42,7 +43,7 @@ internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes 
         catch (PromptException e)
         {
             // The recorded prompt does not fit this checkpoint: the case fails, the others still run.
-            result = new PredictResult(predict, false, false, [], 0, e.Message);
+            result = new PredictResult(predict, false, false, [], 0, e.Message, MaskBound.Of(predict, _model.Precision));
         }
         return new PredictRun(path, predict, result, null, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }

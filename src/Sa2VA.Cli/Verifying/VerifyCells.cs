@@ -25,8 +25,12 @@ internal static class VerifyCells
         r.Masks == 0 ? "–" : r.LowestMedian.ToString("0.00000", CultureInfo.InvariantCulture), r.Masks == 0 ? "–" : Error(r.SegError),
     ];
 
-    public static string Counts(VerifySummary s) =>
-        FormattableString.Invariant($"{s.Passed} passed, {s.Failed} failed, {s.Skipped} skipped");
+    public static string Counts(VerifySummary s)
+    {
+        string ties = s.Ties == 0 ? ""
+            : FormattableString.Invariant($", {s.Tied} with {Plural.Of(s.Ties, "tie")} (choices that bf16 does not decide)");
+        return FormattableString.Invariant($"{s.Passed} passed, {s.Failed} failed{ties}, {s.Skipped} skipped");
+    }
 
     public static string Error(double value) => value == 0 ? "0" : value.ToString("0.0e-00", CultureInfo.InvariantCulture);
 

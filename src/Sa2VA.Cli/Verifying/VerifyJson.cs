@@ -34,6 +34,8 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
                 JsonLines.Number(json, "rms_allowed", c.RmsAllowed);
                 JsonLines.Number(json, "max_value", c.MaxValue);
                 JsonLines.Number(json, "rms_value", c.RmsValue);
+                if (c.Rule is { } rule) json.WriteString("rule", rule);
+                if (c.Ties > 0) json.WriteNumber("ties", c.Ties);
                 if (c.Problem is { } problem) json.WriteString("problem", problem);
                 json.WriteEndObject();
             }
@@ -59,6 +61,18 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
             JsonLines.Number(json, "lowest_iou", r.LowestIou);
             JsonLines.Number(json, "lowest_median_iou", r.LowestMedian);
             JsonLines.Number(json, "seg_error", r.SegError);
+            JsonLines.Number(json, "lowest_allowed", r.Bound.Lowest);
+            JsonLines.Number(json, "lowest_median_allowed", r.Bound.Median);
+            json.WriteString("rule", r.Bound.Rule);
+            if (r.Worst is { } worst)
+            {
+                json.WriteStartObject("worst_mask");
+                json.WriteNumber("object", worst.Object);
+                json.WriteNumber("frame", worst.Frame);
+                json.WriteNumber("pixels", worst.Pixels);
+                json.WriteNumber("differing", worst.Differing);
+                json.WriteEndObject();
+            }
             if (r.Mismatch is { } mismatch) json.WriteString("mismatch", mismatch);
         });
     }
@@ -70,6 +84,8 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
         {
             json.WriteNumber("passed", summary.Passed);
             json.WriteNumber("failed", summary.Failed);
+            json.WriteNumber("tied", summary.Tied);
+            json.WriteNumber("ties", summary.Ties);
             json.WriteNumber("skipped", summary.Skipped);
             json.WriteStartArray("stages");
             foreach (StageRow r in summary.Stages)
@@ -79,6 +95,7 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
                 json.WriteNumber("files", r.Files);
                 json.WriteNumber("failed", r.Failed);
                 json.WriteNumber("tensors", r.Tensors);
+                json.WriteNumber("ties", r.Ties);
                 JsonLines.Number(json, "rms", r.Rms);
                 JsonLines.Number(json, "max", r.Max);
                 JsonLines.Number(json, "share", r.Share);
@@ -92,6 +109,7 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
     {
         StageStatus.Passed => "passed",
         StageStatus.Failed => "failed",
+        StageStatus.Tied => "tied",
         _ => "skipped",
     };
 }

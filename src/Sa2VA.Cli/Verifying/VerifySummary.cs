@@ -15,6 +15,12 @@ internal sealed class VerifySummary
     /// <summary>Files outside tolerance.</summary>
     public int Failed { get; private set; }
 
+    /// <summary>Files within tolerance but for choices that bf16 does not decide.</summary>
+    public int Tied { get; private set; }
+
+    /// <summary>Such choices in all files.</summary>
+    public int Ties { get; private set; }
+
     /// <summary>Files that were not computed.</summary>
     public int Skipped => _skips.Values.Sum();
 
@@ -33,6 +39,7 @@ internal sealed class VerifySummary
         if (Count(result.Status, result.SkipReason)) return;
         if (!_stages.TryGetValue(result.Stage, out StageRow? row)) _stages.Add(result.Stage, row = new StageRow(result.Stage));
         row.Add(result);
+        Ties += result.Ties;
     }
 
     /// <summary>Takes over a predict case.</summary>
@@ -42,12 +49,14 @@ internal sealed class VerifySummary
         if (!_predictions.TryGetValue(run.Case.Model, out PredictRow? row))
             _predictions.Add(run.Case.Model, row = new PredictRow(run.Case.Model));
         row.Add(run.Result!);
+        if (run.Status == StageStatus.Tied) Ties++;
     }
 
     private bool Count(StageStatus status, string? reason)
     {
         if (status == StageStatus.Passed) Passed++;
         else if (status == StageStatus.Failed) Failed++;
+        else if (status == StageStatus.Tied) Tied++;
         else _skips[reason ?? ""] = _skips.GetValueOrDefault(reason ?? "") + 1;
         return status == StageStatus.Skipped;
     }
@@ -67,6 +76,9 @@ internal sealed class StageRow(string stage)
     /// <summary>Tensors that have to be equal; they are part of <see cref="Tensors"/> and not of the errors below.</summary>
     public int Exact { get; private set; }
 
+    /// <summary>Choices that bf16 does not decide.</summary>
+    public int Ties { get; private set; }
+
     /// <summary>Worst rms error, relative to the record's rms.</summary>
     public double Rms { get; private set; }
 
@@ -80,6 +92,7 @@ internal sealed class StageRow(string stage)
     {
         Files++;
         if (result.Status == StageStatus.Failed) Failed++;
+        Ties += result.Ties;
         foreach (TensorCheck check in result.Checks)
         {
             Tensors++;
@@ -112,6 +125,9 @@ internal sealed class PredictRow(string model)
 
     public int Failed { get; private set; }
 
+    /// <summary>Cases whose answer took another token that bf16 does not tell apart from the recorded one.</summary>
+    public int Ties { get; private set; }
+
     /// <summary>Cases whose text and tokens are the recorded ones.</summary>
     public int Equal { get; private set; }
 
@@ -127,7 +143,8 @@ internal sealed class PredictRow(string model)
     public void Add(PredictResult result)
     {
         Cases++;
-        if (!result.Passed) Failed++;
+        if (result.IsTie) Ties++;
+        else if (!result.Passed) Failed++;
         if (result.TextEqual && result.IdsEqual) Equal++;
         Masks += result.Ious.Sum(o => o.Count);
         LowestIou = Math.Min(LowestIou, result.LowestIou);

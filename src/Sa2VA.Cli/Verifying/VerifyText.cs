@@ -22,7 +22,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
         terminal.WriteLine($"{Word(result.Status)}  {result.Path}  {result.Stage}{(result.SkipReason is { } reason ? ": " + reason : "")}");
         foreach (TensorCheck c in result.Checks)
         {
-            string errors = c.Problem ?? (c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c));
+            string errors = c.Problem ?? (c.Ties > 0 && c.Passed ? $"{c.Name}: {Plural.Of(c.Ties, "tie")}"
+                : c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c));
             terminal.WriteLine("      " + errors + (c.Passed ? "" : "  <- outside"));
         }
     }
@@ -35,7 +36,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
         terminal.WriteLine(r.Ious.Count == 0
             ? "      text and tokens " + (r.TextEqual && r.IdsEqual ? "equal" : "differ")
             : FormattableString.Invariant($"      {Plural.Of(r.Ious.Count, "object")}, lowest IoU {r.LowestIou:0.00000}, ")
-                + FormattableString.Invariant($"lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}"));
+                + FormattableString.Invariant($"lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}")
+                + FormattableString.Invariant($"; at least {r.Bound.Lowest:0.000}, {r.Bound.Median:0.000} by {r.Bound.Rule}"));
     }
 
     public void End(VerifySummary summary)
@@ -48,7 +50,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     }
 
     private static string Errors(TensorCheck c) => $"{c.Name}: max {VerifyCells.Error(c.MaxError)} of {VerifyCells.Error(c.MaxAllowed)}, "
-        + $"rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} ({VerifyCells.Share(StageRow.ShareOf(c))})";
+        + $"rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} "
+        + $"({VerifyCells.Share(StageRow.ShareOf(c))}{(c.Rule is { } rule ? " of " + rule : "")})";
 
     private void Print(string[] headings, string[][] rows)
     {
@@ -67,6 +70,7 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     {
         StageStatus.Passed => "ok  ",
         StageStatus.Failed => "FAIL",
+        StageStatus.Tied => "tie ",
         _ => "skip",
     };
 }

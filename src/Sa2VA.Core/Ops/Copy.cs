@@ -17,4 +17,7 @@ public static class CopyExtensions
         if (to != x.Type && !converts) throw g.Error(nameof(Copy), $"input {x} cannot become {to}.");
         return g.Record(new Copy(x), to, x.Shape, x.Length);
     }
+
+    /// <summary>The tensor itself where it has the element type, else a copy that has.</summary>
+    public static Tensor As(this GraphBuilder g, DType type, Tensor x) => x.Type == type ? x : g.Copy(x, type);
 }

@@ -11,14 +11,14 @@ public enum RotaryPairing
 
 /// <summary>
 /// Rotates channel pairs of each head by the angles of a table row. Row r of x uses the table row that <see cref="Positions"/> lists, or
-/// table row (start + r) mod rows of the table.
+/// table row r mod rows of the table.
 /// </summary>
 public sealed class RotaryEmbedding : Op
 {
-    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing, RuntimeScalar? start)
+    internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing)
     {
         Inputs = [x, cos, sin];
-        (Heads, Pairing, Start) = (heads, pairing, start);
+        (Heads, Pairing) = (heads, pairing);
     }
 
     internal RotaryEmbedding(Tensor x, Tensor cos, Tensor sin, Tensor positions, int heads, RotaryPairing pairing)
@@ -33,22 +33,20 @@ public sealed class RotaryEmbedding : Op
     /// <summary>Which channels form a pair.</summary>
     public RotaryPairing Pairing { get; }
 
-    /// <summary>Table row of x's row 0; null means 0.</summary>
-    public RuntimeScalar? Start { get; }
-
-    /// <summary>The table row for each row of x, I32; −1: the row is copied. Null where positions follow each other.</summary>
+    /// <summary>The table row for each row of x, I32; −1: the row is copied. Null where positions repeat the table.</summary>
     public Tensor? Positions => Inputs.Count > 3 ? Inputs[3] : null;
 }
 
 /// <summary>Recording of rotations.</summary>
 public static class RotaryEmbeddingExtensions
 {
-    /// <summary>Records the rotation of x [n, heads·d] (a view will do) with constants cos, sin [t, d/2].</summary>
-    public static Tensor RotaryEmbedding(this GraphBuilder g, Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing,
-        RuntimeScalar? start = null)
+    /// <summary>
+    /// Records the rotation of x [n, heads·d] (a view will do) with constants cos, sin [t, d/2], row r by table row r mod t.
+    /// </summary>
+    public static Tensor RotaryEmbedding(this GraphBuilder g, Tensor x, Tensor cos, Tensor sin, int heads, RotaryPairing pairing)
     {
         Check(g, x, cos, sin, heads);
-        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing, start), DType.F32, x.Shape, x.Length);
+        return g.Record(new RotaryEmbedding(x, cos, sin, heads, pairing), DType.F32, x.Shape, x.Length);
     }
 
     /// <summary>

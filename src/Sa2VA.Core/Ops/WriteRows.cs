@@ -3,38 +3,20 @@ using System.Buffers;
 namespace Sa2VA.Core;
 
 /// <summary>
-/// Writes x's rows into a state, converting to the state's float type: keys and values of new tokens, a memory; integers stay as they are.
-/// Row i goes to the row that <see cref="Rows"/> lists, or to row <see cref="Start"/> + i.
+/// Writes x's rows into a state, each to the row that <see cref="Rows"/> lists, converting to the state's float type: keys and values of
+/// new tokens, a memory. Integers stay as they are.
 /// </summary>
 public sealed class WriteRows : Op
 {
-    internal WriteRows(Tensor state, Tensor x, RuntimeScalar start)
-    {
-        Inputs = [x, state];
-        Start = start;
-    }
-
     internal WriteRows(Tensor state, Tensor x, Tensor rows) => Inputs = [x, state, rows];
 
-    /// <summary>First row written; null where rows are listed.</summary>
-    public RuntimeScalar? Start { get; }
+    /// <summary>The state's row for each row of x, I32; −1: not written.</summary>
+    public Tensor Rows => Inputs[2];
 
-    /// <summary>The state's row for each row of x, I32; −1: not written. Null where they follow each other.</summary>
-    public Tensor? Rows => Inputs.Count > 2 ? Inputs[2] : null;
+    internal override bool ChecksRuns => Rows.Kind == TensorKind.List;
 
-    internal override bool ChecksRuns => Start is not null || Rows!.Kind == TensorKind.List;
-
-    internal override void CheckRun(ReadOnlySpan<int> numbers)
-    {
-        if (Rows is not null)
-        {
-            CheckRows(Rows.ValuesIn(numbers)[..(int)RowCount(Inputs[0], numbers)]);
-            return;
-        }
-        long at = numbers[Start!.Index], rows = RowCount(Inputs[0], numbers), capacity = Inputs[1].Shape.Rows;
-        if (at + rows > capacity)
-            throw new GraphException($"{Name}: rows {at}…{at + rows - 1} exceed the state's capacity of {capacity}.");
-    }
+    internal override void CheckRun(ReadOnlySpan<int> numbers) =>
+        CheckRows(Rows.ValuesIn(numbers)[..(int)RowCount(Inputs[0], numbers)]);
 
     /// <summary>Two threads may write two rows at once, so no row may be named twice.</summary>
     private void CheckRows(ReadOnlySpan<int> rows)
@@ -58,16 +40,6 @@ public sealed class WriteRows : Op
 public static class WriteRowsExtensions
 {
     /// <summary>
-    /// Records state[start…] = x and returns the state as [capacity, C] whose first <paramref name="length"/> rows are valid afterwards.
-    /// </summary>
-    public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, RuntimeScalar start, RuntimeScalar? length = null)
-    {
-        Check(g, state, x);
-        g.RecordInPlace(new WriteRows(state, x, start), state);
-        return length is null ? state : state.View(state.Name, state.Shape, length, 0, state.RowStride);
-    }
-
-    /// <summary>
     /// Records state[rows[i]] = x[i] and returns the state. Rows of several sequences may stand in any order; −1 leaves a row out, no other
     /// index may occur twice. An index that the state does not have is refused before a row is written.
     /// </summary>
@@ -77,17 +49,12 @@ public static class WriteRowsExtensions
     /// <param name="rows">I32 [n].</param>
     public static Tensor WriteRows(this GraphBuilder g, Tensor state, Tensor x, Tensor rows)
     {
-        Check(g, state, x);
+        bool converts = state.Type.IsFloat() ? x.Type == DType.F32 : x.Type == state.Type;
+        if (state.Kind != TensorKind.State || !converts || x.Shape.Last != state.Shape.Last)
+            throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
         if (!rows.ListsRowsOf(x) || !rows.IsWithin(-1, state.Shape.Rows))
             throw g.Error(nameof(WriteRows), $"{rows} does not list a row of {state} for each of {x}.");
         g.RecordInPlace(new WriteRows(state, x, rows), state);
         return state;
-    }
-
-    private static void Check(GraphBuilder g, Tensor state, Tensor x)
-    {
-        bool converts = state.Type.IsFloat() ? x.Type == DType.F32 : x.Type == state.Type;
-        if (state.Kind != TensorKind.State || !converts || x.Shape.Last != state.Shape.Last)
-            throw g.Error(nameof(WriteRows), $"rows {x} do not fit state {state}.");
     }
 }

@@ -10,14 +10,12 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
     private readonly Operand? _positionsOperand = op.Positions is null ? null : context.Operand(op.Positions);
     private readonly int _heads = op.Heads, _half = op.Inputs[1].Shape.Last;
     private readonly RotaryPairing _pairing = op.Pairing;
-    private readonly RuntimeScalar? _startScalar = op.Start;
     private RowView _cos, _sin;
     private int* _positions;
-    private long _start;
 
     protected override void ResolveInputs(in RunContext run)
     {
-        (_cos, _sin, _start) = (_cosOperand.Resolve(run), _sinOperand.Resolve(run), run.Scalar(_startScalar));
+        (_cos, _sin) = (_cosOperand.Resolve(run), _sinOperand.Resolve(run));
         if (_positionsOperand is not { } positions) return;
         RowView list = positions.Resolve(run);
         _positions = list.Ints;
@@ -29,7 +27,7 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
         for (long r = first; r < end; r++)
         {
             float* from = x.Row(r), to = y.Row(r);
-            long position = _positions != null ? _positions[r] : (_start + r) % _cos.Rows;
+            long position = _positions != null ? _positions[r] : r % _cos.Rows;
             if (position < 0)
             {
                 Buffer.MemoryCopy(from, to, y.Columns * sizeof(float), y.Columns * sizeof(float));

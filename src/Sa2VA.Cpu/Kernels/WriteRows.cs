@@ -7,32 +7,25 @@ internal sealed unsafe class WriteRowsKernel(WriteRows op, KernelContext context
 {
     private readonly Operand _xOperand = context.Operand(op.Inputs[0]);
     private readonly Operand _stateOperand = context.Operand(op.Inputs[1]);
-    private readonly Operand? _rowsOperand = op.Rows is null ? null : context.Operand(op.Rows);
-    private readonly RuntimeScalar? _start = op.Start;
+    private readonly Operand _rowsOperand = context.Operand(op.Rows);
     private readonly long _capacity = op.Inputs[1].Shape.Rows;
     private readonly int _workers = context.Workers;
     private RowView _x, _state;
     private int* _rows;
-    private long _at;
     private int _parts;
 
     public override int Prepare(in RunContext run)
     {
-        (_x, _state, _at) = (_xOperand.Resolve(run), _stateOperand.Resolve(run), run.Scalar(_start));
-        if (_rowsOperand is { } rows)
-        {
-            _rows = rows.Resolve(run).Ints;
-            RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "rows of the state");
-        }
+        (_x, _state) = (_xOperand.Resolve(run), _stateOperand.Resolve(run));
+        _rows = _rowsOperand.Resolve(run).Ints;
+        RowIndex.Check(Name, _rows, _x.Rows, -1, _capacity, "rows of the state");
         return _parts = RowCopy.Parts(_x, _workers);
     }
 
     public override void Run(int part)
     {
         (long first, long end) = Share(_x.Rows, part, _parts);
-        if (_rowsOperand is null) RowCopy.Rows(_x, first, _state, _at + first, end - first);
-        else
-            for (long i = first; i < end; i++)
-                if (_rows[i] >= 0) RowCopy.Rows(_x, i, _state, _rows[i], 1);
+        for (long i = first; i < end; i++)
+            if (_rows[i] >= 0) RowCopy.Rows(_x, i, _state, _rows[i], 1);
     }
 }

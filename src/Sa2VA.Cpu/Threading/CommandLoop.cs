@@ -20,7 +20,7 @@ internal sealed class CommandLoop
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Command[] _ring = new Command[Slots];
     // Kernels keep pointers into them.
-    private readonly int[][] _numbers = new int[Slots][];
+    private readonly int[][] _numbers = [.. Enumerable.Range(0, Slots).Select(_ => GC.AllocateArray<int>(UsualNumbers, pinned: true))];
     private readonly List<(long Position, TaskCompletionSource Reached)> _watchers = [];
     private readonly byte[] _carried = new byte[Slots * CarriedBytes];
     private readonly Failures _failures = new();
@@ -34,7 +34,6 @@ internal sealed class CommandLoop
     public CommandLoop(string name, Precedence precedence, bool isUrgent)
     {
         (_precedence, _isUrgent) = (precedence, isUrgent);
-        for (int i = 0; i < Slots; i++) _numbers[i] = GC.AllocateArray<int>(UsualNumbers, pinned: true);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"sa2va queue {name}" };
         _thread.Start();
     }
@@ -106,7 +105,8 @@ internal sealed class CommandLoop
     /// <summary>Makes room for a plan's numbers in all slots, so that no run allocates.</summary>
     public void ReserveNumbers(int count)
     {
-        if (count <= _numbers[0].Length) return;
+        if (count <= Volatile.Read(ref _numbers[0]).Length) return;
+        // Kernels have pointers into the blocks of what is enqueued.
         WhileEmpty(() =>
         {
             int room = Math.Max(count, _numbers[0].Length);

@@ -48,7 +48,7 @@ internal sealed class LanguageModel : IDisposable
             Pages = new PagePool(backend, config, layout);
             Next = backend.Allocate("next tokens", DType.I32, new Shape(SlotCount, 1));
             Hidden = backend.Allocate("last states", DType.F32, new Shape(SlotCount, config.HiddenSize));
-            ImageRows = backend.Allocate("image rows", DType.F32, new Shape(imageRows, config.HiddenSize));
+            ImageRows = backend.Allocate("image rows", layout.Type, new Shape(imageRows, config.HiddenSize));
             foreach (RunKind kind in (RunKind[])[PrefillKind(1, images: true), PrefillKind(1, images: false), DecodeKind(1, 1)])
                 _runs.Add(kind, Task.FromResult(Make(kind, cancellation)));
         }

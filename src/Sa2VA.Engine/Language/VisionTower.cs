@@ -19,7 +19,7 @@ internal sealed class VisionTower : IDisposable
     public VisionTower(IBackend backend, IWeightSource weights, Sa2VAConfig config, CancellationToken cancellation = default)
     {
         Backend = backend;
-        VisionGraph graph = config.Family.RecordVision(weights, config);
+        VisionGraph graph = config.Family.RecordVision(weights, config, backend.Precision.BoundaryType());
         _tower = new(graph, backend.Compile(graph.Graph, cancellation));
         try
         {

@@ -63,7 +63,8 @@ public abstract class ModelFamily
     /// <summary>Records the vision tower and projector on 8-bit pixels.</summary>
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
-    internal abstract VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config);
+    /// <param name="type">What the tokens are stored as.</param>
+    internal abstract VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config, DType type);
 
     /// <summary>Asks for every tensor that a checkpoint stores of the vision tower and projector, those that nothing reads too.</summary>
     internal abstract void RecordStoredVision(IWeightSource weights, Sa2VAConfig config);

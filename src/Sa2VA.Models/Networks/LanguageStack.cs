@@ -20,7 +20,7 @@ internal sealed class LanguageStack
     public LanguageStack(GraphBuilder g, LanguageConfig config, Tensor ids, SequenceRows at, int imageRows = 0)
     {
         (_graph, _weights, _config) = (g, g.At("language_model"), config);
-        if (imageRows > 0) ImageTokens = g.Input("image tokens", DType.F32, new Shape(imageRows, config.HiddenSize));
+        if (imageRows > 0) ImageTokens = g.Input("image tokens", at.Kv.Type, new Shape(imageRows, config.HiddenSize));
         RotaryTables tables = Tables(g, config, at.Kv.Capacity);
         _table = Table(g, config);
         Tensor x = g.Embedding(_table, ids, ImageTokens);

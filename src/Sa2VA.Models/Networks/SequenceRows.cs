@@ -5,7 +5,7 @@ namespace Sa2VA.Models;
 /// <summary>How keys and values are kept: in a pool of pages that all sequences share.</summary>
 /// <param name="Capacity">Most tokens of a sequence, 1 or more.</param>
 /// <param name="Pages">Pages of the pool, each of <see cref="PageRows"/> tokens.</param>
-/// <param name="Type">Type that keys and values are stored in.</param>
+/// <param name="Type">Type that keys, values and rows of image tokens are stored in.</param>
 internal readonly record struct KvLayout(int Capacity, int Pages, DType Type = DType.F32)
 {
     /// <summary>Tokens of a page: few enough that a chat wastes little, enough that a page is worth naming.</summary>

@@ -24,37 +24,37 @@ internal static class BenchmarkStages
     private const int ConditioningFrames = SegmentationModel.DefaultConditioningFrames;
 
     /// <summary>Names in the order of use.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<IWeightSource, Sa2VAConfig, BenchmarkStage>> All =
-        new OrderedDictionary<string, Func<IWeightSource, Sa2VAConfig, BenchmarkStage>>
+    public static readonly IReadOnlyDictionary<string, Func<IWeightSource, Sa2VAConfig, DType, BenchmarkStage>> All =
+        new OrderedDictionary<string, Func<IWeightSource, Sa2VAConfig, DType, BenchmarkStage>>
         {
             ["vision-tower"] = Vision,
             ["prefill"] = Prefill,
-            ["decode"] = (weights, config) => Decode(weights, config, 1),
-            ["decode-2"] = (weights, config) => Decode(weights, config, 2),
-            ["decode-4"] = (weights, config) => Decode(weights, config, 4),
-            ["decode-8"] = (weights, config) => Decode(weights, config, 8),
-            ["decode-16"] = (weights, config) => Decode(weights, config, 16),
+            ["decode"] = (weights, config, type) => Decode(weights, config, type, 1),
+            ["decode-2"] = (weights, config, type) => Decode(weights, config, type, 2),
+            ["decode-4"] = (weights, config, type) => Decode(weights, config, type, 4),
+            ["decode-8"] = (weights, config, type) => Decode(weights, config, type, 8),
+            ["decode-16"] = (weights, config, type) => Decode(weights, config, type, 16),
             ["image-encoder"] = Encoder,
             ["memory-attention"] = Attention,
             ["mask-decoder"] = MaskDecoderStage,
             ["memory-encoder"] = Encode,
-            ["tracked-1"] = (weights, config) => Tracked(weights, config, 1),
-            ["tracked-2"] = (weights, config) => Tracked(weights, config, 2),
-            ["tracked-4"] = (weights, config) => Tracked(weights, config, 4),
-            ["tracked-8"] = (weights, config) => Tracked(weights, config, 8),
-            ["tracked-16"] = (weights, config) => Tracked(weights, config, 16),
+            ["tracked-1"] = (weights, config, type) => Tracked(weights, config, type, 1),
+            ["tracked-2"] = (weights, config, type) => Tracked(weights, config, type, 2),
+            ["tracked-4"] = (weights, config, type) => Tracked(weights, config, type, 4),
+            ["tracked-8"] = (weights, config, type) => Tracked(weights, config, type, 8),
+            ["tracked-16"] = (weights, config, type) => Tracked(weights, config, type, 16),
         };
 
-    private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config, DType type)
     {
-        VisionGraph graph = config.Family.RecordVision(weights, config);
+        VisionGraph graph = config.Family.RecordVision(weights, config, type);
         return new($"one tile of {graph.Image.Shape[1]}×{graph.Image.Shape[0]}", graph.Graph, _ => { });
     }
 
-    private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         int tokens = Math.Min(LanguageModel.PrefillChunk, config.Language.MaxPositions);
-        LanguageGraph graph = LanguageGraph.Prefill(weights, config.Language, KvLayout.Alone(tokens), slots: 1, tokens);
+        LanguageGraph graph = LanguageGraph.Prefill(weights, config.Language, KvLayout.Alone(tokens, type), slots: 1, tokens);
         return new($"{tokens} tokens behind 0", graph.Graph, run =>
         {
             run.Bound.Set(graph.Ids!, Ids(config, tokens)).Set(graph.Last!, [tokens - 1]).Set(graph.Slot, [0]);
@@ -63,10 +63,10 @@ internal static class BenchmarkStages
     }
 
     /// <summary>A token for each of several chats.</summary>
-    private static BenchmarkStage Decode(IWeightSource weights, Sa2VAConfig config, int chats)
+    private static BenchmarkStage Decode(IWeightSource weights, Sa2VAConfig config, DType type, int chats)
     {
         int context = Math.Min(DecodeContext, config.Language.MaxPositions - 1), pages = KvLayout.PagesFor(context + 1);
-        LanguageGraph graph = LanguageGraph.Decode(weights, config.Language, new KvLayout(context + 1, chats * pages), chats, chats);
+        LanguageGraph graph = LanguageGraph.Decode(weights, config.Language, new KvLayout(context + 1, chats * pages, type), chats, chats);
         return new($"{(chats == 1 ? "1 token" : $"{chats} chats, 1 token each")} behind {context}", graph.Graph, run =>
         {
             run.Write(graph.Slots.Next, Ids(config, chats));
@@ -77,14 +77,14 @@ internal static class BenchmarkStages
         });
     }
 
-    private static BenchmarkStage Encoder(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage Encoder(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         int side = config.Grounding.ImageSize;
         var graph = new ImageEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding);
         return new($"one frame of {side}×{side}", graph.Graph, _ => { });
     }
 
-    private static BenchmarkStage Attention(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage Attention(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         GroundingConfig c = config.Grounding;
         BankPools pools = BankPools.For(1, ConditioningFrames);
@@ -98,7 +98,7 @@ internal static class BenchmarkStages
         return new($"one object, {FullBank}", g.Build(), run => Fill(run, bank, selection, ObjectBatch.One));
     }
 
-    private static BenchmarkStage Tracked(IWeightSource weights, Sa2VAConfig config, int objects)
+    private static BenchmarkStage Tracked(IWeightSource weights, Sa2VAConfig config, DType type, int objects)
     {
         GroundingConfig c = config.Grounding;
         var prompts = new PromptEncoder(new GraphBuilder("prompts", weights).At(SegmentationModel.Prefix).At("sam_prompt_encoder"), c);
@@ -111,7 +111,7 @@ internal static class BenchmarkStages
         }, objects);
     }
 
-    private static BenchmarkStage MaskDecoderStage(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage MaskDecoderStage(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         GroundingConfig c = config.Grounding;
         var g = new GraphBuilder("mask decoder", weights);
@@ -124,7 +124,7 @@ internal static class BenchmarkStages
         return new("one object", g.Build(), _ => { });
     }
 
-    private static BenchmarkStage Encode(IWeightSource weights, Sa2VAConfig config)
+    private static BenchmarkStage Encode(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         var graph = new MemoryEncoderGraph(weights, SegmentationModel.Prefix, config.Grounding, BankPools.For(1, ConditioningFrames));
         return new("one object", graph.Graph, run => run.Set(graph.Bank.MemorySlots, [0]).Set(graph.Bank.PointerSlots, [0]));

@@ -86,7 +86,7 @@ public sealed class ModelBenchmark
 
     private StageMeasurement Measure(CpuBackend backend, string name, int runs, CancellationToken cancellation)
     {
-        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config);
+        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) FillRandom(run, input);
         stage.Prepare(run);
@@ -141,8 +141,7 @@ public sealed class ModelBenchmark
             int length = (int)Math.Min(Block, count - at);
             switch (tensor.Type)
             {
-                case DType.F32: run.Write(tensor, floats.AsSpan(0, length), at); break;
-                case DType.BF16: run.WriteBFloat16(tensor, floats.AsSpan(0, length), at); break;
+                case DType.F32 or DType.BF16: run.Write(tensor, floats.AsSpan(0, length), at); break;
                 case DType.U8: run.Write(tensor, levels.AsSpan(0, length), at); break;
             }
         }

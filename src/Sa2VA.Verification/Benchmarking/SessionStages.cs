@@ -12,7 +12,9 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Close">Frees what it held.</param>
 internal sealed record SessionStage(string Work, Action Run, Action Close);
 
-/// <summary>First tokens of answers, with and without a shared beginning, and frames of a stream, with and without a chat beside it.</summary>
+/// <summary>
+/// First tokens of answers, with and without a shared beginning, and frames of a stream, with and without a chat beside it.
+/// </summary>
 internal static class SessionStages
 {
     private const int PromptTokens = 1100, OwnTokens = 28;

@@ -109,7 +109,7 @@ internal static class MemoryStages
         {
             int memorySize = bank.Memories.Shape.Last, width = bank.Pointers.Shape.Last;
             for (int i = 0; i < _slots.Length; i++)
-                run.WriteBFloat16(bank.Memories, _memories.Floats.AsSpan(i * memorySize, memorySize), (long)_slots[i] * memorySize);
+                run.Write(bank.Memories, _memories.Floats.AsSpan(i * memorySize, memorySize), (long)_slots[i] * memorySize);
             for (int i = 0; i < _pointerSlots.Length; i++)
                 run.Write(bank.Pointers, _pointers.Floats.AsSpan(i * width, width), (long)_pointerSlots[i] * width);
             run.Set(selection.MemoryCount, _slots.Length).Set(selection.PointerCount, _pointerSlots.Length)

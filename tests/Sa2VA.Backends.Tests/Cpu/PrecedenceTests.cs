@@ -91,12 +91,12 @@ public sealed class PrecedenceTests
             Queue = backend.CreateQueue("counter", priority);
             var g = new GraphBuilder("counter", new TestWeights());
             Tensor state = g.State("state", DType.F32, new Shape(rows, Width));
-            RuntimeScalar start = g.Scalar("start", rows);
+            Tensor all = g.List("all", new Shape(rows), new IndexRange(0, rows));
             Tensor one = g.Constant("one", new Shape(Width), to => to.Fill(1));
-            g.WriteRows(state, g.Add(g.Map(state, Activation.Relu), one), start);
+            g.WriteRows(state, g.Add(g.Map(state, Activation.Relu), one), all);
             _plan = backend.Compile(g.Build(), Cancellation);
             State = backend.Allocate("state", DType.F32, state.Shape);
-            _bound = _plan.Bind(Queue, new PlanBuffers(_plan.Graph).Add(state, State)).Set(start, 0);
+            _bound = _plan.Bind(Queue, new PlanBuffers(_plan.Graph).Add(state, State)).Set(all, [.. Enumerable.Range(0, rows)]);
         }
 
         public DeviceQueue Queue { get; }

@@ -73,12 +73,13 @@ internal sealed class InternVlFamily : ModelFamily
     internal override IReadOnlyList<int> PictureRows(PromptMedia media, Sa2VAConfig config) =>
         PicturePrompt.Rows(media, config.Vision.TokensPerTile);
 
-    internal override VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config) =>
-        InternVlTower.Graph(weights, config.Vision, config.Language.HiddenSize);
+    internal override VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config, DType type) =>
+        InternVlTower.Graph(weights, config.Vision, config.Language.HiddenSize, type);
 
     // Layers behind the selected one are stored though nothing reads them.
     internal override void RecordStoredVision(IWeightSource weights, Sa2VAConfig config) =>
-        InternVlTower.Graph(weights, config.Vision with { SelectedLayers = config.Vision.Layers }, config.Language.HiddenSize);
+        InternVlTower.Graph(weights, config.Vision with { SelectedLayers = config.Vision.Layers }, config.Language.HiddenSize,
+            DType.F32);
 
     private static ChatTemplate Im(string[] stopWords) =>
         new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", stopWords);

@@ -14,13 +14,14 @@ internal static class InternVlTower
     /// <param name="weights">Checkpoint.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="hidden">H.</param>
-    public static VisionGraph Graph(IWeightSource weights, VisionConfig config, int hidden)
+    /// <param name="type">What the tokens are stored as.</param>
+    public static VisionGraph Graph(IWeightSource weights, VisionConfig config, int hidden, DType type)
     {
         var g = new GraphBuilder("vision tower", weights);
         int t = config.TileSize;
         Tensor image = g.Input("tile", DType.U8, new Shape(t, t, 3));
         Tensor pixels = g.Normalize(image, g.Constant("normalization", new Shape(3, 256), Normalisation.InternVl));
-        Tensor tokens = g.Output("tile tokens", Record(g, pixels, config, hidden).Tokens);
+        Tensor tokens = g.Output("tile tokens", g.As(type, Record(g, pixels, config, hidden).Tokens));
         return new VisionGraph(g.Build(), image, tokens);
     }
 
