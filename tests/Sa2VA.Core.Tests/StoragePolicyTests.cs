@@ -48,6 +48,14 @@ public class StoragePolicyTests
     }
 
     [Fact]
+    public void A_sum_stays_wide_though_products_alone_read_it()
+    {
+        Tensor n = Norm(_x), sum = Layer(n, "a", residual: _x);
+        _g.Output("y", Layer(sum, "b"));
+        AreNarrow([n], wide: [sum]);
+    }
+
+    [Fact]
     public void What_norm_softmax_and_choices_read_stays_wide()
     {
         Tensor scores = _g.MatMul(Layer(_x, "a"), Layer(_x, "b")), weights = _g.Softmax(scores);
