@@ -19,8 +19,8 @@ public enum Precision
 public static class PrecisionExtensions
 {
     /// <summary>
-    /// The type of the tensors that plans hand to each other in bulk: keys and values, rows of image tokens, a frame's features. A memory
-    /// bank is BF16 in either precision; prompts, masks, scores and the language model's last state are F32.
+    /// The type of the operands that plans hand to each other in bulk: keys and values, rows of image tokens. A memory bank is BF16 in
+    /// either precision; a frame's features, which sums begin with, prompts, masks, scores and the language model's last state are F32.
     /// </summary>
     public static DType BoundaryType(this Precision precision) => precision == Precision.BFloat16 ? DType.BF16 : DType.F32;
 }

@@ -9,17 +9,33 @@ namespace Sa2VA.Tests.Sessions;
 [Collection(MeasuredCollection.Name)]
 public sealed class MemoryEstimateTests
 {
+    [Fact]
+    public void BFloat16_needs_less()
+    {
+        string folder = Fixtures.Model("sa2va-tiny-shapes");
+        Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        using Checkpoint checkpoint = Checkpoint.Open(folder);
+        MemoryEstimate wide = Of(Precision.Float32), narrow = Of(Precision.BFloat16);
+        Assert.True(narrow.Total.Arena < wide.Total.Arena && narrow.Total.Buffers < wide.Total.Buffers);
+        Assert.True(narrow.Total.Weights <= wide.Total.Weights);
+
+        MemoryEstimate Of(Precision precision) => MemoryEstimate.Of(new CpuDevice { Precision = precision }, config, checkpoint);
+    }
+
     private static readonly string[] Names =
         ["sa2va-tiny-shapes", "internvl-6b-vit", "internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3"];
 
-    public static TheoryData<string> Models => [.. Names.Where(name => File.Exists(Path.Combine(Fixtures.Model(name), "config.json")))];
+    public static TheoryData<string, Precision> Models => [.. from name in Names
+        where File.Exists(Path.Combine(Fixtures.Model(name), "config.json"))
+        from precision in Enum.GetValues<Precision>()
+        select (name, precision)];
 
     [Theory]
     [MemberData(nameof(Models))]
-    public void TheEstimateIsWhatIsHeld(string name)
+    public void TheEstimateIsWhatIsHeld(string name, Precision precision)
     {
         string folder = Fixtures.Model(name);
-        var device = new CpuDevice { Threads = 2 };
+        var device = new CpuDevice { Threads = 2, Precision = precision };
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         using Sa2VAModel model = Sa2VAModel.Load(folder, device);
         using ImageSession session = model.OpenImage(Shapes.Image("shapes.png"));
@@ -36,7 +52,7 @@ public sealed class MemoryEstimateTests
         // The estimate has room for the largest picture.
         int rows = config.Family.MaxImageRows(config) - config.Family.TileCount(session.Image.Width, session.Image.Height, config)
             * model.VisionTower.RowsPerTile;
-        long expected = stages[0].Buffers + stages[1].Buffers - (long)rows * config.Language.HiddenSize * sizeof(float);
+        long expected = stages[0].Buffers + stages[1].Buffers - (long)rows * config.Language.HiddenSize * precision.BoundaryType().Size();
         if (answer.Objects.Count > 0)
         {
             // The estimate's picture is as large as what the encoder sees, and its prompt belongs to an object that is remembered.
