@@ -48,6 +48,15 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         }
     }
 
+    /// <summary>Turns that have come and have not begun.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_gate) return _arrived.Count;
+        }
+    }
+
     /// <summary>Something that it may have waited for has come.</summary>
     public void Wake()
     {

@@ -52,6 +52,34 @@ public sealed class TrafficTests
     }
 
     [Fact]
+    public async Task A_plan_that_is_being_compiled_holds_up_nobody()
+    {
+        using Sa2VAModel model = Shapes.Load(_device);
+        using var compiled = new ManualResetEventSlim();
+        using var compiling = new SemaphoreSlim(0);
+        _device.Compiling = _ =>
+        {
+            compiling.Release();
+            compiled.Wait(TestContext.Current.CancellationToken);
+        };
+        int[] prompt = [.. Shapes.Case("text-what").PromptIds];
+        Turn[] turns = [.. Enumerable.Range(0, 2).Select(i => NewTurn(model, prompt[..^i], 30, _ => AfterToken.GoOn))];
+        foreach (Turn turn in turns) model.LanguageModel.Scheduler.Add(turn);
+        // A step of two is not to be had yet; steps of one serve them, to the end.
+        foreach (Turn turn in turns) Assert.True(await turn.End.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
+        // Whoever needs a plan that is not there waits for it alone.
+        int[] longer = [.. Enumerable.Range(0, 1100).Select(i => prompt[i % prompt.Length])];
+        Turn waiting = NewTurn(model, longer, 2, _ => AfterToken.GoOn), other = NewTurn(model, prompt, 20, _ => AfterToken.GoOn);
+        model.LanguageModel.Scheduler.Add(waiting);
+        await compiling.WaitAsync(TestContext.Current.CancellationToken);
+        model.LanguageModel.Scheduler.Add(other);
+        Assert.True(await other.End.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
+        Assert.False(waiting.IsDone);
+        compiled.Set();
+        Assert.True(await waiting.End.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_long_prompt_lets_others_go_on_between_its_chunks()
     {
         using Sa2VAModel model = Shapes.Load(_device);
