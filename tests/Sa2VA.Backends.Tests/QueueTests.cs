@@ -215,6 +215,33 @@ public sealed class QueueTests
 
     [Theory]
     [MemberData(nameof(Backends))]
+    public void Many_who_wait_for_room_lose_nothing(string name)
+    {
+        const int callers = 16, each = 12;
+        using IBackend backend = TestBackend.OpenNamed(name);
+        using var heavy = new Doubling(backend, rows: 50_000);
+        DeviceQueue queue = heavy.Queue;
+        using DeviceBuffer one = backend.Allocate("one", DType.F32, new Shape(1));
+        using DeviceBuffer seen = backend.Allocate("seen", DType.F32, new Shape(callers * each));
+        queue.Write<float>(one, [1]);
+        for (int i = 0; i < 8; i++) queue.Run(heavy.Bound, Cancellation);
+        Thread[] threads = [.. Enumerable.Range(0, callers).Select(caller => new Thread(() =>
+        {
+            for (int i = 0; i < each; i++)
+            {
+                queue.Copy(heavy.X, 0, heavy.Y, 0, heavy.X.Shape.Count);
+                queue.Copy(one, 0, seen, caller * each + i, 1);
+            }
+        }))];
+        foreach (Thread thread in threads) thread.Start();
+        foreach (Thread thread in threads) thread.Join();
+        var values = new float[callers * each];
+        queue.Read<float>(seen, values);
+        Assert.All(values, v => Assert.Equal(1, v));
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
     public void What_belongs_elsewhere_is_refused(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name), foreign = TestBackend.OpenNamed(name);

@@ -213,10 +213,14 @@ internal sealed class CommandLoop
     /// <summary>The slot of the next command, once it is free. Under the gate.</summary>
     private int NextSlot()
     {
-        while (_growing && !IsStopping) Monitor.Wait(_gate);
-        ThrowIfStopping();
-        if (_enqueued - _done == Slots) WaitFor(_enqueued - Slots + 1);
-        return (int)(_enqueued % Slots);
+        // Who waited for a slot looks again: others may have taken it, or the ring may be growing.
+        while (true)
+        {
+            ThrowIfStopping();
+            if (_growing) Monitor.Wait(_gate);
+            else if (_enqueued - _done < Slots) return (int)(_enqueued % Slots);
+            else WaitFor(_enqueued - Slots + 1);
+        }
     }
 
     private long Enqueue(int slot, in Command command)
