@@ -13,7 +13,8 @@ internal sealed class PagePool : IDisposable
 {
     private const int GrowthPages = 8;
 
-    private readonly Lock _lock = new();
+    // Growing may wait for finalizers, and those give pages back: they must not meet the lock that it is under.
+    private readonly Lock _taking = new(), _lock = new();
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly Stack<int> _free = new();
     private readonly List<int> _holders = [];
@@ -71,12 +72,22 @@ internal sealed class PagePool : IDisposable
     /// <exception cref="DeviceException">All pages are held, or the memory budget does not suffice.</exception>
     public int Take()
     {
-        lock (_lock)
+        lock (_taking)
         {
-            if (_free.Count == 0) Grow();
-            int page = _free.Pop();
-            _holders[page] = 1;
-            return page;
+            try
+            {
+                if (!HasFree) Grow();
+            }
+            catch (DeviceException) when (HasFree)
+            {
+                // What forgotten conversations held came back meanwhile.
+            }
+            lock (_lock)
+            {
+                int page = _free.Pop();
+                _holders[page] = 1;
+                return page;
+            }
         }
     }
 
@@ -176,23 +187,41 @@ internal sealed class PagePool : IDisposable
     /// <summary>Gives memory back if nobody holds a page. Nothing that writes one may be enqueued.</summary>
     public void Trim()
     {
-        lock (_lock)
+        // Who takes one needs the memory.
+        if (!_taking.TryEnter()) return;
+        try
         {
-            if (_disposed || _holders.Count > _free.Count) return;
-            foreach (DeviceBuffer buffer in _buffers) buffer.Trim();
-            _free.Clear();
-            _holders.Clear();
-            _keys.Clear();
+            lock (_lock)
+            {
+                if (_disposed || _holders.Count > _free.Count) return;
+                foreach (DeviceBuffer buffer in _buffers) buffer.Trim();
+                _free.Clear();
+                _holders.Clear();
+                _keys.Clear();
+            }
+        }
+        finally
+        {
+            _taking.Exit();
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        lock (_taking)
         lock (_lock)
         {
             _disposed = true;
             foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
+        }
+    }
+
+    private bool HasFree
+    {
+        get
+        {
+            lock (_lock) return _free.Count > 0;
         }
     }
 
@@ -214,7 +243,7 @@ internal sealed class PagePool : IDisposable
         _keys[page] = null;
     }
 
-    /// <summary>Under the lock.</summary>
+    /// <summary>Under the lock of those who take.</summary>
     private void Grow()
     {
         int before = _holders.Count, after = Math.Min(before + GrowthPages, Layout.Pages);
@@ -224,11 +253,14 @@ internal sealed class PagePool : IDisposable
                 + $"Close sessions, or give {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}.");
         }
         foreach (DeviceBuffer buffer in _buffers) buffer.Commit((long)after * KvLayout.PageRows * buffer.Shape.Last);
-        for (int page = after - 1; page >= before; page--) _free.Push(page);
-        for (int page = before; page < after; page++)
+        lock (_lock)
         {
-            _holders.Add(0);
-            _keys.Add(null);
+            for (int page = after - 1; page >= before; page--) _free.Push(page);
+            for (int page = before; page < after; page++)
+            {
+                _holders.Add(0);
+                _keys.Add(null);
+            }
         }
     }
 }

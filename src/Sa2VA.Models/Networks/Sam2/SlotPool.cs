@@ -10,7 +10,8 @@ namespace Sa2VA.Models;
 /// <param name="grow">Told how many slots there are before a new one is taken; may refuse by throwing.</param>
 internal sealed class SlotPool(string name, int capacity, Action<int>? grow = null)
 {
-    private readonly Lock _lock = new();
+    // Growing may wait for finalizers, and those give slots back: they must not meet the lock that it is under.
+    private readonly Lock _taking = new(), _lock = new();
     private readonly Stack<int> _free = [];
     private int _made;
 
@@ -33,13 +34,14 @@ internal sealed class SlotPool(string name, int capacity, Action<int>? grow = nu
     /// <exception cref="DeviceException">All are taken, or the memory budget does not suffice.</exception>
     public int Take()
     {
-        lock (_lock)
+        lock (_taking)
         {
-            if (_free.TryPop(out int slot)) return slot;
+            lock (_lock)
+                if (_free.TryPop(out int slot)) return slot;
             if (_made == capacity)
                 throw new DeviceException($"All {capacity} slots for {name} are taken. Close streams, or follow fewer objects.");
             grow?.Invoke(_made + 1);
-            return _made++;
+            lock (_lock) return _made++;
         }
     }
 
