@@ -35,7 +35,7 @@ internal sealed class Callbacks
         if (!reached.Task.IsCompleted) await _pump.ConfigureAwait(false);
     }
 
-    /// <summary>Makes no further calls, and waits for the one that is being made.</summary>
+    /// <summary>Takes no further calls, and waits for those that were posted; once cancelled, for the one that is being made.</summary>
     /// <exception cref="Exception">What a call threw.</exception>
     public async Task EndAsync()
     {
@@ -54,12 +54,18 @@ internal sealed class Callbacks
     {
         try
         {
-            await foreach (Action call in _calls.Reader.ReadAllAsync().ConfigureAwait(false)) call();
+            await foreach (Action call in _calls.Reader.ReadAllAsync().ConfigureAwait(false))
+            {
+                // A caller that is slow to listen must not be slow to stop.
+                if (_failed.IsCancellationRequested) return;
+                call();
+            }
         }
         catch
         {
-            _calls.Writer.TryComplete();
+            // Before the end: who finds no one to call must find the question cancelled.
             _failed.Cancel();
+            _calls.Writer.TryComplete();
             throw;
         }
     }
