@@ -104,6 +104,30 @@ internal sealed class LanguageModel : IDisposable
         }
     }
 
+    /// <summary>
+    /// The same for a run that smaller ones can stand in for: null also if it cannot be compiled, which is then not tried again before
+    /// <see cref="ForgetFailures"/>.
+    /// </summary>
+    public LanguageRun? ReadyIfPossible(RunKind kind)
+    {
+        lock (_lock)
+        {
+            if (!_runs.TryGetValue(kind, out Task<LanguageRun>? run)) run = Begin(kind);
+            return run.IsCompletedSuccessfully ? run.Result : null;
+        }
+    }
+
+    /// <summary>What could not be compiled may be tried again: memory may have become free.</summary>
+    public void ForgetFailures()
+    {
+        lock (_lock)
+            foreach ((RunKind kind, Task<LanguageRun> run) in _runs)
+                if (run.IsFaulted) _runs.Remove(kind);
+    }
+
+    /// <summary>A failure may have taken with it what was enqueued to bring a picture's rows.</summary>
+    public void ForgetImages() => _staged = 0;
+
     /// <summary>Enqueues bringing a picture's rows to where prompts read them, unless they are there.</summary>
     public void UseImages(ImageTokens? images)
     {

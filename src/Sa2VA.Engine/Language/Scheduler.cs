@@ -31,11 +31,15 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stopping, model);
+            if (_thread is null)
+            {
+                // One that cannot be started takes nothing.
+                var thread = new Thread(Loop) { IsBackground = true, Name = "sa2va scheduler" };
+                thread.Start();
+                _thread = thread;
+            }
             _arrived.Enqueue(turn);
             WakeThread();
-            if (_thread is not null) return;
-            _thread = new Thread(Loop) { IsBackground = true, Name = "sa2va scheduler" };
-            _thread.Start();
         }
     }
 
@@ -112,6 +116,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             if (idle)
             {
                 _thread = null;
+                model.ForgetFailures();
                 model.Pages.Trim();
                 return false;
             }
@@ -135,16 +140,17 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
     {
         lock (_gate)
         {
-            while (_arrived.Count > 0 && (_slots.Count > 0 || _arrived.Peek().Cancellation.IsCancellationRequested))
+            // All of them are looked at: who loses patience behind others need not wait for those.
+            for (int i = _arrived.Count; i > 0; i--)
             {
                 Turn turn = _arrived.Dequeue();
-                if (turn.Cancellation.IsCancellationRequested)
+                if (turn.Cancellation.IsCancellationRequested) turn.Cancel();
+                else if (_slots.TryPop(out int slot))
                 {
-                    turn.Cancel();
-                    continue;
+                    turn.Slot = slot;
+                    _prefilling.Add(turn);
                 }
-                turn.Slot = _slots.Pop();
-                _prefilling.Add(turn);
+                else _arrived.Enqueue(turn);
             }
         }
     }
@@ -236,8 +242,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
                     turn.Conversation.AddAnswer();
                     turn.Promised++;
                     step.Turns.Add(turn);
-                    if (turn.WantsState) turn.OnState!(turn.Slot);
-                    turn.WantsState = false;
+                    if (turn.WantsState) TakeState(turn);
                 }
                 rest = rest[together.Length..];
             }
@@ -251,11 +256,25 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         _batch.Clear();
     }
 
+    /// <summary>Where there is no room for the vector, the others go on.</summary>
+    private void TakeState(Turn turn)
+    {
+        turn.WantsState = false;
+        try
+        {
+            turn.OnState!(turn.Slot);
+        }
+        catch (Exception e)
+        {
+            Leave(turn, e);
+        }
+    }
+
     /// <summary>The run for all of them, or for as many as one can be had for now.</summary>
     private LanguageRun Largest(int turns, int capacity)
     {
         for (int n = Math.Min(turns, LanguageModel.MaxSequences); n > 1; n = (n + 1) / 2)
-            if (model.Ready(model.DecodeKind(n, capacity)) is { } run) return run;
+            if (model.ReadyIfPossible(model.DecodeKind(n, capacity)) is { } run) return run;
         return model.Ready(model.DecodeKind(1, capacity))!;
     }
 
@@ -288,6 +307,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         }
         catch (Exception e)
         {
+            model.ForgetImages();
             foreach (Turn turn in step.Turns) Leave(turn, e);
             Spare(step);
             return;
@@ -316,7 +336,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         switch (turn.Accept(token))
         {
             case AfterToken.End: Leave(turn, null); break;
-            case AfterToken.TakeState when turn.Promised > turn.Delivered: turn.OnState!(turn.Slot); break;
+            case AfterToken.TakeState when turn.Promised > turn.Delivered: TakeState(turn); break;
             case AfterToken.TakeState: turn.WantsState = true; break;
         }
     }
