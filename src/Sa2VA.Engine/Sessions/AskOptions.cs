@@ -46,6 +46,9 @@ public sealed record AskOptions
     /// <summary>True to keep the mask logits at the picture's size.</summary>
     public bool Logits { get; init; }
 
-    /// <summary>Told how far the work has come, at once, on the thread that does it.</summary>
+    /// <summary>
+    /// Told how far the work has come, one call after the other, on a thread of the pool: the work does not wait for it, the end of the
+    /// question does. If it throws, the question fails with that; once a question is cancelled, no further call is made.
+    /// </summary>
     public IProgress<AskProgress>? Progress { get; init; }
 }

@@ -50,6 +50,9 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <param name="options">Choices; null for upstream's.</param>
     /// <param name="cancellation">Stops within one token.</param>
     /// <exception cref="PromptException">The text does not fit the model or the conversation.</exception>
+    /// <exception cref="DeviceException">
+    /// The memory budget, or the tokens that all sessions may have together, do not suffice; other sessions may hold them.
+    /// </exception>
     /// <exception cref="NonFiniteException">A network gave NaN or infinity; the message names the stage.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
@@ -57,7 +60,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         AskAsync(text, options, null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
-    /// Asks a question. No thread waits for the answer: the model's scheduler decodes it together with those of other sessions.
+    /// Asks a question. No thread waits for the answer: the model's scheduler decodes it together with those of other sessions, up to 64
+    /// at once; further ones wait for their turn.
     /// </summary>
     /// <inheritdoc cref="Ask(string, AskOptions?, CancellationToken)"/>
     public Task<Answer> AskAsync(string text, AskOptions? options = null, CancellationToken cancellation = default) =>
@@ -106,7 +110,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
     internal Answer AskSpelled(string spelled, AskOptions? options = null, CancellationToken cancellation = default) =>
         AskAsync(_ => Model.Prompt.EncodeSpelled(spelled, new PromptMedia(Tiles, IsVideo, [])),
-            new Question(options ?? new AskOptions(), null, cancellation)).GetAwaiter().GetResult();
+            options ?? new AskOptions(), null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
     /// Closes the session. Its memory is freed at once, or by a call that is still running on another thread when that ends.
@@ -149,15 +153,15 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
-        return AskAsync(notes => EncodePrompt(text, options, notes), new Question(options, onUpdate, cancellation));
+        return AskAsync(notes => EncodePrompt(text, options, notes), options, onUpdate, cancellation);
     }
 
-    private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, Question question)
+    private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation)
     {
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-        question.Cancellation.ThrowIfCancellationRequested();
-        AskOptions options = question.Options;
+        cancellation.ThrowIfCancellationRequested();
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
@@ -167,6 +171,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             throw new PromptException(
                 $"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. "
                 + "Shorten it.");
+        // Whatever is refused before leaves nothing behind in the caller's token.
+        var question = new Question(options, onUpdate, cancellation);
         try
         {
             Generated generated = await GenerateAsync(prompt, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
