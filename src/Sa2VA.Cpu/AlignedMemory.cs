@@ -12,6 +12,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
 {
     private readonly MemoryAccount _account;
     private readonly MemoryPurpose _purpose;
+    private readonly bool _isReserved;
 
     /// <param name="account">Counts the bytes.</param>
     /// <param name="purpose">For what.</param>
@@ -42,13 +43,11 @@ internal sealed unsafe class AlignedMemory : SafeHandle
 
     private AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long room) : base(0, ownsHandle: true)
     {
-        (_account, _purpose) = (account, purpose);
+        (_account, _purpose, _isReserved) = (account, purpose, true);
         Allocate(room);
     }
 
-    /// <summary>
-    /// Room without memory: a large allocation has no pages until somebody writes into them, which is when <see cref="Commit"/> does.
-    /// </summary>
+    /// <summary>Room without memory, which comes with <see cref="Commit"/>.</summary>
     public static AlignedMemory Reserve(MemoryAccount account, MemoryPurpose purpose, long room) => new(account, purpose, room);
 
     /// <summary>Bytes on the account.</summary>
@@ -100,7 +99,15 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         ObjectDisposedException.ThrowIf(IsClosed, this);
         long growth = bytes - Bytes;
         _account.Reserve(_purpose, growth, what);
-        if (!CountsOnly) NativeMemory.Clear((byte*)handle + Bytes, (nuint)growth);
+        try
+        {
+            if (!CountsOnly) ReservedPages.Commit((byte*)handle, Bytes, bytes);
+        }
+        catch (OutOfMemoryException e)
+        {
+            _account.Release(_purpose, growth);
+            throw Refused(growth, e);
+        }
         Bytes = bytes;
         if (HasPressure) GC.AddMemoryPressure(growth);
     }
@@ -110,7 +117,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     public bool TryTrim()
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
-        if (!CountsOnly && !PageRelease.TryRelease((byte*)handle, Bytes)) return false;
+        if (!CountsOnly && !ReservedPages.TryDecommit((byte*)handle, Bytes)) return false;
         if (HasPressure) GC.RemoveMemoryPressure(Bytes);
         _account.Release(_purpose, Bytes);
         Bytes = 0;
@@ -134,18 +141,22 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         }
         try
         {
-            SetHandle((nint)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, 64)), 64));
+            nuint size = checked((nuint)Math.Max(bytes, 64));
+            SetHandle((nint)(_isReserved ? ReservedPages.Reserve(size) : NativeMemory.AlignedAlloc(size, 64)));
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceException($"The machine refused {bytes / 1048576.0:F0} MB of memory. Use fewer or smaller inputs, "
-                + "or a smaller checkpoint.", e);
+            throw Refused(bytes, e);
         }
     }
 
+    private static DeviceException Refused(long bytes, OutOfMemoryException e) =>
+        new($"The machine refused {bytes / 1048576.0:F0} MB of memory. Use fewer or smaller inputs, or a smaller checkpoint.", e);
+
     private void Free()
     {
-        if (!CountsOnly) NativeMemory.AlignedFree((void*)handle);
+        if (_isReserved && !CountsOnly) ReservedPages.Free((byte*)handle);
+        else if (!CountsOnly) NativeMemory.AlignedFree((void*)handle);
         SetHandle(0);
     }
 }

@@ -38,10 +38,11 @@ internal sealed class PagePool : IDisposable
                 _buffers.Add(backend.Reserve(FormattableString.Invariant($"values {i}"), layout.Type, shape));
             }
         }
-        catch
+        catch (DeviceException e)
         {
             Dispose();
-            throw;
+            throw new DeviceException($"There is no room for the keys and values of {layout.Pages * KvLayout.PageRows} tokens, which all "
+                + $"conversations may have together; give a smaller {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}. {e.Message}", e);
         }
     }
 
