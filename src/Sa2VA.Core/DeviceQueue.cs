@@ -64,14 +64,16 @@ public abstract class DeviceQueue : IDisposable
     /// <summary>True once everything up to a position has happened.</summary>
     protected internal abstract bool IsReached(long position);
 
-    /// <summary>Blocks until everything up to a position has happened.</summary>
-    protected internal abstract void Wait(long position);
+    /// <summary>
+    /// Blocks until everything up to a position has happened; throws if something from <paramref name="first"/> on did not.
+    /// </summary>
+    protected internal abstract void Wait(long first, long position);
 
     /// <summary>Ends when everything up to a position has happened, or fails as <see cref="Wait"/> does.</summary>
-    protected internal abstract Task WhenReached(long position);
+    protected internal abstract Task WhenReached(long first, long position);
 
     /// <summary>A fence of this queue.</summary>
-    protected Fence FenceAt(long position) => new(this, position);
+    protected Fence FenceAt(long position) => new(this, position, position);
 }
 
 /// <summary>A point in a queue's work.</summary>
@@ -79,7 +81,9 @@ public readonly struct Fence
 {
     private readonly DeviceQueue? _queue;
 
-    internal Fence(DeviceQueue queue, long position) => (_queue, Position) = (queue, position);
+    private readonly long _first;
+
+    internal Fence(DeviceQueue queue, long first, long position) => (_queue, _first, Position) = (queue, first, position);
 
     /// <summary>Its queue; null for the fence that is always reached.</summary>
     public DeviceQueue? Queue => _queue;
@@ -90,12 +94,21 @@ public readonly struct Fence
     /// <summary>True when the work before it is done.</summary>
     public bool IsReached => _queue is null || _queue.IsReached(Position);
 
+    /// <summary>
+    /// The same point, as the end of work that was begun behind another: waiting for it also fails if only an earlier part of that work
+    /// did. A failure that somebody else is told of in between ends there for what is enqueued later, which would then build on nothing.
+    /// </summary>
+    /// <param name="begin">A point of the same queue, from before the work was enqueued.</param>
+    public Fence Since(Fence begin) => _queue is null || begin.Queue != _queue
+        ? this
+        : new Fence(_queue, Math.Min(begin.Position + 1, Position), Position);
+
     /// <summary>Waits until the work before it is done.</summary>
     /// <exception cref="Exception">Of the work before it some failed or was skipped for a failure: that failure.</exception>
     /// <exception cref="ObjectDisposedException">The queue or its backend was closed before.</exception>
-    public void Wait() => _queue?.Wait(Position);
+    public void Wait() => _queue?.Wait(_first, Position);
 
     /// <summary>Ends when the work before it is done, without a thread that waits.</summary>
     /// <inheritdoc cref="Wait"/>
-    public Task WhenReached() => _queue?.WhenReached(Position) ?? Task.CompletedTask;
+    public Task WhenReached() => _queue?.WhenReached(_first, Position) ?? Task.CompletedTask;
 }

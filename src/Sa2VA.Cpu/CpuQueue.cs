@@ -133,9 +133,9 @@ internal sealed class CpuQueue : DeviceQueue
 
     protected override bool IsReached(long position) => _loop is null || _loop.IsReached(position);
 
-    protected override void Wait(long position) => _loop?.Wait(position);
+    protected override void Wait(long first, long position) => _loop?.Wait(first, position);
 
-    protected override Task WhenReached(long position) => _loop?.WhenReached(position) ?? Task.CompletedTask;
+    protected override Task WhenReached(long first, long position) => _loop?.WhenReached(first, position) ?? Task.CompletedTask;
 
     private Command.End EndOf(DeviceBuffer buffer, long offset) => buffer is CpuBuffer own
         ? new Command.End { Buffer = own, Offset = offset * buffer.Type.Size() }

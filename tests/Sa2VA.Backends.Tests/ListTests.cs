@@ -122,4 +122,35 @@ public sealed class ListTests
         queue.Dispose();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => queue.Mark().WhenReached().WaitAsync(Cancellation));
     }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public async Task Work_that_failed_in_part_is_not_taken_for_whole(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        var g = new GraphBuilder("wrong", new TestWeights());
+        Tensor table = g.Input("table", DType.F32, new Shape(4, 2)), index = g.Input("index", DType.I32, new Shape(1));
+        Tensor y = g.Output("y", g.Gather(table, index));
+        using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        using DeviceBuffer rows = backend.Allocate("table", DType.F32, table.Shape), at = backend.Allocate("index", DType.I32, index.Shape),
+            result = backend.Allocate("y", DType.F32, y.Shape);
+        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(table, rows).Add(index, at).Add(y, result));
+        Fence begin = queue.Mark();
+        queue.Write<int>(at, [9]);
+        queue.Run(bound, Cancellation);
+        // Somebody else is told of the failure in the middle, so that what follows runs again.
+        Assert.Throws<GraphException>(() => queue.Mark().Wait());
+        queue.Write<int>(at, [1]);
+        queue.Run(bound, Cancellation);
+        Fence end = queue.Mark();
+        end.Wait();
+        Assert.Throws<GraphException>(() => end.Since(begin).Wait());
+        await Assert.ThrowsAsync<GraphException>(() => end.Since(begin).WhenReached().WaitAsync(Cancellation));
+        // What was begun behind it is whole.
+        begin = end;
+        queue.Run(bound, Cancellation);
+        queue.Mark().Since(begin).Wait();
+        queue.Mark().Since(queue.Mark()).Wait();
+    }
 }

@@ -21,7 +21,7 @@ internal sealed class CommandLoop
     private readonly Command[] _ring = new Command[Slots];
     // Kernels keep pointers into them.
     private readonly int[][] _numbers = [.. Enumerable.Range(0, Slots).Select(_ => GC.AllocateArray<int>(UsualNumbers, pinned: true))];
-    private readonly List<(long Position, TaskCompletionSource Reached)> _watchers = [];
+    private readonly List<(long First, long Position, TaskCompletionSource Reached)> _watchers = [];
     private readonly byte[] _carried = new byte[Slots * CarriedBytes];
     private readonly Failures _failures = new();
     private readonly Precedence _precedence;
@@ -146,7 +146,7 @@ internal sealed class CommandLoop
             {
                 WaitUntilEmpty();
                 // As a command of its own: it fails with one that failed before it only until that has been reported.
-                ThrowIfLost(_enqueued + 1);
+                ThrowIfLost(_enqueued + 1, _enqueued + 1);
                 from.Fetch(destination, offset);
             }
             finally
@@ -156,16 +156,16 @@ internal sealed class CommandLoop
         }
     }
 
-    public void Wait(long position)
+    public void Wait(long first, long position)
     {
         lock (_gate)
         {
             WaitFor(position);
-            ThrowIfLost(position);
+            ThrowIfLost(first, position);
         }
     }
 
-    public Task WhenReached(long position)
+    public Task WhenReached(long first, long position)
     {
         lock (_gate)
         {
@@ -174,7 +174,7 @@ internal sealed class CommandLoop
                 try
                 {
                     if (_ended) ThrowStopped();
-                    ThrowIfLost(position);
+                    ThrowIfLost(first, position);
                     return Task.CompletedTask;
                 }
                 catch (Exception e)
@@ -183,7 +183,7 @@ internal sealed class CommandLoop
                 }
             }
             var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _watchers.Add((position, reached));
+            _watchers.Add((first, position, reached));
             _awaited = Math.Min(_awaited, position);
             return reached.Task;
         }
@@ -261,9 +261,9 @@ internal sealed class CommandLoop
     /// <summary>
     /// A failure is reported to whoever waits for anything behind it; what is enqueued after the first report is good again.
     /// </summary>
-    private void ThrowIfLost(long position)
+    private void ThrowIfLost(long first, long position)
     {
-        if (_failures.Report(position, _enqueued) is { } failure) failure.Throw();
+        if (_failures.Report(first, position, _enqueued) is { } failure) failure.Throw();
     }
 
     private void Loop()
@@ -293,7 +293,7 @@ internal sealed class CommandLoop
             _done = long.MinValue;
             _ended = true;
             Monitor.PulseAll(_gate);
-            foreach ((_, TaskCompletionSource reached) in _watchers) Complete(reached, ThrowStopped);
+            foreach ((_, _, TaskCompletionSource reached) in _watchers) Complete(reached, ThrowStopped);
             _watchers.Clear();
         }
     }
@@ -326,12 +326,12 @@ internal sealed class CommandLoop
             Monitor.PulseAll(_gate);
             for (int i = _watchers.Count - 1; i >= 0; i--)
             {
-                (long awaited, TaskCompletionSource reached) = _watchers[i];
+                (long first, long awaited, TaskCompletionSource reached) = _watchers[i];
                 if (awaited > position) _awaited = Math.Min(_awaited, awaited);
                 else
                 {
                     _watchers.RemoveAt(i);
-                    Complete(reached, () => ThrowIfLost(awaited));
+                    Complete(reached, () => ThrowIfLost(first, awaited));
                 }
             }
         }
@@ -398,23 +398,29 @@ internal sealed class CommandLoop
             }
         }
 
-        public bool Covers(long position) => _count > 0 && Find(position) >= 0;
+        public bool Covers(long position)
+        {
+            if (_count == 0) return false;
+            lock (_lock) return Find(position, position) >= 0;
+        }
 
-        public ExceptionDispatchInfo? Report(long position, long latest)
+        public ExceptionDispatchInfo? Report(long first, long position, long latest)
         {
             if (_count == 0) return null;
             lock (_lock)
             {
-                int i = Find(position);
+                int i = Find(first, position);
                 if (i < 0) return null;
                 if (_stretches[i].Last == long.MaxValue) _stretches[i] = _stretches[i] with { Last = latest };
                 return _stretches[i].Error;
             }
         }
 
-        private int Find(long position)
+        private int Find(long first, long last)
         {
-            lock (_lock) return _stretches.FindIndex(s => s.First <= position && position <= s.Last);
+            for (int i = 0; i < _stretches.Count; i++)
+                if (_stretches[i].First <= last && first <= _stretches[i].Last) return i;
+            return -1;
         }
     }
 }

@@ -179,6 +179,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             int most = _decoding.Count == 0 ? run.Chunk : Math.Min(run.Chunk, ChunkBesideDecoding);
             ReadOnlySpan<int> chunk = turn.Prompt[conversation.Length..];
             chunk = chunk[..Math.Min(chunk.Length, most)];
+            Fence begin = model.Queue.Mark();
             conversation.MakeRoom(chunk.Length);
             if (turn.NeedsImages) model.UseImages(conversation.Images);
             run.Prefill(conversation, chunk, turn.Slot, turn.Cancellation);
@@ -190,7 +191,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             _prefilling.Remove(turn);
             (last ? _decoding : _prefilling).Add(turn);
             if (last) turn.Promised = 1;
-            Enqueue(step, reads: last);
+            Enqueue(step, begin, reads: last);
             return true;
         }
         catch (Exception e)
@@ -203,6 +204,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
     private void EnqueueDecoding()
     {
         int capacity = 0;
+        Fence begin = model.Queue.Mark();
         _batch.Clear();
         for (int i = 0; i < _decoding.Count; i++)
         {
@@ -246,7 +248,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
                 }
                 rest = rest[together.Length..];
             }
-            Enqueue(step, reads: true);
+            Enqueue(step, begin, reads: true);
         }
         catch (Exception e)
         {
@@ -292,9 +294,9 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         _spare.Push(step);
     }
 
-    private void Enqueue(Step step, bool reads)
+    private void Enqueue(Step step, Fence begin, bool reads)
     {
-        step.Arrival = reads ? model.Queue.BeginRead(model.Next, step.Tokens) : model.Queue.Mark();
+        step.Arrival = (reads ? model.Queue.BeginRead(model.Next, step.Tokens) : model.Queue.Mark()).Since(begin);
         step.HasTokens = reads;
         _enqueued.Enqueue(step);
     }

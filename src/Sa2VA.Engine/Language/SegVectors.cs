@@ -59,11 +59,12 @@ internal sealed class SegVectors : IDisposable
         DeviceBuffer vector = _model.Backend.Allocate("seg vector", DType.F32, _seg!.Shape);
         try
         {
+            Fence begin = queue.Mark();
             queue.Copy(_model.Hidden, slot * _state!.Shape.Count, _state, 0, _state.Shape.Count);
             queue.Run(_bound!);
             queue.Copy(_seg, 0, vector, 0, _seg.Shape.Count);
             var values = new float[_seg.Shape.Count];
-            return new SegVector(vector, values, queue.BeginRead(vector, values));
+            return new SegVector(vector, values, queue.BeginRead(vector, values).Since(begin));
         }
         catch
         {

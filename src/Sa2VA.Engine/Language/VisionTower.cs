@@ -66,10 +66,11 @@ internal sealed class VisionTower : IDisposable
             // Another session's tile must not come between.
             lock (_lock)
             {
-                _queue!.Write(_tile!, tiles[i].Pixels);
+                Fence begin = _queue!.Mark();
+                _queue.Write(_tile!, tiles[i].Pixels);
                 _queue.Run(_bound!, cancellation);
                 _queue.Copy(_tokens, 0, tokens, i * count, count);
-                done = _queue.Mark();
+                done = _queue.Mark().Since(begin);
             }
             await done.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();

@@ -93,6 +93,7 @@ public sealed class ImageSession : ChatSession
         {
             AnswerObject o = objects[i];
             var prompt = new ObjectPrompt(model, segs[i].Buffer, segs[i].Written);
+            Fence begin = model.Queue.Mark();
             if (_prompted is null)
             {
                 _prompted = new PromptedFrame(model, prompt, cancellation);
@@ -103,7 +104,7 @@ public sealed class ImageSession : ChatSession
             // Each object is shown as soon as it is there, so each is read by itself.
             Fence end = output.BeginRead(cancellation);
             if (logits) end = result.BeginRead(model.Queue);
-            await end.WhenReached().ConfigureAwait(false);
+            await end.Since(begin).WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             if (!output[0].IsFinite()) throw _prompted.NotFinite(features);
             o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, logits);
@@ -120,8 +121,7 @@ public sealed class ImageSession : ChatSession
         try
         {
             using var input = new FrameInput(Model.Segmentation, features.Image, _image.Width, _image.Height);
-            input.Write(_image.View, cancellation);
-            features.Encode(cancellation);
+            features.Encode(input.Write(_image.View, cancellation), cancellation);
             await features.Encoded.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
         }

@@ -63,15 +63,18 @@ internal sealed class FrameFeatures : IDisposable
         int side = _model.Config.ImageSize;
         if (image.Length != side * side * 3)
             throw new MediaException($"A frame for the image encoder has {side}×{side}×3 values, not {image.Length}; resize it first.");
+        Fence begin = _model.EncoderQueue.Mark();
         _model.EncoderQueue.Write(Image, image);
-        Encode(cancellation);
+        Encode(begin, cancellation);
     }
 
     /// <summary>Enqueues encoding what is in <see cref="Image"/>.</summary>
-    public void Encode(CancellationToken cancellation)
+    /// <param name="begin">Where bringing it there begins.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public void Encode(Fence begin, CancellationToken cancellation)
     {
         _model.EncoderQueue.Run(_plan, cancellation);
-        Encoded = _model.EncoderQueue.Mark();
+        Encoded = _model.EncoderQueue.Mark().Since(begin);
         EncoderRuns++;
     }
 

@@ -39,8 +39,10 @@ internal sealed class FrameInput : IDisposable
     }
 
     /// <summary>Enqueues writing and resizing a picture.</summary>
-    public void Write(ImageView picture, CancellationToken cancellation)
+    /// <returns>Where that begins.</returns>
+    public Fence Write(ImageView picture, CancellationToken cancellation)
     {
+        Fence begin = _queue.Mark();
         DeviceBuffer to = _picture ?? _target;
         int row = picture.Width * 3;
         if (picture.Format == PixelFormat.Rgb24 && picture.Stride == row) _queue.Write(to, picture.Pixels);
@@ -51,6 +53,7 @@ internal sealed class FrameInput : IDisposable
             _queue.Write<byte>(to, _rgb);
         }
         if (_resize is not null) _queue.Run(_resize, cancellation);
+        return begin;
     }
 
     public void Dispose()

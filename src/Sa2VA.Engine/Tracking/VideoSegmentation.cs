@@ -109,9 +109,10 @@ internal sealed class VideoSegmentation : IDisposable
     public void StepObjects(bool last = false, CancellationToken cancellation = default)
     {
         BindObjects(cancellation);
+        Fence begin = _model.Queue.Mark();
         EnqueueObjects(0, last, cancellation);
         Fence end = _results?.BeginRead(_model.Queue) ?? Features.Encoded;
-        end.Wait();
+        end.Since(begin).Wait();
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
             if (!_objects[i].Prediction.IsFinite()) throw NotFinite(0, i);
@@ -174,8 +175,7 @@ internal sealed class VideoSegmentation : IDisposable
     /// <summary>Enqueues encoding a frame; no object steps yet.</summary>
     public void Encode(int features, ImageView frame, CancellationToken cancellation)
     {
-        _inputs[features].Write(frame, cancellation);
-        _features[features].Encode(cancellation);
+        _features[features].Encode(_inputs[features].Write(frame, cancellation), cancellation);
     }
 
     /// <summary>Enqueues every object's step on an encoded frame, and the one read of what came of it.</summary>
@@ -185,10 +185,12 @@ internal sealed class VideoSegmentation : IDisposable
     /// <returns>When it has arrived.</returns>
     public Fence Enqueue(int features, bool logits, CancellationToken cancellation)
     {
+        Fence begin = _model.Queue.Mark();
         EnqueueObjects(features, last: false, cancellation);
         // One read for all objects; nothing that is read decides what was enqueued.
         Fence end = _output?.BeginRead(cancellation) ?? _features[features].Encoded;
-        return logits && _results is not null ? _results.BeginRead(_model.Queue) : end;
+        if (logits && _results is not null) end = _results.BeginRead(_model.Queue);
+        return end.Since(begin);
     }
 
     /// <summary>Looks at what has arrived; only if it is sound do the objects remember the frame.</summary>

@@ -124,9 +124,9 @@ internal sealed class WatchedDevice : Device
         // Fences are the inner queue's.
         protected override bool IsReached(long position) => throw new NotSupportedException();
 
-        protected override void Wait(long position) => throw new NotSupportedException();
+        protected override void Wait(long first, long position) => throw new NotSupportedException();
 
-        protected override Task WhenReached(long position) => throw new NotSupportedException();
+        protected override Task WhenReached(long first, long position) => throw new NotSupportedException();
     }
 
     private sealed class Plan : ExecutionPlan
