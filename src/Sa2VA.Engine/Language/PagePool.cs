@@ -41,8 +41,9 @@ internal sealed class PagePool : IDisposable
         catch (DeviceException e)
         {
             Dispose();
-            throw new DeviceException($"There is no room for the keys and values of {layout.Pages * KvLayout.PageRows} tokens, which all "
-                + $"conversations may have together; give a smaller {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}. {e.Message}", e);
+            throw new DeviceException($"There is no room for the keys and values of {layout.Pages * KvLayout.PageRows} tokens, which "
+                + $"all conversations may have together; give a smaller {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}. "
+                + e.Message, e);
         }
     }
 

@@ -60,7 +60,8 @@ public sealed class SchedulerTests
         refuse = false;
         SpinWait.SpinUntil(() => model.LanguageModel.Scheduler.IsIdle);
         Assert.Null(model.LanguageModel.ReadyIfPossible(model.LanguageModel.DecodeKind(2, 1)));
-        Assert.True(SpinWait.SpinUntil(() => model.LanguageModel.ReadyIfPossible(model.LanguageModel.DecodeKind(2, 1)) is not null, Patience));
+        Assert.True(SpinWait.SpinUntil(() => model.LanguageModel.ReadyIfPossible(model.LanguageModel.DecodeKind(2, 1)) is not null,
+            Patience));
         foreach (TextSession session in sessions) session.Dispose();
     }
 
