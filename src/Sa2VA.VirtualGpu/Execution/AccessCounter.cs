@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+
+namespace Sa2VA.VirtualGpu.Execution;
+
+/// <summary>
+/// What one instruction of a warp asks of memory: distinct sectors of 32 bytes of global memory, and the turns that the 32 banks of shared
+/// memory need (wavefronts).
+/// </summary>
+/// <remarks>Lanes of 8 bytes are served by half warps, of 16 by quarters; lanes that ask for the same word share it.</remarks>
+internal ref struct AccessCounter(Warp warp, Instruction instruction)
+{
+    private readonly bool on = warp.Block.CountsMemory;
+    private Addresses global, shared;
+    private int globals, shareds, globalBytes, sharedBytes;
+
+    [InlineArray(32)]
+    private struct Addresses
+    {
+        private ulong first;
+    }
+
+    public void Global(ulong address, int bytes)
+    {
+        if (!on) return;
+        global[globals++] = address;
+        globalBytes = bytes;
+    }
+
+    public void Shared(uint address, int bytes)
+    {
+        if (!on) return;
+        shared[shareds++] = address;
+        sharedBytes = bytes;
+    }
+
+    public readonly void Finish()
+    {
+        if (!on) return;
+        BlockCounts counts = warp.Block.Counts;
+        if (globals > 0)
+        {
+            counts.GlobalRequests[instruction.Index]++;
+            counts.GlobalSectors[instruction.Index] += Sectors(((ReadOnlySpan<ulong>)global)[..globals]);
+            counts.GlobalBytes += globals * globalBytes;
+        }
+        if (shareds > 0)
+        {
+            counts.SharedRequests[instruction.Index]++;
+            counts.SharedWavefronts[instruction.Index] += Wavefronts(((ReadOnlySpan<ulong>)shared)[..shareds], sharedBytes);
+        }
+    }
+
+    /// <summary>Distinct sectors; an access is aligned to its size, so it lies in one.</summary>
+    public static int Sectors(ReadOnlySpan<ulong> addresses)
+    {
+        Span<ulong> seen = stackalloc ulong[32];
+        int n = 0;
+        foreach (ulong address in addresses)
+        {
+            ulong sector = address >> 5;
+            // Neighbouring lanes mostly ask for the sector found last.
+            int k = n - 1;
+            while (k >= 0 && seen[k] != sector) k--;
+            if (k < 0) seen[n++] = sector;
+        }
+        return n;
+    }
+
+    public static int Wavefronts(ReadOnlySpan<ulong> addresses, int bytes)
+    {
+        int words = Math.Max(bytes / 4, 1), group = 32 / words, total = 0;
+        Span<ulong> seen = stackalloc ulong[32];
+        Span<int> banks = stackalloc int[32];
+        for (int begin = 0; begin < addresses.Length; begin += group)
+        {
+            int n = 0, most = 0;
+            banks.Clear();
+            foreach (ulong address in addresses.Slice(begin, Math.Min(group, addresses.Length - begin)))
+            {
+                for (int k = 0; k < words; k++)
+                {
+                    ulong word = (address >> 2) + (ulong)k;
+                    if (seen[..n].Contains(word)) continue;
+                    seen[n++] = word;
+                    most = Math.Max(most, ++banks[(int)(word & 31)]);
+                }
+            }
+            total += most;
+        }
+        return total;
+    }
+}

@@ -1,0 +1,155 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Ptx;
+
+namespace Sa2VA.VirtualGpu.Execution;
+
+/// <summary>
+/// Loads and stores. A row of addresses, Offset added to each, Rows the registers, Width the bytes of one of them; Mode says how wide rows
+/// are
+/// and how narrow values are extended.
+/// </summary>
+internal static unsafe class MemoryAccess
+{
+    public const int WideAddress = 1, WideData = 2, SignedData = 4, HalfData = 8;
+
+    public static void Load(Warp w, Instruction i, uint mask)
+    {
+        int bytes = i.Width * i.Rows.Length;
+        var access = new AccessCounter(w, i);
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(rest);
+            byte* from = Resolve(w, i, Address(w, i, lane), bytes, write: false, ref access);
+            for (int k = 0; k < i.Rows.Length; k++)
+                if (i.Rows[k] >= 0) Lanes.Set(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0, Read(from + k * i.Width, i));
+        }
+        access.Finish();
+    }
+
+    public static void Store(Warp w, Instruction i, uint mask)
+    {
+        int bytes = i.Width * i.Rows.Length;
+        var access = new AccessCounter(w, i);
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(rest);
+            byte* to = Resolve(w, i, Address(w, i, lane), bytes, write: true, ref access);
+            for (int k = 0; k < i.Rows.Length; k++)
+            {
+                ulong value = Lanes.Get(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0);
+                Write(to + k * i.Width, i.Width, value);
+            }
+        }
+        access.Finish();
+    }
+
+    /// <summary>Offset is the place in the block of parameters.</summary>
+    public static void LoadParameter(Warp w, Instruction i, uint mask)
+    {
+        fixed (byte* parameters = w.Block.Parameters)
+        {
+            for (uint rest = mask; rest != 0; rest &= rest - 1)
+            {
+                int lane = BitOperations.TrailingZeroCount(rest);
+                for (int k = 0; k < i.Rows.Length; k++)
+                {
+                    if (i.Rows[k] < 0) continue;
+                    Lanes.Set(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0, Read(parameters + i.Offset + k * i.Width, i));
+                }
+            }
+        }
+    }
+
+    public static ulong Address(Warp w, Instruction i, int lane) =>
+        Lanes.Get(w.Rows + i.A, lane, (i.Mode & WideAddress) != 0) + (ulong)i.Offset;
+
+    private static ulong Read(byte* from, Instruction i)
+    {
+        ulong value = i.Width switch { 1 => *from, 2 => *(ushort*)from, 4 => *(uint*)from, _ => *(ulong*)from };
+        if ((i.Mode & SignedData) == 0) return value;
+        int unused = 64 - 8 * i.Width;
+        value = (ulong)((long)(value << unused) >> unused);
+        return (i.Mode & HalfData) != 0 ? value & 0xffff : value;
+    }
+
+    private static void Write(byte* to, int width, ulong value)
+    {
+        switch (width)
+        {
+            case 1: *to = (byte)value; break;
+            case 2: *(ushort*)to = (ushort)value; break;
+            case 4: *(uint*)to = (uint)value; break;
+            default: *(ulong*)to = value; break;
+        }
+    }
+
+    /// <summary>Where an address of the instruction's space is in this process, all checks done.</summary>
+    public static byte* Resolve(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
+    {
+        if (i.Space == StateSpace.Generic && address - ThreadBlock.SharedWindow <= uint.MaxValue)
+            return Shared(w, i, address - ThreadBlock.SharedWindow, bytes, write, ref access);
+        return i.Space == StateSpace.Shared
+            ? Shared(w, i, address, bytes, write, ref access)
+            : Global(w, i, address, bytes, write, ref access);
+    }
+
+    private static byte* Shared(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
+    {
+        byte* p = SharedPlace(w, i, address, bytes);
+        access.Shared((uint)address, bytes);
+        if (w.Block.Shadow is { } shadow)
+        {
+            if (write) shadow.Write(w, i, (int)address, bytes, atomic: false);
+            else shadow.Read(w, i, (int)address, bytes);
+        }
+        return p;
+    }
+
+    /// <summary>Checks bounds and alignment only.</summary>
+    public static byte* SharedPlace(Warp w, Instruction i, ulong address, int bytes)
+    {
+        ThreadBlock block = w.Block;
+        if (address > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - address)
+            throw w.Fault(FaultKind.OutOfBounds, i,
+                $"access of {bytes} bytes at 0x{address:x} is outside the block's shared memory of {block.SharedBytes} bytes");
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"access of {bytes} bytes at shared address 0x{address:x} is misaligned");
+        return block.Shared + address;
+    }
+
+    private static byte* Global(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
+    {
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"access of {bytes} bytes at 0x{address:x} is misaligned");
+        Allocation a = GlobalPlace(w, i, address, bytes);
+        access.Global(address, bytes);
+        int offset = (int)(address - a.Address);
+        if (write && a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
+        if (a.Written is { } written)
+        {
+            if (write) written.AsSpan(offset, bytes).Fill(1);
+            else CheckWritten(w, i, a, offset, bytes);
+        }
+        return a.Host + offset;
+    }
+
+    public static void CheckWritten(Warp w, Instruction i, Allocation a, int offset, int bytes)
+    {
+        int hole = a.Written.AsSpan(offset, bytes).IndexOf((byte)0);
+        if (hole >= 0) throw w.Fault(FaultKind.Uninitialised, i, $"read of byte {offset + hole} of {a.Name}, which nothing wrote");
+    }
+
+    /// <summary>The live allocation of an address; the one that this instruction hit last is tried first.</summary>
+    public static Allocation GlobalPlace(Warp w, Instruction i, ulong address, int bytes)
+    {
+        ref Allocation? last = ref w.Block.LastHit[i.Index];
+        if (last is not null && last.Holds(address, bytes)) return last;
+        last = w.Block.Memory.Find(address, bytes);
+        return last ?? throw w.Fault(FaultKind.OutOfBounds, i,
+            $"access of {bytes} bytes at 0x{address:x}, {w.Block.Memory.Describe(address)}");
+    }
+
+    public static void CopyBytes(byte* to, byte* from, int bytes) => Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
+}

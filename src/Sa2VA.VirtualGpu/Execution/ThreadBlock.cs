@@ -1,0 +1,211 @@
+using System.Runtime.InteropServices;
+using Sa2VA.VirtualGpu.Checks;
+using Sa2VA.VirtualGpu.Lowering;
+using Sa2VA.VirtualGpu.Memory;
+
+namespace Sa2VA.VirtualGpu.Execution;
+
+/// <summary>What a launch is, the same for all its blocks.</summary>
+internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, int SharedBytes, byte[] Parameters, DeviceMemory Memory,
+    VirtualDeviceOptions Options, CancellationToken Cancel);
+
+/// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>
+internal sealed unsafe class ThreadBlock : IDisposable
+{
+    public const int BarrierCount = 16;
+
+    /// <summary>Where shared memory begins among generic addresses.</summary>
+    public const ulong SharedWindow = 0x7f00_0000_0000;
+
+    private const int MostQuantum = 16;
+
+    private readonly LaunchPlan plan;
+    private readonly Warp[] warps;
+    private readonly Warp[] ready;
+    private readonly Barrier[] barriers = [.. Enumerable.Range(0, BarrierCount).Select(_ => new Barrier())];
+    private readonly byte* registers;
+    private long steps;
+
+    private sealed class Barrier
+    {
+        public int Arrived, Expected;
+        public int Line;
+        public uint[]? Known;
+        public readonly List<Warp> Waiting = [];
+
+        public void Clear()
+        {
+            Arrived = Expected = 0;
+            Known = null;
+            Waiting.Clear();
+        }
+    }
+
+    public ThreadBlock(LaunchPlan plan)
+    {
+        this.plan = plan;
+        int count = (int)(plan.Block.Count + 31) / 32, bytes = Kernel.RegisterBytes;
+        warps = new Warp[count];
+        ready = new Warp[count];
+        registers = (byte*)NativeMemory.AlignedAlloc((nuint)((long)count * bytes), 128);
+        NativeMemory.Clear(registers, (nuint)((long)count * bytes));
+        Shared = (byte*)NativeMemory.AlignedAlloc((nuint)SharedBytes + 128, 1024);
+        for (int w = 0; w < count; w++)
+        {
+            warps[w] = new(this, w, registers + (long)w * bytes);
+            foreach (ConstantRow row in Kernel.Constants) Fill(warps[w].Rows + row.Offset, row);
+        }
+        Counts = new(Kernel.Code.Length);
+        LastHit = new Allocation?[Kernel.Code.Length];
+        if (plan.Options.Checks) Shadow = new(count, SharedBytes, Kernel.CellShift, Kernel.Code);
+    }
+
+    public LoweredKernel Kernel => plan.Kernel;
+
+    public DeviceMemory Memory => plan.Memory;
+
+    public byte[] Parameters => plan.Parameters;
+
+    public int SharedBytes => plan.SharedBytes;
+
+    public bool ExactProducts => plan.Options.ExactProducts;
+
+    public bool CountsMemory => plan.Options.CountMemory;
+
+    public int Seed => plan.Options.Seed;
+
+    public byte* Shared { get; }
+
+    public SharedShadow? Shadow { get; }
+
+    public BlockCounts Counts { get; }
+
+    /// <summary>Of each instruction the allocation that it hit last.</summary>
+    public Allocation?[] LastHit { get; }
+
+    public Random Random { get; private set; } = new(0);
+
+    public Dim3 At { get; private set; }
+
+    private static void Fill(byte* row, ConstantRow constant)
+    {
+        if (constant.Bytes == 4) *(uint*)row = (uint)constant.Value;
+        else
+            for (int lane = 0; lane < 32; lane++) Lanes.Set(row, lane, constant.Bytes == 256, constant.Value);
+    }
+
+    /// <summary>Runs the block at that place of the grid to its end.</summary>
+    /// <exception cref="GpuFaultException">A check failed.</exception>
+    public void Run(long number)
+    {
+        Begin(number);
+        while (true)
+        {
+            int count = 0;
+            bool done = true;
+            foreach (Warp w in warps)
+            {
+                if (w.State == WarpState.Ready) ready[count++] = w;
+                done &= w.State == WarpState.Done;
+            }
+            if (done) return;
+            if (count == 0) throw Deadlock();
+            ready[Random.Next(count)].Run(1 + Random.Next(MostQuantum));
+        }
+    }
+
+    private void Begin(long number)
+    {
+        At = new((int)(number % plan.Grid.X), (int)(number / plan.Grid.X % plan.Grid.Y), (int)(number / plan.Grid.X / plan.Grid.Y));
+        Random = new(unchecked((int)(Seed * 7919L + number * 104729)));
+        steps = 0;
+        NativeMemory.Fill(Shared, (nuint)SharedBytes, 0xff);
+        foreach (Barrier b in barriers) b.Clear();
+        Shadow?.Begin();
+        int threads = (int)plan.Block.Count;
+        foreach (Warp w in warps)
+        {
+            int lanes = Math.Min(32, threads - 32 * w.Id);
+            w.Begin(lanes == 32 ? ~0u : (1u << lanes) - 1);
+            foreach (SpecialRow row in Kernel.Specials)
+                for (int lane = 0; lane < 32; lane++)
+                    ((uint*)(w.Rows + row.Offset))[lane] =
+                        SpecialRegisters.Value(row.Name, 32 * w.Id + lane, plan.Block, plan.Grid, At);
+        }
+    }
+
+    /// <summary>Called at every basic block that a warp enters.</summary>
+    public void CountStep(Warp w, Instruction i)
+    {
+        if (++steps > plan.Options.StepLimit)
+            throw w.Fault(FaultKind.StepLimit, i, $"the block has taken more than {plan.Options.StepLimit} steps");
+        if ((steps & 0xfff) == 0) plan.Cancel.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>A warp comes to a barrier for that many threads, 0 for all that live.</summary>
+    public void Arrive(Warp w, Instruction i, int number, int expected, bool wait)
+    {
+        Barrier b = barriers[number];
+        if (b.Arrived > 0 && b.Expected != expected)
+            throw w.Fault(FaultKind.DivergentCollective, i,
+                $"barrier {number} for {Threads(expected)}, at which warps of line {b.Line} wait for {Threads(b.Expected)}");
+        b.Arrived += 32;
+        b.Expected = expected;
+        b.Line = i.Source.Line;
+        Shadow?.Release(w.Id, ref b.Known);
+        if (wait)
+        {
+            b.Waiting.Add(w);
+            w.WaitAtBarrier();
+        }
+        Complete(b);
+    }
+
+    private static string Threads(int expected) => expected == 0 ? "all threads" : $"{expected} threads";
+
+    private void Complete(Barrier b)
+    {
+        int need = b.Expected;
+        if (need == 0)
+            foreach (Warp w in warps)
+                if (w.State != WarpState.Done) need += 32;
+        if (b.Arrived < need) return;
+        foreach (Warp w in b.Waiting)
+        {
+            w.Release();
+            if (b.Known is not null) Shadow?.Acquire(w.Id, b.Known);
+        }
+        b.Clear();
+    }
+
+    /// <summary>Barriers of all threads no longer wait for a warp that has ended.</summary>
+    public void WarpEnded()
+    {
+        foreach (Barrier b in barriers)
+            if (b.Waiting.Count > 0) Complete(b);
+    }
+
+    private GpuFaultException Deadlock()
+    {
+        List<string> lines = [];
+        int first = 0;
+        for (int n = 0; n < BarrierCount; n++)
+        {
+            foreach (Warp w in barriers[n].Waiting)
+            {
+                int line = Kernel.Code[w.At - 1].Source.Line;
+                if (first == 0) first = line;
+                lines.Add($"\n  warp {w.Id} waits at line {line} at barrier {n}, where {barriers[n].Arrived} of "
+                    + $"{Threads(barriers[n].Expected)} have come");
+            }
+        }
+        return new(FaultKind.Deadlock, Kernel.Name, first,
+            $"{Kernel.Name}, PTX line {first}: deadlock in block {At}, seed {Seed}:{string.Concat(lines)}");
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(registers);
+        NativeMemory.AlignedFree(Shared);
+    }
+}

@@ -1,0 +1,34 @@
+namespace Sa2VA.VirtualGpu;
+
+/// <summary>What a kernel did wrong.</summary>
+public enum FaultKind
+{
+    /// <summary>An access outside every live allocation, or outside the block's shared memory.</summary>
+    OutOfBounds,
+
+    /// <summary>An address that is no multiple of the access's size.</summary>
+    Misaligned,
+
+    /// <summary>A read of memory that nothing wrote.</summary>
+    Uninitialised,
+
+    /// <summary>Two warps touch the same shared memory, one writes, and no barrier orders them.</summary>
+    Race,
+
+    /// <summary>Shared memory is touched while an asynchronous copy to it has not been waited for.</summary>
+    CopyInFlight,
+
+    /// <summary>Lanes that must take part in a barrier, a shuffle or a product are not there.</summary>
+    DivergentCollective,
+
+    /// <summary>No warp of a block can go on.</summary>
+    Deadlock,
+
+    /// <summary>A block took more steps than <see cref="VirtualDeviceOptions.StepLimit"/> allows.</summary>
+    StepLimit,
+
+    /// <summary>
+    /// The kernel ended itself (<c>trap</c>), wrote to read-only memory, or gave an instruction an operand that it does not allow.
+    /// </summary>
+    Illegal,
+}

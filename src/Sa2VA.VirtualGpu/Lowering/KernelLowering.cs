@@ -1,0 +1,200 @@
+using Sa2VA.VirtualGpu.Execution;
+using Sa2VA.VirtualGpu.Ptx;
+
+namespace Sa2VA.VirtualGpu.Lowering;
+
+/// <summary>
+/// Turns a parsed kernel into one that runs: registers and immediates to rows, labels to positions, variables to addresses, and every
+/// instruction to the function that executes it. What no function executes is refused here.
+/// </summary>
+internal sealed unsafe partial class KernelLowering
+{
+    private const int MostStaticShared = 48 << 10;
+    private const int MostParameterBytes = 4096;
+
+    private readonly PtxModule module;
+    private readonly PtxKernel kernel;
+    private readonly RegisterRows rows;
+    private readonly Dictionary<string, (StateSpace Space, ulong Address)> symbols = [];
+    private readonly Dictionary<(ulong Value, int Bytes), int> constants = [];
+    private readonly Dictionary<string, int> specials = [];
+    private readonly List<ParameterSlot> parameters = [];
+    private int registerBytes, parameterBytes, staticShared, narrowestShared = 4;
+
+    private KernelLowering(PtxModule module, PtxKernel kernel, Func<PtxVariable, ulong> address, List<PtxInstruction> code)
+    {
+        this.module = module;
+        this.kernel = kernel;
+        PlaceVariables(module, address);
+        rows = RegisterRows.Place(kernel, code);
+        registerBytes = rows.Bytes;
+    }
+
+    /// <param name="module">The module, for its variables.</param>
+    /// <param name="kernel">A kernel of the module.</param>
+    /// <param name="address">Where a global or constant variable lies.</param>
+    /// <exception cref="PtxException">The kernel holds what is not supported.</exception>
+    public static LoweredKernel Lower(PtxModule module, PtxKernel kernel, Func<PtxVariable, ulong> address)
+    {
+        List<PtxInstruction> code = [.. kernel.Code];
+        code.Add(new("ret", [], [], code.Count > 0 ? code[^1].Line : 1));
+        var lowering = new KernelLowering(module, kernel, address, code);
+        bool[] leaders = ControlFlow.Leaders(code);
+        var lowered = new Instruction[code.Count];
+        for (int n = 0; n < lowered.Length; n++)
+        {
+            var i = new Instruction(code[n], n) { Leader = leaders[n], Target = code[n].Target };
+            if (code[n].Guard is { } guard) i.Guard = lowering.rows.Offset(guard);
+            lowering.Lower(i, new(code[n]));
+            lowered[n] = i;
+        }
+        return new(kernel.Name, lowered)
+        {
+            // An odd number of cache lines between warps keeps their rows out of each other's way.
+            RegisterBytes = (lowering.registerBytes + 255) / 256 * 256 + 128,
+            Constants = [.. lowering.constants.Select(c => new ConstantRow(c.Value, c.Key.Value, c.Key.Bytes))],
+            Specials = [.. lowering.specials.Select(s => new SpecialRow(s.Value, s.Key))],
+            Parameters = [.. lowering.parameters],
+            ParameterBytes = lowering.parameterBytes,
+            StaticShared = lowering.staticShared,
+            MaxThreads = kernel.MaxThreads == 0 ? 1024 : kernel.MaxThreads,
+            CellShift = System.Numerics.BitOperations.Log2((uint)lowering.narrowestShared),
+        };
+    }
+
+    private void PlaceVariables(PtxModule module, Func<PtxVariable, ulong> address)
+    {
+        foreach (PtxVariable p in kernel.Parameters)
+        {
+            parameterBytes = Align(parameterBytes, p.Alignment);
+            if (parameterBytes + p.Bytes > MostParameterBytes)
+                throw new PtxException($"kernel {kernel.Name} has more than {MostParameterBytes} bytes of parameters", p.Line);
+            AddSymbol(p, StateSpace.Param, (ulong)parameterBytes);
+            parameters.Add(new(p.Name, parameterBytes, p.Bytes));
+            parameterBytes += p.Bytes;
+        }
+        List<PtxVariable> shared = [.. kernel.Variables, .. module.Variables.Where(v => v.Space == StateSpace.Shared)];
+        foreach (PtxVariable v in shared.Where(v => v.Bytes > 0))
+        {
+            staticShared = Align(staticShared, v.Alignment);
+            if (staticShared + v.Bytes > MostStaticShared)
+                throw new PtxException($"kernel {kernel.Name} declares more than {MostStaticShared} bytes of shared memory", v.Line);
+            AddSymbol(v, StateSpace.Shared, (ulong)staticShared);
+            staticShared += v.Bytes;
+        }
+        List<PtxVariable> dynamic = [.. shared.Where(v => v.Bytes == 0)];
+        staticShared = Align(staticShared, dynamic.Select(v => v.Alignment).DefaultIfEmpty(16).Max());
+        foreach (PtxVariable v in dynamic) AddSymbol(v, StateSpace.Shared, (ulong)staticShared);
+        foreach (PtxVariable v in module.Variables.Where(v => v.Space != StateSpace.Shared)) AddSymbol(v, v.Space, address(v));
+    }
+
+    private void AddSymbol(PtxVariable v, StateSpace space, ulong address)
+    {
+        if (!symbols.TryAdd(v.Name, (space, address))) throw new PtxException($"two variables are named {v.Name}", v.Line);
+    }
+
+    private static int Align(int value, int to) => (value + to - 1) / to * to;
+
+    private void Lower(Instruction i, Modifiers m)
+    {
+        string name = i.Source.Name;
+        bool done = LowerControl(i, m, name) || LowerMemory(i, m, name) || LowerWarp(i, m, name)
+            || LowerMove(i, m, name) || LowerArithmetic(i, m, name);
+        if (!done) throw i.Source.Error("the instruction is not supported");
+        m.End();
+    }
+
+    // ---- operands to rows
+
+    private static PtxOperand Operand(Instruction i, int n) =>
+        n < i.Source.Operands.Length ? i.Source.Operands[n] : throw i.Source.Error("an operand is missing");
+
+    private static void Operands(Instruction i, int least, int most = 0)
+    {
+        int n = i.Source.Operands.Length;
+        if (n < least || n > Math.Max(least, most)) throw i.Source.Error($"the instruction has {n} operands");
+    }
+
+    /// <summary>The row of a source operand of that many bytes a lane (at most 4 lie in a 128-byte row).</summary>
+    private int Source(Instruction i, PtxOperand operand, int bytes)
+    {
+        switch (operand)
+        {
+            case RegisterOperand { Negated: false } r:
+                CheckWidth(i, r.Register, bytes);
+                return rows.Offset(r.Register);
+            case ImmediateOperand n:
+                if (n.Kind != ImmediateKind.Integer && bytes != (n.Kind == ImmediateKind.Float32 ? 4 : 8))
+                    throw i.Source.Error($"literal {n} does not fit the type");
+                return Constant(bytes == 8 ? n.Bits : n.Bits & ulong.MaxValue >> 64 - 8 * bytes, bytes == 8 ? 256 : 128);
+            case SymbolOperand s when symbols.TryGetValue(s.Name, out var symbol):
+                if (symbol.Space == StateSpace.Param) throw i.Source.Error($"the address of parameter {s.Name} is not supported");
+                if (bytes != 8 && (bytes != 4 || symbol.Space != StateSpace.Shared))
+                    throw i.Source.Error($"the address of {s.Name} does not fit");
+                return Constant(symbol.Address, bytes == 8 ? 256 : 128);
+            case SymbolOperand s when SpecialRegisters.Has(s.Name):
+                if (bytes != 4) throw i.Source.Error($"{s.Name} has 32 bits");
+                return Special(s.Name);
+            case SymbolOperand s:
+                throw i.Source.Error($"unknown name {s.Name}");
+            default:
+                throw i.Source.Error($"operand {operand} does not fit here");
+        }
+    }
+
+    /// <summary>The row of a register that receives a result of that many bytes; −1 for <c>_</c>.</summary>
+    private int Result(Instruction i, PtxOperand operand, int bytes)
+    {
+        if (operand is SinkOperand) return -1;
+        if (operand is not RegisterOperand { Negated: false } r) throw i.Source.Error($"operand {operand} cannot receive a result");
+        CheckWidth(i, r.Register, bytes);
+        return rows.Offset(r.Register);
+    }
+
+    /// <summary>The same where the instruction must have a result.</summary>
+    private int Destination(Instruction i, PtxOperand operand, int bytes)
+    {
+        int row = Result(i, operand, bytes);
+        return row >= 0 ? row : throw i.Source.Error("the result is not kept");
+    }
+
+    private static void CheckWidth(Instruction i, PtxRegister r, int bytes)
+    {
+        if (r.Type == DataType.Pred || r.Type.Bytes != bytes)
+            throw i.Source.Error($"register {r.Name} is {r.Type.Suffix}, the instruction needs {8 * bytes} bits");
+    }
+
+    private int Predicate(Instruction i, PtxOperand operand, out bool negated)
+    {
+        negated = operand is RegisterOperand { Negated: true };
+        if (operand is RegisterOperand r && r.Register.Type == DataType.Pred) return rows.Offset(r.Register);
+        if (operand is ImmediateOperand { Kind: ImmediateKind.Integer } n) return Constant(n.Bits == 0 ? 0ul : uint.MaxValue, 4);
+        throw i.Source.Error($"operand {operand} is no predicate");
+    }
+
+    private int PredicateResult(Instruction i, PtxRegister? register)
+    {
+        if (register is null) return -1;
+        if (register.Type != DataType.Pred) throw i.Source.Error($"{register.Name} is no predicate");
+        return rows.Offset(register);
+    }
+
+    private static long Immediate(Instruction i, PtxOperand operand, long most)
+    {
+        if (operand is ImmediateOperand { Kind: ImmediateKind.Integer } n && n.Bits <= (ulong)most) return (long)n.Bits;
+        throw i.Source.Error($"operand {operand} must be a number up to {most}");
+    }
+
+    private int Constant(ulong value, int bytes) => NewRow(constants, (value, bytes), bytes);
+
+    private int Special(string name) => NewRow(specials, name, 128);
+
+    private int NewRow<T>(Dictionary<T, int> known, T key, int bytes) where T : notnull
+    {
+        if (known.TryGetValue(key, out int row)) return row;
+        row = registerBytes;
+        registerBytes += Math.Max(bytes, 128);
+        known[key] = row;
+        return row;
+    }
+}

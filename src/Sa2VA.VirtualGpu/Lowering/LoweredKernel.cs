@@ -1,0 +1,40 @@
+using Sa2VA.VirtualGpu.Execution;
+
+namespace Sa2VA.VirtualGpu.Lowering;
+
+/// <summary>A row that holds one value in all lanes: 128 or 256 bytes, or 4 for a predicate.</summary>
+internal readonly record struct ConstantRow(int Offset, ulong Value, int Bytes);
+
+/// <summary>A row that is filled when a block begins: a special register by name.</summary>
+internal readonly record struct SpecialRow(int Offset, string Name);
+
+/// <summary>Where a parameter lies in the block of parameters.</summary>
+internal readonly record struct ParameterSlot(string Name, int Offset, int Bytes);
+
+/// <summary>A kernel ready to run.</summary>
+internal sealed class LoweredKernel(string name, Instruction[] code)
+{
+    public string Name => name;
+
+    public Instruction[] Code => code;
+
+    public required int RegisterBytes { get; init; }
+
+    public required ConstantRow[] Constants { get; init; }
+
+    public required SpecialRow[] Specials { get; init; }
+
+    public required ParameterSlot[] Parameters { get; init; }
+
+    public required int ParameterBytes { get; init; }
+
+    /// <summary>Shared memory that the kernel declares; dynamic shared memory begins here.</summary>
+    public required int StaticShared { get; init; }
+
+    public required int MaxThreads { get; init; }
+
+    /// <summary>
+    /// Bytes of shared memory that the race check keeps apart, as a power of two: those of the narrowest access, at most four.
+    /// </summary>
+    public required int CellShift { get; init; }
+}

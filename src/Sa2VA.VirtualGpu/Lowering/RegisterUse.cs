@@ -1,0 +1,38 @@
+using Sa2VA.VirtualGpu.Ptx;
+
+namespace Sa2VA.VirtualGpu.Lowering;
+
+/// <summary>The registers that an instruction reads and writes.</summary>
+internal readonly record struct RegisterUse(List<PtxRegister> Reads, List<PtxRegister> Writes)
+{
+    public static RegisterUse Of(PtxInstruction i)
+    {
+        var use = new RegisterUse([], []);
+        if (i.Guard is not null) use.Reads.Add(i.Guard);
+        for (int n = 0; n < i.Operands.Length; n++) Add(i.Operands[n], n == 0 && HasResult(i) ? use.Writes : use.Reads, use.Reads);
+        return use;
+    }
+
+    /// <summary>Whether the first operand is a result.</summary>
+    private static bool HasResult(PtxInstruction i) => i.Name is not ("st" or "red" or "cp" or "bar" or "barrier" or "bra");
+
+    private static void Add(PtxOperand operand, List<PtxRegister> to, List<PtxRegister> addresses)
+    {
+        switch (operand)
+        {
+            case RegisterOperand r:
+                to.Add(r.Register);
+                break;
+            case PairOperand pair:
+                if (pair.First is not null) to.Add(pair.First);
+                if (pair.Second is not null) to.Add(pair.Second);
+                break;
+            case AddressOperand { Register: { } register }:
+                addresses.Add(register);
+                break;
+            case VectorOperand vector:
+                foreach (PtxOperand item in vector.Items) Add(item, to, addresses);
+                break;
+        }
+    }
+}

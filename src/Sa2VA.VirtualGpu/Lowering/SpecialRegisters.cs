@@ -1,0 +1,41 @@
+namespace Sa2VA.VirtualGpu.Lowering;
+
+/// <summary>The read-only registers that tell a thread where it is.</summary>
+internal static class SpecialRegisters
+{
+    private static readonly HashSet<string> Names =
+    [
+        "%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y",
+        "%nctaid.z", "%laneid", "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt",
+    ];
+
+    public static bool Has(string name) => Names.Contains(name);
+
+    /// <summary>The value in one thread of a block.</summary>
+    public static uint Value(string name, int thread, Dim3 block, Dim3 blocks, Dim3 at)
+    {
+        int lane = thread & 31;
+        uint self = 1u << lane, below = self - 1;
+        return name switch
+        {
+            "%tid.x" => (uint)(thread % block.X),
+            "%tid.y" => (uint)(thread / block.X % block.Y),
+            "%tid.z" => (uint)(thread / block.X / block.Y),
+            "%ntid.x" => (uint)block.X,
+            "%ntid.y" => (uint)block.Y,
+            "%ntid.z" => (uint)block.Z,
+            "%ctaid.x" => (uint)at.X,
+            "%ctaid.y" => (uint)at.Y,
+            "%ctaid.z" => (uint)at.Z,
+            "%nctaid.x" => (uint)blocks.X,
+            "%nctaid.y" => (uint)blocks.Y,
+            "%nctaid.z" => (uint)blocks.Z,
+            "%laneid" => (uint)lane,
+            "%lanemask_eq" => self,
+            "%lanemask_le" => below | self,
+            "%lanemask_lt" => below,
+            "%lanemask_ge" => ~below,
+            _ => ~(below | self),
+        };
+    }
+}

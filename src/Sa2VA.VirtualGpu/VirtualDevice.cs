@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Sa2VA.VirtualGpu.Counters;
+using Sa2VA.VirtualGpu.Execution;
+using Sa2VA.VirtualGpu.Lowering;
+using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Ptx;
+
+namespace Sa2VA.VirtualGpu;
+
+/// <summary>
+/// A GPU that executes PTX on the CPU and checks what kernels do: device memory, modules, launches. Launches run when they are called and
+/// have
+/// ended when the call returns. A device is used by one thread at a time.
+/// </summary>
+public sealed class VirtualDevice : IDisposable
+{
+    private const int MostShared = 227 << 10;
+    private const int MostTarget = 80;
+
+    private readonly VirtualDeviceOptions options;
+    private readonly DeviceMemory memory;
+
+    /// <param name="options">How kernels are run; null for the defaults, with all checks on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no workers or no steps.</exception>
+    public VirtualDevice(VirtualDeviceOptions? options = null)
+    {
+        this.options = options ?? new();
+        ArgumentOutOfRangeException.ThrowIfLessThan(this.options.Workers, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(this.options.StepLimit, 1, nameof(options));
+        memory = new(this.options.Checks);
+    }
+
+    /// <summary>Live allocations, variables of modules among them.</summary>
+    public int Allocations => memory.Count;
+
+    /// <summary>Takes device memory, its content undefined.</summary>
+    /// <param name="bytes">0 to 2³¹ − 1.</param>
+    /// <param name="name">What faults call it.</param>
+    /// <returns>The address, a multiple of 256.</returns>
+    public ulong Allocate(long bytes, string name) => memory.Allocate(bytes, name).Address;
+
+    /// <summary>Takes device memory that holds those values.</summary>
+    public ulong Upload<T>(ReadOnlySpan<T> values, string name) where T : unmanaged
+    {
+        ulong address = Allocate((long)values.Length * Unsafe.SizeOf<T>(), name);
+        Write(address, values);
+        return address;
+    }
+
+    /// <summary>Gives device memory back; a later access is a fault that names it.</summary>
+    /// <exception cref="ArgumentException">No allocation begins there.</exception>
+    public void Free(ulong address) => memory.Free(address);
+
+    /// <summary>Copies values to device memory.</summary>
+    /// <exception cref="ArgumentException">The bytes are not all in one live allocation.</exception>
+    public unsafe void Write<T>(ulong address, ReadOnlySpan<T> values) where T : unmanaged
+    {
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(values);
+        Allocation a = Find(address, bytes.Length);
+        long offset = (long)(address - a.Address);
+        bytes.CopyTo(new Span<byte>(a.Host + offset, bytes.Length));
+        a.MarkWritten(offset, bytes.Length);
+    }
+
+    /// <summary>Copies device memory to values. Bytes that nothing wrote are ones (NaN in every float type).</summary>
+    /// <exception cref="ArgumentException">The bytes are not all in one live allocation.</exception>
+    public unsafe void Read<T>(ulong address, Span<T> values) where T : unmanaged
+    {
+        Span<byte> bytes = MemoryMarshal.AsBytes(values);
+        Allocation a = Find(address, bytes.Length);
+        new ReadOnlySpan<byte>(a.Host + (address - a.Address), bytes.Length).CopyTo(bytes);
+    }
+
+    private Allocation Find(ulong address, int bytes) => memory.Find(address, bytes)
+        ?? throw new ArgumentException($"{bytes} bytes at 0x{address:x} are {memory.Describe(address)}.", nameof(address));
+
+    /// <summary>Loads a module: parses all, refuses what cannot be executed, places its variables.</summary>
+    /// <param name="ptx">The module's text.</param>
+    /// <exception cref="PtxException">The text is malformed, or holds what the device does not execute.</exception>
+    public VirtualModule LoadModule(string ptx)
+    {
+        ArgumentNullException.ThrowIfNull(ptx);
+        PtxModule module = PtxParser.Parse(ptx);
+        if (module.Target > MostTarget)
+            throw new PtxException($"the module is for sm_{module.Target}, this device is an sm_{MostTarget}", 1);
+        var variables = new Dictionary<string, ulong>();
+        var kernels = new Dictionary<string, VirtualKernel>();
+        try
+        {
+            foreach (PtxVariable v in module.Variables.Where(v => v.Space != StateSpace.Shared)) variables[v.Name] = Place(v);
+            foreach (PtxKernel k in module.Kernels) kernels[k.Name] = new(this, KernelLowering.Lower(module, k, v => variables[v.Name]));
+        }
+        catch
+        {
+            foreach (ulong address in variables.Values) memory.Free(address);
+            throw;
+        }
+        return new(kernels, variables);
+    }
+
+    private ulong Place(PtxVariable v)
+    {
+        Allocation a = memory.Allocate(v.Bytes, v.Name, readOnly: v.Space == StateSpace.Const);
+        // Variables without a first value are zero.
+        Write<byte>(a.Address, v.Initial ?? new byte[v.Bytes]);
+        return a.Address;
+    }
+
+    /// <summary>Runs a kernel to its end.</summary>
+    /// <param name="kernel">A kernel of a module on this device.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads of a block, at most <see cref="VirtualKernel.MaxThreads"/>.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; with the kernel's own at most 227 KiB.</param>
+    /// <param name="arguments">One for each parameter, of its size.</param>
+    /// <param name="cancellation">Ends the launch between two steps of a block.</param>
+    /// <returns>What the launch did.</returns>
+    /// <exception cref="ArgumentException">The launch does not fit the kernel.</exception>
+    /// <exception cref="GpuFaultException">The kernel did what is forbidden.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public LaunchCounters Launch(VirtualKernel kernel, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<KernelArgument> arguments,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        if (kernel.Device != this) throw new ArgumentException($"{kernel.Name} belongs to another device.", nameof(kernel));
+        if (grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535)
+            throw new ArgumentException($"{kernel.Name}: a grid of {grid} blocks cannot be launched.", nameof(grid));
+        if (block.X is < 1 or > 1024 || block.Y is < 1 or > 1024 || block.Z is < 1 or > 64 || block.Count > kernel.MaxThreads)
+            throw new ArgumentException(
+                $"{kernel.Name}: a block of {block} threads, at most {kernel.MaxThreads} are allowed.", nameof(block));
+        LoweredKernel lowered = kernel.Lowered;
+        if (sharedBytes < 0 || sharedBytes > MostShared - lowered.StaticShared)
+            throw new ArgumentException($"{kernel.Name}: {sharedBytes} bytes of dynamic shared memory beside "
+                + $"{lowered.StaticShared} of its own, at most {MostShared} are allowed.", nameof(sharedBytes));
+        byte[] parameters = Parameters(lowered, arguments);
+        return Grid.Run(new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters, memory, options, cancellation));
+    }
+
+    private static byte[] Parameters(LoweredKernel kernel, ReadOnlySpan<KernelArgument> arguments)
+    {
+        if (arguments.Length != kernel.Parameters.Length)
+            throw new ArgumentException($"{kernel.Name} has {kernel.Parameters.Length} parameters, {arguments.Length} were given.",
+                nameof(arguments));
+        var block = new byte[kernel.ParameterBytes];
+        for (int n = 0; n < arguments.Length; n++)
+        {
+            ParameterSlot slot = kernel.Parameters[n];
+            if (arguments[n].Bytes.Length != slot.Bytes)
+                throw new ArgumentException($"Parameter {slot.Name} has {slot.Bytes} bytes, {arguments[n].Bytes.Length} were given.",
+                    nameof(arguments));
+            arguments[n].Bytes.CopyTo(block.AsSpan(slot.Offset));
+        }
+        return block;
+    }
+
+    /// <summary>Frees all device memory.</summary>
+    public void Dispose() => memory.Dispose();
+}

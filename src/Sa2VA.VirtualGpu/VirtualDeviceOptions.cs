@@ -1,0 +1,31 @@
+namespace Sa2VA.VirtualGpu;
+
+/// <summary>How a virtual device runs kernels.</summary>
+public sealed record VirtualDeviceOptions
+{
+    /// <summary>
+    /// Decides in which order warps and blocks run and when copies land. The same seed and one worker repeat a run exactly.
+    /// </summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>
+    /// Finds reads of what nothing wrote, races in shared memory and copies in flight. Bounds, alignment, collectives and deadlocks are
+    /// checked
+    /// always.
+    /// </summary>
+    public bool Checks { get; init; } = true;
+
+    /// <summary>
+    /// Products on tensor cores to the bit as a Hopper card sums them; false: fused float32 in order of k, several times as fast.
+    /// </summary>
+    public bool ExactProducts { get; init; } = true;
+
+    /// <summary>Counts sectors and wavefronts as well as instructions.</summary>
+    public bool CountMemory { get; init; } = true;
+
+    /// <summary>Threads that run blocks, at least 1. A result that depends on this number is a fault of the kernel.</summary>
+    public int Workers { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Basic blocks that the warps of one block may enter before it is taken to hang.</summary>
+    public long StepLimit { get; init; } = 1_000_000_000;
+}
