@@ -34,7 +34,7 @@ public sealed class PrecedenceTests
     }
 
     [Fact]
-    public void A_run_lets_others_go_first_only_for_so_long()
+    public async Task A_run_lets_others_go_first_only_for_so_long()
     {
         using var backend = new CpuBackend(new CpuOptions { Threads = 2, Patience = TimeSpan.FromMilliseconds(1) });
         using Counter ordinary = new(backend, QueuePriority.Normal, rows: 1), urgent = new(backend, QueuePriority.Urgent, rows: 5_000);
@@ -46,7 +46,7 @@ public sealed class PrecedenceTests
         for (int i = 0; i < 20; i++) ordinary.Count(Cancellation);
         ordinary.Queue.Mark().Wait();
         enough.Cancel();
-        feeding.Wait(Cancellation);
+        await feeding;
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public sealed class FairnessTests
             Thread.Sleep(5);
         }
         enough.Cancel();
-        await ((Task)answer.End).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)answer.End).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         await prompts;
         // One of each may have been done and not yet told when the frame came, one may be told between its end and the look at the counter.
         Assert.InRange(mostTokens, 0, 3);
@@ -93,7 +93,7 @@ public sealed class FairnessTests
         Task<Answer> never = left.AskAsync("What can you do?", cancellation: leaving.Token);
         leaving.CancelAfter(3);
         for (int i = 0; i < answers.Length; i++) Assert.Equal(alone[names[i % names.Length]], Shapes.Fingerprint(await answers[i]));
-        await ((Task)never).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)never).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         foreach (ChatSession session in sessions) session.Dispose();
         left.Dispose();
         Shapes.Held(model);
