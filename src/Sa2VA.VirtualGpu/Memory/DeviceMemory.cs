@@ -60,16 +60,15 @@ internal sealed class DeviceMemory(bool tracked) : IDisposable
         foreach (Allocation a in freed)
             if (address >= a.Address && address - a.Address < (ulong)Math.Max(a.Bytes, 1)) return $"inside {a.Name}, which was freed";
         Allocation? before = live.LastOrDefault(a => a.Address <= address), after = live.FirstOrDefault(a => a.Address > address);
-        if (before is not null && address - before.Address < (ulong)before.Bytes + Gap)
+        bool nearAfter = after is not null && after.Address - address <= Gap / 2;
+        if (!nearAfter && before is not null && address - before.Address < (ulong)before.Bytes + Gap)
         {
             long offset = (long)(address - before.Address);
             return offset < before.Bytes
                 ? $"across the end of {before.Name} ({before.Bytes} bytes), at its byte {offset}"
                 : $"{offset - before.Bytes} bytes past the end of {before.Name} ({before.Bytes} bytes)";
         }
-        return after is not null && after.Address - address <= Gap
-            ? $"{after.Address - address} bytes before {after.Name}"
-            : "in no allocation";
+        return nearAfter ? $"{after!.Address - address} bytes before {after.Name}" : "in no allocation";
     }
 
     public void Dispose()
