@@ -93,30 +93,24 @@ public sealed class ListTests
     public async Task A_fence_tells_when_it_is_reached(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
-        var g = new GraphBuilder("wrong", new TestWeights());
-        Tensor table = g.Input("table", DType.F32, new Shape(4, 2)), index = g.Input("index", DType.I32, new Shape(1));
-        Tensor y = g.Output("y", g.Gather(table, index));
-        using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
-        DeviceQueue queue = backend.CreateQueue("test");
-        using DeviceBuffer rows = backend.Allocate("table", DType.F32, table.Shape), at = backend.Allocate("index", DType.I32, index.Shape),
-            result = backend.Allocate("y", DType.F32, y.Shape);
-        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(table, rows).Add(index, at).Add(y, result));
+        using var gathering = new Gathering(backend);
+        DeviceQueue queue = gathering.Queue;
         await queue.Mark().WhenReached().WaitAsync(Cancellation);
         var fences = new List<Task>();
         for (int i = 0; i < 40; i++)
         {
-            queue.Run(bound, Cancellation);
+            gathering.Run();
             fences.Add(queue.Mark().WhenReached());
         }
         await Task.WhenAll(fences).WaitAsync(Cancellation);
 
-        queue.Write<int>(at, [9]);
-        queue.Run(bound, Cancellation);
+        gathering.Ask(9);
+        gathering.Run();
         Task failing = queue.Mark().WhenReached();
         Assert.Contains("index 9", (await Assert.ThrowsAsync<GraphException>(() => failing.WaitAsync(Cancellation))).Message,
             StringComparison.Ordinal);
-        queue.Write<int>(at, [1]);
-        queue.Run(bound, Cancellation);
+        gathering.Ask(1);
+        gathering.Run();
         await queue.Mark().WhenReached().WaitAsync(Cancellation);
 
         queue.Dispose();
@@ -128,29 +122,59 @@ public sealed class ListTests
     public async Task Work_that_failed_in_part_is_not_taken_for_whole(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);
-        var g = new GraphBuilder("wrong", new TestWeights());
-        Tensor table = g.Input("table", DType.F32, new Shape(4, 2)), index = g.Input("index", DType.I32, new Shape(1));
-        Tensor y = g.Output("y", g.Gather(table, index));
-        using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
-        using DeviceQueue queue = backend.CreateQueue("test");
-        using DeviceBuffer rows = backend.Allocate("table", DType.F32, table.Shape), at = backend.Allocate("index", DType.I32, index.Shape),
-            result = backend.Allocate("y", DType.F32, y.Shape);
-        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(table, rows).Add(index, at).Add(y, result));
+        using var gathering = new Gathering(backend);
+        DeviceQueue queue = gathering.Queue;
         Fence begin = queue.Mark();
-        queue.Write<int>(at, [9]);
-        queue.Run(bound, Cancellation);
+        gathering.Ask(9);
+        gathering.Run();
         // Somebody else is told of the failure in the middle, so that what follows runs again.
         Assert.Throws<GraphException>(() => queue.Mark().Wait());
-        queue.Write<int>(at, [1]);
-        queue.Run(bound, Cancellation);
+        gathering.Ask(1);
+        gathering.Run();
         Fence end = queue.Mark();
         end.Wait();
         Assert.Throws<GraphException>(() => end.Since(begin).Wait());
         await Assert.ThrowsAsync<GraphException>(() => end.Since(begin).WhenReached().WaitAsync(Cancellation));
         // What was begun behind it is whole.
         begin = end;
-        queue.Run(bound, Cancellation);
+        gathering.Run();
         queue.Mark().Since(begin).Wait();
         queue.Mark().Since(queue.Mark()).Wait();
+    }
+
+    /// <summary>A row of four by index, and an error for any other index.</summary>
+    private sealed class Gathering : IDisposable
+    {
+        private readonly ExecutionPlan _plan;
+        private readonly BoundPlan _bound;
+        private readonly DeviceBuffer _rows, _index, _result;
+
+        public Gathering(IBackend backend)
+        {
+            var g = new GraphBuilder("gathering", new TestWeights());
+            Tensor table = g.Input("table", DType.F32, new Shape(4, 2)), index = g.Input("index", DType.I32, new Shape(1));
+            Tensor y = g.Output("y", g.Gather(table, index));
+            _plan = backend.Compile(g.Build(), Cancellation);
+            Queue = backend.CreateQueue("gathering");
+            (_rows, _index) = (backend.Allocate("table", DType.F32, table.Shape), backend.Allocate("index", DType.I32, index.Shape));
+            _result = backend.Allocate("y", DType.F32, y.Shape);
+            _bound = _plan.Bind(Queue, new PlanBuffers(_plan.Graph).Add(table, _rows).Add(index, _index).Add(y, _result));
+        }
+
+        public DeviceQueue Queue { get; }
+
+        public void Ask(int row) => Queue.Write<int>(_index, [row]);
+
+        public void Run() => Queue.Run(_bound, Cancellation);
+
+        public void Dispose()
+        {
+            Queue.Dispose();
+            _bound.Dispose();
+            _plan.Dispose();
+            _rows.Dispose();
+            _index.Dispose();
+            _result.Dispose();
+        }
     }
 }
