@@ -3,7 +3,9 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.VirtualGpu.Tests;
 
-/// <summary>What cannot be executed is refused when it is loaded, with line and instruction; nothing else is thrown, whatever the text.</summary>
+/// <summary>
+/// What cannot be executed is refused when it is loaded, with line and instruction; nothing else is thrown, whatever the text.
+/// </summary>
 public sealed class ParserTests
 {
     private static PtxException Refused(string text)
@@ -188,7 +190,10 @@ public sealed class ParserTests
         while (at < text.Length && !char.IsAsciiDigit(text[at])) at++;
         int end = at;
         while (end < text.Length && char.IsAsciiDigit(text[end])) end++;
-        string[] numbers = ["0", "1", "31", "32", "33", "65536", "2147483648", "18446744073709551615", "99999999999999999999", "0f7F800000"];
+        string[] numbers =
+        [
+            "0", "1", "31", "32", "33", "65536", "2147483648", "18446744073709551615", "99999999999999999999", "0f7F800000",
+        ];
         return text[..at] + numbers[random.Next(numbers.Length)] + text[end..];
     }
 }
