@@ -54,6 +54,7 @@ public sealed class ParserTests
     [InlineData(".entry k() { .reg .b32 %r<16777217>; ret; }", "must be a number up to")]
     [InlineData(".entry k() { ret; ", "breaks off")]
     [InlineData(".entry k() { ret; } .entry k() { ret; }", "two kernels are named k")]
+    [InlineData(".global .b8 a[200000000]; .global .b8 b[200000000];", "bytes of them")]
     [InlineData("/* no end", "a comment has no end")]
     [InlineData(".entry k() { L: ret; L: ret; }", "two labels are named L")]
     [InlineData("€", "unexpected character U+20AC")]

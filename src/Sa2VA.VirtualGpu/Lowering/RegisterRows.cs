@@ -14,7 +14,8 @@ namespace Sa2VA.VirtualGpu.Lowering;
 /// </remarks>
 internal sealed class RegisterRows
 {
-    private const long MostWork = 1 << 26;
+    private const long MostWork = 1 << 22;
+    private const int MostPasses = 1000;
 
     private readonly int[] offsets;
 
@@ -74,8 +75,11 @@ internal sealed class RegisterRows
                 foreach (PtxRegister r in uses[n].Writes) Set(killed[b], r);
             }
         }
-        for (bool changed = true; changed;)
+        bool changed = true;
+        for (int pass = 0; changed; pass++)
         {
+            // Loops as compilers nest them settle in a few passes.
+            if (pass == MostPasses) throw code[0].Error("the control flow is too tangled");
             changed = false;
             for (int b = blocks.Count - 1; b >= 0; b--)
             {

@@ -3,7 +3,7 @@ namespace Sa2VA.VirtualGpu.Ptx;
 /// <summary>The half of the parser that reads a kernel's body: scopes of registers and labels, instructions and their operands.</summary>
 internal sealed partial class PtxParser
 {
-    private const int MostScopes = 256;
+    private const int MostScopes = 16;
     private const int MostRegisters = 1 << 16;
 
     /// <summary>A pair of braces: single registers, numbered families (<c>%r&lt;100&gt;</c>) and labels.</summary>

@@ -6,11 +6,13 @@ namespace Sa2VA.VirtualGpu.Ptx;
 /// </summary>
 internal sealed partial class PtxParser
 {
-    private const int MostText = 64 << 20;
+    private const int MostText = 16 << 20;
     private const int MostVariableBytes = 1 << 28;
+    private const int MostNames = 4096;
 
     private readonly List<PtxToken> tokens;
     private int at;
+    private long variableBytes;
 
     private PtxParser(string text)
     {
@@ -81,6 +83,7 @@ internal sealed partial class PtxParser
                     break;
                 case ".entry":
                     PtxKernel kernel = Kernel();
+                    if (module.Kernels.Count == MostNames) throw Error($"the module has more than {MostNames} kernels");
                     if (module.Kernels.Exists(k => k.Name == kernel.Name)) throw Error($"two kernels are named {kernel.Name}");
                     module.Kernels.Add(kernel);
                     break;
@@ -122,6 +125,9 @@ internal sealed partial class PtxParser
     {
         PtxVariable variable = Variable(space);
         Expect(";");
+        variableBytes += variable.Bytes;
+        if (variables.Count == MostNames || variableBytes > MostVariableBytes)
+            throw Error($"there are more than {MostNames} variables, or more than {MostVariableBytes} bytes of them");
         if (variables.Exists(v => v.Name == variable.Name)) throw Error($"two variables are named {variable.Name}");
         variables.Add(variable);
     }
