@@ -68,6 +68,40 @@ public sealed class WarpTests
     }
 
     [Fact]
+    public void A_register_that_a_guarded_write_may_leave_keeps_its_row_around_a_loop()
+    {
+        const string Body = """
+            mov.u32 %r1, 5; mov.u32 %r2, 0; mov.u32 %r9, 0;
+            L:
+            setp.eq.u32 %p1, %r2, 100;
+            @%p1 mov.u32 %r1, 7;
+            add.u32 %r9, %r9, %r1;
+            add.u32 %r3, %r2, 77;
+            xor.b32 %r9, %r9, %r3;
+            xor.b32 %r9, %r9, %r3;
+            add.u32 %r2, %r2, 1;
+            setp.lt.u32 %p2, %r2, 3;
+            @%p2 bra L;
+            """;
+        Assert.All(Lanes(Body), v => Assert.Equal(15, v));
+    }
+
+    [Fact]
+    public void Lanes_at_a_barrier_go_on_when_the_others_have_ended()
+    {
+        const string Body = """
+            mov.u32 %r9, 8;
+            setp.lt.u32 %p1, %t, 16;
+            @!%p1 bra L;
+            bar.sync 0;
+            cvt.u64.u32 %rd1, %r9;
+            st.global.u64 [%out], %rd1;
+            L:
+            """;
+        Assert.Equal(Expected(lane => lane < 16 ? 8 : 0), Kernel.Run(Body, new ulong[32], 32).Select(v => (int)v));
+    }
+
+    [Fact]
     public void Special_registers_tell_the_place_in_three_dimensions()
     {
         string text = Kernel.Text("""
