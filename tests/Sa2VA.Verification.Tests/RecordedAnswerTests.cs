@@ -40,7 +40,10 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         "sa2va-tiny-shapes/video-48-ring",
     ];
 
-    /// <summary>Answers of which a mask is another of the decoder's candidates: their predicted IoUs are nearly equal.</summary>
+    /// <summary>
+    /// Answers of which a mask is another of the decoder's candidates, so that no bound holds. In the first the predicted IoUs of both are
+    /// 0.747 and 0.752; the second is not explained yet. <c>sa2va verify</c> counts them, and those above, as failed.
+    /// </summary>
     private static readonly string[] OtherMasks = ["internvl-internlm2/seg-34-13tiles", "internvl-qwen2/video-3-seg"];
 
     /// <summary>The trained checkpoint's too; its long clips in a full run only.</summary>
