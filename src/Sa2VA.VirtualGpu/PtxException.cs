@@ -15,4 +15,6 @@ public sealed class PtxException : Exception
 
     /// <summary>The instruction as written, without its end; null where the error is outside an instruction.</summary>
     public string? Instruction { get; }
+
+    internal bool IsForOtherDevice { get; init; }
 }

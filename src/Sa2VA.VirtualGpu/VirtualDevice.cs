@@ -4,19 +4,16 @@ using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Lowering;
 using Sa2VA.VirtualGpu.Memory;
-using Sa2VA.VirtualGpu.Ptx;
 
 namespace Sa2VA.VirtualGpu;
 
 /// <summary>
 /// A GPU that executes PTX on the CPU and checks what kernels do: device memory, modules, launches. Launches run when they are called and
-/// have
-/// ended when the call returns. A device is used by one thread at a time.
+/// have ended when the call returns. A device is used by one thread at a time.
 /// </summary>
 public sealed class VirtualDevice : IDisposable
 {
     private const int MostShared = 227 << 10;
-    private const int MostTarget = 80;
 
     private readonly VirtualDeviceOptions options;
     private readonly DeviceMemory memory;
@@ -28,14 +25,14 @@ public sealed class VirtualDevice : IDisposable
         this.options = options ?? new();
         ArgumentOutOfRangeException.ThrowIfLessThan(this.options.Workers, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(this.options.StepLimit, 1, nameof(options));
-        memory = new(this.options.Checks);
+        memory = new(this.options.Checks, new AddressSpace());
     }
 
     /// <summary>Live allocations, variables of modules among them.</summary>
     public int Allocations => memory.Count;
 
     /// <summary>Takes device memory, its content undefined.</summary>
-    /// <param name="bytes">0 to 2³¹ − 1.</param>
+    /// <param name="bytes">0 or more.</param>
     /// <param name="name">What faults call it.</param>
     /// <returns>The address, a multiple of 256.</returns>
     public ulong Allocate(long bytes, string name) => memory.Allocate(bytes, name).Address;
@@ -57,23 +54,24 @@ public sealed class VirtualDevice : IDisposable
     public unsafe void Write<T>(ulong address, ReadOnlySpan<T> values) where T : unmanaged
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(values);
-        Allocation a = Find(address, bytes.Length);
-        long offset = (long)(address - a.Address);
-        bytes.CopyTo(new Span<byte>(a.Host + offset, bytes.Length));
-        a.MarkWritten(offset, bytes.Length);
+        Check(address, bytes.Length);
+        fixed (byte* from = bytes) memory.Write(address, from, (ulong)bytes.Length);
     }
 
-    /// <summary>Copies device memory to values. Bytes that nothing wrote are ones (NaN in every float type).</summary>
+    /// <summary>Copies device memory to values. With checks, bytes that nothing wrote are ones (NaN in every float type).</summary>
     /// <exception cref="ArgumentException">The bytes are not all in one live allocation.</exception>
     public unsafe void Read<T>(ulong address, Span<T> values) where T : unmanaged
     {
         Span<byte> bytes = MemoryMarshal.AsBytes(values);
-        Allocation a = Find(address, bytes.Length);
-        new ReadOnlySpan<byte>(a.Host + (address - a.Address), bytes.Length).CopyTo(bytes);
+        Check(address, bytes.Length);
+        fixed (byte* to = bytes) memory.Read(address, to, (ulong)bytes.Length);
     }
 
-    private Allocation Find(ulong address, int bytes) => memory.Find(address, bytes)
-        ?? throw new ArgumentException($"{bytes} bytes at 0x{address:x} are {memory.Describe(address)}.", nameof(address));
+    private void Check(ulong address, int bytes)
+    {
+        if (memory.Find(address, bytes) is null)
+            throw new ArgumentException($"{bytes} bytes at 0x{address:x} are {memory.Describe(address)}.", nameof(address));
+    }
 
     /// <summary>Loads a module: parses all, refuses what cannot be executed, places its variables.</summary>
     /// <param name="ptx">The module's text.</param>
@@ -81,30 +79,12 @@ public sealed class VirtualDevice : IDisposable
     public VirtualModule LoadModule(string ptx)
     {
         ArgumentNullException.ThrowIfNull(ptx);
-        PtxModule module = PtxParser.Parse(ptx);
-        if (module.Target > MostTarget)
-            throw new PtxException($"the module is for sm_{module.Target}, this device is an sm_{MostTarget}", 1);
-        var variables = new Dictionary<string, ulong>();
-        var kernels = new Dictionary<string, VirtualKernel>();
-        try
-        {
-            foreach (PtxVariable v in module.Variables.Where(v => v.Space != StateSpace.Shared)) variables[v.Name] = Place(v);
-            foreach (PtxKernel k in module.Kernels) kernels[k.Name] = new(this, KernelLowering.Lower(module, k, v => variables[v.Name]));
-        }
-        catch
-        {
-            foreach (ulong address in variables.Values) memory.Free(address);
-            throw;
-        }
-        return new(kernels, variables);
-    }
-
-    private ulong Place(PtxVariable v)
-    {
-        Allocation a = memory.Allocate(v.Bytes, v.Name, readOnly: v.Space == StateSpace.Const);
-        // Variables without a first value are zero.
-        Write<byte>(a.Address, v.Initial ?? new byte[v.Bytes]);
-        return a.Address;
+        LoweredModule module = LoweredModule.Load(ptx, options.Capability);
+        ulong[] addresses = module.PlaceVariables(memory);
+        var variables = module.Variables.Select((v, n) => (v.Name, Address: addresses[n])).Where(v => v.Address != 0);
+        return new(
+            module.Kernels.ToDictionary(k => k.Key, k => new VirtualKernel(this, k.Value, addresses)),
+            variables.ToDictionary(v => v.Name, v => v.Address));
     }
 
     /// <summary>Runs a kernel to its end.</summary>
@@ -133,7 +113,8 @@ public sealed class VirtualDevice : IDisposable
             throw new ArgumentException($"{kernel.Name}: {sharedBytes} bytes of dynamic shared memory beside "
                 + $"{lowered.StaticShared} of its own, at most {MostShared} are allowed.", nameof(sharedBytes));
         byte[] parameters = Parameters(lowered, arguments);
-        return Grid.Run(new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters, memory, options, cancellation));
+        return Grid.Run(new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters,
+            kernel.Variables, memory, options, cancellation));
     }
 
     private static byte[] Parameters(LoweredKernel kernel, ReadOnlySpan<KernelArgument> arguments)

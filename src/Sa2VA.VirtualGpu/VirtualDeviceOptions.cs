@@ -10,8 +10,7 @@ public sealed record VirtualDeviceOptions
 
     /// <summary>
     /// Finds reads of what nothing wrote, races in shared memory and copies in flight. Bounds, alignment, collectives and deadlocks are
-    /// checked
-    /// always.
+    /// checked always.
     /// </summary>
     public bool Checks { get; init; } = true;
 
@@ -22,6 +21,9 @@ public sealed record VirtualDeviceOptions
 
     /// <summary>Counts sectors and wavefronts as well as instructions.</summary>
     public bool CountMemory { get; init; } = true;
+
+    /// <summary>Compute capability times ten, 80 for 8.0: modules for newer targets are refused.</summary>
+    public int Capability { get; init; } = 80;
 
     /// <summary>Threads that run blocks, at least 1. A result that depends on this number is a fault of the kernel.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;

@@ -5,10 +5,11 @@ namespace Sa2VA.VirtualGpu;
 /// <summary>A kernel of a loaded module.</summary>
 public sealed class VirtualKernel
 {
-    internal VirtualKernel(VirtualDevice device, LoweredKernel lowered)
+    internal VirtualKernel(VirtualDevice device, LoweredKernel lowered, ulong[] variables)
     {
         Device = device;
         Lowered = lowered;
+        Variables = variables;
     }
 
     /// <summary>The device that the module was loaded on.</summary>
@@ -24,6 +25,9 @@ public sealed class VirtualKernel
     public int StaticSharedBytes => Lowered.StaticShared;
 
     internal LoweredKernel Lowered { get; }
+
+    /// <summary>Addresses of the module's variables.</summary>
+    internal ulong[] Variables { get; }
 }
 
 /// <summary>A PTX module on a device, every instruction of every kernel known to run.</summary>

@@ -55,8 +55,8 @@ internal static unsafe class AtomicFunctions
         Allocation a = MemoryAccess.GlobalPlace(w, i, address, i.Width);
         access.Global(address, i.Width);
         if (a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
-        int offset = (int)(address - a.Address);
-        if (a.Written is not null) MemoryAccess.CheckWritten(w, i, a, offset, i.Width);
+        long offset = (long)(address - a.Address);
+        if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, i.Width);
         return a.Host + offset;
     }
 

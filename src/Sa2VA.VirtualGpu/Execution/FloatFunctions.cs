@@ -107,7 +107,7 @@ internal static class FloatFunctions
     }
 
     /// <summary>a + b rounded to odd: a later rounding to fewer bits then gives what rounding the exact sum gives.</summary>
-    private static double SumToOdd(double a, double b)
+    public static double SumToOdd(double a, double b)
     {
         double s = a + b, t = s - a, error = a - (s - t) + (b - t);
         if (error == 0 || !double.IsFinite(s) || (BitConverter.DoubleToUInt64Bits(s) & 1) != 0) return s;

@@ -125,19 +125,19 @@ internal static unsafe class MemoryAccess
             throw w.Fault(FaultKind.Misaligned, i, $"access of {bytes} bytes at 0x{address:x} is misaligned");
         Allocation a = GlobalPlace(w, i, address, bytes);
         access.Global(address, bytes);
-        int offset = (int)(address - a.Address);
+        long offset = (long)(address - a.Address);
         if (write && a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
-        if (a.Written is { } written)
+        if (a.Written != null)
         {
-            if (write) written.AsSpan(offset, bytes).Fill(1);
+            if (write) new Span<byte>(a.Written + offset, bytes).Fill(1);
             else CheckWritten(w, i, a, offset, bytes);
         }
         return a.Host + offset;
     }
 
-    public static void CheckWritten(Warp w, Instruction i, Allocation a, int offset, int bytes)
+    public static void CheckWritten(Warp w, Instruction i, Allocation a, long offset, int bytes)
     {
-        int hole = a.Written.AsSpan(offset, bytes).IndexOf((byte)0);
+        int hole = new Span<byte>(a.Written + offset, bytes).IndexOf((byte)0);
         if (hole >= 0) throw w.Fault(FaultKind.Uninitialised, i, $"read of byte {offset + hole} of {a.Name}, which nothing wrote");
     }
 

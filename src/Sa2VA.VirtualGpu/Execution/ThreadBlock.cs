@@ -5,9 +5,9 @@ using Sa2VA.VirtualGpu.Memory;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
-/// <summary>What a launch is, the same for all its blocks.</summary>
-internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, int SharedBytes, byte[] Parameters, DeviceMemory Memory,
-    VirtualDeviceOptions Options, CancellationToken Cancel);
+/// <summary>What a launch is, the same for all its blocks; Variables are the addresses of the module's variables.</summary>
+internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, int SharedBytes, byte[] Parameters,
+    ulong[] Variables, DeviceMemory Memory, VirtualDeviceOptions Options, CancellationToken Cancel);
 
 /// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>
 internal sealed unsafe class ThreadBlock : IDisposable
@@ -54,6 +54,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             warps[w] = new(this, w, registers + (long)w * bytes);
             foreach (ConstantRow row in Kernel.Constants) Fill(warps[w].Rows + row.Offset, row);
+            foreach (VariableRow row in Kernel.Variables)
+                Fill(warps[w].Rows + row.Offset, new(row.Offset, plan.Variables[row.Variable], 256));
         }
         Counts = new(Kernel.Code.Length);
         LastHit = new Allocation?[Kernel.Code.Length];

@@ -157,8 +157,13 @@ internal sealed unsafe partial class KernelLowering
         m.Ignore("rn");
         if (special) m.Ignore("approx", "full");
         bool flush = m.Take("ftz"), saturate = name is "add" or "sub" or "mul" or "fma" && m.Take("sat");
-        if (m.TakeOne("rz", "rm", "rp") is { } mode) throw i.Source.Error($"rounding .{mode} of float arithmetic is not supported");
+        string? mode = m.TakeOne("rz", "rm", "rp");
         Rows(i, Arity(name), 4, 4, 4, 4);
+        if (mode is not null)
+        {
+            Scalar(i, DirectedRounding.Find32(name, mode, flush, saturate));
+            return;
+        }
         if (!flush && !saturate)
         {
             i.Run = name switch

@@ -15,30 +15,32 @@ internal sealed unsafe partial class KernelLowering
     private readonly PtxModule module;
     private readonly PtxKernel kernel;
     private readonly RegisterRows rows;
-    private readonly Dictionary<string, (StateSpace Space, ulong Address)> symbols = [];
+
+    /// <summary>Where each variable lies in its space; of a global or constant one, its number in the module.</summary>
+    private readonly Dictionary<string, (StateSpace Space, int Place)> symbols = [];
     private readonly Dictionary<(ulong Value, int Bytes), int> constants = [];
+    private readonly Dictionary<int, int> variables = [];
     private readonly Dictionary<string, int> specials = [];
     private readonly List<ParameterSlot> parameters = [];
     private int registerBytes, parameterBytes, staticShared, narrowestShared = 4;
 
-    private KernelLowering(PtxModule module, PtxKernel kernel, Func<PtxVariable, ulong> address, List<PtxInstruction> code)
+    private KernelLowering(PtxModule module, PtxKernel kernel, List<PtxInstruction> code)
     {
         this.module = module;
         this.kernel = kernel;
-        PlaceVariables(module, address);
+        PlaceVariables();
         rows = RegisterRows.Place(kernel, code);
         registerBytes = rows.Bytes;
     }
 
     /// <param name="module">The module, for its variables.</param>
     /// <param name="kernel">A kernel of the module.</param>
-    /// <param name="address">Where a global or constant variable lies.</param>
     /// <exception cref="PtxException">The kernel holds what is not supported.</exception>
-    public static LoweredKernel Lower(PtxModule module, PtxKernel kernel, Func<PtxVariable, ulong> address)
+    public static LoweredKernel Lower(PtxModule module, PtxKernel kernel)
     {
         List<PtxInstruction> code = [.. kernel.Code];
         code.Add(new("ret", [], [], code.Count > 0 ? code[^1].Line : 1));
-        var lowering = new KernelLowering(module, kernel, address, code);
+        var lowering = new KernelLowering(module, kernel, code);
         bool[] leaders = ControlFlow.Leaders(code);
         var lowered = new Instruction[code.Count];
         for (int n = 0; n < lowered.Length; n++)
@@ -53,6 +55,7 @@ internal sealed unsafe partial class KernelLowering
             // An odd number of cache lines between warps keeps their rows out of each other's way.
             RegisterBytes = (lowering.registerBytes + 255) / 256 * 256 + 128,
             Constants = [.. lowering.constants.Select(c => new ConstantRow(c.Value, c.Key.Value, c.Key.Bytes))],
+            Variables = [.. lowering.variables.Select(v => new VariableRow(v.Value, v.Key))],
             Specials = [.. lowering.specials.Select(s => new SpecialRow(s.Value, s.Key))],
             Parameters = [.. lowering.parameters],
             ParameterBytes = lowering.parameterBytes,
@@ -62,14 +65,14 @@ internal sealed unsafe partial class KernelLowering
         };
     }
 
-    private void PlaceVariables(PtxModule module, Func<PtxVariable, ulong> address)
+    private void PlaceVariables()
     {
         foreach (PtxVariable p in kernel.Parameters)
         {
             parameterBytes = Align(parameterBytes, p.Alignment);
             if (parameterBytes + p.Bytes > MostParameterBytes)
                 throw new PtxException($"kernel {kernel.Name} has more than {MostParameterBytes} bytes of parameters", p.Line);
-            AddSymbol(p, StateSpace.Param, (ulong)parameterBytes);
+            AddSymbol(p, StateSpace.Param, parameterBytes);
             parameters.Add(new(p.Name, parameterBytes, p.Bytes));
             parameterBytes += p.Bytes;
         }
@@ -79,18 +82,19 @@ internal sealed unsafe partial class KernelLowering
             staticShared = Align(staticShared, v.Alignment);
             if (staticShared + v.Bytes > MostStaticShared)
                 throw new PtxException($"kernel {kernel.Name} declares more than {MostStaticShared} bytes of shared memory", v.Line);
-            AddSymbol(v, StateSpace.Shared, (ulong)staticShared);
+            AddSymbol(v, StateSpace.Shared, staticShared);
             staticShared += v.Bytes;
         }
         List<PtxVariable> dynamic = [.. shared.Where(v => v.Bytes == 0)];
         staticShared = Align(staticShared, dynamic.Select(v => v.Alignment).DefaultIfEmpty(16).Max());
-        foreach (PtxVariable v in dynamic) AddSymbol(v, StateSpace.Shared, (ulong)staticShared);
-        foreach (PtxVariable v in module.Variables.Where(v => v.Space != StateSpace.Shared)) AddSymbol(v, v.Space, address(v));
+        foreach (PtxVariable v in dynamic) AddSymbol(v, StateSpace.Shared, staticShared);
+        for (int n = 0; n < module.Variables.Count; n++)
+            if (module.Variables[n] is { Space: not StateSpace.Shared } v) AddSymbol(v, v.Space, n);
     }
 
-    private void AddSymbol(PtxVariable v, StateSpace space, ulong address)
+    private void AddSymbol(PtxVariable v, StateSpace space, int place)
     {
-        if (!symbols.TryAdd(v.Name, (space, address))) throw new PtxException($"two variables are named {v.Name}", v.Line);
+        if (!symbols.TryAdd(v.Name, (space, place))) throw new PtxException($"two variables are named {v.Name}", v.Line);
     }
 
     private static int Align(int value, int to) => (value + to - 1) / to * to;
@@ -131,7 +135,9 @@ internal sealed unsafe partial class KernelLowering
                 if (symbol.Space == StateSpace.Param) throw i.Source.Error($"the address of parameter {s.Name} is not supported");
                 if (bytes != 8 && (bytes != 4 || symbol.Space != StateSpace.Shared))
                     throw i.Source.Error($"the address of {s.Name} does not fit");
-                return Constant(symbol.Address, bytes == 8 ? 256 : 128);
+                return symbol.Space == StateSpace.Shared
+                    ? Constant((ulong)symbol.Place, bytes == 8 ? 256 : 128)
+                    : NewRow(variables, symbol.Place, 256);
             case SymbolOperand s when SpecialRegisters.Has(s.Name):
                 if (bytes != 4) throw i.Source.Error($"{s.Name} has 32 bits");
                 return Special(s.Name);

@@ -5,6 +5,9 @@ namespace Sa2VA.VirtualGpu.Lowering;
 /// <summary>A row that holds one value in all lanes: 128 or 256 bytes, or 4 for a predicate.</summary>
 internal readonly record struct ConstantRow(int Offset, ulong Value, int Bytes);
 
+/// <summary>A row that holds the address of a variable of the module in all lanes, by the variable's number.</summary>
+internal readonly record struct VariableRow(int Offset, int Variable);
+
 /// <summary>A row that is filled when a block begins: a special register by name.</summary>
 internal readonly record struct SpecialRow(int Offset, string Name);
 
@@ -21,6 +24,8 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
     public required int RegisterBytes { get; init; }
 
     public required ConstantRow[] Constants { get; init; }
+
+    public required VariableRow[] Variables { get; init; }
 
     public required SpecialRow[] Specials { get; init; }
 

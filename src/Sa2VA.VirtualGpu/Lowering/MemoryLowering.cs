@@ -107,16 +107,17 @@ internal sealed unsafe partial class KernelLowering
             if (r.Type.Bytes == 8) i.Mode |= MemoryAccess.WideAddress;
             return rows.Offset(r);
         }
-        ulong address = 0;
+        i.Mode |= MemoryAccess.WideAddress;
+        int place = 0;
         if (a.Symbol is not null)
         {
             if (!symbols.TryGetValue(a.Symbol, out var symbol)) throw i.Source.Error($"unknown variable {a.Symbol}");
             if (symbol.Space != space && !(space == StateSpace.Generic && symbol.Space == StateSpace.Global))
                 throw i.Source.Error($"{a.Symbol} lies in another address space");
-            address = symbol.Address;
+            if (symbol.Space is StateSpace.Global or StateSpace.Const) return NewRow(variables, symbol.Place, 256);
+            place = symbol.Place;
         }
-        i.Mode |= MemoryAccess.WideAddress;
-        return Constant(address, 256);
+        return Constant((ulong)place, 256);
     }
 
     private void Access(Instruction i, Modifiers m, bool load)
@@ -148,7 +149,7 @@ internal sealed unsafe partial class KernelLowering
         {
             if (!load) throw i.Source.Error("parameters cannot be written");
             if (Operand(i, 1) is not AddressOperand { Symbol: { } symbol }) throw i.Source.Error("a parameter is read by its name");
-            i.Offset += (long)symbols[symbol].Address;
+            i.Offset += symbols[symbol].Place;
             if (i.Offset < 0 || i.Offset + i.Width * vector > parameterBytes) throw i.Source.Error("the access is outside the parameters");
             if (i.Offset % (i.Width * vector) != 0) throw i.Source.Error("the access is misaligned");
             i.Run = &MemoryAccess.LoadParameter;

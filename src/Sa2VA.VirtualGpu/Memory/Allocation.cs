@@ -2,55 +2,36 @@ using System.Runtime.InteropServices;
 
 namespace Sa2VA.VirtualGpu.Memory;
 
-/// <summary>One piece of device memory: where kernels see it, where it is, which of its bytes were written.</summary>
-internal sealed unsafe class Allocation : IDisposable
+/// <summary>A piece of a device's addresses: where kernels see it, which memory of this process it is.</summary>
+internal sealed unsafe class Allocation(string name, ulong address, long bytes, Backing backing)
 {
-    private readonly byte* host;
+    private readonly byte* host = backing.Host, written = backing.Written;
 
-    public Allocation(string name, ulong address, long bytes, bool tracked)
-    {
-        Name = name;
-        Address = address;
-        Bytes = bytes;
-        host = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), 256);
-        // Whoever reads what nothing wrote gets NaN in every float type.
-        NativeMemory.Fill(host, (nuint)bytes, 0xff);
-        if (tracked) Written = new byte[bytes];
-    }
+    public string Name => name;
 
-    public string Name { get; }
+    public ulong Address => address;
 
-    public ulong Address { get; }
+    public long Bytes => bytes;
 
-    public long Bytes { get; }
+    public ulong End => address + (ulong)bytes;
 
-    public bool ReadOnly { get; init; }
+    public Backing Backing => backing;
 
-    public bool Freed { get; private set; }
+    public bool ReadOnly { get; set; }
+
+    /// <summary>False while mapped memory may not be accessed.</summary>
+    public bool Accessible { get; set; } = true;
 
     /// <summary>One for each byte that was written; null if reads are not checked.</summary>
-    public byte[]? Written { get; }
+    public byte* Written => written;
 
     public byte* Host => host;
 
-    public bool Holds(ulong address, int bytes) => address >= Address && address - Address <= (ulong)Bytes - (ulong)bytes && Bytes >= bytes;
+    public bool Holds(ulong at, int count) => at >= address && at - address <= (ulong)bytes - (ulong)count && bytes >= count;
 
     /// <summary>Notes that the host wrote there.</summary>
-    public void MarkWritten(long offset, long bytes)
+    public void MarkWritten(long offset, long count)
     {
-        if (Written is null) return;
-        for (long at = offset, end = offset + bytes; at < end;)
-        {
-            int n = (int)Math.Min(end - at, 1 << 30);
-            Written.AsSpan().Slice((int)at, n).Fill(1);
-            at += n;
-        }
-    }
-
-    public void Dispose()
-    {
-        if (Freed) return;
-        Freed = true;
-        NativeMemory.AlignedFree(host);
+        if (written != null) NativeMemory.Fill(written + offset, (nuint)count, 1);
     }
 }

@@ -63,6 +63,9 @@ internal sealed class PtxModule
     /// <summary>Compute capability of the target times ten: 80 for <c>sm_80</c>.</summary>
     public int Target { get; set; }
 
+    /// <summary><c>sm_90a</c>: runs on devices of that capability only.</summary>
+    public bool TargetIsExact { get; set; }
+
     public List<PtxVariable> Variables { get; } = [];
 
     public List<PtxKernel> Kernels { get; } = [];

@@ -76,6 +76,7 @@ internal sealed partial class PtxParser
                     if (Count(64, "the address size") != 64) throw Error("only 64-bit addresses are supported");
                     break;
                 case ".target":
+                    module.TargetIsExact = Peek.EndsWith('a');
                     module.Target = Target(Next());
                     while (Accept(",")) Next();
                     break;

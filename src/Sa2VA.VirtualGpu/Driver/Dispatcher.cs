@@ -1,0 +1,178 @@
+namespace Sa2VA.VirtualGpu.Driver;
+
+/// <summary>
+/// Runs what streams hold, one piece of work at a time, on a thread of its own. Which of the streams goes on is drawn from the seed.
+/// </summary>
+/// <remarks>All but the work itself happens under the driver's gate.</remarks>
+internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
+{
+    private readonly Random random = new(seed);
+    private readonly List<DriverStream> streams = [];
+    private readonly List<Demand> demands = [];
+    private Thread? thread;
+    private bool running, ended;
+    private int pauses;
+    private long steps;
+
+    /// <summary>Somebody waits for a stream to come to a place.</summary>
+    private sealed record Demand(DriverStream Stream, long Position);
+
+    public void Enqueue(DriverStream stream, StreamEntry entry)
+    {
+        stream.Add(entry);
+        if (!streams.Contains(stream)) streams.Add(stream);
+        if (thread is null)
+        {
+            thread = new(Work) { IsBackground = true, Name = "virtual GPU" };
+            thread.Start();
+        }
+        Monitor.PulseAll(gate);
+    }
+
+    /// <summary>Waits until a stream has come to a place, or its context has an error or ends.</summary>
+    public void WaitFor(DriverStream stream, long position)
+    {
+        if (stream.Completed >= position) return;
+        var demand = new Demand(stream, position);
+        demands.Add(demand);
+        Monitor.PulseAll(gate);
+        while (stream.Completed < position && !ended) Monitor.Wait(gate);
+        demands.Remove(demand);
+    }
+
+    /// <summary>Somebody asks how far a stream is: work that would never run by itself goes on by one piece.</summary>
+    public void Nudge(DriverStream stream)
+    {
+        if (!lazy || stream.Head is null) return;
+        var demand = new Demand(stream, stream.Completed + 1);
+        demands.Add(demand);
+        Monitor.PulseAll(gate);
+        long before = steps;
+        while (steps == before && stream.Completed < demand.Position && !ended) Monitor.Wait(gate);
+        demands.Remove(demand);
+    }
+
+    /// <summary>Does something while no work runs.</summary>
+    public void Between(Action action)
+    {
+        pauses++;
+        try
+        {
+            while (running) Monitor.Wait(gate);
+            action();
+        }
+        finally
+        {
+            pauses--;
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    /// <summary>Drops the work of a context.</summary>
+    public void Drop(DriverContext context)
+    {
+        foreach (DriverStream s in streams)
+            if (s.Context == context) s.Drop();
+        streams.RemoveAll(s => s.Context == context);
+        Monitor.PulseAll(gate);
+    }
+
+    private void Work()
+    {
+        lock (gate)
+        {
+            while (!ended)
+            {
+                if (pauses > 0 || Next() is not { } stream) Monitor.Wait(gate);
+                else Step(stream);
+            }
+        }
+    }
+
+    /// <summary>A stream whose first entry may run; null if there is none, or none that somebody waits for.</summary>
+    private DriverStream? Next()
+    {
+        streams.RemoveAll(s => s.Head is null);
+        if (!lazy)
+        {
+            int count = streams.Count(s => s.Head!.WaitsFor is null);
+            return count == 0 ? null : streams.Where(s => s.Head!.WaitsFor is null).ElementAt(random.Next(count));
+        }
+        Demand[] open = [.. demands.Where(d => d.Stream.Completed < d.Position)];
+        if (open.Length == 0) return null;
+        DriverStream stream = open[random.Next(open.Length)].Stream;
+        while (stream.Head!.WaitsFor is { } other) stream = other;
+        return stream;
+    }
+
+    private void Step(DriverStream stream)
+    {
+        switch (stream.Head)
+        {
+            case RecordEntry record:
+                record.Marker.Done();
+                stream.HeadDone();
+                break;
+            case WorkEntry work:
+                if (Run(stream.Context, work.Work)) stream.HeadDone();
+                break;
+            case GraphEntry { Run: { IsDone: false } run }:
+                int node = run.Take(random);
+                if (Run(stream.Context, run.Work(node))) run.Done(node);
+                break;
+            case GraphEntry graph:
+                graph.Done();
+                stream.HeadDone();
+                break;
+            default:
+                stream.HeadDone();
+                break;
+        }
+        steps++;
+        Monitor.PulseAll(gate);
+    }
+
+    /// <summary>Runs work outside the gate.</summary>
+    /// <returns>False if its context has an error now, and nothing enqueued any more.</returns>
+    private bool Run(DriverContext context, Operation work)
+    {
+        DriverException? fault = null;
+        running = true;
+        Monitor.Exit(gate);
+        try
+        {
+            work.Run();
+        }
+        catch (DriverException e)
+        {
+            fault = e;
+        }
+        catch (OperationCanceledException)
+        {
+            fault = new(DriverResult.Deinitialized, "the driver was disposed");
+        }
+        catch (Exception e)
+        {
+            fault = new(DriverResult.Unknown, $"the virtual GPU failed: {e}", tellsCaller: true);
+        }
+        Monitor.Enter(gate);
+        running = false;
+        if (fault is not null)
+        {
+            context.Fault ??= fault;
+            Drop(context);
+        }
+        return context.Fault is null;
+    }
+
+    /// <summary>Ends the thread; called outside the gate, once work that runs has been told to end.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            ended = true;
+            Monitor.PulseAll(gate);
+        }
+        thread?.Join();
+    }
+}

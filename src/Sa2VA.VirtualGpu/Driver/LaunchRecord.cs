@@ -1,0 +1,12 @@
+using Sa2VA.VirtualGpu.Counters;
+
+namespace Sa2VA.VirtualGpu.Driver;
+
+/// <summary>A kernel that ran to its end.</summary>
+/// <param name="Kernel">Its name.</param>
+/// <param name="Device">The device's number.</param>
+/// <param name="Grid">Blocks.</param>
+/// <param name="Block">Threads of a block.</param>
+/// <param name="SharedBytes">Shared memory of a block, the kernel's own and dynamic.</param>
+/// <param name="Counters">What it did.</param>
+public sealed record LaunchRecord(string Kernel, int Device, Dim3 Grid, Dim3 Block, int SharedBytes, LaunchCounters Counters);

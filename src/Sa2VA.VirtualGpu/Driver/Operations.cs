@@ -1,0 +1,106 @@
+using Sa2VA.VirtualGpu.Counters;
+using Sa2VA.VirtualGpu.Execution;
+using Sa2VA.VirtualGpu.Memory;
+
+namespace Sa2VA.VirtualGpu.Driver;
+
+/// <summary>Work of a device: runs on the dispatcher's thread, beside calls but beside no other work.</summary>
+internal abstract class Operation(DriverContext context)
+{
+    protected DriverContext Context => context;
+
+    /// <exception cref="DriverException">The work faults its context.</exception>
+    public abstract void Run();
+
+    /// <summary>Addresses that a copy or a fill names must be there both when it is enqueued and when it runs.</summary>
+    protected void Covered(ulong address, ulong bytes, string what)
+    {
+        if (!context.Memory.Covers(address, bytes))
+            throw new DriverException(DriverResult.IllegalAddress,
+                $"{what} of {bytes} bytes at 0x{address:x}, {context.Memory.Describe(address)}", tellsCaller: true);
+    }
+}
+
+/// <summary>A launch with its parameters as they were at the call.</summary>
+internal sealed class LaunchOperation(
+    DriverFunction function, Dim3 grid, Dim3 block, int dynamicShared, byte[] parameters, VirtualDriver driver)
+    : Operation(function.Context)
+{
+    public override void Run()
+    {
+        driver.Inject.OnLaunch(function.Kernel.Name);
+        if (function.Module.IsUnloaded)
+            throw new DriverException(DriverResult.IllegalAddress, $"{function.Kernel.Name} runs after its module was unloaded",
+                tellsCaller: true);
+        var plan = new LaunchPlan(function.Kernel, grid, block, function.Kernel.StaticShared + dynamicShared, parameters,
+            function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending);
+        LaunchCounters counters;
+        try
+        {
+            counters = Grid.Run(plan);
+        }
+        catch (GpuFaultException e)
+        {
+            throw new DriverException(e.Kind switch
+            {
+                FaultKind.OutOfBounds => DriverResult.IllegalAddress,
+                FaultKind.Misaligned => DriverResult.MisalignedAddress,
+                _ => DriverResult.LaunchFailed,
+            }, e.Message, tellsCaller: true);
+        }
+        driver.NoteLaunch(new(function.Kernel.Name, Context.Device.Ordinal, grid, block, plan.SharedBytes, counters));
+    }
+}
+
+/// <summary>A copy from host memory: a copy of it that was made at the call, or pinned memory that is read when the work runs.</summary>
+internal sealed unsafe class UploadOperation(
+    DriverContext context, ulong to, byte[]? taken, nint from, ulong bytes, Func<nint, ulong, bool> isPinned)
+    : Operation(context)
+{
+    public override void Run()
+    {
+        Covered(to, bytes, "copy from the host");
+        if (taken is not null)
+        {
+            fixed (byte* p = taken) Context.Memory.Write(to, p, bytes);
+            return;
+        }
+        if (!isPinned(from, bytes))
+            throw new DriverException(DriverResult.IllegalAddress, $"copy of {bytes} bytes from host memory that was freed",
+                tellsCaller: true);
+        Context.Memory.Write(to, (byte*)from, bytes);
+    }
+}
+
+/// <summary>A copy to host memory.</summary>
+internal sealed unsafe class DownloadOperation(DriverContext context, nint to, ulong from, ulong bytes, Func<nint, ulong, bool>? isPinned)
+    : Operation(context)
+{
+    public override void Run()
+    {
+        Covered(from, bytes, "copy to the host");
+        if (isPinned is not null && !isPinned(to, bytes))
+            throw new DriverException(DriverResult.IllegalAddress, $"copy of {bytes} bytes to host memory that was freed",
+                tellsCaller: true);
+        Context.Memory.Read(from, (byte*)to, bytes);
+    }
+}
+
+internal sealed class CopyOperation(DriverContext context, ulong to, ulong from, ulong bytes) : Operation(context)
+{
+    public override void Run()
+    {
+        Covered(from, bytes, "copy");
+        Covered(to, bytes, "copy");
+        Context.Memory.Copy(to, from, bytes);
+    }
+}
+
+internal sealed class FillOperation(DriverContext context, ulong to, byte value, ulong bytes) : Operation(context)
+{
+    public override void Run()
+    {
+        Covered(to, bytes, "fill");
+        Context.Memory.Fill(to, value, bytes);
+    }
+}
