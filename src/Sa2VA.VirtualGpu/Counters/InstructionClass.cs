@@ -53,4 +53,7 @@ public enum InstructionClass
 
     /// <summary>Loads of kernel parameters.</summary>
     Parameter,
+
+    /// <summary>Loads and stores of a thread's local memory.</summary>
+    Local,
 }

@@ -76,7 +76,8 @@ public sealed unsafe partial class VirtualDriver
             {
                 0 => f.Kernel.MaxThreads,
                 1 => f.Kernel.StaticShared,
-                2 or 3 => 0, // constants, local memory
+                2 => 0, // constants
+                3 => f.Kernel.LocalBytes,
                 // What a compiler would need is not known: the number that any block of the allowed size can have.
                 4 => Math.Min(255, 65536 / Math.Max(f.Kernel.MaxThreads, 1) / 8 * 8),
                 5 or 6 => context.Device.Kind.Capability,

@@ -37,13 +37,10 @@ internal static unsafe class AtomicFunctions
 
     private static byte* Place(Warp w, Instruction i, ulong address, ref AccessCounter access)
     {
-        bool shared = i.Space == StateSpace.Shared;
-        if (i.Space == StateSpace.Generic && address - ThreadBlock.SharedWindow <= uint.MaxValue)
-        {
-            shared = true;
-            address -= ThreadBlock.SharedWindow;
-        }
-        if (shared)
+        StateSpace space = i.Space == StateSpace.Generic ? AddressWindows.Split(ref address) : i.Space;
+        if (space is StateSpace.Local or StateSpace.Param)
+            throw w.Fault(FaultKind.Illegal, i, "an atomic on memory of one thread or on parameters");
+        if (space == StateSpace.Shared)
         {
             byte* p = MemoryAccess.SharedPlace(w, i, address, i.Width);
             access.Shared((uint)address, i.Width);

@@ -21,7 +21,7 @@ internal static unsafe class MemoryAccess
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            byte* from = Resolve(w, i, Address(w, i, lane), bytes, write: false, ref access);
+            byte* from = Resolve(w, i, lane, Address(w, i, lane), bytes, write: false, ref access);
             for (int k = 0; k < i.Rows.Length; k++)
                 if (i.Rows[k] >= 0) Lanes.Set(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0, Read(from + k * i.Width, i));
         }
@@ -35,7 +35,7 @@ internal static unsafe class MemoryAccess
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            byte* to = Resolve(w, i, Address(w, i, lane), bytes, write: true, ref access);
+            byte* to = Resolve(w, i, lane, Address(w, i, lane), bytes, write: true, ref access);
             for (int k = 0; k < i.Rows.Length; k++)
             {
                 ulong value = Lanes.Get(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0);
@@ -48,17 +48,13 @@ internal static unsafe class MemoryAccess
     /// <summary>Offset is the place in the block of parameters.</summary>
     public static void LoadParameter(Warp w, Instruction i, uint mask)
     {
-        fixed (byte* parameters = w.Block.Parameters)
+        byte* from = w.Block.Parameters + i.Offset;
+        for (int k = 0; k < i.Rows.Length; k++)
         {
+            if (i.Rows[k] < 0) continue;
+            ulong value = Read(from + k * i.Width, i);
             for (uint rest = mask; rest != 0; rest &= rest - 1)
-            {
-                int lane = BitOperations.TrailingZeroCount(rest);
-                for (int k = 0; k < i.Rows.Length; k++)
-                {
-                    if (i.Rows[k] < 0) continue;
-                    Lanes.Set(w.Rows + i.Rows[k], lane, (i.Mode & WideData) != 0, Read(parameters + i.Offset + k * i.Width, i));
-                }
-            }
+                Lanes.Set(w.Rows + i.Rows[k], BitOperations.TrailingZeroCount(rest), (i.Mode & WideData) != 0, value);
         }
     }
 
@@ -86,13 +82,27 @@ internal static unsafe class MemoryAccess
     }
 
     /// <summary>Where an address of the instruction's space is in this process, all checks done.</summary>
-    public static byte* Resolve(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
+    public static byte* Resolve(Warp w, Instruction i, int lane, ulong address, int bytes, bool write, ref AccessCounter access)
     {
-        if (i.Space == StateSpace.Generic && address - ThreadBlock.SharedWindow <= uint.MaxValue)
-            return Shared(w, i, address - ThreadBlock.SharedWindow, bytes, write, ref access);
-        return i.Space == StateSpace.Shared
-            ? Shared(w, i, address, bytes, write, ref access)
-            : Global(w, i, address, bytes, write, ref access);
+        StateSpace space = i.Space == StateSpace.Generic ? AddressWindows.Split(ref address) : i.Space;
+        return space switch
+        {
+            StateSpace.Shared => Shared(w, i, address, bytes, write, ref access),
+            StateSpace.Local => w.Block.Local(w, i).Place(w, i, lane, address, bytes, write),
+            StateSpace.Param => Parameter(w, i, address, bytes, write),
+            _ => Global(w, i, address, bytes, write, ref access),
+        };
+    }
+
+    private static byte* Parameter(Warp w, Instruction i, ulong address, int bytes, bool write)
+    {
+        int all = w.Block.Kernel.ParameterBytes;
+        if (write) throw w.Fault(FaultKind.Illegal, i, "parameters cannot be written");
+        if (address > (ulong)all || (ulong)bytes > (ulong)all - address)
+            throw w.Fault(FaultKind.OutOfBounds, i, $"access of {bytes} bytes at 0x{address:x} is outside the {all} bytes of parameters");
+        if ((address & (ulong)(bytes - 1)) != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"access of {bytes} bytes at parameter address 0x{address:x} is misaligned");
+        return w.Block.Parameters + address;
     }
 
     private static byte* Shared(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)

@@ -14,9 +14,6 @@ internal sealed unsafe class ThreadBlock : IDisposable
 {
     public const int BarrierCount = 16;
 
-    /// <summary>Where shared memory begins among generic addresses.</summary>
-    public const ulong SharedWindow = 0x7f00_0000_0000;
-
     private const int MostQuantum = 16;
 
     private readonly LaunchPlan plan;
@@ -24,6 +21,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
     private readonly Warp[] ready;
     private readonly Barrier[] barriers = [.. Enumerable.Range(0, BarrierCount).Select(_ => new Barrier())];
     private readonly byte* registers;
+    private readonly LocalMemory? local;
     private long steps;
 
     private sealed class Barrier
@@ -57,6 +55,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
             foreach (VariableRow row in Kernel.Variables)
                 Fill(warps[w].Rows + row.Offset, new(row.Offset, plan.Variables[row.Variable], 256));
         }
+        Parameters = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(plan.Parameters.Length, 1), 128);
+        plan.Parameters.CopyTo(new Span<byte>(Parameters, plan.Parameters.Length));
+        if (Kernel.LocalBytes > 0) local = new(32 * count, Kernel.LocalBytes, plan.Options.Checks);
         Counts = new(Kernel.Code.Length);
         LastHit = new Allocation?[Kernel.Code.Length];
         if (plan.Options.Checks) Shadow = new(count, SharedBytes, Kernel.CellShift, Kernel.Code);
@@ -66,7 +67,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
 
     public DeviceMemory Memory => plan.Memory;
 
-    public byte[] Parameters => plan.Parameters;
+    public byte* Parameters { get; }
 
     public int SharedBytes => plan.SharedBytes;
 
@@ -124,6 +125,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         NativeMemory.Fill(Shared, (nuint)SharedBytes, 0xff);
         foreach (Barrier b in barriers) b.Clear();
         Shadow?.Begin();
+        local?.Begin();
         int threads = (int)plan.Block.Count;
         foreach (Warp w in warps)
         {
@@ -135,6 +137,10 @@ internal sealed unsafe class ThreadBlock : IDisposable
                         SpecialRegisters.Value(row.Name, 32 * w.Id + lane, plan.Block, plan.Grid, At);
         }
     }
+
+    /// <summary>Memory of the block's threads.</summary>
+    public LocalMemory Local(Warp w, Instruction i) =>
+        local ?? throw w.Fault(FaultKind.OutOfBounds, i, "access to local memory, of which the kernel has none");
 
     /// <summary>Called at every basic block that a warp enters.</summary>
     public void CountStep(Warp w, Instruction i)
@@ -209,5 +215,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
     {
         NativeMemory.AlignedFree(registers);
         NativeMemory.AlignedFree(Shared);
+        NativeMemory.AlignedFree(Parameters);
+        local?.Dispose();
     }
 }

@@ -10,6 +10,7 @@ namespace Sa2VA.VirtualGpu.Lowering;
 internal sealed unsafe partial class KernelLowering
 {
     private const int MostStaticShared = 48 << 10;
+    private const int MostLocal = 64 << 10;
     private const int MostParameterBytes = 4096;
 
     private readonly PtxModule module;
@@ -22,7 +23,7 @@ internal sealed unsafe partial class KernelLowering
     private readonly Dictionary<int, int> variables = [];
     private readonly Dictionary<string, int> specials = [];
     private readonly List<ParameterSlot> parameters = [];
-    private int registerBytes, parameterBytes, staticShared, narrowestShared = 4;
+    private int registerBytes, parameterBytes, staticShared, localBytes, narrowestShared = 4;
 
     private KernelLowering(PtxModule module, PtxKernel kernel, List<PtxInstruction> code)
     {
@@ -60,6 +61,7 @@ internal sealed unsafe partial class KernelLowering
             Parameters = [.. lowering.parameters],
             ParameterBytes = lowering.parameterBytes,
             StaticShared = lowering.staticShared,
+            LocalBytes = Align(lowering.localBytes, 16),
             MaxThreads = kernel.MaxThreads == 0 ? 1024 : kernel.MaxThreads,
             CellShift = System.Numerics.BitOperations.Log2((uint)lowering.narrowestShared),
         };
@@ -76,7 +78,15 @@ internal sealed unsafe partial class KernelLowering
             parameters.Add(new(p.Name, parameterBytes, p.Bytes));
             parameterBytes += p.Bytes;
         }
-        List<PtxVariable> shared = [.. kernel.Variables, .. module.Variables.Where(v => v.Space == StateSpace.Shared)];
+        foreach (PtxVariable v in kernel.Variables.Where(v => v.Space == StateSpace.Local))
+        {
+            localBytes = Align(localBytes, v.Alignment);
+            if (localBytes + v.Bytes > MostLocal)
+                throw new PtxException($"kernel {kernel.Name} declares more than {MostLocal} bytes of local memory", v.Line);
+            AddSymbol(v, StateSpace.Local, localBytes);
+            localBytes += v.Bytes;
+        }
+        List<PtxVariable> shared = [.. kernel.Variables.Where(v => v.Space == StateSpace.Shared), .. module.Variables.Where(v => v.Space == StateSpace.Shared)];
         foreach (PtxVariable v in shared.Where(v => v.Bytes > 0))
         {
             staticShared = Align(staticShared, v.Alignment);
@@ -132,12 +142,11 @@ internal sealed unsafe partial class KernelLowering
                     throw i.Source.Error($"literal {n} does not fit the type");
                 return Constant(bytes == 8 ? n.Bits : n.Bits & ulong.MaxValue >> 64 - 8 * bytes, bytes == 8 ? 256 : 128);
             case SymbolOperand s when symbols.TryGetValue(s.Name, out var symbol):
-                if (symbol.Space == StateSpace.Param) throw i.Source.Error($"the address of parameter {s.Name} is not supported");
                 if (bytes != 8 && (bytes != 4 || symbol.Space != StateSpace.Shared))
                     throw i.Source.Error($"the address of {s.Name} does not fit");
-                return symbol.Space == StateSpace.Shared
-                    ? Constant((ulong)symbol.Place, bytes == 8 ? 256 : 128)
-                    : NewRow(variables, symbol.Place, 256);
+                return symbol.Space is StateSpace.Global or StateSpace.Const
+                    ? NewRow(variables, symbol.Place, 256)
+                    : Constant((ulong)symbol.Place, bytes == 8 ? 256 : 128);
             case SymbolOperand s when SpecialRegisters.Has(s.Name):
                 if (bytes != 4) throw i.Source.Error($"{s.Name} has 32 bits");
                 return Special(s.Name);

@@ -36,6 +36,9 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
     /// <summary>Shared memory that the kernel declares; dynamic shared memory begins here.</summary>
     public required int StaticShared { get; init; }
 
+    /// <summary>Local memory of a thread.</summary>
+    public required int LocalBytes { get; init; }
+
     public required int MaxThreads { get; init; }
 
     /// <summary>

@@ -55,15 +55,16 @@ internal sealed unsafe partial class KernelLowering
     {
         if (m.Type() != DataType.U64) throw i.Source.Error("addresses have 64 bits");
         bool to = m.Take("to");
-        string? space = m.TakeOne("global", "shared", "shared::cta", "const");
-        if (space is null) throw i.Source.Error("the address space is not supported");
+        StateSpace space = Space(m);
+        if (space == StateSpace.Generic) throw i.Source.Error("the address space is not supported");
         Operands(i, 2);
         i.Class = InstructionClass.Integer64;
         i.D = Destination(i, Operand(i, 0), 8);
         i.A = Source(i, Operand(i, 1), 8);
         i.Run = &LaneLoops.Move64;
-        if (space is "global" or "const") return;
-        i.B = Constant(ThreadBlock.SharedWindow, 256);
+        ulong window = AddressWindows.Of(space);
+        if (window == 0) return;
+        i.B = Constant(window, 256);
         i.Run = to ? &LaneLoops.Binary64<Subtract64> : &LaneLoops.Binary64<Add64>;
     }
 
@@ -85,10 +86,11 @@ internal sealed unsafe partial class KernelLowering
         }
     }
 
-    private static StateSpace Space(Modifiers m) => m.TakeOne("global", "shared", "shared::cta", "param", "const") switch
+    private static StateSpace Space(Modifiers m) => m.TakeOne("global", "shared", "shared::cta", "local", "param", "const") switch
     {
         "global" => StateSpace.Global,
         "const" => StateSpace.Const,
+        "local" => StateSpace.Local,
         "param" => StateSpace.Param,
         null => StateSpace.Generic,
         _ => StateSpace.Shared,
@@ -142,13 +144,18 @@ internal sealed unsafe partial class KernelLowering
         i.Class = i.Space switch
         {
             StateSpace.Shared => InstructionClass.Shared,
+            StateSpace.Local => InstructionClass.Local,
             StateSpace.Param => InstructionClass.Parameter,
             _ => InstructionClass.Global,
         };
         if (i.Space == StateSpace.Param)
         {
             if (!load) throw i.Source.Error("parameters cannot be written");
-            if (Operand(i, 1) is not AddressOperand { Symbol: { } symbol }) throw i.Source.Error("a parameter is read by its name");
+            if (Operand(i, 1) is not AddressOperand { Symbol: { } symbol })
+            {
+                i.Run = &MemoryAccess.Load;
+                return;
+            }
             i.Offset += symbols[symbol].Place;
             if (i.Offset < 0 || i.Offset + i.Width * vector > parameterBytes) throw i.Source.Error("the access is outside the parameters");
             if (i.Offset % (i.Width * vector) != 0) throw i.Source.Error("the access is misaligned");
@@ -174,7 +181,7 @@ internal sealed unsafe partial class KernelLowering
             "inc" or "dec" => type == DataType.U32,
             _ => type is DataType.B32 or DataType.B64,
         };
-        if (!fits || i.Space is StateSpace.Param or StateSpace.Const) throw i.Source.Error("the operation is not supported");
+        if (!fits || i.Space is StateSpace.Param or StateSpace.Const or StateSpace.Local) throw i.Source.Error("the operation is not supported");
         int at = result ? 1 : 0;
         Operands(i, at + (name == "cas" ? 3 : 2));
         i.Class = InstructionClass.Atomic;

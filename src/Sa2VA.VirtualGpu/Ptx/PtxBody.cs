@@ -73,9 +73,8 @@ internal sealed partial class PtxParser
                 at++;
                 Registers();
                 return;
-            case ".shared":
-                at++;
-                AddVariable(kernel.Variables, StateSpace.Shared);
+            case ".shared" or ".local":
+                AddVariable(kernel.Variables, Next() == ".local" ? StateSpace.Local : StateSpace.Shared);
                 return;
             case ".pragma":
                 while (!Accept(";")) Next();

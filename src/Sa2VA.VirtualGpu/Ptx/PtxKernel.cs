@@ -5,6 +5,7 @@ internal enum StateSpace
     Generic,
     Global,
     Shared,
+    Local,
     Param,
     Const,
 }
@@ -46,7 +47,7 @@ internal sealed class PtxKernel(string name)
 
     public List<PtxVariable> Parameters { get; } = [];
 
-    /// <summary>Shared variables declared in the body.</summary>
+    /// <summary>Shared and local variables declared in the body.</summary>
     public List<PtxVariable> Variables { get; } = [];
 
     /// <summary>Registers that the code mentions.</summary>

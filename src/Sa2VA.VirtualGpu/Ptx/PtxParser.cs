@@ -2,7 +2,7 @@ namespace Sa2VA.VirtualGpu.Ptx;
 
 /// <summary>
 /// Parser of modules as compilers emit them for self-contained kernels: entries, registers, shared, global and constant variables. Calls,
-/// textures, local memory and debug sections are refused. Work and memory are linear in the text.
+/// textures and debug sections are refused. Work and memory are linear in the text.
 /// </summary>
 internal sealed partial class PtxParser
 {
