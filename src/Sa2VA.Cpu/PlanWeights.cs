@@ -9,30 +9,11 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
     private readonly Dictionary<WeightKey, object> _held = [];
 
     /// <summary>A small weight as F32.</summary>
-    public float* Vector(Weight weight)
-    {
-        if (weight.RowOrder is not null && weight.Shape.Rank != 1)
-            throw new DeviceException($"Weight {weight} is reordered; only vectors and packed matrices can be.");
-        return Floats(new WeightKey(WeightLayout.Vector, weight), to =>
-        {
-            foreach (Weight part in PartsOf(weight))
-            {
-                using WeightData data = Open(part);
-                Span<float> values = to[..(int)part.Shape.Count];
-                for (int i = 0; i < values.Length; i++) values[i] = Element(data, part.RowOrder is null ? i : part.RowOrder[i]);
-                to = to[values.Length..];
-            }
-        });
-    }
+    public float* Vector(Weight weight) => Floats(new WeightKey(WeightLayout.Vector, weight), to => WeightValues.Vector(weight, to));
 
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C].</summary>
-    public float* TapMajor(Weight weight) => Floats(new WeightKey(WeightLayout.TapMajor, weight), to =>
-    {
-        using WeightData data = Open(weight);
-        int channels = weight.Shape[0], taps = weight.Shape[2] * weight.Shape[3];
-        for (int c = 0; c < channels; c++)
-            for (int t = 0; t < taps; t++) to[t * channels + c] = Element(data, (long)c * taps + t);
-    });
+    public float* TapMajor(Weight weight) =>
+        Floats(new WeightKey(WeightLayout.TapMajor, weight), to => WeightValues.TapMajor(weight, to));
 
     /// <summary>That many zeros.</summary>
     public float* Zeros(int count) => Floats(ComputedKey("zeros", null, new Shape(count)), to => to.Clear());
@@ -50,9 +31,9 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         try
         {
             int row = 0;
-            foreach (Weight part in PartsOf(weight))
+            foreach (Weight part in WeightValues.PartsOf(weight))
             {
-                using WeightData data = Open(part);
+                using WeightData data = WeightValues.Open(part);
                 WeightPacking.Pack(data, part, layout, packed, row);
                 row += part.Shape[0];
             }
@@ -72,24 +53,6 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
     {
         foreach (WeightKey key in _held.Keys) store.Release(key);
         _held.Clear();
-    }
-
-    private static IReadOnlyList<Weight> PartsOf(Weight weight) => weight.Parts.Count > 0 ? weight.Parts : [weight];
-
-    /// <summary>A weight that is about to be read as a whole, so that looking for NaN and infinity in it costs little.</summary>
-    private static WeightData Open(Weight weight)
-    {
-        WeightData data = weight.Source.Open(weight.Name);
-        try
-        {
-            if (!data.IsComputed) Finite.Check(data);
-            return data;
-        }
-        catch
-        {
-            data.Dispose();
-            throw;
-        }
     }
 
     private static WeightKey ComputedKey(string name, IWeightSource? source, Shape shape) =>
@@ -121,13 +84,4 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         _held.Add(key, content);
         return content;
     }
-
-    /// <summary>Element <paramref name="i"/> of stored data, widened.</summary>
-    private static float Element(WeightData data, long i) => data.Info.Type switch
-    {
-        DType.F32 => ((float*)data.Pointer)[i],
-        DType.BF16 => new BFloat16(((ushort*)data.Pointer)[i]).ToSingle(),
-        DType.F16 => (float)((Half*)data.Pointer)[i],
-        _ => throw new DeviceException($"Weight '{data.Info.Name}' is stored as {data.Info.Type}, which no kernel reads."),
-    };
 }

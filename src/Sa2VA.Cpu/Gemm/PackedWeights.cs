@@ -23,9 +23,7 @@ internal sealed unsafe class PackedWeights : IDisposable
     public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout, DType type)
     {
         Type = type;
-        if (!weight.Info.Type.IsFloat()) throw new DeviceException($"Weight {weight} is no float matrix.");
-        N = layout == WeightLayout.Transposed2x2 ? 4 * weight.Shape[1] : weight.Shape[0];
-        K = checked((int)(weight.Shape.Count / N));
+        (N, K) = WeightValues.SizeOf(weight, layout);
         Panels = (N + PanelWidth - 1) / PanelWidth;
         long panelBytes = (long)PanelWidth * K * Type.Size();
         _memory = new AlignedMemory(account, MemoryPurpose.Weights, Panels * panelBytes, $"weight '{weight.Name}'");
@@ -92,29 +90,10 @@ internal static unsafe class WeightPacking
     /// <summary>Packs a stored weight's outputs from <paramref name="firstRow"/> on.</summary>
     public static void Pack(WeightData data, Weight weight, WeightLayout layout, PackedWeights to, int firstRow)
     {
-        Shape s = data.Info.Shape;
-        int[]? order = weight.RowOrder;
-        int k = to.K;
-        Range rows = firstRow..(firstRow + weight.Shape[0]);
-        Func<int, long> stored = row => (long)(order is null ? row - firstRow : order[row - firstRow]) * k;
-        switch (layout)
-        {
-            case WeightLayout.ChannelsLast:
-                int channels = s[1], area = s[2] * s[3];
-                to.Fill(data, rows, stored, i => (long)(i % channels) * area + i / channels);
-                break;
-            case WeightLayout.Transposed2x2:
-                int outputs = s[1];
-                to.Fill(data, ..to.N, row => (long)(row % outputs) * 4 + row / outputs, i => (long)i * outputs * 4);
-                break;
-            case WeightLayout.Paired:
-                int half = PackedWeights.PanelWidth / 2, pairs = to.N / 2;
-                to.Fill(data, rows, stored, i => i,
-                    row => row % pairs / half * PackedWeights.PanelWidth + row / pairs * half + row % pairs % half);
-                break;
-            default:
-                to.Fill(data, rows, stored, i => i);
-                break;
-        }
+        (Func<int, long> ofRow, Func<int, long> ofColumn) = WeightValues.Places(data, weight, layout);
+        int rows = layout == WeightLayout.Transposed2x2 ? to.N : weight.Shape[0], half = PackedWeights.PanelWidth / 2, pairs = to.N / 2;
+        to.Fill(data, firstRow..(firstRow + rows), row => ofRow(row - firstRow), ofColumn, layout == WeightLayout.Paired
+            ? row => row % pairs / half * PackedWeights.PanelWidth + row / pairs * half + row % pairs % half
+            : null);
     }
 }

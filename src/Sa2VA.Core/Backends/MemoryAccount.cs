@@ -1,6 +1,4 @@
-using Sa2VA.Core;
-
-namespace Sa2VA.Cpu;
+namespace Sa2VA.Core;
 
 /// <summary>What native memory is held for.</summary>
 internal enum MemoryPurpose

@@ -1,6 +1,4 @@
-using Sa2VA.Core;
-
-namespace Sa2VA.Cpu;
+namespace Sa2VA.Core;
 
 /// <summary>
 /// What plans share: packed weights, widened vectors, look-up tables and constants. Each is made when the first plan needs it and freed

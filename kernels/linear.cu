@@ -1,0 +1,33 @@
+// Linear: y = residual + scale ⊙ activation(x·Wᵀ + bias). A block has a 64×64 tile of y.
+#include "common/product.cuh"
+#include "common/math.cuh"
+
+struct LinearArguments
+{
+    Run run;
+    View x, weight, residual, y;
+    const float *bias, *scale;
+    int activation;
+};
+
+KERNEL(256) linear(const LinearArguments a)
+{
+    __shared__ ProductTiles tiles;
+    __shared__ ProductTile sums;
+    if (is_stopped(a.run)) return;
+    int rows = rows_of(a.run, a.x), first_row = blockIdx.x * Tile, first_column = blockIdx.y * Tile;
+    if (first_row >= rows) return;
+    product(sums, tiles, MatrixRows{a.x, rows, first_row}, MatrixRows{a.weight, a.weight.rows, first_column}, a.x.columns);
+#pragma unroll 1
+    for (int i = threadIdx.x; i < Tile * Tile; i += 256)
+    {
+        int row = first_row + i / Tile, column = first_column + i % Tile;
+        if (row >= rows || column >= a.weight.rows) continue;
+        float y = sums[i / Tile][i % Tile];
+        if (a.bias) y = y + a.bias[column];
+        y = activate(y, a.activation);
+        if (a.scale) y = y * a.scale[column];
+        if (a.residual.data) y = load(a.residual, at(a.residual, row, column)) + y;
+        store(a.y, at(a.y, row, column), y);
+    }
+}

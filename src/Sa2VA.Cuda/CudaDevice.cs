@@ -1,0 +1,56 @@
+using Sa2VA.Core;
+using Sa2VA.Cuda.Driver;
+
+namespace Sa2VA.Cuda;
+
+/// <summary>An NVIDIA GPU.</summary>
+public sealed class CudaDevice : Device
+{
+    private readonly CudaDriver? _driver;
+
+    /// <summary>A GPU of this machine.</summary>
+    public CudaDevice() { }
+
+    /// <summary>A GPU of another driver: a virtual one.</summary>
+    public CudaDevice(CudaDriver driver) => _driver = driver;
+
+    /// <summary>Which GPU, from 0.</summary>
+    public int Index { get; init; }
+
+    /// <summary>True to replay a captured graph for every run, false to launch kernel by kernel. The results are the same.</summary>
+    public bool UsesGraphs { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override string Name => "cuda";
+
+    /// <inheritdoc/>
+    public override string Description
+    {
+        get
+        {
+            CudaAvailability found = Availability;
+            return Index < found.Devices.Count ? found.Devices[Index].Name : $"GPU {Index}: {found.Reason ?? "not there"}";
+        }
+    }
+
+    /// <summary>What the driver says.</summary>
+    public CudaAvailability Availability => _driver is null ? CudaAvailability.Find() : CudaAvailability.Find(_driver);
+
+    /// <inheritdoc/>
+    public override IBackend Open(long memoryBudget = 0) => new CudaBackend(Find(), this, memoryBudget, countsOnly: false);
+
+    /// <inheritdoc/>
+    public override IBackend OpenCounting() => new CudaBackend(Find(), this, 0, countsOnly: true);
+
+    private (CudaDriver, DeviceFacts) Find()
+    {
+        CudaAvailability found = Availability;
+        if (found.Driver is null || found.Facts.Count == 0)
+            throw new DeviceException($"No GPU can be used: {found.Reason}.");
+        if ((uint)Index >= (uint)found.Facts.Count)
+            throw new DeviceException($"There is no GPU {Index}; there are {found.Facts.Count}, from 0 on.");
+        return found.Facts[Index].Unusable is { } reason
+            ? throw new DeviceException($"GPU {Index} cannot be used: {reason}.")
+            : (found.Driver, found.Facts[Index]);
+    }
+}

@@ -1,0 +1,440 @@
+using System.Runtime.InteropServices;
+using Sa2VA.Core;
+using Sa2VA.Cuda.Driver;
+
+namespace Sa2VA.Cuda;
+
+/// <summary>
+/// A stream. What the host writes and reads goes through page-locked memory; a read's bytes are in their array once somebody has seen its
+/// fence reached. Nothing on the way of a run, a write or a read allocates once it is warm.
+/// </summary>
+internal sealed unsafe class CudaQueue : DeviceQueue
+{
+    private const int ChunkBytes = 1 << 20;
+    private const long ArenaRoom = 1L << 36;
+
+    private readonly object _gate = new();
+    private readonly StreamMarks _marks;
+    private readonly Queue<PendingRead> _reads = new(64);
+    private readonly FailedStretches _failures = new();
+    private readonly PinnedRing _staging = null!;
+    private readonly CudaMemory _arena;
+    private readonly CudaMemory _fault;
+    private readonly CheckFinding* _finding;
+    private readonly StreamWatch _watch;
+    private long _position, _lastFinding = -1;
+    private bool _mustClearFault, _isLost;
+    private int _isDisposed;
+
+    public CudaQueue(CudaBackend backend, string name, QueuePriority priority)
+    {
+        (Backend, Name) = (backend, name);
+        _watch = new StreamWatch(this);
+        _marks = new StreamMarks(backend);
+        _arena = CudaMemory.Reserve(backend, MemoryPurpose.Arena, ArenaRoom, $"the intermediates of queue '{name}'");
+        _fault = CudaMemory.Allocate(backend, MemoryPurpose.Arena, sizeof(CheckFinding), $"what checks of queue '{name}' find");
+        if (backend.Account.CountsOnly) return;
+        using CudaContext.Scope scope = backend.Context.Enter();
+        CudaDriver driver = backend.Context.Driver;
+        int least, greatest;
+        backend.Context.Check(driver.CtxGetStreamPriorityRange(&least, &greatest), "asking for priorities");
+        Stream = backend.CreateStream(priority == QueuePriority.Urgent ? greatest : least);
+        _staging = new PinnedRing(backend.Context);
+        _staging.Grow(0);
+        void* finding;
+        backend.Context.Check(driver.MemHostAlloc(&finding, (nuint)sizeof(CheckFinding), 0), "allocating page-locked memory");
+        _finding = (CheckFinding*)finding;
+        *_finding = default;
+        backend.Clear(_fault.Address, sizeof(CheckFinding));
+    }
+
+    public CudaBackend Backend { get; }
+
+    public override string Name { get; }
+
+    public nint Stream { get; }
+
+    /// <summary>Where intermediates lie, of whichever plan is running.</summary>
+    public ulong Arena => _arena.Address;
+
+    /// <summary>Where a check on the device writes what it found.</summary>
+    public ulong Fault => _fault.Address;
+
+    private bool CountsOnly => Backend.Account.CountsOnly;
+
+    private bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
+
+    public override void Reserve(ExecutionPlan plan)
+    {
+        if (plan is not CudaPlan own || own.Backend != Backend)
+            throw new GraphException($"{plan.Graph.Name} was compiled by another backend than that of queue '{Name}'.");
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            _arena.Commit(own.ArenaBytes, $"the intermediates of {own.Graph.Name}");
+        }
+    }
+
+    public override void Write<T>(DeviceBuffer to, ReadOnlySpan<T> source, long offset = 0)
+    {
+        to.CheckRange<T>(source.Length, offset);
+        ulong target = AddressOf(to, offset);
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
+        if (CountsOnly || bytes.IsEmpty) return;
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            while (!bytes.IsEmpty)
+            {
+                int n = Math.Min(bytes.Length, ChunkBytes);
+                byte* staged = Stage(n);
+                bytes[..n].CopyTo(new Span<byte>(staged, n));
+                Check(Backend.Context.Driver.MemcpyHtoDAsync(target, staged, (nuint)n, Stream), "a write");
+                _position++;
+                (bytes, target) = (bytes[n..], target + (ulong)n);
+            }
+        }
+    }
+
+    public override void Copy(DeviceBuffer from, long fromOffset, DeviceBuffer to, long toOffset, long count)
+    {
+        from.CheckRange(count, fromOffset);
+        to.CheckRange(count, toOffset);
+        if (from.Type != to.Type)
+            throw new ArgumentException($"Buffers '{from.Name}' {from.Type} and '{to.Name}' {to.Type} differ in type.");
+        ulong source = AddressOf(from, fromOffset), target = AddressOf(to, toOffset);
+        if (CountsOnly || count == 0) return;
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            Check(Backend.Context.Driver.MemcpyDtoDAsync(target, source, (nuint)(count * from.Type.Size()), Stream), "a copy");
+            _position++;
+        }
+    }
+
+    public override void Run(BoundPlan plan, CancellationToken cancellation = default)
+    {
+        if (plan is not CudaBoundPlan own || own.Queue != this)
+            throw new GraphException($"{plan.Graph.Name} is not bound to queue '{Name}'.");
+        plan.CheckRun();
+        if (CountsOnly) throw new DeviceException("This backend counts memory and runs nothing.");
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            own.ThrowIfGone();
+            if (cancellation.IsCancellationRequested) return;
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            int bytes = (CudaBoundPlan.HeaderLength + own.Numbers.Length) * sizeof(int);
+            byte* staged = Stage(bytes);
+            *(long*)staged = _position + 1;
+            own.Numbers.CopyTo(new Span<int>(staged + CudaBoundPlan.HeaderLength * sizeof(int), own.Numbers.Length));
+            Check(Backend.Context.Driver.MemcpyHtoDAsync(own.Block, staged, (nuint)bytes, Stream), $"the numbers of {own.Graph.Name}");
+            own.Launch();
+            _position++;
+        }
+    }
+
+    public override Fence BeginRead<T>(DeviceBuffer from, T[] destination, long offset = 0)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        from.CheckRange<T>(destination.Length, offset);
+        ulong source = AddressOf(from, offset);
+        if (CountsOnly || destination.Length == 0)
+        {
+            Array.Clear(destination);
+            return default;
+        }
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            long bytes = destination.Length * (long)sizeof(T);
+            byte* staged = Stage(bytes);
+            Check(Backend.Context.Driver.MemcpyDtoHAsync(staged, source, (nuint)bytes, Stream), "a read");
+            _reads.Enqueue(new PendingRead(++_position, (nint)staged, destination, bytes));
+            return AddMark();
+        }
+    }
+
+    public override void Read<T>(DeviceBuffer from, Span<T> destination, long offset = 0)
+    {
+        from.CheckRange<T>(destination.Length, offset);
+        ulong source = AddressOf(from, offset);
+        Span<byte> bytes = MemoryMarshal.AsBytes(destination);
+        if (CountsOnly) bytes.Clear();
+        if (CountsOnly || bytes.IsEmpty) return;
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            long first = _position + 1;
+            while (!bytes.IsEmpty)
+            {
+                int n = Math.Min(bytes.Length, ChunkBytes);
+                byte* staged = Stage(n);
+                Check(Backend.Context.Driver.MemcpyDtoHAsync(staged, source, (nuint)n, Stream), "a read");
+                _position++;
+                AddMark();
+                WaitHere(_position);
+                ThrowIfLost(first, _position);
+                new ReadOnlySpan<byte>(staged, n).CopyTo(bytes);
+                (bytes, source) = (bytes[n..], source + (ulong)n);
+            }
+        }
+    }
+
+    public override Fence Mark()
+    {
+        if (CountsOnly) return default;
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            return AddMark();
+        }
+    }
+
+    /// <summary>A point behind everything that was enqueued so far; null once the queue is gone.</summary>
+    public Fence? End()
+    {
+        lock (_gate)
+        {
+            if (IsDisposed || CountsOnly || _isLost) return null;
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            return AddMark();
+        }
+    }
+
+    public override void WaitFor(Fence fence)
+    {
+        if (fence.Queue is null || fence.Queue == this || CountsOnly) return;
+        if (fence.Queue is not CudaQueue other || other.Backend != Backend)
+            throw new GraphException($"Queue '{fence.Queue.Name}' belongs to another backend than queue '{Name}'.");
+        nint awaited = other.EventFor(fence.Position);
+        if (awaited == 0) return;
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), $"waiting for queue '{other.Name}'");
+            _position++;
+        }
+    }
+
+    public override void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 1) return;
+        if (!CountsOnly)
+        {
+            lock (_gate)
+            {
+                if (!_isLost)
+                {
+                    using CudaContext.Scope scope = Backend.Context.Enter();
+                    CudaDriver driver = Backend.Context.Driver;
+                    driver.StreamSynchronize(Stream);
+                    Settle();
+                    _staging.Free();
+                    driver.MemFreeHost(_finding);
+                    _marks.Destroy();
+                    driver.StreamDestroy(Stream);
+                }
+            }
+            _watch.Stop();
+        }
+        _arena.Free();
+        _fault.Free();
+        Backend.Forget(this);
+    }
+
+    protected override bool IsReached(long position)
+    {
+        if (CountsOnly || Volatile.Read(ref _marks.Reached) >= position) return true;
+        lock (_gate)
+        {
+            if (IsDisposed) return true;
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            Settle();
+            return _marks.Reached >= position;
+        }
+    }
+
+    protected override void Wait(long first, long position)
+    {
+        if (CountsOnly) return;
+        WaitOutside(position);
+        lock (_gate) ThrowIfLost(first, position);
+    }
+
+    protected override Task WhenReached(long first, long position)
+    {
+        if (CountsOnly) return Task.CompletedTask;
+        if (!IsReached(position)) return _watch.Add(first, position);
+        try
+        {
+            lock (_gate) ThrowIfLost(first, position);
+            return Task.CompletedTask;
+        }
+        catch (Exception e)
+        {
+            return Task.FromException(e);
+        }
+    }
+
+    /// <summary>Waits for a position without holding up who enqueues.</summary>
+    internal void WaitOutside(long position)
+    {
+        while (true)
+        {
+            nint awaited;
+            lock (_gate)
+            {
+                if (_marks.Reached >= position) return;
+                ThrowIfDisposed();
+                using CudaContext.Scope scope = Backend.Context.Enter();
+                Settle();
+                if (_marks.Reached >= position) return;
+                awaited = _marks.Hold(position);
+            }
+            CudaResult result;
+            try
+            {
+                using CudaContext.Scope scope = Backend.Context.Enter();
+                result = Backend.Context.Driver.EventSynchronize(awaited);
+            }
+            finally
+            {
+                lock (_gate) _marks.LetGo();
+            }
+            lock (_gate)
+            {
+                if (result != CudaResult.Success) Lose(result);
+            }
+        }
+    }
+
+    /// <summary>Reports a failure to whoever waits for a stretch of positions; null if there was none.</summary>
+    internal Exception? LossOf(long first, long position)
+    {
+        try
+        {
+            lock (_gate) ThrowIfLost(first, position);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>The event behind a position; 0 if that is reached.</summary>
+    private nint EventFor(long position)
+    {
+        lock (_gate) return _marks.Reached >= position ? 0 : _marks.EventFor(position);
+    }
+
+    /// <summary>A fence behind what is enqueued. In gate and context.</summary>
+    private Fence AddMark()
+    {
+        if (_marks.Reached >= _position || _marks.Latest == _position) return FenceAt(_position);
+        Check(Backend.Context.Driver.MemcpyDtoHAsync(_finding, _fault.Address, (nuint)sizeof(CheckFinding), Stream), "a fence");
+        _marks.Add(_position, _staging.Taken, Stream);
+        return FenceAt(_position);
+    }
+
+    /// <summary>Page-locked bytes for something that is enqueued next. In gate and context.</summary>
+    private byte* Stage(long bytes)
+    {
+        while (!_staging.Fits(bytes))
+        {
+            AddMark();
+            if (_marks.Reached >= _position)
+            {
+                _staging.ReleaseTo(_staging.Taken);
+                if (!_staging.Fits(bytes)) _staging.Grow(bytes);
+            }
+            else WaitHere(_marks.Oldest);
+        }
+        return _staging.Take(bytes);
+    }
+
+    private void WaitHere(long position)
+    {
+        while (_marks.Reached < position)
+        {
+            CudaResult result = Backend.Context.Driver.EventSynchronize(_marks.EventFor(position));
+            if (result != CudaResult.Success) Lose(result);
+            else Settle();
+        }
+    }
+
+    /// <summary>Takes note of what has been reached. In gate and context.</summary>
+    private void Settle()
+    {
+        while (_marks.TryPass(out StreamMarks.Mark mark, out CudaResult result))
+        {
+            while (_reads.TryPeek(out PendingRead read) && read.Position <= mark.Position)
+            {
+                _reads.Dequeue();
+                read.Complete();
+            }
+            _staging.ReleaseTo(mark.Staged);
+            if (_finding->Code != 0 && _finding->Position > _lastFinding)
+            {
+                _lastFinding = _finding->Position;
+                _failures.Begin(_lastFinding, Backend.Sites.ErrorOf(*_finding));
+                _mustClearFault = true;
+            }
+        }
+        if (_marks.Error != CudaResult.Success) Lose(_marks.Error);
+    }
+
+    /// <summary>The context is lost: nothing that was not reached ever will be.</summary>
+    private void Lose(CudaResult result)
+    {
+        if (_isLost) return;
+        _isLost = true;
+        _failures.Begin(_marks.Reached + 1, Backend.Context.Failure(result, $"work of queue '{Name}'"));
+        _reads.Clear();
+        _marks.GiveUp(_position);
+    }
+
+    private void ThrowIfLost(long first, long position)
+    {
+        if (_failures.Report(first, position, _position) is not { } failure) return;
+        if (_mustClearFault && !IsDisposed)
+        {
+            // What is enqueued from now on runs again.
+            _mustClearFault = false;
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            Check(Backend.Context.Driver.MemsetD8Async(_fault.Address, 0, (nuint)sizeof(CheckFinding), Stream), "clearing a fault");
+        }
+        failure.Throw();
+    }
+
+    private void Check(CudaResult result, string what)
+    {
+        if (result == CudaResult.Success) return;
+        DeviceException failure = Backend.Context.Failure(result, what);
+        if (Backend.Context.Fault is not null) Lose(result);
+        throw failure;
+    }
+
+    private void ThrowIfDisposed()
+    {
+        if (IsDisposed) throw new ObjectDisposedException(nameof(CudaQueue), "The queue or its backend was closed.");
+    }
+
+    private ulong AddressOf(DeviceBuffer buffer, long offset) => buffer is CudaBuffer own && own.Backend == Backend
+        ? own.Address + (ulong)(offset * buffer.Type.Size())
+        : throw new GraphException($"Buffer '{buffer.Name}' belongs to another backend than queue '{Name}'.");
+
+    /// <summary>Bytes on their way to an array of the host.</summary>
+    private readonly record struct PendingRead(long Position, nint Staged, Array Destination, long Bytes)
+    {
+        public void Complete() => new ReadOnlySpan<byte>((void*)Staged, checked((int)Bytes))
+            .CopyTo(MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(Destination), checked((int)Bytes)));
+    }
+}

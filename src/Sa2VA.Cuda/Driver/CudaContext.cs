@@ -1,0 +1,94 @@
+using System.Text;
+using Sa2VA.Core;
+
+namespace Sa2VA.Cuda.Driver;
+
+/// <summary>
+/// A context of a device: an engine's own, so that a fault in one leaves the others whole. Any thread may use it, within
+/// <see cref="Enter"/>. After a fault the driver refuses everything; the first message is then repeated.
+/// </summary>
+internal sealed unsafe class CudaContext : IDisposable
+{
+    private readonly nint _handle;
+    private volatile string? _fault;
+    private int _isDisposed;
+
+    public CudaContext(CudaDriver driver, DeviceFacts device)
+    {
+        (Driver, Device) = (driver, device);
+        nint handle;
+        Check(driver.CtxCreate(&handle, 0, device.Handle), "opening the device");
+        _handle = handle;
+        nint previous;
+        driver.CtxPopCurrent(&previous);
+    }
+
+    public CudaDriver Driver { get; }
+
+    public DeviceFacts Device { get; }
+
+    /// <summary>What went wrong for good, or null.</summary>
+    public string? Fault => _fault;
+
+    /// <summary>True once it is disposed, and all its memory with it.</summary>
+    public bool IsGone => Volatile.Read(ref _isDisposed) == 1;
+
+    /// <summary>Makes the context this thread's until the result is disposed.</summary>
+    public Scope Enter()
+    {
+        Check(Driver.CtxPushCurrent(_handle), "using the device");
+        return new Scope(Driver);
+    }
+
+    /// <summary>Throws unless a call succeeded.</summary>
+    /// <param name="result">What it returned.</param>
+    /// <param name="what">What it was to do.</param>
+    /// <exception cref="DeviceException">It failed.</exception>
+    public void Check(CudaResult result, string what)
+    {
+        if (result != CudaResult.Success) throw Failure(result, what);
+    }
+
+    /// <summary>The error of a call that failed.</summary>
+    public DeviceException Failure(CudaResult result, string what)
+    {
+        string message = $"The GPU failed at {what}: {Describe(Driver, result)}.";
+        if (IsSticky(result)) _fault ??= message;
+        return new DeviceException(_fault is null ? message
+            : $"{_fault} This engine's GPU context is lost; open the model anew.");
+    }
+
+    public static string Describe(CudaDriver driver, CudaResult result)
+    {
+        byte* name, text;
+        string number = $"error {(int)result}";
+        string named = driver.GetErrorName(result, &name) == CudaResult.Success && name != null ? $"{Text(name)}, {number}" : number;
+        return driver.GetErrorString(result, &text) == CudaResult.Success && text != null ? $"{Text(text)} ({named})" : named;
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) Driver.CtxDestroy(_handle);
+    }
+
+    /// <summary>Errors after which a context can do nothing more.</summary>
+    private static bool IsSticky(CudaResult result) =>
+        (int)result is >= 700 and < 800 or 214 or 46 or (int)CudaResult.Unknown && result != CudaResult.LaunchOutOfResources;
+
+    private static string Text(byte* text)
+    {
+        int length = 0;
+        while (text[length] != 0) length++;
+        return Encoding.UTF8.GetString(text, length);
+    }
+
+    /// <summary>While it lives, the context is this thread's.</summary>
+    public readonly ref struct Scope(CudaDriver driver)
+    {
+        public void Dispose()
+        {
+            nint previous;
+            driver.CtxPopCurrent(&previous);
+        }
+    }
+}

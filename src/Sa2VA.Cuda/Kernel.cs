@@ -1,0 +1,74 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Cuda;
+
+/// <summary>
+/// How an op of a compiled plan is launched. Made once when the graph is compiled: weights and tables are taken then. Launches are recorded
+/// for every binding, with grids for the capacities; kernels look at the run-time lengths themselves.
+/// </summary>
+internal abstract class Kernel
+{
+    /// <summary>Launches it on the stream, where everything lies.</summary>
+    public abstract void Launch(LaunchContext c);
+}
+
+/// <summary>What kernels take when a graph is compiled.</summary>
+internal sealed class PlanContext(CudaBackend backend, PlanWeights weights, List<int> sites)
+{
+    /// <summary>The backend's.</summary>
+    public Precision Precision => backend.Precision;
+
+    /// <summary>The device's streaming multiprocessors: for grids only; no result may depend on it.</summary>
+    public int Multiprocessors => backend.Facts.Multiprocessors;
+
+    /// <summary>A kernel by its file and name; null in a backend that only counts.</summary>
+    public CudaFunction? Function(string family, string name) =>
+        backend.Account.CountsOnly ? null : backend.Modules.Function(family, name);
+
+    /// <summary>A small weight as F32; 0 for none.</summary>
+    public ulong Vector(Weight? weight) => weight is null ? 0 : weights.Vector(weight);
+
+    /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], F32.</summary>
+    public ulong TapMajor(Weight weight) => weights.TapMajor(weight);
+
+    /// <summary>Values that depend on what the name says and on nothing else.</summary>
+    public ulong Table<T>(string name, T[] values) where T : unmanaged => weights.Table(name, values);
+
+    /// <summary>A constant tensor's values.</summary>
+    public ulong Constant(Tensor root) => weights.Constant(root);
+
+    /// <summary>A matrix weight of an op in the type that the op multiplies.</summary>
+    public DeviceMatrix Matrix(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor) => weights.Matrix(weight, layout,
+        backend.Precision == Precision.BFloat16 && !op.Output.KeepsFloat ? DType.BF16 : weight.Info.Type);
+
+    /// <summary>A weight in its stored type, for look-ups by row.</summary>
+    public DeviceMatrix Stored(Weight weight) => weights.Matrix(weight, WeightLayout.Stored, weight.Info.Type);
+
+    /// <summary>A number under which a kernel reports that a check failed.</summary>
+    /// <param name="sentence">What is then told.</param>
+    public int CheckSite(Func<CheckFinding, string> sentence)
+    {
+        int site = backend.Sites.Add(sentence);
+        sites.Add(site);
+        return site;
+    }
+}
+
+/// <summary>Where everything lies for one binding, and the stream to launch on.</summary>
+internal sealed class LaunchContext(CudaPlan plan, ulong arena, ulong[] slots, RunArguments run, nint stream)
+{
+    /// <summary>What all kernels are given first.</summary>
+    public RunArguments Run => run;
+
+    public nint Stream => stream;
+
+    /// <summary>A tensor where it lies; nothing for null.</summary>
+    public View View(Tensor? tensor) => tensor is null ? default : new View(tensor, AddressOf(tensor));
+
+    private ulong AddressOf(Tensor tensor) => tensor.Kind switch
+    {
+        TensorKind.Constant => plan.Constant(tensor.Root),
+        TensorKind.List => run.Numbers + (ulong)tensor.Root.BlockOffset * sizeof(int),
+        _ => plan.SlotOf(tensor.Root) is >= 0 and var slot ? slots[slot] : arena + (ulong)plan.OffsetOf(tensor.Root),
+    };
+}

@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+using Sa2VA.Core;
+
+namespace Sa2VA.Cuda.Kernels;
+
+internal sealed class CombineKernel(Combine op, PlanContext context) : Kernel
+{
+    private readonly CudaFunction? _combine = context.Function("combine", "combine");
+
+    public override void Launch(LaunchContext c)
+    {
+        var arguments = new Arguments
+        {
+            Run = c.Run,
+            A = c.View(op.Inputs[0]),
+            B = c.View(op.Inputs[1]),
+            Y = c.View(op.Output),
+            Function = op.Function,
+        };
+        _combine!.Launch(c.Stream, Grid.Over(op.Output.Shape.Count, 256), 256, 0, arguments);
+    }
+
+    /// <summary>CombineArguments of <c>kernels/combine.cu</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Arguments
+    {
+        public RunArguments Run;
+        public View A, B, Y;
+        public Combination Function;
+    }
+}
