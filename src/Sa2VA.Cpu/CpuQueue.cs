@@ -131,11 +131,11 @@ internal sealed class CpuQueue : DeviceQueue
         Backend.Forget(this);
     }
 
-    protected override bool IsReached(long position) => _loop is null || _loop.IsReached(position);
+    protected internal override bool IsReached(long position) => _loop is null || _loop.IsReached(position);
 
-    protected override void Wait(long first, long position) => _loop?.Wait(first, position);
+    protected internal override void Wait(long first, long position) => _loop?.Wait(first, position);
 
-    protected override Task WhenReached(long first, long position) => _loop?.WhenReached(first, position) ?? Task.CompletedTask;
+    protected internal override Task WhenReached(long first, long position) => _loop?.WhenReached(first, position) ?? Task.CompletedTask;
 
     private Command.End EndOf(DeviceBuffer buffer, long offset) => buffer is CpuBuffer own
         ? new Command.End { Buffer = own, Offset = offset * buffer.Type.Size() }

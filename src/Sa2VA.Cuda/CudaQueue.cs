@@ -92,7 +92,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 bytes[..n].CopyTo(new Span<byte>(staged, n));
                 Check(Backend.Context.Driver.MemcpyHtoDAsync(target, staged, (nuint)n, Stream), "a write");
                 _position++;
-                (bytes, target) = (bytes[n..], target + (ulong)n);
+                bytes = bytes[n..];
+                target += (ulong)n;
             }
         }
     }
@@ -180,7 +181,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 WaitHere(_position);
                 ThrowIfLost(first, _position);
                 new ReadOnlySpan<byte>(staged, n).CopyTo(bytes);
-                (bytes, source) = (bytes[n..], source + (ulong)n);
+                bytes = bytes[n..];
+                source += (ulong)n;
             }
         }
     }
@@ -249,7 +251,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         Backend.Forget(this);
     }
 
-    protected override bool IsReached(long position)
+    protected internal override bool IsReached(long position)
     {
         if (CountsOnly || Volatile.Read(ref _marks.Reached) >= position) return true;
         lock (_gate)
@@ -261,14 +263,14 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         }
     }
 
-    protected override void Wait(long first, long position)
+    protected internal override void Wait(long first, long position)
     {
         if (CountsOnly) return;
         WaitOutside(position);
         lock (_gate) ThrowIfLost(first, position);
     }
 
-    protected override Task WhenReached(long first, long position)
+    protected internal override Task WhenReached(long first, long position)
     {
         if (CountsOnly) return Task.CompletedTask;
         if (!IsReached(position)) return _watch.Add(first, position);

@@ -39,13 +39,15 @@ internal sealed unsafe class PinnedRing(CudaContext context)
         void* memory;
         context.Check(context.Driver.MemHostAlloc(&memory, (nuint)size, 0), "allocating page-locked memory");
         Free();
-        (_start, _size, _taken, _released) = ((byte*)memory, size, 0, 0);
+        _start = (byte*)memory;
+        (_size, _taken, _released) = (size, 0, 0);
     }
 
     public void Free()
     {
         if (_start != null) context.Driver.MemFreeHost(_start);
-        (_start, _size) = (null, 0);
+        _start = null;
+        _size = 0;
     }
 
     private static long Rounded(long bytes) => (bytes + 63) & ~63L;

@@ -31,13 +31,15 @@ internal sealed record DeviceFacts(int Handle, string Name, int Capability, int 
         int length = 0;
         while (length < 255 && name[length] != 0) length++;
         return new DeviceFacts(handle, Encoding.UTF8.GetString(name, length),
-            10 * Attribute(DeviceAttribute.ComputeCapabilityMajor) + Attribute(DeviceAttribute.ComputeCapabilityMinor),
-            Attribute(DeviceAttribute.MultiprocessorCount), checked((long)memory), Attribute(DeviceAttribute.MaxSharedMemoryPerBlockOptin));
+            10 * Attribute(driver, handle, DeviceAttribute.ComputeCapabilityMajor)
+                + Attribute(driver, handle, DeviceAttribute.ComputeCapabilityMinor),
+            Attribute(driver, handle, DeviceAttribute.MultiprocessorCount), checked((long)memory),
+            Attribute(driver, handle, DeviceAttribute.MaxSharedMemoryPerBlockOptin));
+    }
 
-        int Attribute(DeviceAttribute attribute)
-        {
-            int value;
-            return driver.DeviceGetAttribute(&value, attribute, handle) == CudaResult.Success ? value : 0;
-        }
+    private static unsafe int Attribute(CudaDriver driver, int handle, DeviceAttribute attribute)
+    {
+        int value;
+        return driver.DeviceGetAttribute(&value, attribute, handle) == CudaResult.Success ? value : 0;
     }
 }
