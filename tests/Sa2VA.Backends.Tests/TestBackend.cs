@@ -9,7 +9,7 @@ namespace Sa2VA.Tests;
 /// <param name="OpenWith">A new backend of that precision.</param>
 internal sealed record TestBackend(string Name, string Family, Func<Precision, IBackend> OpenWith)
 {
-    public static IReadOnlyList<TestBackend> All { get; } = [.. Cpu()];
+    public static IReadOnlyList<TestBackend> All { get; } = [.. Cpu(), .. VirtualGpus.All()];
 
     /// <summary>The names of <see cref="All"/>, for theories.</summary>
     public static TheoryData<string> Names => [.. All.Select(b => b.Name)];
