@@ -11,7 +11,7 @@ public sealed unsafe class CudaBackend : IBackend
 {
     private readonly Lock _compiling = new(), _lock = new(), _capturing = new();
     private readonly List<CudaQueue> _queues = [];
-    private readonly List<(Action Free, List<Fence> Behind)> _retired = [];
+    private readonly List<(Action Free, List<(CudaQueue Queue, long Position)> Behind)> _retired = [];
     private readonly WeightStore _weights = new();
     private readonly CudaContext? _context;
     private readonly KernelModules? _modules;
@@ -145,11 +145,14 @@ public sealed unsafe class CudaBackend : IBackend
     /// <summary>Gives something back as soon as nothing that is enqueued now can use it.</summary>
     internal void Retire(Action free)
     {
-        List<Fence> behind = [];
+        List<(CudaQueue, long)> behind = [];
         lock (_lock)
         {
             foreach (CudaQueue queue in _queues)
-                if (queue.End() is { IsReached: false } end) behind.Add(end);
+            {
+                long end = queue.End();
+                if (!queue.IsBehind(end)) behind.Add((queue, end));
+            }
             if (behind.Count > 0) _retired.Add((free, behind));
         }
         if (behind.Count == 0) free();
@@ -226,7 +229,7 @@ public sealed unsafe class CudaBackend : IBackend
         {
             for (int i = _retired.Count - 1; i >= 0; i--)
             {
-                if (!IsDisposed && !_retired[i].Behind.TrueForAll(f => f.IsReached)) continue;
+                if (!IsDisposed && !_retired[i].Behind.TrueForAll(b => b.Queue.IsBehind(b.Position))) continue;
                 (due ??= []).Add(_retired[i].Free);
                 _retired.RemoveAt(i);
             }

@@ -22,7 +22,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private readonly CudaMemory _fault;
     private readonly CheckFinding* _finding;
     private readonly StreamWatch _watch;
-    private long _position, _lastFinding = -1;
+    private long _position, _lastFinding = -1, _closedAt = long.MaxValue;
     private bool _mustClearFault, _isLost;
     private int _isDisposed;
 
@@ -198,16 +198,19 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         }
     }
 
-    /// <summary>A point behind everything that was enqueued so far; null once the queue is gone.</summary>
-    public Fence? End()
+    /// <summary>The position behind everything that was enqueued so far, marked.</summary>
+    public long End()
     {
         lock (_gate)
         {
-            if (IsDisposed || CountsOnly || _isLost) return null;
+            if (IsDisposed || CountsOnly || _isLost) return 0;
             using CudaContext.Scope scope = Backend.Context.Enter();
-            return AddMark();
+            return AddMark().Position;
         }
     }
+
+    /// <summary>True once nothing up to a position can happen any more.</summary>
+    public bool IsBehind(long position) => IsDisposed || IsReached(position);
 
     public override void WaitFor(Fence fence)
     {
@@ -232,6 +235,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         {
             lock (_gate)
             {
+                _closedAt = _marks.Reached;
                 if (!_isLost)
                 {
                     using CudaContext.Scope scope = Backend.Context.Enter();
@@ -253,10 +257,12 @@ internal sealed unsafe class CudaQueue : DeviceQueue
 
     protected internal override bool IsReached(long position)
     {
-        if (CountsOnly || Volatile.Read(ref _marks.Reached) >= position) return true;
+        if (CountsOnly) return true;
+        if (position > Volatile.Read(ref _closedAt)) return false;
+        if (Volatile.Read(ref _marks.Reached) >= position) return true;
         lock (_gate)
         {
-            if (IsDisposed) return true;
+            if (IsDisposed) return false;
             using CudaContext.Scope scope = Backend.Context.Enter();
             Settle();
             return _marks.Reached >= position;
@@ -293,8 +299,9 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             nint awaited;
             lock (_gate)
             {
+                // What is still enqueued when a queue is closed happens, but nobody is told.
+                if (position > _closedAt) ThrowIfDisposed();
                 if (_marks.Reached >= position) return;
-                ThrowIfDisposed();
                 using CudaContext.Scope scope = Backend.Context.Enter();
                 Settle();
                 if (_marks.Reached >= position) return;

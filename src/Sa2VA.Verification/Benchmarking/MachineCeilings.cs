@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Sa2VA.Core;
 using Sa2VA.Cpu;
 
 namespace Sa2VA.Verification.Benchmarking;
