@@ -23,7 +23,7 @@ public sealed class ParserTests
     [InlineData("add.u32 %r1, %r2, 1;", "register %r2 is read, but no instruction writes it", "add.u32 %r1, %r2, 1")]
     [InlineData("add.u32 %r1, %t;", "the instruction has 2 operands", "add.u32 %r1, %t")]
     [InlineData("bra nowhere;", "unknown label nowhere", "bra nowhere")]
-    [InlineData("mov.u32 %r1, %smid;", "unknown name %smid", "mov.u32 %r1, %smid")]
+    [InlineData("mov.u32 %r1, %envreg0;", "unknown name %envreg0", "mov.u32 %r1, %envreg0")]
     [InlineData("sqrt.rz.f32 %f1, 0f3F800000;", "the instruction is not supported", "sqrt.rz.f32")]
     [InlineData("add.f32 %f1, 0d3FF0000000000000, 0f3F800000;", "does not fit the type", "add.f32")]
     [InlineData("st.const.u32 [%in], %t;", "constant memory cannot be written", "st.const.u32 [%in], %t")]

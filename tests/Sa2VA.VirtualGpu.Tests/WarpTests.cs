@@ -164,6 +164,28 @@ public sealed class WarpTests
         Assert.Equal([0x55667788_11223344ul ^ 0xab000000], Kernel.Run(body, [0x11223344_55667788], 1));
     }
 
+    [Fact]
+    public void Hints_to_caches_change_nothing()
+    {
+        const string Body = """
+            createpolicy.fractional.L2::evict_first.b64 %rd1, 0f3F800000;
+            prefetch.global.L2 [%in];
+            ld.global.nc.L1::no_allocate.L2::cache_hint.u64 %rd2, [%in], %rd1;
+            mov.u32 %r1, smem;
+            cp.async.ca.shared.global.L2::cache_hint [%r1], [%in], 8, %rd1;
+            cp.async.ca.shared.global.L2::cache_hint [%r1+8], [%in], 8, 4, %rd1;
+            cp.async.wait_all;
+            ld.shared.v2.u64 {%rd3, %rd4}, [%r1];
+            xor.b64 %rd2, %rd2, %rd3;
+            or.b64 %rd2, %rd2, %rd4;
+            st.global.L2::cache_hint.u64 [%out], %rd2, %rd1;
+            """;
+        Assert.Equal([0x55443322ul], Kernel.Run(Body, [0x77665544_55443322], 1));
+        Assert.Contains("operands", Assert.Throws<PtxException>(
+            () => Kernel.Run(Body.Replace(", 8, 4, %rd1", ", 8, 4, %rd1, %rd1", StringComparison.Ordinal), [0], 1)).Message,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("atom.shared.add.u32 %r9, [smem], 3;", 10, 13)]
     [InlineData("atom.shared.min.s32 %r9, [smem], -3;", 10, -3)]

@@ -16,6 +16,7 @@ internal static unsafe class AtomicFunctions
         "cas" => (old, b, c) => old == b ? c : old,
         "inc" => (old, b, _) => old >= b ? 0 : old + 1,
         "dec" => (old, b, _) => old == 0 || old > b ? b : old - 1,
+        "add" when type == DataType.F64 => FloatFunctions.Find64("add"),
         "add" when type == DataType.F32 => FloatFunctions.Find32("add", flush: false, saturate: false),
         _ => IntegerFunctions.Find(name, type),
     };

@@ -8,6 +8,8 @@ internal enum Rounding
     None,
     Nearest,
     TowardZero,
+    Down,
+    Up,
     WholeNearest,
     WholeTowardZero,
     WholeDown,
@@ -23,7 +25,7 @@ internal static class Conversions
     {
         if (from.IsFloat && to.IsFloat) return Floats(to, from, rounding, flush, saturate);
         if (from.IsInteger && to.IsInteger) return rounding != Rounding.None || flush ? null : Integers(to, from, saturate, registerBytes);
-        if (from.IsInteger) return rounding != Rounding.Nearest || flush || saturate ? null : ToFloat(to, from);
+        if (from.IsInteger) return rounding is Rounding.None or >= Rounding.WholeNearest || flush || saturate ? null : ToFloat(to, from, rounding);
         return to.IsInteger && rounding >= Rounding.WholeNearest ? ToInteger(to, from, rounding, flush, registerBytes) : null;
     }
 
@@ -39,11 +41,24 @@ internal static class Conversions
         };
     }
 
-    private static Func<ulong, ulong, ulong, ulong>? ToFloat(DataType to, DataType from)
+    private static Func<ulong, ulong, ulong, ulong>? ToFloat(DataType to, DataType from, Rounding rounding)
     {
         ulong mask = IntegerFunctions.Mask(from);
         long S(ulong a) => IntegerFunctions.Signed(from, a);
         bool signed = from.IsSigned;
+        if (rounding != Rounding.Nearest)
+        {
+            // The halves are exact in float64, their sum is rounded to odd.
+            double High(ulong a) => (signed ? S(a) >> 32 : (double)((a & mask) >> 32)) * 4294967296.0;
+            double Odd(ulong a) => FloatFunctions.SumToOdd(High(a), (uint)(signed ? (ulong)S(a) : a & mask));
+            return to switch
+            {
+                DataType.F32 => (a, _, _) => BitConverter.SingleToUInt32Bits(DirectedRounding.Round(Odd(a), rounding)),
+                DataType.F64 when from.Bytes <= 4 => (a, _, _) => BitConverter.DoubleToUInt64Bits(Odd(a)),
+                DataType.F16 => (a, _, _) => DirectedRounding.RoundHalf(Odd(a), rounding),
+                _ => null,
+            };
+        }
         return to switch
         {
             DataType.F32 => (a, _, _) => BitConverter.SingleToUInt32Bits(signed ? S(a) : (float)(a & mask)),
@@ -72,11 +87,14 @@ internal static class Conversions
         bool whole = rounding >= Rounding.WholeNearest, widening = to.Bytes > from.Bytes;
         if (whole && to != from) return null;
         if (widening && rounding != Rounding.None || to.Bytes < from.Bytes && rounding == Rounding.None) return null;
+        bool directed = rounding is Rounding.TowardZero or Rounding.Down or Rounding.Up;
         Func<double, ulong>? write = (to, rounding) switch
         {
-            (DataType.F32, not Rounding.TowardZero) => x => CardNaN.Of(flush ? FloatFunctions.Flush((float)x) : (float)x),
+            (DataType.F32, _) when directed => x => CardNaN.Of(DirectedRounding.Round(x, rounding)),
+            (DataType.F16, _) when directed => x => DirectedRounding.RoundHalf(x, rounding),
+            (DataType.F32, _) => x => CardNaN.Of(flush ? FloatFunctions.Flush((float)x) : (float)x),
             (DataType.F64, _) => BitConverter.DoubleToUInt64Bits,
-            (DataType.F16, not Rounding.TowardZero) => FloatFunctions.ToHalf,
+            (DataType.F16, _) => FloatFunctions.ToHalf,
             (DataType.BF16, Rounding.Nearest) => FloatFunctions.ToBFloat16,
             (DataType.BF16, Rounding.TowardZero) when from == DataType.F32 =>
                 x => double.IsNaN(x) ? 0x7fff : BitConverter.SingleToUInt32Bits((float)x) >> 16,

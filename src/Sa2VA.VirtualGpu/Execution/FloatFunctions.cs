@@ -33,6 +33,8 @@ internal static class FloatFunctions
             "div" => (a, b, _) => a / b,
             "min" => (a, b, _) => float.MinNumber(a, b),
             "max" => (a, b, _) => float.MaxNumber(a, b),
+            "min.nan" => (a, b, _) => float.Min(a, b),
+            "max.nan" => (a, b, _) => float.Max(a, b),
             "sqrt" => (a, _, _) => MathF.Sqrt(a),
             "rcp" => (a, _, _) => 1 / a,
             "rsqrt" => (a, _, _) => (float)(1 / Math.Sqrt(a)),
@@ -96,6 +98,10 @@ internal static class FloatFunctions
             "fma" => (a, b, c) => SumToOdd((double)a * b, c),
             "min" => (a, b, _) => float.MinNumber(a, b),
             "max" => (a, b, _) => float.MaxNumber(a, b),
+            "min.nan" => (a, b, _) => float.Min(a, b),
+            "max.nan" => (a, b, _) => float.Max(a, b),
+            "ex2" => (a, _, _) => Math.Pow(2, a),
+            "tanh" => (a, _, _) => Math.Tanh(a),
             _ => null,
         };
         if (f is null) return null;
@@ -105,6 +111,17 @@ internal static class FloatFunctions
             ? (a, b, c) => Out(f(In(a), In(b), In(c))) | Out(f(In(a >> 16), In(b >> 16), In(c >> 16))) << 16
             : (a, b, c) => Out(f(In(a), In(b), In(c)));
     }
+
+    /// <summary>testp: whether a number is of a kind.</summary>
+    public static ulong Test(string kind, double x, bool subnormal) => (kind switch
+    {
+        "finite" => double.IsFinite(x),
+        "infinite" => double.IsInfinity(x),
+        "number" => !double.IsNaN(x),
+        "notanumber" => double.IsNaN(x),
+        "subnormal" => subnormal,
+        _ => double.IsFinite(x) && x != 0 && !subnormal,
+    }) ? 1u : 0;
 
     /// <summary>a + b rounded to odd: a later rounding to fewer bits then gives what rounding the exact sum gives.</summary>
     public static double SumToOdd(double a, double b)

@@ -60,6 +60,11 @@ internal static class IntegerFunctions
             "brev" => (a, _, _) => Reverse(a) >> 64 - bits,
             "bfind" when signed => (a, _, _) => Highest(S(a) < 0 ? ~a & mask : a),
             "bfind" => (a, _, _) => Highest(a),
+            "bfind.shiftamt" when signed => (a, _, _) => Shift(Highest(S(a) < 0 ? ~a & mask : a), bits),
+            "bfind.shiftamt" => (a, _, _) => Shift(Highest(a), bits),
+            "sad" when signed => (a, b, c) => (ulong)Math.Abs(S(a) - S(b)) + c & mask,
+            "sad" => (a, b, c) => Math.Max(a, b) - Math.Min(a, b) + c & mask,
+            "cnot" => (a, _, _) => a == 0 ? 1u : 0,
             "bfe" => (a, b, c) => Extract(a, (int)b & 255, (int)c & 255, bits, signed) & mask,
             "sel" => (a, b, c) => c != 0 ? a : b,
             _ => null,
@@ -74,6 +79,8 @@ internal static class IntegerFunctions
     }
 
     private static ulong Highest(ulong a) => a == 0 ? uint.MaxValue : (ulong)(63 - BitOperations.LeadingZeroCount(a));
+
+    private static ulong Shift(ulong highest, int bits) => highest == uint.MaxValue ? highest : (ulong)bits - 1 - highest;
 
     private static ulong Extract(ulong a, int position, int length, int bits, bool signed)
     {
@@ -93,6 +100,18 @@ internal static class IntegerFunctions
         for (int k = 0; k < length && position + k < bits; k++)
             b = b & ~(1ul << position + k) | (a >> k & 1) << position + k;
         return b;
+    }
+
+    /// <summary>dp4a: the products of four bytes each, and a sum.</summary>
+    public static ulong BytesProduct(ulong a, ulong b, ulong sum, bool signedA, bool signedB)
+    {
+        int total = (int)sum;
+        for (int k = 0; k < 4; k++)
+        {
+            byte x = (byte)(a >> 8 * k), y = (byte)(b >> 8 * k);
+            total += (signedA ? (sbyte)x : x) * (signedB ? (sbyte)y : y);
+        }
+        return (uint)total;
     }
 
     /// <summary>prmt without a mode: four bytes chosen from the eight of b:a, or their signs.</summary>

@@ -77,6 +77,35 @@ internal static unsafe class ShuffleFunctions
             if ((mask >> lane & 1) != 0) d[lane] = (uint)sum;
     }
 
+    /// <summary>match.any: D the members whose A is the lane's.</summary>
+    public static void MatchAny(Warp w, Instruction i, uint mask)
+    {
+        if (!Members(w, i, mask, out _)) return;
+        uint* d = (uint*)(w.Rows + i.D);
+        for (int lane = 0; lane < 32; lane++)
+            if ((mask >> lane & 1) != 0 && i.D >= 0) d[lane] = Equal(w, i, mask, lane);
+    }
+
+    /// <summary>match.all: D all members if A is the same in them, else none; Second whether it is.</summary>
+    public static void MatchAll(Warp w, Instruction i, uint mask)
+    {
+        if (!Members(w, i, mask, out _)) return;
+        bool same = Equal(w, i, mask, System.Numerics.BitOperations.TrailingZeroCount(mask)) == mask;
+        for (int lane = 0; lane < 32; lane++)
+            if ((mask >> lane & 1) != 0 && i.D >= 0) ((uint*)(w.Rows + i.D))[lane] = same ? mask : 0;
+        if (i.Second >= 0) Lanes.SetPredicate(w.Rows + i.Second, mask, same ? ~0u : 0);
+    }
+
+    private static uint Equal(Warp w, Instruction i, uint mask, int lane)
+    {
+        bool wide = (i.Wide & 2) != 0;
+        ulong value = Lanes.Get(w.Rows + i.A, lane, wide);
+        uint equal = 0;
+        for (int other = 0; other < 32; other++)
+            if ((mask >> other & 1) != 0 && Lanes.Get(w.Rows + i.A, other, wide) == value) equal |= 1u << other;
+        return equal;
+    }
+
     public static void ActiveMask(Warp w, Instruction i, uint mask)
     {
         uint* d = (uint*)(w.Rows + i.D);

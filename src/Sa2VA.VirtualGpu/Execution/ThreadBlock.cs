@@ -29,12 +29,14 @@ internal sealed unsafe class ThreadBlock : IDisposable
         public int Arrived, Expected;
         public int Line;
         public uint[]? Known;
+        public BarrierVote Vote;
         public readonly List<Warp> Waiting = [];
 
         public void Clear()
         {
             Arrived = Expected = 0;
             Known = null;
+            Vote = default;
             Waiting.Clear();
         }
     }
@@ -85,6 +87,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
 
     /// <summary>Of each instruction the allocation that it hit last.</summary>
     public Allocation?[] LastHit { get; }
+
+    /// <summary>Basic blocks that its warps have entered.</summary>
+    public long Steps => steps;
 
     public Random Random { get; private set; } = new(0);
 
@@ -151,9 +156,10 @@ internal sealed unsafe class ThreadBlock : IDisposable
     }
 
     /// <summary>A warp comes to a barrier for that many threads, 0 for all that live.</summary>
-    public void Arrive(Warp w, Instruction i, int number, int expected, bool wait)
+    public void Arrive(Warp w, Instruction i, int number, int expected, bool wait, in BarrierVote vote = default)
     {
         Barrier b = barriers[number];
+        b.Vote.Add(vote);
         if (b.Arrived > 0 && b.Expected != expected)
             throw w.Fault(FaultKind.DivergentCollective, i,
                 $"barrier {number} for {Threads(expected)}, at which warps of line {b.Line} wait for {Threads(b.Expected)}");
@@ -182,6 +188,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             w.Release();
             if (b.Known is not null) Shadow?.Acquire(w.Id, b.Known);
+            BarrierFunctions.StoreVote(w, Kernel.Code[w.At - 1], b.Vote);
         }
         b.Clear();
     }

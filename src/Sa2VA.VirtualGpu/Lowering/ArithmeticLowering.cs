@@ -10,7 +10,7 @@ internal sealed unsafe partial class KernelLowering
     private static readonly HashSet<string> TypedOperations =
     [
         "add", "sub", "mul", "mad", "fma", "div", "rem", "min", "max", "neg", "abs", "and", "or", "xor", "not", "mov", "shl", "shr", "bfe",
-        "popc", "clz", "brev", "bfind", "sqrt", "rsqrt", "rcp", "ex2", "lg2", "sin", "cos", "tanh",
+        "popc", "clz", "brev", "bfind", "sad", "cnot", "sqrt", "rsqrt", "rcp", "ex2", "lg2", "sin", "cos", "tanh",
     ];
 
     private bool LowerArithmetic(Instruction i, Modifiers m, string name)
@@ -42,8 +42,8 @@ internal sealed unsafe partial class KernelLowering
 
     private static int Arity(string name) => name switch
     {
-        "fma" or "mad" or "bfe" => 3,
-        "neg" or "abs" or "not" or "popc" or "clz" or "brev" or "bfind" or "sqrt" or "rsqrt" or "rcp" or "ex2" or "lg2" or "sin" or "cos"
+        "fma" or "mad" or "bfe" or "sad" => 3,
+        "neg" or "abs" or "not" or "cnot" or "popc" or "clz" or "brev" or "bfind" or "sqrt" or "rsqrt" or "rcp" or "ex2" or "lg2" or "sin" or "cos"
             or "tanh" => 1,
         _ => 2,
     };
@@ -107,8 +107,9 @@ internal sealed unsafe partial class KernelLowering
         else if (name is "popc" or "clz" or "bfind")
         {
             d = 4;
+            if (name == "bfind" && m.Take("shiftamt")) op = "bfind.shiftamt";
         }
-        bool bits = name is "and" or "or" or "xor" or "not" or "shl" or "popc" or "clz" or "brev";
+        bool bits = name is "and" or "or" or "xor" or "not" or "cnot" or "shl" or "popc" or "clz" or "brev";
         bool either = name is "shr";
         if (!either && bits == type.IsInteger) throw i.Source.Error($"{type.Suffix} does not fit the instruction");
         Rows(i, Arity(name), d, bytes, b, c);
@@ -157,13 +158,15 @@ internal sealed unsafe partial class KernelLowering
         m.Ignore("rn");
         if (special) m.Ignore("approx", "full");
         bool flush = m.Take("ftz"), saturate = name is "add" or "sub" or "mul" or "fma" && m.Take("sat");
-        string? mode = m.TakeOne("rz", "rm", "rp");
+        Rounding mode = DirectedRounding.Take(m.TakeOne("rz", "rm", "rp"));
+        bool nan = name is "min" or "max" && m.Take("NaN");
         Rows(i, Arity(name), 4, 4, 4, 4);
-        if (mode is not null)
+        if (mode != Rounding.None)
         {
             Scalar(i, DirectedRounding.Find32(name, mode, flush, saturate));
             return;
         }
+        if (nan) name += ".nan";
         if (!flush && !saturate)
         {
             i.Run = name switch
@@ -196,8 +199,11 @@ internal sealed unsafe partial class KernelLowering
     {
         i.Class = InstructionClass.Half;
         m.Ignore("rn");
+        if (name is "ex2" or "tanh") m.Ignore("approx", "ftz");
+        if (name is "min" or "max" && m.Take("NaN")) name += ".nan";
         if (type is DataType.BF16 or DataType.BF16X2 && name is "add" or "sub" or "mul" && module.Target < 90)
             throw i.Source.Error("the instruction needs sm_90");
+        if (name is "ex2" or "tanh") i.Class = InstructionClass.SpecialFunction;
         Rows(i, Arity(name), type.Bytes, type.Bytes, type.Bytes, type.Bytes);
         Scalar(i, FloatFunctions.FindHalf(name, type));
     }
@@ -325,10 +331,12 @@ internal sealed unsafe partial class KernelLowering
     {
         i.Class = InstructionClass.Conversion;
         DataType from = m.Type(), to = m.Type();
-        Rounding rounding = m.TakeOne("rn", "rz", "rni", "rzi", "rmi", "rpi") switch
+        Rounding rounding = m.TakeOne("rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi") switch
         {
             "rn" => Rounding.Nearest,
             "rz" => Rounding.TowardZero,
+            "rm" => Rounding.Down,
+            "rp" => Rounding.Up,
             "rni" => Rounding.WholeNearest,
             "rzi" => Rounding.WholeTowardZero,
             "rmi" => Rounding.WholeDown,

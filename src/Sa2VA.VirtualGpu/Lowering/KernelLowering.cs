@@ -22,6 +22,9 @@ internal sealed unsafe partial class KernelLowering
     private readonly Dictionary<(ulong Value, int Bytes), int> constants = [];
     private readonly Dictionary<int, int> variables = [];
     private readonly Dictionary<string, int> specials = [];
+
+    /// <summary>The carry of each lane, which has no name in PTX.</summary>
+    private const string CarryRow = "carry";
     private readonly List<ParameterSlot> parameters = [];
     private int registerBytes, parameterBytes, staticShared, localBytes, narrowestShared = 4;
 
@@ -57,7 +60,7 @@ internal sealed unsafe partial class KernelLowering
             RegisterBytes = (lowering.registerBytes + 255) / 256 * 256 + 128,
             Constants = [.. lowering.constants.Select(c => new ConstantRow(c.Value, c.Key.Value, c.Key.Bytes))],
             Variables = [.. lowering.variables.Select(v => new VariableRow(v.Value, v.Key))],
-            Specials = [.. lowering.specials.Select(s => new SpecialRow(s.Value, s.Key))],
+            Specials = [.. lowering.specials.Where(s => s.Key != CarryRow).Select(s => new SpecialRow(s.Value, s.Key))],
             Parameters = [.. lowering.parameters],
             ParameterBytes = lowering.parameterBytes,
             StaticShared = lowering.staticShared,
@@ -113,7 +116,7 @@ internal sealed unsafe partial class KernelLowering
     {
         string name = i.Source.Name;
         bool done = LowerControl(i, m, name) || LowerMemory(i, m, name) || LowerWarp(i, m, name)
-            || LowerMove(i, m, name) || LowerArithmetic(i, m, name);
+            || LowerExtended(i, m, name) || LowerMove(i, m, name) || LowerArithmetic(i, m, name);
         if (!done) throw i.Source.Error("the instruction is not supported");
         m.End();
     }
@@ -149,7 +152,7 @@ internal sealed unsafe partial class KernelLowering
                     : Constant((ulong)symbol.Place, bytes == 8 ? 256 : 128);
             case SymbolOperand s when SpecialRegisters.Has(s.Name):
                 if (bytes != 4) throw i.Source.Error($"{s.Name} has 32 bits");
-                return Special(s.Name);
+                return NewRow(specials, s.Name, 128);
             case SymbolOperand s:
                 throw i.Source.Error($"unknown name {s.Name}");
             default:
@@ -201,8 +204,6 @@ internal sealed unsafe partial class KernelLowering
     }
 
     private int Constant(ulong value, int bytes) => NewRow(constants, (value, bytes), bytes);
-
-    private int Special(string name) => NewRow(specials, name, 128);
 
     private int NewRow<T>(Dictionary<T, int> known, T key, int bytes) where T : notnull
     {

@@ -122,6 +122,15 @@ internal sealed unsafe partial class KernelLowering
         return Constant((ulong)place, 256);
     }
 
+    /// <summary>A policy of caches may be the last operand.</summary>
+    /// <returns>The number of operands.</returns>
+    private int CacheHint(Instruction i, Modifiers m, int operands)
+    {
+        if (!m.Take("L2::cache_hint")) return operands;
+        Source(i, Operand(i, operands), 8);
+        return operands + 1;
+    }
+
     private void Access(Instruction i, Modifiers m, bool load)
     {
         DataType type = m.Type();
@@ -129,7 +138,7 @@ internal sealed unsafe partial class KernelLowering
         m.Ignore("nc", "weak", "relaxed", "acquire", "release", "volatile", "cta", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
             "L1::evict_last", "L1::evict_first", "L1::no_allocate", "L1::evict_normal", "L2::64B", "L2::128B", "L2::256B");
         int vector = m.TakeOne("v2", "v4") switch { "v2" => 2, "v4" => 4, _ => 1 };
-        Operands(i, 2);
+        Operands(i, CacheHint(i, m, 2));
         PtxOperand data = Operand(i, load ? 0 : 1);
         PtxOperand[] items = data is VectorOperand v ? v.Items : [data];
         if (items.Length != vector) throw i.Source.Error($"the vector has {items.Length} elements");
@@ -176,7 +185,7 @@ internal sealed unsafe partial class KernelLowering
             ?? throw i.Source.Error("the operation is not supported");
         bool fits = name switch
         {
-            "add" => type is DataType.U32 or DataType.S32 or DataType.U64 or DataType.F32,
+            "add" => type is DataType.U32 or DataType.S32 or DataType.U64 or DataType.F32 or DataType.F64,
             "min" or "max" => type is DataType.U32 or DataType.S32 or DataType.U64 or DataType.S64,
             "inc" or "dec" => type == DataType.U32,
             _ => type is DataType.B32 or DataType.B64,
@@ -220,7 +229,9 @@ internal sealed unsafe partial class KernelLowering
             bool shared = m.TakeOne("shared", "shared::cta") is not null, global = m.Take("global");
             if (level is null || !shared || !global) throw i.Source.Error("the copy is not supported");
             m.Ignore("L2::64B", "L2::128B", "L2::256B");
-            Operands(i, 3, 4);
+            bool hinted = i.Source.Modifiers.Contains("L2::cache_hint");
+            Operands(i, hinted ? 4 : 3, hinted ? 5 : 4);
+            CacheHint(i, m, i.Source.Operands.Length - 1);
             i.A = AddressRow(i, Operand(i, 0), StateSpace.Shared, out i.Offset);
             int mode = i.Mode;
             i.B = AddressRow(i, Operand(i, 1), StateSpace.Global, out i.SourceOffset);
@@ -228,7 +239,7 @@ internal sealed unsafe partial class KernelLowering
             i.Width = (int)Immediate(i, Operand(i, 2), 16);
             if (i.Width != 16 && (level == "cg" || i.Width is not (4 or 8)))
                 throw i.Source.Error($"copies of {i.Width} bytes are not supported");
-            if (i.Source.Operands.Length > 3) i.C = Source(i, Operand(i, 3), 4);
+            if (i.Source.Operands.Length > (hinted ? 4 : 3)) i.C = Source(i, Operand(i, 3), 4);
             i.Run = &AsyncCopies.Copy;
         }
     }

@@ -14,7 +14,12 @@ internal readonly record struct RegisterUse(List<PtxRegister> Reads, List<PtxReg
     }
 
     /// <summary>Whether the first operand is a result.</summary>
-    private static bool HasResult(PtxInstruction i) => i.Name is not ("st" or "red" or "cp" or "bar" or "barrier" or "bra");
+    private static bool HasResult(PtxInstruction i) => i.Name switch
+    {
+        "st" or "red" or "cp" or "bra" or "prefetch" or "prefetchu" or "nanosleep" => false,
+        "bar" or "barrier" => i.Modifiers.Contains("red"),
+        _ => true,
+    };
 
     private static void Add(PtxOperand operand, List<PtxRegister> to, List<PtxRegister> addresses)
     {

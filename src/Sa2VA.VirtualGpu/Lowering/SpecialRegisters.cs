@@ -7,7 +7,16 @@ internal static class SpecialRegisters
     [
         "%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y",
         "%nctaid.z", "%laneid", "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt",
+        "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid",
     ];
+
+    /// <summary>Registers that count time: what a read gives is larger than what earlier ones of the block gave.</summary>
+    private static readonly HashSet<string> Clocks = ["%clock", "%clock64", "%globaltimer"];
+
+    public static bool IsClock(string name) => Clocks.Contains(name);
+
+    /// <summary>Of no device in particular: which one a block runs on may not matter.</summary>
+    private const int Multiprocessors = 16;
 
     public static bool Has(string name) => Names.Contains(name);
 
@@ -35,6 +44,11 @@ internal static class SpecialRegisters
             "%lanemask_le" => below | self,
             "%lanemask_lt" => below,
             "%lanemask_ge" => ~below,
+            "%warpid" => (uint)thread / 32,
+            "%nwarpid" => (uint)(block.Count + 31) / 32,
+            "%smid" => (uint)((at.X + (long)blocks.X * (at.Y + (long)blocks.Y * at.Z)) % Multiprocessors),
+            "%nsmid" => Multiprocessors,
+            "%gridid" => 1,
             _ => ~(below | self),
         };
     }

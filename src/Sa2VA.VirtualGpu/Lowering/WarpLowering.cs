@@ -49,6 +49,9 @@ internal sealed unsafe partial class KernelLowering
             case "vote":
                 Vote(i, m);
                 break;
+            case "match":
+                Match(i, m);
+                break;
             case "redux":
                 Reduction(i, m);
                 break;
@@ -84,12 +87,60 @@ internal sealed unsafe partial class KernelLowering
             return;
         }
         m.Ignore("cta", "aligned");
+        if (m.Take("red"))
+        {
+            BarrierReduction(i, m);
+            return;
+        }
         string? kind = m.TakeOne("sync", "arrive");
         if (kind is null) throw i.Source.Error("the instruction is not supported");
         Operands(i, kind == "sync" ? 1 : 2, 2);
         i.A = Source(i, Operand(i, 0), 4);
         if (i.Source.Operands.Length > 1) i.B = Source(i, Operand(i, 1), 4);
         i.Run = kind == "sync" ? &BarrierFunctions.Sync : &BarrierFunctions.Arrive;
+    }
+
+    private void BarrierReduction(Instruction i, Modifiers m)
+    {
+        i.Mode = m.TakeOne("popc", "and", "or") switch
+        {
+            "popc" => BarrierFunctions.Count,
+            "and" => BarrierFunctions.All,
+            "or" => BarrierFunctions.Any,
+            _ => throw i.Source.Error("the instruction is not supported"),
+        };
+        DataType type = m.Type();
+        if (type != (i.Mode == BarrierFunctions.Count ? DataType.U32 : DataType.Pred)) throw i.Source.Error("the type does not fit");
+        Operands(i, 3, 4);
+        i.D = type == DataType.U32
+            ? Destination(i, Operand(i, 0), 4)
+            : PredicateResult(i, (Operand(i, 0) as RegisterOperand)?.Register ?? throw i.Source.Error("the result is no predicate"));
+        i.A = Source(i, Operand(i, 1), 4);
+        int last = i.Source.Operands.Length - 1;
+        if (last == 3) i.B = Source(i, Operand(i, 2), 4);
+        i.C = Predicate(i, Operand(i, last), out bool negated);
+        if (negated) i.Mode |= BarrierFunctions.NegatedVote;
+        i.Run = &BarrierFunctions.Reduce;
+    }
+
+    private void Match(Instruction i, Modifiers m)
+    {
+        i.Class = InstructionClass.Shuffle;
+        DataType type = m.Type();
+        string? kind = m.Take("sync") ? m.TakeOne("any", "all") : null;
+        if (kind is null || type is not (DataType.B32 or DataType.B64)) throw i.Source.Error("the instruction is not supported");
+        Operands(i, 3);
+        PtxOperand result = Operand(i, 0);
+        if (kind == "all" && result is PairOperand pair)
+        {
+            i.Second = PredicateResult(i, pair.Second);
+            result = pair.First is null ? new SinkOperand() : new RegisterOperand(pair.First);
+        }
+        i.D = Result(i, result, 4);
+        i.A = Source(i, Operand(i, 1), type.Bytes);
+        i.Wide = type.Bytes == 8 ? 2 : 0;
+        i.Rows = [Source(i, Operand(i, 2), 4)];
+        i.Run = kind == "any" ? &ShuffleFunctions.MatchAny : &ShuffleFunctions.MatchAll;
     }
 
     private void Shuffle(Instruction i, Modifiers m)
