@@ -1,11 +1,12 @@
 // Map: y = f(x)·scale + shift, element by element.
-#include "common/tensor.cuh"
+#include "common/elements.cuh"
 #include "common/math.cuh"
 
 struct MapArguments
 {
     Run run;
     View x, y;
+    Share share;
     int function;
     float scale, shift;
 };
@@ -13,11 +14,11 @@ struct MapArguments
 KERNEL(256) map(const MapArguments a)
 {
     if (is_stopped(a.run)) return;
-    i64 i = (i64)blockIdx.x * 256 + threadIdx.x;
-    int columns = columns_of(a.run, a.x);
-    if (i >= (i64)rows_of(a.run, a.x) * columns) return;
-    i64 row = i / columns;
-    int column = (int)(i - row * columns);
-    float x = load(a.x, at(a.x, row, column));
-    store(a.y, at(a.y, row, column), fused(activate(x, a.function), a.scale, a.shift));
+    OwnElements own = own_elements(a.share, rows_of(a.run, a.x), columns_of(a.run, a.x));
+#pragma unroll 1
+    for (int c = own.column; c < own.end; c += own.step)
+    {
+        float x = load(a.x, at(a.x, own.row, c));
+        store(a.y, at(a.y, own.row, c), fused(activate(x, a.function), a.scale, a.shift));
+    }
 }

@@ -9,15 +9,17 @@ internal sealed class CombineKernel(Combine op, PlanContext context) : Kernel
 
     public override void Launch(LaunchContext c)
     {
+        (Share share, Grid grid) = Share.Of(op.Output);
         var arguments = new Arguments
         {
             Run = c.Run,
             A = c.View(op.Inputs[0]),
             B = c.View(op.Inputs[1]),
             Y = c.View(op.Output),
+            Share = share,
             Function = op.Function,
         };
-        _combine!.Launch(c.Stream, Grid.Over(op.Output.Shape.Count, 256), 256, 0, arguments);
+        _combine!.Launch(c.Stream, grid, Share.Threads, 0, arguments);
     }
 
     /// <summary>CombineArguments of <c>kernels/combine.cu</c>.</summary>
@@ -26,6 +28,7 @@ internal sealed class CombineKernel(Combine op, PlanContext context) : Kernel
     {
         public RunArguments Run;
         public View A, B, Y;
+        public Share Share;
         public Combination Function;
     }
 }

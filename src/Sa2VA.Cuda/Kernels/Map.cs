@@ -9,16 +9,18 @@ internal sealed class MapKernel(Map op, PlanContext context) : Kernel
 
     public override void Launch(LaunchContext c)
     {
+        (Share share, Grid grid) = Share.Of(op.Output);
         var arguments = new Arguments
         {
             Run = c.Run,
             X = c.View(op.Inputs[0]),
             Y = c.View(op.Output),
+            Share = share,
             Function = op.Function,
             Scale = op.Scale,
             Shift = op.Shift,
         };
-        _map!.Launch(c.Stream, Grid.Over(op.Output.Shape.Count, 256), 256, 0, arguments);
+        _map!.Launch(c.Stream, grid, Share.Threads, 0, arguments);
     }
 
     /// <summary>MapArguments of <c>kernels/map.cu</c>.</summary>
@@ -27,6 +29,7 @@ internal sealed class MapKernel(Map op, PlanContext context) : Kernel
     {
         public RunArguments Run;
         public View X, Y;
+        public Share Share;
         public Activation Function;
         public float Scale, Shift;
     }
