@@ -1,0 +1,219 @@
+using Sa2VA.Core;
+using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
+using Sa2VA.VirtualGpu;
+using Sa2VA.VirtualGpu.Driver;
+
+namespace Sa2VA.Tests;
+
+/// <summary>What can go wrong with a driver, a device or a kernel: typed errors that say what, nothing left behind, others unharmed.</summary>
+public sealed class FaultTests
+{
+    [Fact]
+    public void A_machine_without_a_driver_says_so()
+    {
+        CudaAvailability found = CudaAvailability.Find();
+        if (found.Driver is not null) Assert.Skip($"this machine has an NVIDIA driver ({found.DriverVersion})");
+        Assert.Contains("no NVIDIA driver", found.Reason);
+        var error = Assert.Throws<DeviceException>(() => new CudaDevice().Open());
+        Assert.Contains("no NVIDIA driver", error.Message);
+    }
+
+    [Theory]
+    [InlineData("too old")]
+    [InlineData("no device")]
+    [InlineData("too small")]
+    [InlineData("does not start")]
+    public void A_driver_or_device_that_cannot_be_used_says_why(string how)
+    {
+        using var driver = new VirtualDriver(how switch
+        {
+            "too old" => new VirtualDriverOptions { Version = 10020 },
+            "no device" => new VirtualDriverOptions { Devices = [] },
+            "too small" => new VirtualDriverOptions { Devices = [VirtualDeviceKind.A100 with { Name = "Old card", Capability = 75 }] },
+            _ => new VirtualDriverOptions(),
+        });
+        if (how == "does not start") driver.Inject.FailCall("cuInit", 1, DriverResult.Unknown);
+        CudaAvailability found = CudaAvailability.Find(new CudaDriver(driver.Name, driver.Export));
+        Assert.Contains(how switch
+        {
+            "too old" => "CUDA 10.2",
+            "no device" => "no GPU",
+            "too small" => "Old card has compute capability 7.5",
+            _ => "does not start",
+        }, found.Reason);
+        if (how == "does not start") driver.Inject.FailCall("cuInit", 1, DriverResult.Unknown);
+        Assert.Throws<DeviceException>(() => new SumNet(driver));
+        Assert.Equal(default, driver.Live);
+    }
+
+    [Fact]
+    public void A_driver_that_lacks_a_function_is_told_by_its_name()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { Hidden = ["cuMemAddressReserve"] });
+        var error = Assert.Throws<EntryPointNotFoundException>(() => new CudaDriver(driver.Name, driver.Export));
+        Assert.Contains("cuMemAddressReserve", error.Message);
+    }
+
+    [Fact]
+    public void Nothing_is_left_of_an_engine_that_ends()
+    {
+        using var driver = new VirtualDriver();
+        using (var net = new SumNet(driver)) Assert.Equal(12, net.FourTimes(3));
+        Assert.Equal(default, driver.Live);
+    }
+
+    [Fact]
+    public void Whichever_allocation_fails_the_error_says_so_and_nothing_is_left()
+    {
+        using var driver = new VirtualDriver();
+        int refused = 0;
+        for (int n = 1; ; n++)
+        {
+            driver.Inject.FailAllocation(n);
+            try
+            {
+                using var net = new SumNet(driver);
+                Assert.Equal(12, net.FourTimes(3));
+            }
+            catch (DeviceException e)
+            {
+                Assert.True(e.Message.Contains("no room", StringComparison.Ordinal) || e.Message.Contains("MEMORY", StringComparison.Ordinal),
+                    e.Message);
+                refused++;
+                Assert.Equal(default, driver.Live);
+                continue;
+            }
+            break;
+        }
+        Assert.True(refused > 5, $"only {refused} allocations could fail");
+        Assert.Equal(default, driver.Live);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_kernel_that_fails_ends_its_engine_and_no_other(bool usesGraphs)
+    {
+        using var driver = new VirtualDriver();
+        using var other = new SumNet(driver);
+        Assert.Equal(4, other.FourTimes(1));
+        using (var net = new SumNet(driver, usesGraphs: usesGraphs))
+        {
+            Assert.Equal(8, net.FourTimes(2));
+            // The second sum of this run.
+            driver.Inject.FailLaunch(2);
+            var error = Assert.Throws<DeviceException>(() => net.FourTimes(3));
+            Assert.Contains("combine", error.Message);
+            error = Assert.Throws<DeviceException>(() => net.FourTimes(3));
+            Assert.Contains("open the model anew", error.Message);
+            Assert.Throws<DeviceException>(() => net.Backend.Allocate("b", DType.F32, new Shape(4)));
+            Assert.Equal(20, other.FourTimes(5));
+        }
+        using (var again = new SumNet(driver)) Assert.Equal(28, again.FourTimes(7));
+        Assert.Equal(1, driver.Live.Contexts);
+    }
+
+    [Fact]
+    public async Task Those_who_await_a_lost_run_are_told()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { LazyDispatch = true });
+        using var net = new SumNet(driver);
+        driver.Inject.FailLaunch(1);
+        net.Enqueue(1);
+        var arriving = new float[SumNet.Count];
+        Fence read = net.Queue.BeginRead(net.Z, arriving);
+        await Assert.ThrowsAsync<DeviceException>(() => read.WhenReached());
+        Assert.Throws<DeviceException>(read.Wait);
+        Assert.True(read.IsReached);
+    }
+
+    [Fact]
+    public void A_device_that_is_lost_is_lost_for_all_its_engines_and_for_no_other_device()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { Devices = [VirtualDeviceKind.A100, VirtualDeviceKind.H100] });
+        using (SumNet first = new(driver), second = new(driver), elsewhere = new(driver, device: 1))
+        {
+            Assert.Equal(4, first.FourTimes(1));
+            driver.Inject.LoseDevice(0);
+            Assert.Throws<DeviceException>(() => first.FourTimes(1));
+            Assert.Throws<DeviceException>(() => second.FourTimes(1));
+            Assert.Equal(8, elsewhere.FourTimes(2));
+        }
+        Assert.Equal(0, driver.Live.HostAllocations);
+    }
+
+    [Fact]
+    public void An_engine_may_be_closed_while_it_runs()
+    {
+        using var driver = new VirtualDriver();
+        for (int i = 0; i < 5; i++)
+        {
+            var net = new SumNet(driver);
+            for (int run = 0; run < 20; run++) net.Enqueue(run);
+            // The backend first, then what it gave out.
+            net.Backend.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => net.Enqueue(1));
+            net.Dispose();
+            Assert.Equal(default, driver.Live);
+        }
+    }
+
+    [Fact]
+    public void Buffers_and_plans_may_be_disposed_while_what_is_enqueued_uses_them()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { LazyDispatch = true });
+        using var net = new SumNet(driver);
+        for (int run = 0; run < 10; run++) net.Enqueue(run);
+        Fence end = net.Queue.Mark();
+        net.Bound.Dispose();
+        net.Plan.Dispose();
+        net.X.Dispose();
+        end.Wait();
+        var z = new float[SumNet.Count];
+        net.Queue.Read<float>(net.Z, z);
+        Assert.All(z, v => Assert.Equal(36, v));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound));
+    }
+
+    [Fact]
+    public void A_budget_is_respected_and_what_the_device_has_too()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { MemoryBytes = 8 << 20, MappingGranularity = 1 << 16 });
+        using (var net = new SumNet(driver, memoryBudget: 1 << 20))
+        {
+            var refused = Assert.Throws<DeviceException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 18)));
+            Assert.Contains("budget", refused.Message);
+            Assert.Equal(4, net.FourTimes(1));
+        }
+        using (var net = new SumNet(driver))
+        {
+            var refused = Assert.Throws<DeviceException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 22)));
+            Assert.Contains("no room", refused.Message);
+            using DeviceBuffer pool = net.Backend.Reserve("pool", DType.F32, new Shape(1 << 22));
+            pool.Commit(1 << 18);
+            Assert.Throws<DeviceException>(() => pool.Commit(1 << 22));
+            Assert.Equal(1 << 18, pool.Committed);
+            Assert.Equal(4, net.FourTimes(1));
+        }
+        Assert.Equal(default, driver.Live);
+    }
+
+    [Fact]
+    public void Running_allocates_nothing_once_it_is_warm()
+    {
+        using var driver = new VirtualDriver();
+        using var net = new SumNet(driver);
+        float[] x = new float[SumNet.Count], z = new float[SumNet.Count];
+        long device = 0, host = 0;
+        for (int i = 0; i < 60; i++)
+        {
+            net.Queue.Write<float>(net.X, x);
+            net.Queue.Run(net.Bound);
+            net.Queue.BeginRead(net.Z, z).Wait();
+            if (i == 50) (device, host) = (driver.Calls("cuMemAlloc_v2") + driver.Calls("cuMemCreate"), driver.Calls("cuMemHostAlloc"));
+        }
+        Assert.Equal(device, driver.Calls("cuMemAlloc_v2") + driver.Calls("cuMemCreate"));
+        Assert.Equal(host, driver.Calls("cuMemHostAlloc"));
+    }
+}
