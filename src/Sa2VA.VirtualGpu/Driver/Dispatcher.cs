@@ -36,7 +36,8 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
         var demand = new Demand(stream, position);
         demands.Add(demand);
         Monitor.PulseAll(gate);
-        while (stream.Completed < position && !ended) Monitor.Wait(gate);
+        // Work that still runs when all ends may use memory of whoever waits.
+        while (stream.Completed < position && (!ended || running)) Monitor.Wait(gate);
         demands.Remove(demand);
     }
 
@@ -51,6 +52,14 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
         while (steps == before && stream.Completed < demand.Position && !ended) Monitor.Wait(gate);
         demands.Remove(demand);
     }
+
+    /// <summary>Does something in a context while no work runs.</summary>
+    /// <exception cref="DriverException">The context has got an error, or ended, meanwhile.</exception>
+    public void Between(DriverContext context, Action action) => Between(() =>
+    {
+        context.Check();
+        action();
+    });
 
     /// <summary>Does something while no work runs.</summary>
     public void Between(Action action)
@@ -86,6 +95,7 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
                 if (pauses > 0 || Next() is not { } stream) Monitor.Wait(gate);
                 else Step(stream);
             }
+            Monitor.PulseAll(gate);
         }
     }
 

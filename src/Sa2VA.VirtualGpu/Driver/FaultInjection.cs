@@ -42,9 +42,10 @@ public sealed class FaultInjection
     }
 
     /// <summary>
-    /// The device is gone: every context on it gives an error from now on, as new ones do.
+    /// The device is gone, once the piece of work that runs has ended: every context on it gives an error from then on, as new ones do.
     /// </summary>
     /// <param name="device">Its number.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such device.</exception>
     public void LoseDevice(int device) => lose(device);
 
     internal void OnCall(string function)

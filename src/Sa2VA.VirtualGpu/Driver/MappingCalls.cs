@@ -69,7 +69,7 @@ public sealed unsafe partial class VirtualDriver
             context.Memory.Add(context.Mappings.Map(address, bytes, memory, context.NextName("mapping")));
         }));
         Add<TakesRange>("cuMemUnmap", (address, bytes) => Call("cuMemUnmap", context =>
-            dispatcher.Between(() => context.Mappings.Unmap(address, bytes, context.Memory))));
+            dispatcher.Between(context, () => context.Mappings.Unmap(address, bytes, context.Memory))));
         Add<TakesAccess>("cuMemSetAccess", (address, bytes, access, count) => Call("cuMemSetAccess", context =>
         {
             NotNull(access, "the access");
@@ -77,7 +77,7 @@ public sealed unsafe partial class VirtualDriver
             if (access->Location.Type != 1 || access->Location.Id != context.Device.Ordinal)
                 throw Invalid("access for another device than the context's");
             if (access->Flags is not (0 or 1 or ReadsAndWrites)) throw Invalid($"access {access->Flags}");
-            dispatcher.Between(() => context.Mappings.SetAccess(address, bytes, access->Flags));
+            dispatcher.Between(context, () => context.Mappings.SetAccess(address, bytes, access->Flags));
         }));
     }
 

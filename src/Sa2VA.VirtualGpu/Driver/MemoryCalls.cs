@@ -7,6 +7,9 @@ public sealed unsafe partial class VirtualDriver
 {
     private const int HostAlignment = 4096;
 
+    /// <summary>Portable, mapped, write-combined: all pinned memory is as if it had them.</summary>
+    private const uint MostHostFlags = 7;
+
     private void AddMemoryCalls()
     {
         Add<GivesTwoSizes>("cuMemGetInfo_v2", (free, total) => Call("cuMemGetInfo_v2", context =>
@@ -36,14 +39,18 @@ public sealed unsafe partial class VirtualDriver
         {
             Unsafe("cuMemFree");
             if (address == 0) return;
-            if (!context.Allocations.Remove(address, out long taken)) throw Invalid($"no allocation begins at 0x{address:x}");
-            dispatcher.Between(() => context.Memory.Free(address));
-            context.Device.GiveBack(taken);
+            dispatcher.Between(context, () =>
+            {
+                if (!context.Allocations.Remove(address, out long taken)) throw Invalid($"no allocation begins at 0x{address:x}");
+                context.Memory.Free(address);
+                context.Device.GiveBack(taken);
+            });
         }));
-        Add<GivesHostMemory>("cuMemHostAlloc", (memory, bytes, _) => Call("cuMemHostAlloc", context =>
+        Add<GivesHostMemory>("cuMemHostAlloc", (memory, bytes, flags) => Call("cuMemHostAlloc", context =>
         {
             Unsafe("cuMemHostAlloc");
             NotNull(memory, "the memory");
+            if (flags > MostHostFlags) throw Invalid($"flags {flags}");
             if (bytes == 0) throw Invalid("an allocation of 0 bytes");
             Inject.OnAllocation();
             var backing = new Backing((long)bytes, HostAlignment, poisoned: Options.Execution.Checks, tracked: false);
@@ -57,10 +64,10 @@ public sealed unsafe partial class VirtualDriver
         Add<TakesHostMemory>("cuMemFreeHost", memory => Call("cuMemFreeHost", context =>
         {
             Unsafe("cuMemFreeHost");
-            if (!context.HostMemory.Remove((nint)memory, out HostMemory? gone))
-                throw Invalid($"no pinned memory of this context begins at 0x{(nint)memory:x}");
-            dispatcher.Between(() =>
+            dispatcher.Between(context, () =>
             {
+                if (!context.HostMemory.Remove((nint)memory, out HostMemory? gone))
+                    throw Invalid($"no pinned memory of this context begins at 0x{(nint)memory:x}");
                 pinned = [.. pinned.Where(p => p != gone)];
                 context.Memory.Free(gone.Piece.Address);
             });

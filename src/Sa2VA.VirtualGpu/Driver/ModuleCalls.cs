@@ -35,14 +35,14 @@ public sealed unsafe partial class VirtualDriver
         }));
         Add<TakesHandle>("cuModuleUnload", module => Call("cuModuleUnload", context =>
         {
-            DriverModule gone = Get<DriverModule>(context, module);
-            dispatcher.Between(() =>
+            dispatcher.Between(context, () =>
             {
+                DriverModule gone = Get<DriverModule>(context, module);
                 gone.IsUnloaded = true;
                 foreach (ulong address in gone.Variables.Where(a => a != 0)) context.Memory.Free(address);
+                foreach (DriverFunction f in gone.Functions.Values) handles.Remove(f.Handle);
+                handles.Remove(module);
             });
-            handles.Remove(module);
-            foreach (DriverFunction f in gone.Functions.Values) handles.Remove(f.Handle);
         }));
         Add<GivesFunction>("cuModuleGetFunction", (function, module, name) => Call("cuModuleGetFunction", context =>
         {
@@ -113,6 +113,9 @@ public sealed unsafe partial class VirtualDriver
         try
         {
             LoweredModule lowered = LoweredModule.Load(ptx, context.Device.Kind.Capability);
+            if (Options.Version < lowered.LeastDriver)
+                throw new DriverException(DriverResult.UnsupportedPtxVersion, $"PTX {lowered.Version} needs a driver of version "
+                    + $"{lowered.LeastDriver}, this one is {Options.Version}", tellsCaller: true);
             return handles.Add(new DriverModule(context, lowered, lowered.PlaceVariables(context.Memory)));
         }
         catch (PtxException e)

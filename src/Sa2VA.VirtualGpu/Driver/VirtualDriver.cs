@@ -199,14 +199,19 @@ public sealed unsafe partial class VirtualDriver : IDisposable
 
     private void LoseDevice(int device)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(device);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(device, devices.Length);
         lock (gate)
         {
-            devices[device].IsLost = true;
-            foreach (DriverContext c in handles.All<DriverContext>().Where(c => c.Device.Ordinal == device))
+            dispatcher.Between(() =>
             {
-                c.Fault ??= new(DriverResult.DeviceUnavailable, $"device {device} is gone", tellsCaller: true);
-                dispatcher.Drop(c);
-            }
+                devices[device].IsLost = true;
+                foreach (DriverContext c in handles.All<DriverContext>().Where(c => c.Device.Ordinal == device))
+                {
+                    c.Fault ??= new(DriverResult.DeviceUnavailable, $"device {device} is gone", tellsCaller: true);
+                    dispatcher.Drop(c);
+                }
+            });
         }
     }
 

@@ -29,6 +29,12 @@ internal sealed class LoweredModule
 
     public Dictionary<string, LoweredKernel> Kernels { get; }
 
+    /// <summary>Version of PTX, as 8.4.</summary>
+    public Version Version => Module.Version;
+
+    /// <summary>The first driver that knows that version: 12040 for 8.4.</summary>
+    public int LeastDriver => (Module.Version.Major + 4) * 1000 + Module.Version.Minor * 10;
+
     /// <summary>Variables by number; those in shared memory belong to the kernels.</summary>
     public IReadOnlyList<PtxVariable> Variables => Module.Variables;
 

@@ -61,6 +61,8 @@ internal sealed class PtxKernel(string name)
 
 internal sealed class PtxModule
 {
+    public Version Version { get; set; } = new(1, 0);
+
     /// <summary>Compute capability of the target times ten: 80 for <c>sm_80</c>.</summary>
     public int Target { get; set; }
 

@@ -70,7 +70,9 @@ internal sealed partial class PtxParser
             switch (directive)
             {
                 case ".version":
-                    Next();
+                    if (!Version.TryParse(Peek, out Version? version)) throw Error($"'{Peek}' is no version");
+                    at++;
+                    module.Version = version;
                     break;
                 case ".address_size":
                     if (Count(64, "the address size") != 64) throw Error("only 64-bit addresses are supported");

@@ -1,5 +1,6 @@
 using System.Text;
 using Sa2VA.VirtualGpu.Driver;
+using Sa2VA.VirtualGpu.Lowering;
 
 namespace Sa2VA.VirtualGpu.Tests.Driver;
 
@@ -50,6 +51,28 @@ public sealed class DriverModuleTests
             bool runs = devices.Split(' ').Any(d => d.Length > 0 && kinds[n].Name.EndsWith(d, StringComparison.Ordinal));
             Assert.Equal(runs ? DriverResult.Success : DriverResult.NoBinaryForGpu, native.Load(ptx, out _));
         }
+    }
+
+    [Fact]
+    public void A_driver_refuses_PTX_that_is_newer_than_itself()
+    {
+        using NativeDriver native = NativeDriver.WithContext(NativeDriver.Small with { Version = 12030 });
+        Assert.Equal(DriverResult.UnsupportedPtxVersion, native.Load(DriverKernels.Text, out _));
+        Assert.Contains("PTX 8.4 needs a driver of version 12040, this one is 12030", native.Text(DriverResult.UnsupportedPtxVersion),
+            StringComparison.Ordinal);
+        native.Ok(native.Load(DriverKernels.Text.Replace("8.4", "8.3", StringComparison.Ordinal), out _));
+    }
+
+    /// <summary>Tests and programs open many contexts with the same modules; what was parsed is found again, and not kept for ever.</summary>
+    [Fact]
+    public void A_text_is_parsed_once()
+    {
+        string text = DriverKernels.Text + "\n// of this test";
+        LoweredModule first = LoweredModule.Load(text, 80);
+        Assert.Same(first, LoweredModule.Load(new string(text), 90));
+        for (int n = 0; n < 300; n++) LoweredModule.Load($".version 8.4\n.target sm_80 // {n}", 80);
+        Assert.NotSame(first, LoweredModule.Load(text, 80));
+        Assert.Throws<PtxException>(() => LoweredModule.Load(text.Replace("sm_80", "sm_90", StringComparison.Ordinal), 80));
     }
 
     [Fact]

@@ -105,6 +105,116 @@ public sealed unsafe class DriverWorkTests
         return native.Download(y, 64, second);
     }
 
+    /// <summary>Two streams that may go on at the same moment: which does, the seed says; a wait orders them for every seed.</summary>
+    [Fact]
+    public void The_order_of_streams_is_drawn_from_the_seed()
+    {
+        var found = new HashSet<string>();
+        for (int seed = 0; seed < 16; seed++)
+        {
+            VirtualDriverOptions options = NativeDriver.Small with { LogLaunches = true, Execution = new() { Seed = seed } };
+            using NativeDriver native = NativeDriver.WithContext(options);
+            nint gate = native.Stream(), first = native.Stream(), second = native.Stream(), open = native.Event(), end = native.Event();
+            nint add = native.Function(DriverKernels.Text, "add"), scale = native.Function(DriverKernels.Text, "scale");
+            nint spin = native.Function(DriverKernels.Text, "spin");
+            ulong x = native.Allocate(512);
+            native.Ok(native.Fill(x, 0, 512, gate));
+            native.Ok(native.Launch(spin, 1, 1, gate, [x, x, 300_000]));
+            native.Ok(native.Record(open, gate));
+            native.Ok(native.WaitFor(first, open));
+            native.Ok(native.WaitFor(second, open));
+            native.Ok(native.Launch(add, 1, 64, first, [x, x, 5]));
+            native.Ok(native.Launch(scale, 1, 64, second, [x, x, 2]));
+            native.Ok(native.Record(end, first));
+            native.Ok(native.WaitFor(second, end));
+            ulong result = native.Download(x, 1, second)[0];
+            string order = string.Join(' ', native.Driver.Launches.Select(l => l.Kernel));
+            Assert.Equal(order == "spin add scale" ? 10ul : 5, result);
+            found.Add(order);
+        }
+        Assert.Equal(["spin add scale", "spin scale add"], found.Order());
+    }
+
+    [Fact]
+    public void A_free_waits_for_the_kernel_that_runs()
+    {
+        using NativeDriver native = NativeDriver.WithContext(NativeDriver.Small with { LogLaunches = true });
+        nint stream = native.Stream(), started = native.Event(), spin = native.Function(DriverKernels.Text, "spin");
+        ulong x = native.Allocate(8);
+        native.Ok(native.Upload(x, [1], stream));
+        native.Ok(native.Record(started, stream));
+        native.Ok(native.Launch(spin, 1, 1, stream, [x, x, 300_000]));
+        native.Ok(native.On("cuEventSynchronize", started));
+        // Whether the kernel has begun or not, this process does not come to harm, and the kernel is right or is told.
+        native.Ok(native.Free(x));
+        DriverResult result = native.Synchronize(stream);
+        if (native.Driver.Launches.Count == 1) native.Ok(result);
+        else Assert.Equal(DriverResult.IllegalAddress, result);
+    }
+
+    /// <summary>Programs on several threads, each with a context of its own, on one driver.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Threads_with_contexts_of_their_own_do_not_disturb_each_other(bool lazy)
+    {
+        VirtualDeviceKind[] two = [VirtualDeviceKind.A100, VirtualDeviceKind.H100];
+        using var native = new NativeDriver(NativeDriver.Small with { LazyDispatch = lazy, Devices = two });
+        string[] failures = new string[4];
+        Thread[] threads = [.. Enumerable.Range(0, 4).Select(n => new Thread(() =>
+        {
+            try
+            {
+                Program(native, n);
+            }
+            catch (Exception e)
+            {
+                failures[n] = e.ToString();
+            }
+        }))];
+        foreach (Thread t in threads) t.Start();
+        foreach (Thread t in threads) t.Join();
+        Assert.All(failures, Assert.Null);
+        Assert.Equal(default, native.Driver.Live);
+    }
+
+    private static void Program(NativeDriver native, int number)
+    {
+        var random = new Random(number);
+        for (int round = 0; round < 3; round++)
+        {
+            nint context = native.Context(number % 2), add = native.Function(DriverKernels.Text, "add");
+            nint[] streams = [native.Stream(), native.Stream()];
+            nint host = native.HostAllocate(512);
+            ulong x = native.Allocate(512), expected = 0;
+            native.Ok(native.Fill(x, 0, 512, streams[0]));
+            nint last = native.Event();
+            native.Ok(native.Record(last, streams[0]));
+            for (int n = 0; n < 30; n++)
+            {
+                nint stream = streams[random.Next(2)];
+                ulong value = (ulong)random.Next(100);
+                native.Ok(native.WaitFor(stream, last));
+                native.Ok(native.Launch(add, 1, 64, stream, [x, x, value]));
+                native.Ok(native.Record(last, stream));
+                expected += value;
+                if (random.Next(5) == 0) native.Ok(native.Free(native.Allocate(4096)));
+                if (random.Next(5) > 0) continue;
+                native.Ok(native.Download(host, x, 512, stream));
+                native.Ok(native.Record(last, stream));
+                native.Ok(native.On("cuEventSynchronize", last));
+                Assert.All(new Span<ulong>((void*)host, 64).ToArray(), v => Assert.Equal(expected, v));
+            }
+            if (round == 1)
+            {
+                // A fault of this one is nobody else's.
+                native.Ok(native.Launch(add, 1, 65, streams[0], [x, x, 1]));
+                Assert.Equal(DriverResult.IllegalAddress, native.Synchronize(streams[0]));
+            }
+            native.Ok(native.On("cuCtxDestroy_v2", context));
+        }
+    }
+
     [Fact]
     public void Events_tell_whether_and_when()
     {
