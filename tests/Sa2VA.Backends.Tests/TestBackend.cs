@@ -9,7 +9,10 @@ namespace Sa2VA.Tests;
 /// <param name="OpenWith">A new backend of that precision.</param>
 internal sealed record TestBackend(string Name, string Family, Func<Precision, IBackend> OpenWith)
 {
-    public static IReadOnlyList<TestBackend> All { get; } = [.. Cpu(), .. VirtualGpus.All()];
+    /// <summary>All of them; of one family only where the environment variable SA2VA_BACKENDS names it.</summary>
+    public static IReadOnlyList<TestBackend> All { get; } = [.. from backend in (IEnumerable<TestBackend>)[.. Cpu(), .. VirtualGpus.All()]
+        where Environment.GetEnvironmentVariable("SA2VA_BACKENDS") is not { Length: > 0 } only || only == backend.Family
+        select backend];
 
     /// <summary>The names of <see cref="All"/>, for theories.</summary>
     public static TheoryData<string> Names => [.. All.Select(b => b.Name)];
