@@ -96,6 +96,72 @@ internal sealed class SharedShadow
         }
     }
 
+    /// <summary>
+    /// The lanes of a mask read so many bytes each, aligned to 4. False, and nothing noted that matters, where something is wrong:
+    /// <see cref="Read"/> finds out what.
+    /// </summary>
+    public unsafe bool TryReadRow(Warp w, Instruction i, uint mask, ulong* addresses, int bytes)
+    {
+        if (cellShift != 2) return false;
+        uint[] knows = known[w.Id];
+        ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
+        ulong[] mine = reads[w.Id];
+        fixed (byte* isWritten = written)
+        {
+            for (int lane = 0; lane < 32; lane++)
+            {
+                if ((mask >> lane & 1) == 0) continue;
+                ulong address = addresses[lane];
+                // Lanes mostly share what a neighbour or the other half reads.
+                if (lane > 0 && address == addresses[lane - 1] && (mask >> lane - 1 & 1) != 0
+                    || lane > 15 && address == addresses[lane - 16] && (mask >> lane - 16 & 1) != 0) continue;
+                int first = (int)address >> 2, end = first + (bytes >> 2);
+                for (int cell = first; cell < end; cell++)
+                {
+                    ulong write = writes[cell];
+                    if (((uint*)isWritten)[cell] != 0x01010101 || copies[cell] != 0 || (uint)(write >> 32) > knows[Writer(write)])
+                        return false;
+                    mine[cell] = mark;
+                }
+            }
+        }
+        return true;
+    }
+
+    /// <summary>The same of writes: of none is anything noted where one is wrong.</summary>
+    public unsafe bool TryWriteRow(Warp w, Instruction i, uint mask, ulong* addresses, int bytes)
+    {
+        if (cellShift != 2) return false;
+        uint[] knows = known[w.Id];
+        for (int lane = 0; lane < 32; lane++)
+        {
+            if ((mask >> lane & 1) == 0) continue;
+            int first = (int)addresses[lane] >> 2, end = first + (bytes >> 2);
+            for (int cell = first; cell < end; cell++)
+            {
+                ulong write = writes[cell];
+                if (copies[cell] != 0 || (uint)(write >> 32) > knows[Writer(write)]) return false;
+                for (int v = 0; v < warps; v++)
+                    if ((uint)(reads[v][cell] >> 32) > knows[v] && v != w.Id) return false;
+            }
+        }
+        ulong mark = (ulong)knows[w.Id] << 32 | (uint)w.Id << WarpShift | (uint)i.Index;
+        fixed (byte* isWritten = written)
+        {
+            for (int lane = 0; lane < 32; lane++)
+            {
+                if ((mask >> lane & 1) == 0) continue;
+                int first = (int)addresses[lane] >> 2, end = first + (bytes >> 2);
+                for (int cell = first; cell < end; cell++)
+                {
+                    writes[cell] = mark;
+                    ((uint*)isWritten)[cell] = 0x01010101;
+                }
+            }
+        }
+        return true;
+    }
+
     /// <summary>An atomic reads as well; atomics do not race with each other.</summary>
     public void Write(Warp w, Instruction i, int address, int bytes, bool atomic)
     {

@@ -16,6 +16,7 @@ internal static unsafe class MemoryAccess
 
     public static void Load(Warp w, Instruction i, uint mask)
     {
+        if (WholeRows.TryLoad(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
@@ -30,6 +31,7 @@ internal static unsafe class MemoryAccess
 
     public static void Store(Warp w, Instruction i, uint mask)
     {
+        if (WholeRows.TryStore(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)

@@ -114,7 +114,7 @@ internal sealed unsafe partial class KernelLowering
         if (!either && bits == type.IsInteger) throw i.Source.Error($"{type.Suffix} does not fit the instruction");
         Rows(i, Arity(name), d, bytes, b, c);
         if (bytes == 4 && Vector32(i, op, type.IsSigned)) return;
-        if (bytes == 8 && Vector64(i, op)) return;
+        if (bytes == 8 && Vector64(i, op, type.IsSigned)) return;
         Scalar(i, IntegerFunctions.Find(op, type));
     }
 
@@ -133,18 +133,25 @@ internal sealed unsafe partial class KernelLowering
             "neg" => &LaneLoops.Unary<Negate>,
             "min" => signed ? &LaneLoops.Binary<MinSigned> : &LaneLoops.Binary<MinUnsigned>,
             "max" => signed ? &LaneLoops.Binary<MaxSigned> : &LaneLoops.Binary<MaxUnsigned>,
+            "shl" => &WideLoops.Shift<Left>,
+            "shr" => signed ? &WideLoops.Shift<RightSigned> : &WideLoops.Shift<RightUnsigned>,
+            "mul.wide" or "mad.wide" => signed ? &WideLoops.MultiplyWide<WidenSigned> : &WideLoops.MultiplyWide<WidenUnsigned>,
             _ => null,
         };
         return i.Run is not null;
     }
 
-    private static bool Vector64(Instruction i, string op)
+    private static bool Vector64(Instruction i, string op, bool signed)
     {
         i.Run = op switch
         {
             "add" => &LaneLoops.Binary64<Add64>,
             "sub" => &LaneLoops.Binary64<Subtract64>,
             "mul.lo" => &LaneLoops.Binary64<Multiply64>,
+            "and" => &LaneLoops.Binary64<And64>,
+            "or" => &LaneLoops.Binary64<Or64>,
+            "shl" => &WideLoops.Shift64<Left>,
+            "shr" => signed ? &WideLoops.Shift64<RightSigned> : &WideLoops.Shift64<RightUnsigned>,
             _ => null,
         };
         return i.Run is not null;
@@ -179,6 +186,10 @@ internal sealed unsafe partial class KernelLowering
                 "max" => &LaneLoops.Binary<MaxFloat>,
                 "neg" => &LaneLoops.Unary<FlipSign>,
                 "abs" => &LaneLoops.Unary<ClearSign>,
+                // Approximations of these are rounded once too.
+                "div" => &LaneLoops.Binary<DivideFloat>,
+                "sqrt" => &LaneLoops.Unary<RootFloat>,
+                "rcp" => &LaneLoops.Unary<ReciprocalFloat>,
                 _ => null,
             };
             if (i.Run is not null) return;
@@ -231,7 +242,8 @@ internal sealed unsafe partial class KernelLowering
                 i.A = Source(i, Operand(i, 1), 4);
                 i.B = Source(i, Operand(i, 2), 4);
                 i.C = Source(i, Operand(i, 3), 4);
-                Scalar(i, (a, b, c) => IntegerFunctions.Logic3(a, b, c, table));
+                i.Mode = table;
+                i.Run = &WideLoops.Logic3;
                 return;
             default:
                 DataType type = m.Type();
@@ -293,7 +305,8 @@ internal sealed unsafe partial class KernelLowering
             i.Mode = combine switch { "and" => Execution.Comparison.And, "or" => Execution.Comparison.Or, _ => Execution.Comparison.Xor }
                 | (negated ? Execution.Comparison.NegateThird : 0);
         }
-        if (type.Bytes == 4 && !type.IsFloat && VectorComparison(i, name, type)) return;
+        if (type.Bytes >= 4 && !type.IsFloat && VectorComparison(i, name, type)) return;
+        if (type == DataType.F32 && !flush && FloatComparison(i, name)) return;
         i.Scalar = type switch
         {
             DataType.F32 when flush => FloatFunctions.Comparison(name, v => FloatFunctions.Flush(FloatFunctions.F32(v))),
@@ -322,9 +335,29 @@ internal sealed unsafe partial class KernelLowering
         // a > b is b < a, and a ≥ b is not a < b.
         if (plain is "gt" or "le") (i.A, i.B) = (i.B, i.A);
         if (plain is "ne" or "le" or "ge") i.Mode |= Execution.Comparison.Negate;
-        i.Run = plain is "eq" or "ne" ? &LaneLoops.Compare<Equal>
-            : signed ? &LaneLoops.Compare<LessSigned> : &LaneLoops.Compare<LessUnsigned>;
+        bool equal = plain is "eq" or "ne";
+        if (type.Bytes == 4)
+            i.Run = equal ? &LaneLoops.Compare<Equal> : signed ? &LaneLoops.Compare<LessSigned> : &LaneLoops.Compare<LessUnsigned>;
+        else
+            i.Run = equal ? &WideLoops.Compare64<Equal64>
+                : signed ? &WideLoops.Compare64<LessSigned64> : &WideLoops.Compare64<LessUnsigned64>;
         return true;
+    }
+
+    private static bool FloatComparison(Instruction i, string name)
+    {
+        // a > b is b < a; what holds for NaN too is the opposite of what does not.
+        if (name is "gt" or "ge" or "ltu" or "leu") (i.A, i.B) = (i.B, i.A);
+        if (name is "neu" or "ltu" or "leu" or "gtu" or "geu" or "nan") i.Mode |= Execution.Comparison.Negate;
+        i.Run = name switch
+        {
+            "eq" or "neu" => &LaneLoops.Compare<EqualFloat>,
+            "lt" or "gt" or "geu" or "leu" => &LaneLoops.Compare<LessFloat>,
+            "le" or "ge" or "gtu" or "ltu" => &LaneLoops.Compare<LessOrEqualFloat>,
+            "num" or "nan" => &LaneLoops.Compare<OrderedFloat>,
+            _ => null,
+        };
+        return i.Run is not null;
     }
 
     private void Conversion(Instruction i, Modifiers m)
@@ -349,7 +382,8 @@ internal sealed unsafe partial class KernelLowering
             if (from != DataType.F32 || rounding != Rounding.Nearest || flush || saturate)
                 throw i.Source.Error("the conversion is not supported");
             Rows(i, 2, 4, 4, 4);
-            Scalar(i, Conversions.Pair(to == DataType.BF16X2, relu));
+            if (to == DataType.BF16X2 && !relu) i.Run = &LaneLoops.Binary<BFloat16Pair>;
+            else Scalar(i, Conversions.Pair(to == DataType.BF16X2, relu));
             return;
         }
         Operands(i, 2);
@@ -357,7 +391,24 @@ internal sealed unsafe partial class KernelLowering
         int d = Holder(i, Operand(i, 0), to.Bytes), a = Holder(i, Operand(i, 1), from.Bytes);
         if (to.IsFloat && d != to.Bytes || from.IsFloat && a != from.Bytes) throw i.Source.Error("a register's width does not fit");
         Rows(i, 1, d, a);
+        if (!flush && !saturate && VectorConversion(i, to, from, rounding, d, a)) return;
         Scalar(i, Conversions.Find(to, from, rounding, flush, saturate, d));
+    }
+
+    private static bool VectorConversion(Instruction i, DataType to, DataType from, Rounding rounding, int d, int a)
+    {
+        i.Run = (to, from, rounding) switch
+        {
+            (DataType.S64 or DataType.U64, DataType.S32, Rounding.None) when a == 4 => &WideLoops.Widen<WidenSigned>,
+            (DataType.S64 or DataType.U64, DataType.U32, Rounding.None) when a == 4 => &WideLoops.Widen<WidenUnsigned>,
+            (DataType.S32 or DataType.U32, DataType.S64 or DataType.U64, Rounding.None) when d == 4 => &WideLoops.Narrow,
+            (DataType.F32, DataType.F32, Rounding.WholeNearest) => &LaneLoops.Unary<NearestWhole>,
+            (DataType.F32, DataType.S32, Rounding.Nearest) when a == 4 => &LaneLoops.Unary<SignedToFloat>,
+            (DataType.S32, DataType.F32, Rounding.WholeTowardZero) when d == 4 => &LaneLoops.Unary<FloatToSigned>,
+            (DataType.BF16, DataType.F32, Rounding.Nearest) => &LaneLoops.Unary<FloatToBFloat16>,
+            _ => null,
+        };
+        return i.Run is not null;
     }
 
     /// <summary>Bytes of the register that holds a value: loads, stores and conversions allow wider ones than their type.</summary>
