@@ -52,8 +52,9 @@ internal sealed class StageOutputs
                 any = true;
                 checks.Add(Compare(item, expected, sampling, tolerance, ties.Comparable(golden, name, item.Dims)));
                 if (precision == Precision.Float32 || checks[^1].Problem is not null || item.Floats is null) continue;
-                if (name == "low" && errors.LowestIou(golden.Model) is { } lowest && golden.Stage == "net.video")
-                    checks.Add(TensorCheck.Masks(checks[^1].Name, Frames(item, expected, sampling, ties.FirstFrame), lowest));
+                int end = name == "low" ? ties.FirstFrame : int.MaxValue;
+                if (name is "low" or "masks" && golden.Stage.StartsWith("net.", StringComparison.Ordinal) && end > 0)
+                    checks.Add(TensorCheck.Masks(checks[^1].Name, Masks(item, expected, sampling, end), errors.LowestIou(golden.Model)));
                 if (name.EndsWith("logits", StringComparison.Ordinal) && golden.Stage.StartsWith("net.llm", StringComparison.Ordinal)
                     && item.Floats.Length == expected.Floats.Length)
                     checks.Add(TensorCheck.Choices(checks[^1].Name, item.Floats, expected.Floats, item.Dims[^1]));
@@ -82,11 +83,11 @@ internal sealed class StageOutputs
     private static T[] Chosen<T>(T[] values, bool[]? comparable) =>
         comparable is null ? values : [.. values.Where((_, i) => comparable[i])];
 
-    /// <summary>Computed and recorded logits of each frame, as far as they are stored.</summary>
-    private static IEnumerable<(float[] Computed, float[] Recorded)> Frames(
+    /// <summary>Computed and recorded logits of each frame or candidate, as far as they are stored.</summary>
+    private static IEnumerable<(float[] Computed, float[] Recorded)> Masks(
         Item item, GoldenTensor expected, OutputSampling sampling, int end)
     {
-        int each = item.Floats!.Length / item.Dims[0];
+        int each = item.Floats!.Length / (item.Dims.Length == 2 ? 1 : item.Dims[0]);
         int[] frames = sampling.Sample([.. Enumerable.Range(0, item.Floats.Length).Select(i => i / each)], item.Dims);
         float[] computed = sampling.Sample(item.Floats, item.Dims);
         return frames.Select((frame, i) => (Frame: frame, Computed: computed[i], Recorded: expected.Floats[i]))

@@ -46,8 +46,8 @@ public sealed record StageResult
     public int Ties => Checks.Sum(c => c.Ties);
 
     /// <summary>Largest relative rms error of all floating-point outputs that were compared; 0 if there are none.</summary>
-    public double WorstRms => Checks.Where(c => c.Problem is null).Select(c => c.RelativeRms).DefaultIfEmpty(0).Max();
+    public double WorstRms => Checks.Where(c => c is { Problem: null, LowestIou: null }).Select(c => c.RelativeRms).DefaultIfEmpty(0).Max();
 
     /// <summary>Largest relative error of all outputs that were compared; 0 if there are none.</summary>
-    public double WorstMax => Checks.Where(c => c.Problem is null).Select(c => c.RelativeMax).DefaultIfEmpty(0).Max();
+    public double WorstMax => Checks.Where(c => c is { Problem: null, LowestIou: null }).Select(c => c.RelativeMax).DefaultIfEmpty(0).Max();
 }

@@ -49,8 +49,27 @@ public class VerifyTests
         Assert.Contains("3 passed, 0 failed, 0 skipped", run.Out, StringComparison.Ordinal);
         run = CliRun.Of("verify", "--precision", "bf16", "--json", "--goldens", encoder, Case);
         Assert.Contains(run.Json[0].GetProperty("tensors").EnumerateArray(), t => t.GetProperty("rms_error").GetDouble() > 1e-4);
-        Assert.Equal(0.95878, run.Json[1].GetProperty("lowest_allowed").GetDouble());
+        Assert.Equal(0.99, run.Json[1].GetProperty("lowest_allowed").GetDouble());
         Assert.Equal((0, 0), (run.Json[2].GetProperty("tied").GetInt32(), run.Json[2].GetProperty("ties").GetInt32()));
+    }
+
+    [Fact]
+    public void In_bf16_a_mask_below_its_IoU_fails_and_is_told_with_what_the_reference_reaches()
+    {
+        string golden = Bundled("goldens", "internvl-internlm2", "video-t1.safetensors");
+        string answer = Bundled("predict", "internvl-internlm2", "two-wide.json");
+        CliRun run = CliRun.Of("verify", "--precision", "bf16", "--goldens", golden, answer, Case);
+        Assert.Equal(1, run.Code);
+        const string Told = @"lowest IoU 0\.9\d+, .*at least 0\.990.* \(the reference's own bf16 with this checkpoint: 0\.95878\)";
+        Assert.Matches(@"out\.low, masks: " + Told + "  <- outside", run.Out);
+        Assert.Matches("2 objects, " + Told, run.Out);
+        Assert.Equal(2, run.Out.Split("the reference's own bf16 with").Length - 1);
+        Assert.Contains("1 passed, 2 failed, 0 skipped", run.Out, StringComparison.Ordinal);
+
+        run = CliRun.Of("verify", "--precision", "bf16", "--json", "--goldens", golden, answer);
+        JsonElement[] masks = [run.Json[0].GetProperty("tensors").EnumerateArray().Single(t => t.TryGetProperty("lowest_iou", out _)), run.Json[1]];
+        Assert.All(masks, m => Assert.InRange(m.GetProperty("lowest_iou").GetDouble(), 0.9, 0.99));
+        Assert.All(masks, m => Assert.Equal(0.95878, m.GetProperty("reference_lowest_iou").GetDouble()));
     }
 
     [Fact]

@@ -43,7 +43,7 @@ internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes 
         catch (PromptException e)
         {
             // The recorded prompt does not fit this checkpoint: the case fails, the others still run.
-            result = new PredictResult(predict, false, false, [], 0, e.Message, MaskBound.Of(predict, _model.Precision));
+            result = new PredictResult(predict, false, false, [], 0, e.Message, MaskBound.Of(_model.Precision));
         }
         return new PredictRun(path, predict, result, null, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }

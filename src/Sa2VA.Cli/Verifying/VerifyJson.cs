@@ -35,6 +35,8 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
                 JsonLines.Number(json, "max_value", c.MaxValue);
                 JsonLines.Number(json, "rms_value", c.RmsValue);
                 if (c.Rule is { } rule) json.WriteString("rule", rule);
+                if (c.LowestIou is { } lowest) JsonLines.Number(json, "lowest_iou", lowest);
+                if (c.ReferenceIou is { } reference) JsonLines.Number(json, "reference_lowest_iou", reference);
                 if (c.Ties > 0) json.WriteNumber("ties", c.Ties);
                 if (c.Problem is { } problem) json.WriteString("problem", problem);
                 json.WriteEndObject();
@@ -63,7 +65,7 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
             JsonLines.Number(json, "seg_error", r.SegError);
             JsonLines.Number(json, "lowest_allowed", r.Bound.Lowest);
             JsonLines.Number(json, "lowest_median_allowed", r.Bound.Median);
-            json.WriteString("rule", r.Bound.Rule);
+            if (r.ReferenceIou is { } reference) JsonLines.Number(json, "reference_lowest_iou", reference);
             if (r.Worst is { } worst)
             {
                 json.WriteStartObject("worst_mask");

@@ -101,9 +101,11 @@ internal sealed class StageRow(string stage)
                 Exact++;
                 continue;
             }
+            Share = Worse(Share, ShareOf(check));
+            // What a mask lacks of an IoU of 1 is no error of numbers.
+            if (check.LowestIou is not null) continue;
             Rms = Worse(Rms, check.RelativeRms);
             Max = Worse(Max, check.RelativeMax);
-            Share = Worse(Share, ShareOf(check));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sa2VA.Core;
 using Sa2VA.Verification;
 using Spectre.Console;
 
@@ -23,7 +24,11 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
         foreach (TensorCheck c in result.Checks)
         {
             string errors = c.Problem ?? (c.Ties > 0 && c.Passed ? $"{c.Name}: {Plural.Of(c.Ties, "tie")}"
-                : c.IsExact && c.Passed ? $"{c.Name}: equal" : Errors(c));
+                : c.IsExact && c.Passed ? $"{c.Name}: equal"
+                : c.LowestIou is { } lowest
+                    ? FormattableString.Invariant($"{c.Name}: lowest IoU {lowest:0.00000}, at least {1 - c.MaxAllowed:0.000}")
+                        + (c.Passed ? "" : Reference(c.ReferenceIou))
+                : Errors(c));
             terminal.WriteLine("      " + errors + (c.Passed ? "" : "  <- outside"));
         }
     }
@@ -37,7 +42,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
             ? "      text and tokens " + (r.TextEqual && r.IdsEqual ? "equal" : "differ")
             : FormattableString.Invariant($"      {Plural.Of(r.Ious.Count, "object")}, lowest IoU {r.LowestIou:0.00000}, ")
                 + FormattableString.Invariant($"lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}")
-                + FormattableString.Invariant($"; at least {r.Bound.Lowest:0.000}, {r.Bound.Median:0.000} by {r.Bound.Rule}"));
+                + FormattableString.Invariant($"; at least {r.Bound.Lowest:0.000}, {r.Bound.Median:0.000}")
+                + (r.LowestIou >= r.Bound.Lowest || r.Bound.Precision == Precision.Float32 ? "" : Reference(r.ReferenceIou)));
     }
 
     public void End(VerifySummary summary)
@@ -52,6 +58,10 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     private static string Errors(TensorCheck c) => $"{c.Name}: max {VerifyCells.Error(c.MaxError)} of {VerifyCells.Error(c.MaxAllowed)}, "
         + $"rms {VerifyCells.Error(c.RmsError)} of {VerifyCells.Error(c.RmsAllowed)} "
         + $"({VerifyCells.Share(StageRow.ShareOf(c))}{(c.Rule is { } rule ? " of " + rule : "")})";
+
+    /// <summary>What a reader can judge a mask by that falls short.</summary>
+    private static string Reference(double? lowest) =>
+        $" (the reference's own bf16 with this checkpoint: {lowest?.ToString("0.00000", CultureInfo.InvariantCulture) ?? "not recorded"})";
 
     private void Print(string[] headings, string[][] rows)
     {

@@ -36,6 +36,12 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
     /// </summary>
     public bool IsTie => Bound.Precision == Precision.BFloat16 && PromptEqual && !IdsEqual && Case.MinMargin <= LogitStep;
 
+    /// <summary>
+    /// In bf16: lowest IoU of the reference implementation's own with its float32 on videos of this checkpoint, to judge
+    /// <see cref="LowestIou"/> by; null where it is not recorded.
+    /// </summary>
+    public double? ReferenceIou { get; init; }
+
     /// <summary>Where the lowest IoU is; null without masks, or where all are equal.</summary>
     public MaskDifference? Worst { get; init; }
 
@@ -106,9 +112,10 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
             for (int k = 0; k < recorded.Length; k++)
                 error = Math.Max(error, Math.Abs(answer.Objects[i].Embedding.Span[k] - recorded[k]) / largest);
         }
-        return new PredictResult(predict, text, prompt && ids, ious, error, mismatch, MaskBound.Of(predict, model.Precision))
+        return new PredictResult(predict, text, prompt && ids, ious, error, mismatch, MaskBound.Of(model.Precision))
         {
             PromptEqual = prompt, Worst = FindWorst(predict, masks, ious),
+            ReferenceIou = model.Precision == Precision.Float32 ? null : RecordedErrors.Near(predict.Path).LowestIou(predict.Model),
         };
     }
 
