@@ -25,6 +25,12 @@ internal static class KernelFactory
         WriteRows o => new WriteRowsKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
+        Normalize o => new NormalizeKernel(o, context),
+        PixelShuffle o => new PixelShuffleKernel(o, context),
+        MaxPool2d o => new MaxPool2dKernel(o, context),
+        Resize o => new ResizeKernel(o, context),
+        PillowResize o => new PillowResizeKernel(o, context),
+        PackMasks o => new PackMasksKernel(o, context),
         _ => throw new DeviceException($"The CUDA backend has no kernel for {op.GetType().Name} ({op.Name})."),
     };
 }

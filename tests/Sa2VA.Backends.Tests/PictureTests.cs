@@ -78,6 +78,17 @@ public sealed class PictureTests
             (g, t, _) => g.PackMasks(t[0], 8, 32, 2, 9), words => Assert.All(words[..2], w => Assert.Equal(inside * 0x1ff, w)));
 
     [Fact]
+    public void The_threshold_is_where_the_sigmoid_first_rounds_above_one_half()
+    {
+        int threshold = BitConverter.SingleToInt32Bits(PackMasks.Threshold);
+        float[] logits = [.. Enumerable.Range(threshold - 1000, 2001).Select(BitConverter.Int32BitsToSingle)];
+        // A picture of one pixel, so that no resize changes the logit.
+        new GuardedOp().Floats(new Shape(logits.Length, 1), logits).Gives<int>(
+            [.. logits.SelectMany(x => (int[])[1 / (1 + (float)Math.Exp(-(double)x)) > 0.5f ? 1 : 0, 1])],
+            (g, t) => g.PackMasks(t[0], 1, 1, 1, 1));
+    }
+
+    [Fact]
     public void Only_the_valid_rows_are_packed()
     {
         float[] results = TestValues.Random(1, 4 * 17);

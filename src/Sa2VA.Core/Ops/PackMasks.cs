@@ -3,7 +3,7 @@ namespace Sa2VA.Core;
 /// <summary>
 /// What a host wants of objects on a picture, in one row of words per object: its mask at the picture's size as bits, whether its logits
 /// are finite, and whatever else stands in its row of results. The mask is two chained bilinear resizes, L → S → height×width, and sigmoid
-/// &gt; 0.5 in binary32 (docs/model/tracking.md#mask-at-the-pictures-size).
+/// &gt; 0.5 in binary32, which is a logit above <see cref="Threshold"/> (docs/model/tracking.md#mask-at-the-pictures-size).
 /// </summary>
 public sealed class PackMasks : Op
 {
@@ -12,6 +12,11 @@ public sealed class PackMasks : Op
         Inputs = [results];
         (LowSide, ImageSize, Height, Width) = (lowSide, imageSize, height, width);
     }
+
+    /// <summary>
+    /// The largest logit whose sigmoid is ½ in binary32: e^−x of the next one is 1 − 2⁻²³, and with that 1/(1 + e^−x) rounds above ½.
+    /// </summary>
+    public const float Threshold = 1.5f / (1 << 24);
 
     /// <summary>L: side of the logits, which are the first L² columns of the results.</summary>
     public int LowSide { get; }

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.Intrinsics;
 using Sa2VA.Core;
 
@@ -89,25 +88,18 @@ internal sealed unsafe class PackMasksKernel : Kernel
         held[source % 2] = source;
     }
 
-    /// <summary>sigmoid(x) &gt; 0.5 in binary32: x &gt; 0, but for logits so near 0 that the sigmoid rounds to 0.5.</summary>
     private static void Bits(ReadOnlySpan<float> row, Span<int> words)
     {
-        const float Clear = 1e-6f;
+        Vector256<float> threshold = Vector256.Create(PackMasks.Threshold);
         for (int j = 0; j < words.Length; j++)
         {
-            uint sure = 0, positive = 0;
+            uint word = 0;
             for (int i = 0; i < 4; i++)
             {
                 Vector256<float> x = Vector256.Create(row.Slice(32 * j + 8 * i, 8));
-                sure |= Vector256.GreaterThan(x, Vector256.Create(Clear)).ExtractMostSignificantBits() << (8 * i);
-                positive |= Vector256.GreaterThan(x, Vector256<float>.Zero).ExtractMostSignificantBits() << (8 * i);
+                word |= Vector256.GreaterThan(x, threshold).ExtractMostSignificantBits() << (8 * i);
             }
-            for (uint near = positive & ~sure; near != 0; near &= near - 1)
-            {
-                int bit = BitOperations.TrailingZeroCount(near);
-                if (1 / (1 + MathF.Exp(-row[32 * j + bit])) > 0.5f) sure |= 1u << bit;
-            }
-            words[j] = (int)sure;
+            words[j] = (int)word;
         }
     }
 }

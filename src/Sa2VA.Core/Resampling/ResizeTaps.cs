@@ -1,6 +1,4 @@
-using Sa2VA.Core;
-
-namespace Sa2VA.Cpu.Kernels;
+namespace Sa2VA.Core;
 
 /// <summary>
 /// The source samples and weights of every output position along one axis, in float32 as PyTorch computes them: another formulation of the
