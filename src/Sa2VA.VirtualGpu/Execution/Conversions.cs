@@ -25,7 +25,8 @@ internal static class Conversions
     {
         if (from.IsFloat && to.IsFloat) return Floats(to, from, rounding, flush, saturate);
         if (from.IsInteger && to.IsInteger) return rounding != Rounding.None || flush ? null : Integers(to, from, saturate, registerBytes);
-        if (from.IsInteger) return rounding is Rounding.None or >= Rounding.WholeNearest || flush || saturate ? null : ToFloat(to, from, rounding);
+        if (from.IsInteger)
+            return rounding is Rounding.None or >= Rounding.WholeNearest || flush || saturate ? null : ToFloat(to, from, rounding);
         return to.IsInteger && rounding >= Rounding.WholeNearest ? ToInteger(to, from, rounding, flush, registerBytes) : null;
     }
 

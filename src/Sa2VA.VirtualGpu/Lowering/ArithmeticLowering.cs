@@ -43,8 +43,8 @@ internal sealed unsafe partial class KernelLowering
     private static int Arity(string name) => name switch
     {
         "fma" or "mad" or "bfe" or "sad" => 3,
-        "neg" or "abs" or "not" or "cnot" or "popc" or "clz" or "brev" or "bfind" or "sqrt" or "rsqrt" or "rcp" or "ex2" or "lg2" or "sin" or "cos"
-            or "tanh" => 1,
+        "neg" or "abs" or "not" or "cnot" or "popc" or "clz" or "brev" or "bfind" or "sqrt" or "rsqrt" or "rcp" or "ex2" or "lg2" or "sin"
+            or "cos" or "tanh" => 1,
         _ => 2,
     };
 

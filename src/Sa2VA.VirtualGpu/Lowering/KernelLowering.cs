@@ -89,7 +89,7 @@ internal sealed unsafe partial class KernelLowering
             AddSymbol(v, StateSpace.Local, localBytes);
             localBytes += v.Bytes;
         }
-        List<PtxVariable> shared = [.. kernel.Variables.Where(v => v.Space == StateSpace.Shared), .. module.Variables.Where(v => v.Space == StateSpace.Shared)];
+        List<PtxVariable> shared = [.. kernel.Variables.Concat(module.Variables).Where(v => v.Space == StateSpace.Shared)];
         foreach (PtxVariable v in shared.Where(v => v.Bytes > 0))
         {
             staticShared = Align(staticShared, v.Alignment);

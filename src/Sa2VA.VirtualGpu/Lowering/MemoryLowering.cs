@@ -190,7 +190,8 @@ internal sealed unsafe partial class KernelLowering
             "inc" or "dec" => type == DataType.U32,
             _ => type is DataType.B32 or DataType.B64,
         };
-        if (!fits || i.Space is StateSpace.Param or StateSpace.Const or StateSpace.Local) throw i.Source.Error("the operation is not supported");
+        if (!fits || i.Space is StateSpace.Param or StateSpace.Const or StateSpace.Local)
+            throw i.Source.Error("the operation is not supported");
         int at = result ? 1 : 0;
         Operands(i, at + (name == "cas" ? 3 : 2));
         i.Class = InstructionClass.Atomic;

@@ -30,8 +30,8 @@ public sealed class DriverFaultTests
         DriverResult[] later =
         [
             native.Synchronize(other), native.Allocate(16, out _), native.Free(x), native.Fill(x, 0, 64, other),
-            native.On("cuEventQuery", done), native.On("cuEventSynchronize", done), native.Launch(bad, 1, 1, stream, [x, x, 1]), native.BeginCapture(other),
-            native.Load(DriverKernels.Text, out _), native.HostAllocate(16, out _),
+            native.On("cuEventQuery", done), native.On("cuEventSynchronize", done), native.Launch(bad, 1, 1, stream, [x, x, 1]),
+            native.BeginCapture(other), native.Load(DriverKernels.Text, out _), native.HostAllocate(16, out _),
         ];
         Assert.All(later, r => Assert.Equal(code, r));
         Assert.Contains(words, native.Text(code), StringComparison.Ordinal);

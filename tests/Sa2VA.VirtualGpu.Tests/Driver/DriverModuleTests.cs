@@ -63,7 +63,7 @@ public sealed class DriverModuleTests
         native.Ok(native.Load(DriverKernels.Text.Replace("8.4", "8.3", StringComparison.Ordinal), out _));
     }
 
-    /// <summary>Tests and programs open many contexts with the same modules; what was parsed is found again, and not kept for ever.</summary>
+    /// <summary>Tests open many contexts with the same modules: what was parsed is found again, and not kept for ever.</summary>
     [Fact]
     public void A_text_is_parsed_once()
     {

@@ -19,7 +19,8 @@ public sealed unsafe class DriverWorkTests
     {
         VirtualDriverOptions options = NativeDriver.Small with { LazyDispatch = lazy, LogLaunches = true };
         using NativeDriver native = NativeDriver.WithContext(options);
-        nint stream = native.Stream(-5), add = native.Function(DriverKernels.Text, "add"), scale = native.Function(DriverKernels.Text, "scale");
+        nint stream = native.Stream(-5), add = native.Function(DriverKernels.Text, "add");
+        nint scale = native.Function(DriverKernels.Text, "scale");
         ulong x = native.Allocate(512), y = native.Allocate(512);
         ulong[] source = [.. Values];
         native.Ok(native.Upload(x, source, stream));
