@@ -59,7 +59,7 @@ internal sealed class LoweredModule
         var lowered = new LoweredModule(ptx, module);
         lock (Gate)
         {
-            if (Cache.TryGetValue(ptx, out var other)) return other.Value;
+            if (Cache.ContainsKey(ptx)) return lowered;
             Cache[ptx] = Order.AddFirst(lowered);
             cachedText += ptx.Length;
             while (Cache.Count > MostCached || cachedText > MostCachedText)
