@@ -32,15 +32,21 @@ public sealed unsafe partial class VirtualDriver
             e.Last = new(on, on.Enqueued + 1);
             dispatcher.Enqueue(on, new RecordEntry(e.Last));
         }));
-        Add<TakesHandle>("cuEventQuery", @event => Call("cuEventQuery", context =>
+        Add<TakesHandle>("cuEventQuery", @event =>
         {
-            Marker? last = Recorded(Get<DriverEvent>(context, @event));
-            Unsafe("cuEventQuery");
-            if (last is null or { IsDone: true }) return;
-            dispatcher.Nudge(last.Stream);
-            context.Check();
-            if (!last.IsDone) throw new DriverException(DriverResult.NotReady, "the work before the event is not done");
-        }));
+            // That work is not done is no failure: programs ask often.
+            bool done = true;
+            int result = Call("cuEventQuery", context =>
+            {
+                Marker? last = Recorded(Get<DriverEvent>(context, @event));
+                Unsafe("cuEventQuery");
+                if (last is null or { IsDone: true }) return;
+                dispatcher.Nudge(last.Stream);
+                context.Check();
+                done = last.IsDone;
+            });
+            return result == 0 && !done ? (int)DriverResult.NotReady : result;
+        });
         Add<TakesHandle>("cuEventSynchronize", @event => Call("cuEventSynchronize", context =>
         {
             if (Recorded(Get<DriverEvent>(context, @event)) is { IsDone: false } last) WaitFor(last.Stream, last.Position);
