@@ -11,6 +11,7 @@ internal sealed class CudaPlan : ExecutionPlan
     private readonly Dictionary<Tensor, int> _slots = [];
     private readonly Dictionary<Tensor, ulong> _constants = [];
     private readonly (string Name, Kernel Kernel)[] _kernels;
+    private readonly long _workspaceBytes;
     private int _isDisposed;
 
     /// <param name="backend">Its backend.</param>
@@ -36,6 +37,7 @@ internal sealed class CudaPlan : ExecutionPlan
                     if (input.Kind == TensorKind.Constant) _constants.TryAdd(input.Root, context.Constant(input.Root));
                 _kernels[i] = (op.Name, KernelFactory.Create(op, context));
             }
+            _workspaceBytes = context.WorkspaceBytes;
         }
         catch
         {
@@ -46,7 +48,10 @@ internal sealed class CudaPlan : ExecutionPlan
 
     public CudaBackend Backend { get; }
 
-    public override long ArenaBytes => _memory.ArenaBytes;
+    public override long ArenaBytes => _memory.ArenaBytes + _workspaceBytes;
+
+    /// <summary>Where the arena has the ops' workspace: behind all intermediates.</summary>
+    public long WorkspaceOffset => _memory.ArenaBytes;
 
     public bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
 

@@ -44,6 +44,16 @@ internal sealed class PlanContext(CudaBackend backend, PlanWeights weights, List
     /// <summary>A weight in its stored type, for look-ups by row.</summary>
     public DeviceMatrix Stored(Weight weight) => weights.Matrix(weight, WeightLayout.Stored, weight.Info.Type);
 
+    /// <summary>Bytes that the op which needs most of them has behind the plan's intermediates.</summary>
+    public long WorkspaceBytes { get; private set; }
+
+    /// <summary>
+    /// Asks for memory that launches of one op hand on to each other (<see cref="LaunchContext.Workspace"/>). Ops run one after the other,
+    /// so all of a plan have the same bytes: undefined when an op begins, nobody's when it ends.
+    /// </summary>
+    /// <param name="bytes">What the op needs at its capacity.</param>
+    public void NeedWorkspace(long bytes) => WorkspaceBytes = Math.Max(WorkspaceBytes, bytes);
+
     /// <summary>A number under which a kernel reports that a check failed.</summary>
     /// <param name="sentence">What is then told.</param>
     public int CheckSite(Func<CheckFinding, string> sentence)
@@ -61,6 +71,9 @@ internal sealed class LaunchContext(CudaPlan plan, ulong arena, ulong[] slots, R
     public RunArguments Run => run;
 
     public nint Stream => stream;
+
+    /// <summary>The bytes that <see cref="PlanContext.NeedWorkspace"/> asked for; begins at a cache line.</summary>
+    public ulong Workspace => arena + (ulong)plan.WorkspaceOffset;
 
     /// <summary>A tensor where it lies; nothing for null.</summary>
     public View View(Tensor? tensor) => tensor is null ? default : new View(tensor, AddressOf(tensor));
