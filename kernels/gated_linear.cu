@@ -16,8 +16,8 @@ KERNEL(256) gated_linear(const GatedLinearArguments a)
     int rows = rows_of(a.run, a.x), first_row = blockIdx.x * Tile, first_column = blockIdx.y * Tile, half = a.weight.rows / 2;
     if (first_row >= rows) return;
     MatrixRows x = {a.x, rows, first_row};
-    product(gates, tiles, x, MatrixRows{a.weight, half, first_column}, a.x.columns);
-    product(ups, tiles, x, MatrixRows{a.weight, a.weight.rows, half + first_column}, a.x.columns);
+    product(gates, tiles, x, MatrixRows{a.weight, half, first_column}, rows - first_row, a.x.columns);
+    product(ups, tiles, x, MatrixRows{a.weight, a.weight.rows, half + first_column}, rows - first_row, a.x.columns);
 #pragma unroll 1
     for (int i = threadIdx.x; i < Tile * Tile; i += 256)
     {

@@ -17,7 +17,8 @@ KERNEL(256) linear(const LinearArguments a)
     if (is_stopped(a.run)) return;
     int rows = rows_of(a.run, a.x), first_row = blockIdx.x * Tile, first_column = blockIdx.y * Tile;
     if (first_row >= rows) return;
-    product(sums, tiles, MatrixRows{a.x, rows, first_row}, MatrixRows{a.weight, a.weight.rows, first_column}, a.x.columns);
+    MatrixRows x = {a.x, rows, first_row}, weight = {a.weight, a.weight.rows, first_column};
+    product(sums, tiles, x, weight, rows - first_row, a.x.columns);
 #pragma unroll 1
     for (int i = threadIdx.x; i < Tile * Tile; i += 256)
     {

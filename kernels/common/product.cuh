@@ -15,40 +15,56 @@ struct ProductTiles
 // Results, [row][column].
 typedef float ProductTile[Tile][Tile + 1];
 
-// Rows first … of a matrix with so many valid rows; zeros beyond.
+// A row of a matrix; zeros where there is none.
+struct MatrixRow
+{
+    View matrix;
+    i64 start;
+    bool is_there;
+    DEVICE_MEMBER float operator()(int k) const { return is_there ? load(matrix, start + k) : 0; }
+};
+
+// Rows first … of a matrix that ends before row end.
 struct MatrixRows
 {
     View matrix;
-    int rows, first;
-    DEVICE_MEMBER float operator()(int row, int k) const
-    {
-        return first + row < rows ? load(matrix, at(matrix, first + row, k)) : 0;
-    }
+    int end, first;
+    DEVICE_MEMBER MatrixRow row(int r) const { return {matrix, at(matrix, first + r, 0), first + r < end}; }
 };
 
-// y[i][j] = Σ_k x(i, k)·w(j, k) for k < depth, there for all threads of the block.
-template <class X, class W> DEVICE void product(ProductTile& y, ProductTiles& tiles, const X& x, const W& w, int depth)
+// y[i][j] = Σ_k x.row(i)(k) · w.row(j)(k) for i < rows and k < depth, there for all threads of the block.
+template <class X, class W> DEVICE void product(ProductTile& y, ProductTiles& tiles, const X& x, const W& w, int rows, int depth)
 {
+    // A thread fetches one of sixteen places of the depth, of every sixteenth row.
+    int place = threadIdx.x % TileDepth, fetched = threadIdx.x / TileDepth;
+    const decltype(x.row(0)) xs[4] = {x.row(fetched), x.row(fetched + 16), x.row(fetched + 32), x.row(fetched + 48)};
+    const decltype(w.row(0)) ws[4] = {w.row(fetched), w.row(fetched + 16), w.row(fetched + 32), w.row(fetched + 48)};
     int row = threadIdx.x / 16 * 4, column = threadIdx.x % 16 * 4;
+    // A warp has eight rows: where none is asked for, it only fetches.
+    bool multiplies = threadIdx.x / 32 * 8 < rows;
     float total[4][4] = {}, part[4][4] = {};
     for (int k = 0; k < depth; k += TileDepth)
     {
-        for (int i = threadIdx.x; i < Tile * TileDepth; i += 256)
+        bool is_there = k + place < depth;
+#pragma unroll
+        for (int i = 0; i < 4; i++)
         {
-            int r = i / TileDepth, d = i % TileDepth;
-            tiles.x[d][r] = k + d < depth ? x(r, k + d) : 0;
-            tiles.w[d][r] = k + d < depth ? w(r, k + d) : 0;
+            tiles.x[place][fetched + 16 * i] = is_there ? xs[i](k + place) : 0;
+            tiles.w[place][fetched + 16 * i] = is_there ? ws[i](k + place) : 0;
         }
         __syncthreads();
-#pragma unroll
-        for (int d = 0; d < TileDepth; d++)
+        if (multiplies)
         {
-            Quad a = *(const Quad*)&tiles.x[d][row], b = *(const Quad*)&tiles.w[d][column];
-            const float as[4] = {a.x, a.y, a.z, a.w}, bs[4] = {b.x, b.y, b.z, b.w};
 #pragma unroll
-            for (int i = 0; i < 4; i++)
+            for (int d = 0; d < TileDepth; d++)
+            {
+                Quad a = *(const Quad*)&tiles.x[d][row], b = *(const Quad*)&tiles.w[d][column];
+                const float as[4] = {a.x, a.y, a.z, a.w}, bs[4] = {b.x, b.y, b.z, b.w};
 #pragma unroll
-                for (int j = 0; j < 4; j++) part[i][j] = fused(as[i], bs[j], part[i][j]);
+                for (int i = 0; i < 4; i++)
+#pragma unroll
+                    for (int j = 0; j < 4; j++) part[i][j] = fused(as[i], bs[j], part[i][j]);
+            }
         }
         __syncthreads();
         if ((k + TileDepth) % Chain != 0 && k + TileDepth < depth) continue;

@@ -10,6 +10,11 @@ internal static class KernelFactory
     {
         Linear o => new LinearKernel(o, context),
         GatedLinear o => new GatedLinearKernel(o, context),
+        LinearArgMax o => new LinearArgMaxKernel(o, context),
+        MatMul o => new MatMulKernel(o, context),
+        Conv2d o => new Conv2dKernel(o, context),
+        ConvTranspose2d o => new ConvTranspose2dKernel(o, context),
+        DepthwiseConv2d o => new DepthwiseConv2dKernel(o, context),
         Map o => new MapKernel(o, context),
         Combine o => new CombineKernel(o, context),
         LayerNorm o => new LayerNormKernel(o, context),
