@@ -36,6 +36,9 @@ internal static class KernelFactory
         Resize o => new ResizeKernel(o, context),
         PillowResize o => new PillowResizeKernel(o, context),
         PackMasks o => new PackMasksKernel(o, context),
+        FlashAttention o => new FlashAttentionKernel(o, context),
+        DecodeAttention o => new DecodeAttentionKernel(o, context),
+        WindowAttention o => new WindowAttentionKernel(o, context),
         _ => throw new DeviceException($"The CUDA backend has no kernel for {op.GetType().Name} ({op.Name})."),
     };
 }
