@@ -60,25 +60,29 @@ n.Of(g, 8),
             g.FlashAttention(Lines(g, t[0], n), Lines(g, t[1], n), Lines(g, t[1], n), 3, 3, 0.3f, groups: t[0].Shape[0])),
     };
 
-    public static TheoryData<string> Names => [.. Cases.Keys];
+    public static TheoryData<string, string> NamesAndFamilies() =>
+        [.. from name in Cases.Keys from family in TestBackend.Families select (name, family.Data)];
+
+    public static TheoryData<string> Families => TestBackend.Families;
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Each_has_what_it_has_alone(string name)
+    [MemberData(nameof(NamesAndFamilies))]
+    public void Each_has_what_it_has_alone(string name, string family)
     {
         Case c = Cases[name];
         float[][][] values = [.. Enumerable.Range(0, Capacity).Select(b =>
             c.Inputs.Select((s, i) => TestValues.Random(100 * b + i, s.Count)).ToArray())];
         float[] alone = [];
         foreach (float[][] own in values)
-            Op(c, [own]).Satisfies<float>(c.Result, (g, t, _) => c.Record(g, t, new Lengths(null)), y => alone = [.. alone, .. y]);
+            Op(c, [own]).Satisfies<float>(c.Result, (g, t, _) => c.Record(g, t, new Lengths(null)), y => alone = [.. alone, .. y],
+                family);
         foreach (int objects in (int[])[2, 3, Capacity])
             Op(c, values[..objects]).Satisfies<float>(objects * c.Result, (g, t, _) => c.Record(g, t, new Lengths(null)),
-                y => Same(alone, y, $"{objects} objects"));
+                y => Same(alone, y, $"{objects} objects"), family);
         foreach (int objects in (int[])[0, 1, 4, Capacity])
             Op(c, values).Scalar("objects", Capacity, objects).Satisfies<float>(objects * c.Result,
                 (g, t, s) => c.Record(g, [.. t.Select(x => g.Reshape(x, x.Shape, s[0]))], new Lengths(s[0])),
-                y => Same(alone, y, $"{objects} used"));
+                y => Same(alone, y, $"{objects} used"), family);
     }
 
     [Fact]
@@ -128,8 +132,9 @@ n.Of(g, 8),
         Assert.Throws<GraphException>(() => op.Gives(x, (g, t, s) => g.Repeat(t[0], 5, s[0])));
     }
 
-    [Fact]
-    public void Objects_of_different_age_see_their_own_keys()
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Objects_of_different_age_see_their_own_keys(string family)
     {
         // Query rows of equal parts, keys of which each object has as many as it has; two objects are not there.
         float[] q = TestValues.Random(1, 6 * 40 * 16), k = TestValues.Random(2, 500 * 16);
@@ -142,13 +147,16 @@ n.Of(g, 8),
                 new GuardedOp().Floats(new Shape(40, 16), q[(b * 640)..((b + 1) * 640)])
                     .Floats(new Shape(keys[b], 16), k[(at * 16)..((at + keys[b]) * 16)])
                     .Satisfies<float>(640, (g, t, _) => g.FlashAttention(t[0], t[1], t[1], 2, 2, 0.3f),
-                        y => expected = [.. expected, .. y]);
+                        y => expected = [.. expected, .. y], family);
         }
-        new GuardedOp().Floats(new Shape(240, 16), q).Floats(new Shape(500, 16), k).Ints(keys).Scalar("rows", 240, 160).Gives(expected,
-            (g, t, s) => g.FlashAttention(g.Reshape(t[0], t[0].Shape, s[0]), t[1], t[1], new AttentionSegments(t[2]), 2, 2, 0.3f));
-        var half = new GuardedOp().Floats(new Shape(240, 16), q).Floats(new Shape(500, 16), k).Ints(keys).Scalar("rows", 240, 170);
-        Assert.Throws<GraphException>(() => half.Gives(expected,
-            (g, t, s) => g.FlashAttention(g.Reshape(t[0], t[0].Shape, s[0]), t[1], t[1], new AttentionSegments(t[2]), 2, 2, 0.3f)));
+        Op(160).Gives(expected, Record, family);
+        Assert.Throws<GraphException>(() => Op(170).Gives(expected, Record, family));
+
+        GuardedOp Op(int rows) =>
+            new GuardedOp().Floats(new Shape(240, 16), q).Floats(new Shape(500, 16), k).Ints(keys).Scalar("rows", 240, rows);
+
+        static Tensor Record(GraphBuilder g, Tensor[] t, RuntimeScalar[] s) =>
+            g.FlashAttention(g.Reshape(t[0], t[0].Shape, s[0]), t[1], t[1], new AttentionSegments(t[2]), 2, 2, 0.3f);
     }
 
     private static GuardedOp Op(Case c, float[][][] objects)

@@ -43,28 +43,32 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
         Satisfies<float>(reference.Length, record, y => Float64Rule.Check(reference, naive, y, what));
 
     /// <summary>Accepts nothing but these values.</summary>
-    public void Gives<T>(T[] expected, Func<GraphBuilder, Tensor[], Tensor> record) where T : unmanaged =>
-        Gives(expected, (g, t, _) => record(g, t));
+    public void Gives<T>(T[] expected, Func<GraphBuilder, Tensor[], Tensor> record, string? family = null) where T : unmanaged =>
+        Gives(expected, (g, t, _) => record(g, t), family);
 
-    /// <inheritdoc cref="Gives{T}(T[], Func{GraphBuilder, Tensor[], Tensor})"/>
-    public void Gives<T>(T[] expected, Recorder record) where T : unmanaged =>
-        Satisfies<T>(expected.Length, record, y => Assert.Equal(expected, y));
+    /// <inheritdoc cref="Gives{T}(T[], Func{GraphBuilder, Tensor[], Tensor}, string)"/>
+    public void Gives<T>(T[] expected, Recorder record, string? family = null) where T : unmanaged =>
+        Satisfies<T>(expected.Length, record, y => Assert.Equal(expected, y), family);
 
     /// <summary>Accepts what <paramref name="check"/> does not refuse; it sees the valid elements of each family's result once.</summary>
-    public void Satisfies<T>(int count, Recorder record, Action<T[]> check) where T : unmanaged
+    /// <param name="count">Valid elements.</param>
+    /// <param name="record">The op.</param>
+    /// <param name="check">What is asked of them.</param>
+    /// <param name="family">The family that runs it; null for all.</param>
+    public void Satisfies<T>(int count, Recorder record, Action<T[]> check, string? family = null) where T : unmanaged
     {
         var run = new OpRun(weights ?? new TestWeights(), _inputs, _scalars);
-        foreach (IGrouping<string, TestBackend> family in TestBackend.All.GroupBy(b => b.Family))
+        foreach (IGrouping<string, TestBackend> of in TestBackend.All.Where(b => family is null || b.Family == family).GroupBy(b => b.Family))
         {
             T[]? first = null;
-            foreach (TestBackend configuration in family)
+            foreach (TestBackend configuration in of)
             {
                 using IBackend backend = configuration.Open();
                 T[] result = run.Twice<T>(backend, record, count);
                 if (first is null) check(first = result);
-                OpRun.AssertSameBits(first, result, $"with {configuration.Name} instead of {family.First().Name}");
+                OpRun.AssertSameBits(first, result, $"with {configuration.Name} instead of {of.First().Name}");
             }
-            if (IsOneOp && typeof(T) == typeof(float)) new NarrowOp(run).Check(family, record, count);
+            if (IsOneOp && typeof(T) == typeof(float)) new NarrowOp(run).Check(of, record, count);
         }
     }
 

@@ -66,26 +66,32 @@ public class RowInvarianceTests
     public void ArgMax()
     {
         float[] x = [.. TestValues.Random(1, Counts[^1] * 99, 9).Select(v => MathF.Round(v))];
-        int[] all = [];
-        foreach (int rows in Enumerable.Reverse(Counts))
-            new GuardedOp().Floats(new Shape(rows, 99), x[..(rows * 99)]).Satisfies<int>(rows, (g, t, _) => g.ArgMax(t[0]), best =>
-            {
-                if (rows == Counts[^1]) all = best;
-                Assert.Equal(all[..rows], best);
-            });
+        foreach (string family in TestBackend.Families)
+        {
+            int[] all = [];
+            foreach (int rows in Enumerable.Reverse(Counts))
+                new GuardedOp().Floats(new Shape(rows, 99), x[..(rows * 99)]).Satisfies<int>(rows, (g, t, _) => g.ArgMax(t[0]), best =>
+                {
+                    if (rows == Counts[^1]) all = best;
+                    Assert.Equal(all[..rows], best);
+                }, family);
+        }
     }
 
     private static void Check(Func<int, GuardedOp> inputs, int width, Func<GraphBuilder, Tensor[], Tensor> record)
     {
-        float[] all = [];
-        foreach (int rows in Enumerable.Reverse(Counts))
-            inputs(rows).Satisfies<float>(rows * width, (g, t, _) => record(g, t), y =>
-            {
-                if (rows == Counts[^1]) all = y;
-                for (int i = 0; i < y.Length; i++)
-                    if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(all[i]))
-                        Assert.Fail($"Row {i / width} of {rows} is {y[i]:R} in column {i % width}, among {Counts[^1]} it is {all[i]:R}.");
-            });
+        foreach (string family in TestBackend.Families)
+        {
+            float[] all = [];
+            foreach (int rows in Enumerable.Reverse(Counts))
+                inputs(rows).Satisfies<float>(rows * width, (g, t, _) => record(g, t), y =>
+                {
+                    if (rows == Counts[^1]) all = y;
+                    for (int i = 0; i < y.Length; i++)
+                        if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(all[i]))
+                            Assert.Fail($"Row {i / width} of {rows} is {y[i]:R} in column {i % width}, among {Counts[^1]} it is {all[i]:R}.");
+                }, family);
+        }
     }
 
     private static Tensor Angles(GraphBuilder g) =>

@@ -63,12 +63,12 @@ internal sealed class SegmentedAttention
         }
     }
 
-    private void Check(GuardedOp op, string what, Func<GraphBuilder, Tensor[], Tensor> record, Func<int, int, float[]> alone)
+    private void Check(GuardedOp op, string what, Func<GraphBuilder, Tensor[], Tensor> record, Func<int, int, string, float[]> alone)
     {
         int width = _attention.Heads * _attention.ValueDim;
         var exact = new List<double>();
         var naive = new List<float>();
-        var own = new List<float>();
+        Dictionary<string, List<float>> own = TestBackend.Families.ToDictionary(f => f.Data, _ => new List<float>());
         for (int s = 0; s < _segments.Length; s++)
         {
             // Rows that see no key are 0.
@@ -76,35 +76,36 @@ internal sealed class SegmentedAttention
             int blind = keys == 0 ? rows : _causal ? Math.Max(0, rows - keys) : 0;
             exact.AddRange(new double[blind * width]);
             naive.AddRange(new float[blind * width]);
-            own.AddRange(new float[blind * width]);
+            foreach (List<float> of in own.Values) of.AddRange(new float[blind * width]);
             if (blind == rows) continue;
             (double[] e, float[] n) = _attention.Compute(Seeing(s, blind), _k[s], _v[s], _causal ? keys - rows + blind : null);
             exact.AddRange(e);
             naive.AddRange(n);
-            own.AddRange(alone(s, blind));
+            foreach ((string family, List<float> of) in own) of.AddRange(alone(s, blind, family));
         }
-        op.Satisfies<float>(exact.Count, (g, t, _) => record(g, t), y =>
-        {
-            Float64Rule.Check([.. exact], [.. naive], y, what);
-            for (int i = 0; i < y.Length; i++)
-                if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(own[i]))
-                    Assert.Fail($"{what}: row {i / width} is {y[i]:R} in column {i % width}, alone {own[i]:R}.");
-        });
+        foreach ((string family, List<float> of) in own)
+            op.Satisfies<float>(exact.Count, (g, t, _) => record(g, t), y =>
+            {
+                Float64Rule.Check([.. exact], [.. naive], y, what);
+                for (int i = 0; i < y.Length; i++)
+                    if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(of[i]))
+                        Assert.Fail($"{what}, {family}: row {i / width} is {y[i]:R} in column {i % width}, alone {of[i]:R}.");
+            }, family);
     }
 
     private float[] Seeing(int segment, int blind) => _q[segment][(blind * _attention.Heads * _attention.HeadDim)..];
 
-    private float[] AloneInFlashAttention(int segment, int blind)
+    private float[] AloneInFlashAttention(int segment, int blind, string family)
     {
         (int rows, int keys) = _segments[segment];
         return Alone(segment, blind, (g, t, s) => g.FlashAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale,
-            _causal, _causal ? s[0] : null), Math.Max(0, keys - rows));
+            _causal, _causal ? s[0] : null), Math.Max(0, keys - rows), family);
     }
 
-    private float[] AloneInDecodeAttention(int segment, int blind) => Alone(segment, blind,
-        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0);
+    private float[] AloneInDecodeAttention(int segment, int blind, string family) => Alone(segment, blind,
+        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0, family);
 
-    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start)
+    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start, string family)
     {
         (int rows, int keys) = _segments[segment];
         (int heads, int kvHeads, int d, int e) = _attention;
@@ -112,7 +113,7 @@ internal sealed class SegmentedAttention
         new GuardedOp().Floats(new Shape(rows - blind, heads * d), Seeing(segment, blind))
             .Floats(new Shape(keys, kvHeads * d), _k[segment], _type).Floats(new Shape(keys, kvHeads * e), _v[segment], _type)
             .Scalar("start", 1000, start)
-            .Satisfies<float>((rows - blind) * heads * e, record, y => result = y);
+            .Satisfies<float>((rows - blind) * heads * e, record, y => result = y, family);
         return result;
     }
 

@@ -146,12 +146,15 @@ public class SegmentedAttentionTests
         }
     }
 
-    [Fact]
-    public void More_keys_than_stand_there_are_refused()
+    public static TheoryData<string> Families => TestBackend.Families;
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void More_keys_than_stand_there_are_refused(string family)
     {
         var op = new GuardedOp().Floats(new Shape(2, 8), new float[16]).Floats(new Shape(20, 8), new float[160]).Ints(12, 9);
         var e = Assert.Throws<GraphException>(() => op.Gives(new float[16],
-            (g, t) => g.DecodeAttention(t[0], t[1], t[1], 2, 2, 1, new AttentionSegments(t[2]))));
+            (g, t) => g.DecodeAttention(t[0], t[1], t[1], 2, 2, 1, new AttentionSegments(t[2])), family));
         Assert.Contains("21 keys, of which there are 20", e.Message, StringComparison.Ordinal);
     }
 }

@@ -14,6 +14,9 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
         where Environment.GetEnvironmentVariable("SA2VA_BACKENDS") is not { Length: > 0 } only || only == backend.Family
         select backend];
 
+    /// <summary>The families of <see cref="All"/>.</summary>
+    public static TheoryData<string> Families => [.. All.Select(b => b.Family).Distinct()];
+
     /// <summary>The names of <see cref="All"/>, for theories.</summary>
     public static TheoryData<string> Names => [.. All.Select(b => b.Name)];
 
