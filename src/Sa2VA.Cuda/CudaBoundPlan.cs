@@ -63,7 +63,7 @@ internal sealed class CudaBoundPlan : BoundPlan
     {
         CudaContext context = _plan.Backend.Context;
         if (_graph == 0) _plan.Launch(_context);
-        else context.Check(context.Driver.GraphLaunch(_graph, Queue.Stream), $"launching {Graph.Name}");
+        else context.Check(context.Driver.GraphLaunch(_graph, Queue.Stream), "launching", Graph.Name);
     }
 
     public override void Dispose()

@@ -71,6 +71,8 @@ internal sealed unsafe class CudaMemory
     public void Commit(long bytes, string what)
     {
         if (bytes <= Bytes) return;
+        if (!_backend.Account.CountsOnly && (ulong)bytes > _room)
+            throw new DeviceException($"{what} need {bytes >> 20} MB, more than the {_room >> 20} MB that there are addresses for.");
         long growth = bytes - Bytes;
         _backend.Account.Reserve(_purpose, growth, what);
         try

@@ -6,12 +6,13 @@ namespace Sa2VA.Cuda;
 
 /// <summary>
 /// A stream. What the host writes and reads goes through page-locked memory; a read's bytes are in their array once somebody has seen its
-/// fence reached. Nothing on the way of a run, a write or a read allocates once it is warm.
+/// fence reached. Nothing on the way of a run, a write or a read allocates once it is warm. Of what is enqueued behind a run that failed,
+/// only writes of the host still happen: they build on nothing.
 /// </summary>
 internal sealed unsafe class CudaQueue : DeviceQueue
 {
     private const int ChunkBytes = 1 << 20;
-    private const long ArenaRoom = 1L << 36;
+    private const long ArenaRoom = 1L << 33;
 
     private readonly object _gate = new();
     private readonly StreamMarks _marks;
@@ -22,6 +23,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private readonly CudaMemory _fault;
     private readonly CheckFinding* _finding;
     private readonly StreamWatch _watch;
+    private readonly CudaFunction? _copy;
     private long _position, _lastFinding = -1, _closedAt = long.MaxValue;
     private bool _mustClearFault, _isLost;
     private int _isDisposed;
@@ -39,6 +41,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         int least, greatest;
         backend.Context.Check(driver.CtxGetStreamPriorityRange(&least, &greatest), "asking for priorities");
         Stream = backend.CreateStream(priority == QueuePriority.Urgent ? greatest : least);
+        _copy = backend.Modules.Function("copy_bytes", "copy_bytes");
         _staging = new PinnedRing(backend.Context);
         _staging.Grow(0);
         void* finding;
@@ -110,7 +113,15 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         {
             ThrowIfDisposed();
             using CudaContext.Scope scope = Backend.Context.Enter();
-            Check(Backend.Context.Driver.MemcpyDtoDAsync(target, source, (nuint)(count * from.Type.Size()), Stream), "a copy");
+            // A kernel, so that nothing is copied behind a run that failed.
+            var arguments = new CopyArguments
+            {
+                Run = new RunArguments { Fault = Fault },
+                From = source,
+                To = target,
+                Bytes = count * from.Type.Size(),
+            };
+            _copy!.Launch(Stream, Grid.Over(arguments.Bytes, 16 * 256), 256, 0, arguments);
             _position++;
         }
     }
@@ -131,7 +142,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             byte* staged = Stage(bytes);
             *(long*)staged = _position + 1;
             own.Numbers.CopyTo(new Span<int>(staged + CudaBoundPlan.HeaderLength * sizeof(int), own.Numbers.Length));
-            Check(Backend.Context.Driver.MemcpyHtoDAsync(own.Block, staged, (nuint)bytes, Stream), $"the numbers of {own.Graph.Name}");
+            Check(Backend.Context.Driver.MemcpyHtoDAsync(own.Block, staged, (nuint)bytes, Stream), "the numbers of", own.Graph.Name);
             own.Launch();
             _position++;
         }
@@ -223,7 +234,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         {
             ThrowIfDisposed();
             using CudaContext.Scope scope = Backend.Context.Enter();
-            Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), $"waiting for queue '{other.Name}'");
+            Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), "waiting for queue", other.Name);
             _position++;
         }
     }
@@ -423,10 +434,10 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         failure.Throw();
     }
 
-    private void Check(CudaResult result, string what)
+    private void Check(CudaResult result, string what, string? of = null)
     {
         if (result == CudaResult.Success) return;
-        DeviceException failure = Backend.Context.Failure(result, what);
+        DeviceException failure = Backend.Context.Failure(result, of is null ? what : $"{what} {of}");
         if (Backend.Context.Fault is not null) Lose(result);
         throw failure;
     }
@@ -439,6 +450,15 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private ulong AddressOf(DeviceBuffer buffer, long offset) => buffer is CudaBuffer own && own.Backend == Backend
         ? own.Address + (ulong)(offset * buffer.Type.Size())
         : throw new GraphException($"Buffer '{buffer.Name}' belongs to another backend than queue '{Name}'.");
+
+    /// <summary>CopyBytesArguments of <c>kernels/copy_bytes.cu</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct CopyArguments
+    {
+        public RunArguments Run;
+        public ulong From, To;
+        public long Bytes;
+    }
 
     /// <summary>Bytes on their way to an array of the host.</summary>
     private readonly record struct PendingRead(long Position, nint Staged, Array Destination, long Bytes)

@@ -113,7 +113,7 @@ internal sealed unsafe class CudaFunction
         {
             void* parameter = pointer;
             _context.Check(_context.Driver.LaunchKernel(Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1,
-                (uint)shared, stream, &parameter, null), $"launching {Name}");
+                (uint)shared, stream, &parameter, null), "launching", Name);
         }
     }
 

@@ -24,8 +24,13 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     public IBackend Open() => OpenWith(Precision.Float32);
 
     /// <summary>The names, in either precision.</summary>
-    public static TheoryData<string, Precision> NamesAndPrecisions =>
-        [.. from backend in All from precision in Enum.GetValues<Precision>() select (backend.Name, precision)];
+    public static TheoryData<string, Precision> NamesAndPrecisions => InEitherPrecision(All);
+
+    /// <summary>The CPU's names, in either precision.</summary>
+    public static TheoryData<string, Precision> CpuNamesAndPrecisions => InEitherPrecision(All.Where(b => b.Family == "cpu"));
+
+    private static TheoryData<string, Precision> InEitherPrecision(IEnumerable<TestBackend> backends) =>
+        [.. from backend in backends from precision in Enum.GetValues<Precision>() select (backend.Name, precision)];
 
     public static IBackend OpenNamed(string name, Precision precision = Precision.Float32) =>
         All.Single(b => b.Name == name).OpenWith(precision);

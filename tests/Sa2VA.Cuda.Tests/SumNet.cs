@@ -13,10 +13,13 @@ internal sealed class SumNet : IDisposable
     private readonly List<IDisposable> _parts = [];
 
     public SumNet(VirtualDriver driver, int device = 0, long memoryBudget = 0, bool usesGraphs = true)
+        : this(new CudaDriver(driver.Name, driver.Export), device, memoryBudget, usesGraphs) { }
+
+    public SumNet(CudaDriver driver, int device = 0, long memoryBudget = 0, bool usesGraphs = true)
     {
         try
         {
-            var cuda = new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Index = device, UsesGraphs = usesGraphs };
+            var cuda = new CudaDevice(driver) { Index = device, UsesGraphs = usesGraphs };
             Backend = Own(cuda.Open(memoryBudget));
             Queue = Own(Backend.CreateQueue("sums"));
             var g = new GraphBuilder("sums", new TestWeights());

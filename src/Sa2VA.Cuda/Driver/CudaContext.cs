@@ -43,10 +43,11 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>Throws unless a call succeeded.</summary>
     /// <param name="result">What it returned.</param>
     /// <param name="what">What it was to do.</param>
+    /// <param name="of">To what; apart, so that no text is made where nothing fails.</param>
     /// <exception cref="DeviceException">It failed.</exception>
-    public void Check(CudaResult result, string what)
+    public void Check(CudaResult result, string what, string? of = null)
     {
-        if (result != CudaResult.Success) throw Failure(result, what);
+        if (result != CudaResult.Success) throw Failure(result, of is null ? what : $"{what} {of}");
     }
 
     /// <summary>The error of a call that failed.</summary>

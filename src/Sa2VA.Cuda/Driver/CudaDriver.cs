@@ -50,7 +50,6 @@ public sealed unsafe class CudaDriver
         MemHostGetDevicePointer = (delegate* unmanaged<ulong*, void*, uint, CudaResult>)F("cuMemHostGetDevicePointer_v2");
         MemcpyHtoDAsync = (delegate* unmanaged<ulong, void*, nuint, nint, CudaResult>)F("cuMemcpyHtoDAsync_v2");
         MemcpyDtoHAsync = (delegate* unmanaged<void*, ulong, nuint, nint, CudaResult>)F("cuMemcpyDtoHAsync_v2");
-        MemcpyDtoDAsync = (delegate* unmanaged<ulong, ulong, nuint, nint, CudaResult>)F("cuMemcpyDtoDAsync_v2");
         MemsetD8Async = (delegate* unmanaged<ulong, byte, nuint, nint, CudaResult>)F("cuMemsetD8Async");
 
         MemGetAllocationGranularity =
@@ -115,7 +114,6 @@ public sealed unsafe class CudaDriver
     internal readonly delegate* unmanaged<ulong*, void*, uint, CudaResult> MemHostGetDevicePointer;
     internal readonly delegate* unmanaged<ulong, void*, nuint, nint, CudaResult> MemcpyHtoDAsync;
     internal readonly delegate* unmanaged<void*, ulong, nuint, nint, CudaResult> MemcpyDtoHAsync;
-    internal readonly delegate* unmanaged<ulong, ulong, nuint, nint, CudaResult> MemcpyDtoDAsync;
     internal readonly delegate* unmanaged<ulong, byte, nuint, nint, CudaResult> MemsetD8Async;
 
     internal readonly delegate* unmanaged<nuint*, AllocationProperties*, uint, CudaResult> MemGetAllocationGranularity;

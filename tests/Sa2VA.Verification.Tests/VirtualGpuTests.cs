@@ -1,0 +1,55 @@
+using Sa2VA.Core;
+using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
+using Sa2VA.Tests;
+using Sa2VA.VirtualGpu;
+using Sa2VA.VirtualGpu.Driver;
+
+namespace Sa2VA.Verification.Tests;
+
+/// <summary>Recorded computations on the CUDA backend: the kernels that ship, executed by a virtual GPU.</summary>
+public sealed class VirtualGpuTests(VirtualGpuTests.SharedVerifier shared) : IClassFixture<VirtualGpuTests.SharedVerifier>
+{
+    /// <summary>All files; long videos only with <c>./test --full</c>.</summary>
+    public static TheoryData<string> Files =>
+        [.. GoldenTests.Files().Select(row => row.Data).Where(f => FullRun.IsAsked || !f.Contains("video-t24", StringComparison.Ordinal))];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Is_computed_as_recorded(string file) => Assert.Equal(StageStatus.Passed, GoldenTests.Verify(shared.InFloat, file).Status);
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Is_computed_in_bf16_as_well_as_the_reference_does(string file)
+    {
+        StageResult result = GoldenTests.Verify(shared.InBFloat16, file);
+        Assert.True(result.Status is StageStatus.Passed or StageStatus.Tied);
+    }
+
+    /// <summary>Keeps checkpoints and uploaded weights from test to test.</summary>
+    public sealed class SharedVerifier : IDisposable
+    {
+        private readonly VirtualDriver _driver = new(new VirtualDriverOptions
+        {
+            Execution = new VirtualDeviceOptions { Checks = false, CountMemory = false },
+        });
+
+        public SharedVerifier() => (InFloat, InBFloat16) = (Of(Precision.Float32), Of(Precision.BFloat16));
+
+        public Verifier InFloat { get; }
+
+        public Verifier InBFloat16 { get; }
+
+        public void Dispose()
+        {
+            InFloat.Dispose();
+            InBFloat16.Dispose();
+            _driver.Dispose();
+        }
+
+        private Verifier Of(Precision precision) => new(new VerifierOptions
+        {
+            CreateBackend = () => new CudaDevice(new CudaDriver(_driver.Name, _driver.Export)) { Precision = precision }.Open(),
+        });
+    }
+}
