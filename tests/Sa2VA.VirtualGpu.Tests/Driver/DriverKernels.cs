@@ -27,7 +27,7 @@ internal static class DriverKernels
         """;
 
     /// <summary>
-    /// add: y = x + n. scale: y = y · n. spin: counts to n, then y = x. shared: through dynamic shared memory of 8 bytes a thread.
+    /// add: y = x + n. scale: y = y · n. spin: counts to n, then y = x. hold: until the host writes to x. shared: through dynamic shared memory of 8 bytes a thread.
     /// </summary>
     public static string Text { get; } = string.Join('\n',
         ".version 8.4\n.target sm_80\n.address_size 64\n.extern .shared .align 16 .b8 dynamic[];",
@@ -35,6 +35,7 @@ internal static class DriverKernels
         Entry("scale", "ld.global.u64 %rd5, [%rd3];\nmul.lo.s64 %rd5, %rd5, %rd4;\nst.global.u64 [%rd3], %rd5;"),
         Entry("spin", "mov.u64 %rd6, 0;\nL:\nadd.s64 %rd6, %rd6, 1;\nsetp.lt.u64 %p1, %rd6, %rd4;\n@%p1 bra L;\n"
             + "ld.global.u64 %rd5, [%rd2];\nst.global.u64 [%rd3], %rd5;"),
+        Entry("hold", "L:\nld.volatile.global.u64 %rd5, [%rd2];\nsetp.eq.u64 %p1, %rd5, 0;\n@%p1 bra L;"),
         Entry("shared", "mov.u32 %r4, dynamic;\nmov.u32 %r5, %tid.x;\nshl.b32 %r5, %r5, 3;\nadd.u32 %r4, %r4, %r5;\n"
             + "ld.global.u64 %rd5, [%rd2];\nst.shared.u64 [%r4], %rd5;\nld.shared.u64 %rd6, [%r4];\nst.global.u64 [%rd3], %rd6;"),
         Entry("misaligned", "ld.global.u64 %rd5, [%rd2+4];\nst.global.u64 [%rd3], %rd5;"),

@@ -117,10 +117,9 @@ public sealed unsafe class DriverWorkTests
             using NativeDriver native = NativeDriver.WithContext(options);
             nint gate = native.Stream(), first = native.Stream(), second = native.Stream(), open = native.Event(), end = native.Event();
             nint add = native.Function(DriverKernels.Text, "add"), scale = native.Function(DriverKernels.Text, "scale");
-            nint spin = native.Function(DriverKernels.Text, "spin");
-            ulong x = native.Allocate(512);
+            ulong x = native.Allocate(512), flag = Flag(native, out ulong* host);
             native.Ok(native.Fill(x, 0, 512, gate));
-            native.Ok(native.Launch(spin, 1, 1, gate, [x, x, 300_000]));
+            native.Ok(native.Launch(native.Function(DriverKernels.Text, "hold"), 1, 1, gate, [flag, x, 0]));
             native.Ok(native.Record(open, gate));
             native.Ok(native.WaitFor(first, open));
             native.Ok(native.WaitFor(second, open));
@@ -128,12 +127,13 @@ public sealed unsafe class DriverWorkTests
             native.Ok(native.Launch(scale, 1, 64, second, [x, x, 2]));
             native.Ok(native.Record(end, first));
             native.Ok(native.WaitFor(second, end));
+            Volatile.Write(ref *host, 1);
             ulong result = native.Download(x, 1, second)[0];
             string order = string.Join(' ', native.Driver.Launches.Select(l => l.Kernel));
-            Assert.Equal(order == "spin add scale" ? 10ul : 5, result);
+            Assert.Equal(order == "hold add scale" ? 10ul : 5, result);
             found.Add(order);
         }
-        Assert.Equal(["spin add scale", "spin scale add"], found.Order());
+        Assert.Equal(["hold add scale", "hold scale add"], found.Order());
     }
 
     [Fact]
@@ -251,14 +251,23 @@ public sealed unsafe class DriverWorkTests
     public void Work_runs_beside_the_host()
     {
         using NativeDriver native = NativeDriver.WithContext();
-        nint stream = native.Stream(), done = native.Event(), spin = native.Function(DriverKernels.Text, "spin");
-        ulong x = native.Allocate(8), y = native.Allocate(8);
-        native.Ok(native.Upload(x, [1], stream));
-        native.Ok(native.Launch(spin, 1, 1, stream, [x, y, 200_000]));
+        nint stream = native.Stream(), done = native.Event();
+        ulong flag = Flag(native, out ulong* host);
+        native.Ok(native.Launch(native.Function(DriverKernels.Text, "hold"), 1, 1, stream, [flag, flag, 0]));
         native.Ok(native.Record(done, stream));
-        Assert.Equal(DriverResult.NotReady, native.On("cuEventQuery", done));
+        for (int n = 0; n < 3; n++) Assert.Equal(DriverResult.NotReady, native.On("cuEventQuery", done));
+        Volatile.Write(ref *host, 1);
         native.Ok(native.Synchronize(stream));
         native.Ok(native.On("cuEventQuery", done));
+    }
+
+    /// <summary>A word of pinned memory that is 0: its address for kernels and for the host.</summary>
+    private static ulong Flag(NativeDriver native, out ulong* host)
+    {
+        host = (ulong*)native.HostAllocate(8);
+        *host = 0;
+        native.Ok(native.AddressOf((nint)host, out ulong address));
+        return address;
     }
 
     [Fact]
