@@ -16,14 +16,24 @@ public sealed class VirtualGpuTests(VirtualGpuTests.SharedVerifier shared) : ICl
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Is_computed_as_recorded(string file) => Assert.Equal(StageStatus.Passed, GoldenTests.Verify(shared.InFloat, file).Status);
+    public void Is_computed_as_recorded(string file)
+    {
+        StageResult result = GoldenTests.Compute(shared.InFloat, file);
+        GoldenTests.AssertPassed(result, result.Checks);
+        Assert.Equal(StageStatus.Passed, result.Status);
+        Assert.Equal(0, result.Ties);
+    }
 
+    /// <summary>
+    /// Masks of noise differ in a few pixels from backend to backend (<see cref="GoldenTests"/> has the CPU's); all else keeps its tolerance.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Files))]
     public void Is_computed_in_bf16_as_well_as_the_reference_does(string file)
     {
-        StageResult result = GoldenTests.Verify(shared.InBFloat16, file);
-        Assert.True(result.Status is StageStatus.Passed or StageStatus.Tied);
+        StageResult result = GoldenTests.Compute(shared.InBFloat16, file);
+        GoldenTests.AssertPassed(result, result.Checks.Where(c => c.LowestIou is null));
+        Assert.All(result.Checks.Where(c => c.LowestIou is not null), c => Assert.True(c.LowestIou >= 0.9, $"{c.Name}: IoU {c.LowestIou}"));
     }
 
     /// <summary>Keeps checkpoints and uploaded weights from test to test.</summary>
