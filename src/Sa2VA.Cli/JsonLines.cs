@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 using Sa2VA.Models;
@@ -28,7 +29,7 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("height", media.Height);
         json.WriteNumber("frames", media.Frames);
         json.WriteString("device", model.DeviceName);
-        json.WriteString("dtype", "f32");
+        json.WriteString("dtype", model.Precision == Precision.BFloat16 ? "bf16" : "f32");
         json.WriteString("protocol", "upstream");
         json.WriteString("frame_selection", media.Selection.Name);
     });

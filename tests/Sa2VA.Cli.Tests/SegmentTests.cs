@@ -73,6 +73,16 @@ public class SegmentTests
             .Select(PredictCase.Read).Where(c => c.Masks.Count > 0 && c.PastText.Length == 0)
                 .Select(c => new TheoryDataRow<string, string>(c.Model, c.Name));
 
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    public void It_says_how_numbers_are_stored(string precision)
+    {
+        CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment the red circle.",
+            "--json", "--precision", precision);
+        Assert.Equal(precision, run.Json[0].GetProperty("dtype").GetString());
+    }
+
     [Fact]
     public void Follows_objects_of_several_prompts_in_one_pass()
     {
