@@ -62,7 +62,7 @@ public class VerifyTests
         Assert.Equal(1, run.Code);
         const string Told = @"lowest IoU 0\.9\d+, .*at least 0\.990.* \(the reference's own bf16 with this checkpoint: 0\.95878\)";
         Assert.Matches(@"out\.low, masks: " + Told + "  <- outside", run.Out);
-        Assert.Matches("2 objects, " + Told, run.Out);
+        Assert.Matches("2 objects, " + Told + @", predicted IoUs to choose by recorded 0\.16873 apart", run.Out);
         Assert.Equal(2, run.Out.Split("the reference's own bf16 with").Length - 1);
         Assert.Contains("1 passed, 2 failed, 0 skipped", run.Out, StringComparison.Ordinal);
 
@@ -70,6 +70,7 @@ public class VerifyTests
         JsonElement[] masks = [run.Json[0].GetProperty("tensors").EnumerateArray().Single(t => t.TryGetProperty("lowest_iou", out _)), run.Json[1]];
         Assert.All(masks, m => Assert.InRange(m.GetProperty("lowest_iou").GetDouble(), 0.9, 0.99));
         Assert.All(masks, m => Assert.Equal(0.95878, m.GetProperty("reference_lowest_iou").GetDouble()));
+        Assert.Equal(0.16873, run.Json[1].GetProperty("min_iou_gap").GetDouble(), 1e-5);
     }
 
     [Fact]

@@ -41,10 +41,8 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         ["internvl-qwen2/regions-seg"] = 0.9865,
         ["internvl-qwen2/seg-34-13tiles"] = 0.9818,
         ["internvl-qwen2/seg-sq"] = 0.9884,
-        ["internvl-qwen2/video-3-seg"] = 0.0714,
         ["internvl-qwen2/video-5"] = 0.9782,
         ["internvl-qwen2/video-9-two"] = 0.957,
-        ["internvl-internlm2/seg-34-13tiles"] = 0.0201,
         ["internvl-internlm2/two-wide"] = 0.9694,
         ["internvl-internlm2/video-3-seg"] = 0.9898,
         ["internvl-internlm2/video-5"] = 0.9857,
@@ -70,6 +68,16 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         ["sa2va-tiny-shapes/video-48-ring"] = 0.6,
     };
 
+    /// <summary>
+    /// Answers of which one mask is another of the decoder's candidates in bf16: their predicted IoUs are recorded nearer to each other
+    /// than bf16 tells apart. <c>sa2va verify</c> counts them as failed too.
+    /// </summary>
+    private static readonly Dictionary<string, OtherChoice> OtherChoices = new()
+    {
+        ["internvl-internlm2/seg-34-13tiles"] = new(0, 0, 2, "F16"),
+        ["internvl-qwen2/video-3-seg"] = new(0, 1, 1, "BF16"),
+    };
+
     /// <summary>The trained checkpoint's too; its long clips in a full run only.</summary>
     public static TheoryData<string, string> CasesInBFloat16()
     {
@@ -91,11 +99,50 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         Assert.Null(result.Mismatch);
         Assert.True(result.TextEqual && result.IdsEqual);
         bool isShort = Reached.TryGetValue($"{model}/{name}", out double reached);
-        Assert.True(result.Passed != isShort, $"IoU {result.LowestIou}, {result.Worst}");
+        OtherChoice? other = OtherChoices.GetValueOrDefault($"{model}/{name}");
+        Assert.True(result.Passed == (!isShort && other is null), $"IoU {result.LowestIou}, {result.Worst}");
         if (isShort) Assert.True(result.LowestIou >= reached, $"IoU {result.LowestIou}, {reached} before, {result.Worst}");
+        if (other is not null)
+        {
+            Assert.True(recorded.MinIouGap <= ChoiceTies.StepAt(0.75));
+            for (int i = 0; i < result.Ious.Count; i++)
+                for (int f = 0; f < result.Ious[i].Count; f++)
+                    Assert.Equal((i, f) != (other.Object, other.Frame), result.Ious[i][f] >= result.Bound.Lowest);
+        }
         // 16-bit numbers are seen in the result: nothing of this was computed in float32.
         if (recorded.SegEmbeddings.Count > 0) Assert.InRange(result.SegError, 1e-4, 0.03);
     }
+
+    public static TheoryData<string, string> CasesOfOtherChoices() =>
+        [.. OtherChoices.Keys.Select(k => k.Split('/')).Where(k => Fixtures.Exists("predict", k[0])).Select(k => (k[0], k[1]))];
+
+    /// <summary>
+    /// The bias of the recorded candidate's predicted IoU is raised, which changes what is chosen and no mask: nothing is amiss but the
+    /// choice.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(CasesOfOtherChoices))]
+    public void In_bf16_the_candidate_that_was_recorded_is_as_recorded_too(string model, string name)
+    {
+        PredictCase recorded = PredictCase.Read(Fixtures.Path("predict", model, name + ".json"));
+        OtherChoice other = OtherChoices[$"{model}/{name}"];
+        using var changed = new ChangedCheckpoint(Fixtures.Model(model),
+            "grounding_encoder.sam2_model.sam_mask_decoder.iou_prediction_head.layers.2.bias", other.Type,
+            (i, bits) => i == other.Candidate ? Raised(bits, other.Type) : bits);
+        using Sa2VAModel loaded = Sa2VAModel.Load(changed.Folder, new CpuDevice { Precision = Precision.BFloat16 });
+
+        PredictResult result = PredictResult.Run(recorded, loaded, TestContext.Current.CancellationToken);
+
+        Assert.True(result.Passed, $"IoU {result.LowestIou}, {result.Worst}, {result.Mismatch}");
+    }
+
+    /// <summary>0.1 more, which is some hundredths of an IoU.</summary>
+    private static ushort Raised(ushort bits, string type) => type == "F16"
+        ? BitConverter.HalfToUInt16Bits(BitConverter.UInt16BitsToHalf(bits) + (Half)0.1)
+        : BFloat16.FromSingle(new BFloat16(bits).ToSingle() + 0.1f).Bits;
+
+    /// <summary>A mask that is another candidate, the candidate that was recorded, and how the checkpoint stores what it is chosen by.</summary>
+    private sealed record OtherChoice(int Object, int Frame, int Candidate, string Type);
 
     /// <summary>Each checkpoint is loaded once.</summary>
     public sealed class LoadedModels : IDisposable

@@ -66,6 +66,7 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
             JsonLines.Number(json, "lowest_allowed", r.Bound.Lowest);
             JsonLines.Number(json, "lowest_median_allowed", r.Bound.Median);
             if (r.ReferenceIou is { } reference) JsonLines.Number(json, "reference_lowest_iou", reference);
+            if (run.Case.MinIouGap is { } gap) JsonLines.Number(json, "min_iou_gap", gap);
             if (r.Worst is { } worst)
             {
                 json.WriteStartObject("worst_mask");

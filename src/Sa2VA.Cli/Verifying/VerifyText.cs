@@ -43,7 +43,7 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
             : FormattableString.Invariant($"      {Plural.Of(r.Ious.Count, "object")}, lowest IoU {r.LowestIou:0.00000}, ")
                 + FormattableString.Invariant($"lowest median {r.LowestMedian:0.00000}, [SEG] error {VerifyCells.Error(r.SegError)}")
                 + FormattableString.Invariant($"; at least {r.Bound.Lowest:0.000}, {r.Bound.Median:0.000}")
-                + (r.LowestIou >= r.Bound.Lowest || r.Bound.Precision == Precision.Float32 ? "" : Reference(r.ReferenceIou)));
+                + (r.LowestIou >= r.Bound.Lowest || r.Bound.Precision == Precision.Float32 ? "" : Reference(r.ReferenceIou) + Choice(r)));
     }
 
     public void End(VerifySummary summary)
@@ -62,6 +62,11 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     /// <summary>What a reader can judge a mask by that falls short.</summary>
     private static string Reference(double? lowest) =>
         $" (the reference's own bf16 with this checkpoint: {lowest?.ToString("0.00000", CultureInfo.InvariantCulture) ?? "not recorded"})";
+
+    /// <summary>Whether another of the decoder's candidates may have been chosen.</summary>
+    private static string Choice(PredictResult result) => result.Case.MinIouGap is { } gap
+        ? FormattableString.Invariant($", predicted IoUs to choose by recorded {gap:0.00000} apart")
+        : "";
 
     private void Print(string[] headings, string[][] rows)
     {

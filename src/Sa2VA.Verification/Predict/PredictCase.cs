@@ -29,9 +29,8 @@ public sealed class PredictCase
         PromptIds = Ints(json, "prompt_ids");
         OutputIds = Ints(json, "output_ids");
         Prediction = Text(json, "prediction") ?? throw Bad(path, "it has no prediction");
-        MinMargin = json.TryGetProperty("min_margin", out JsonElement margin) && margin.ValueKind == JsonValueKind.Number
-            ? margin.GetDouble()
-            : null;
+        MinMargin = Number(json, "min_margin");
+        MinIouGap = Number(json, "min_iou_gap");
         Masks = [.. json.GetProperty("masks").EnumerateArray()
             .Select(o => (IReadOnlyList<Mask>)[.. o.GetProperty("frames").EnumerateArray().Select(Decode)])];
         SegEmbeddings = json.TryGetProperty("seg_embeddings", out JsonElement e) && e.ValueKind == JsonValueKind.Array
@@ -79,6 +78,12 @@ public sealed class PredictCase
 
     /// <summary>Smallest distance, in logits, between the chosen token and the next best.</summary>
     public double? MinMargin { get; }
+
+    /// <summary>
+    /// Smallest distance, over all objects and frames, between the two highest predicted IoUs of the candidates that a mask was chosen
+    /// from.
+    /// </summary>
+    public double? MinIouGap { get; }
 
     /// <summary>Per [SEG], a mask per frame.</summary>
     public IReadOnlyList<IReadOnlyList<Mask>> Masks { get; }
@@ -129,6 +134,9 @@ public sealed class PredictCase
         json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.Array
             ? [.. e.EnumerateArray().Select(i => i.GetInt32())]
             : [];
+
+    private static double? Number(JsonElement json, string name) =>
+        json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.Number ? e.GetDouble() : null;
 
     private static string? Text(JsonElement json, string name) =>
         json.TryGetProperty(name, out JsonElement e) && e.ValueKind == JsonValueKind.String ? e.GetString() : null;
