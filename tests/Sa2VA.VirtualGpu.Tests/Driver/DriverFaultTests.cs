@@ -35,6 +35,7 @@ public sealed class DriverFaultTests
         ];
         Assert.All(later, r => Assert.Equal(code, r));
         Assert.Contains(words, native.Text(code), StringComparison.Ordinal);
+        Assert.Equal("out of memory", native.Text(DriverResult.OutOfMemory));
         // Another thread has had no error: it gets the usual text.
         string? text = null;
         var thread = new Thread(() => text = native.Text(code));
