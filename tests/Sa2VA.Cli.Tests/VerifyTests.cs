@@ -67,7 +67,8 @@ public class VerifyTests
         Assert.Contains("1 passed, 2 failed, 0 skipped", run.Out, StringComparison.Ordinal);
 
         run = CliRun.Of("verify", "--precision", "bf16", "--json", "--goldens", golden, answer);
-        JsonElement[] masks = [run.Json[0].GetProperty("tensors").EnumerateArray().Single(t => t.TryGetProperty("lowest_iou", out _)), run.Json[1]];
+        IEnumerable<JsonElement> tensors = run.Json[0].GetProperty("tensors").EnumerateArray();
+        JsonElement[] masks = [tensors.Single(t => t.TryGetProperty("lowest_iou", out _)), run.Json[1]];
         Assert.All(masks, m => Assert.InRange(m.GetProperty("lowest_iou").GetDouble(), 0.9, 0.99));
         Assert.All(masks, m => Assert.Equal(0.95878, m.GetProperty("reference_lowest_iou").GetDouble()));
         Assert.Equal(0.16873, run.Json[1].GetProperty("min_iou_gap").GetDouble(), 1e-5);

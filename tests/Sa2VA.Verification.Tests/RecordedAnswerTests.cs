@@ -141,7 +141,7 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         ? BitConverter.HalfToUInt16Bits(BitConverter.UInt16BitsToHalf(bits) + (Half)0.1)
         : BFloat16.FromSingle(new BFloat16(bits).ToSingle() + 0.1f).Bits;
 
-    /// <summary>A mask that is another candidate, the candidate that was recorded, and how the checkpoint stores what it is chosen by.</summary>
+    /// <summary>A mask that is another candidate, the one that was recorded, and how the checkpoint stores what it is chosen by.</summary>
     private sealed record OtherChoice(int Object, int Frame, int Candidate, string Type);
 
     /// <summary>Each checkpoint is loaded once.</summary>
