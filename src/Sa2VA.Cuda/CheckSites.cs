@@ -44,7 +44,7 @@ internal sealed class CheckSites
     }
 }
 
-/// <summary>What <c>kernels/common/run.cuh</c> calls a Fault: the record of a check that failed.</summary>
+/// <summary>What <c>kernels/common/tensor.cuh</c> calls a Fault: the record of a check that failed.</summary>
 /// <param name="Code">0 while nothing failed; else what the kernel says failed.</param>
 /// <param name="Site">Which check.</param>
 /// <param name="Position">The run that failed, by its position in the queue.</param>

@@ -42,7 +42,7 @@ internal struct View
     }
 }
 
-/// <summary>What all kernels of a run share: <c>Run</c> of <c>kernels/common/run.cuh</c>, field by field.</summary>
+/// <summary>What all kernels of a run share: <c>Run</c> of <c>kernels/common/tensor.cuh</c>, field by field.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RunArguments
 {

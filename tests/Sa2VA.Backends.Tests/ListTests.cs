@@ -65,6 +65,26 @@ public sealed class ListTests
 
     [Theory]
     [MemberData(nameof(Backends))]
+    public void A_listed_row_that_the_table_does_not_have_in_this_run_is_refused(string name)
+    {
+        using IBackend backend = TestBackend.OpenNamed(name);
+        var g = new GraphBuilder("rows", new TestWeights());
+        Tensor table = g.Input("table", DType.F32, new Shape(8, Width), g.Scalar("rows", 8));
+        Tensor read = g.List("read", new Shape(1), new IndexRange(0, 8)), got = g.Output("got", g.Gather(table, read));
+        using ExecutionPlan plan = backend.Compile(g.Build(), Cancellation);
+        using DeviceQueue queue = backend.CreateQueue("test");
+        using DeviceBuffer source = backend.Allocate("table", DType.F32, table.Shape);
+        using DeviceBuffer output = backend.Allocate("got", DType.F32, got.Shape);
+        queue.Write<float>(source, TestValues.Random(1, 8 * Width));
+        using BoundPlan bound = plan.Bind(queue, new PlanBuffers(plan.Graph).Add(table, source).Add(got, output));
+        queue.Run(bound.Set(plan.Graph.Scalars[0], 6).Set(read, [5]), Cancellation);
+        queue.Mark().Wait();
+        queue.Run(bound.Set(read, [6]), Cancellation);
+        Assert.Contains("index 6", Assert.Throws<GraphException>(() => queue.Mark().Wait()).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Backends))]
     public void Reserved_memory_comes_when_asked_for_and_stays_where_it_is(string name)
     {
         using IBackend backend = TestBackend.OpenNamed(name);

@@ -39,6 +39,16 @@ public class RowTests
         Assert.Contains("Gather", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_index_behind_the_rows_that_a_run_has_is_refused()
+    {
+        GuardedOp Op(int rows) => new GuardedOp().Floats(new Shape(11, 4), new float[44]).Ints(6).Scalar("rows", 11, rows);
+        Tensor Record(GraphBuilder g, Tensor[] t, RuntimeScalar[] s) => g.Gather(g.Reshape(t[0], t[0].Shape, s[0]), t[1]);
+        Op(7).Gives(new float[4], Record);
+        var e = Assert.Throws<GraphException>(() => Op(6).Gives(new float[4], Record));
+        Assert.Contains("index 6 at place 0 is outside the 6 rows", e.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
@@ -51,6 +61,16 @@ public class RowTests
         float[] expected = [.. ids.SelectMany(id => (id < 0 ? rows.AsSpan((-1 - id) * 35, 35) : table.AsSpan(id * 35, 35)).ToArray())];
         new GuardedOp(weights).Floats(new Shape(4, 35), rows).Ints(ids)
             .Gives(expected, (g, t) => g.Embedding(g.Weight("table"), t[1], t[0]));
+    }
+
+    [Fact]
+    public void Embedding_without_overriding_rows_gives_NaN_for_negative_ids()
+    {
+        var weights = new TestWeights();
+        float[] table = weights.Add("table", DType.BF16, new Shape(3, 300), TestValues.Random(1, 900)), lost = new float[300];
+        Array.Fill(lost, float.NaN);
+        new GuardedOp(weights).Ints(2, -1, 0, int.MinValue)
+            .Gives<float>([.. table[600..], .. lost, .. table[..300], .. lost], (g, t) => g.Embedding(g.Weight("table"), t[0]));
     }
 
     [Theory]
@@ -99,14 +119,16 @@ public class RowTests
     public void ArgMax_is_the_lowest_index_of_the_largest(float[] row, int expected) =>
         new GuardedOp().Floats(new Shape(1, row.Length), row).Gives([expected], (g, t) => g.ArgMax(t[0]));
 
-    [Fact]
-    public void ArgMax_of_many_rows_matches_a_plain_search()
+    [Theory]
+    [InlineData(23, 1009)]
+    [InlineData(3, 5003)]
+    public void ArgMax_of_many_rows_matches_a_plain_search(int rows, int width)
     {
         // Few different values: ties everywhere.
-        float[] x = [.. TestValues.Random(1, 23 * 1009, 4).Select(v => MathF.Round(v))];
-        int[] expected = [.. Enumerable.Range(0, 23)
-            .Select(r => Array.IndexOf(x[(r * 1009)..((r + 1) * 1009)], x[(r * 1009)..((r + 1) * 1009)].Max()))];
-        new GuardedOp().Floats(new Shape(23, 1009), x).Gives(expected, (g, t) => g.ArgMax(t[0]));
+        float[] x = [.. TestValues.Random(1, rows * width, 4).Select(v => MathF.Round(v))];
+        int[] expected = [.. Enumerable.Range(0, rows)
+            .Select(r => Array.IndexOf(x[(r * width)..((r + 1) * width)], x[(r * width)..((r + 1) * width)].Max()))];
+        new GuardedOp().Floats(new Shape(rows, width), x).Gives(expected, (g, t) => g.ArgMax(t[0]));
     }
 
     [Theory]
@@ -123,12 +145,15 @@ public class RowTests
     [InlineData(true, new[] { 0.9f, 0.3f, 0.5f, float.PositiveInfinity }, 100, 100, 0)]
     [InlineData(true, new[] { float.NaN, 0.3f, 0.5f, 0.2f }, 100, 100, 2)]
     [InlineData(false, new[] { 0.1f, float.NaN, 0.3f, 0.5f }, 97, 100, 0)]
-    public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected, float surely = 1, float outside = -1)
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 980, 1000, 0, 1f, -1f, 1303)]
+    [InlineData(false, new[] { 0.1f, 0.1f, 0.3f, 0.5f }, 979, 1000, 3, 1f, -1f, 1303)]
+    public void MaskSelect(bool multimask, float[] ious, int inside, int around, int expected, float surely = 1, float outside = -1,
+        int pixels = 131)
     {
         // Of mask 0, some pixels lie surely inside, some near the border, the rest outside. At a distance of 0.05 exactly: not beyond it.
-        var masks = new float[4 * 131];
-        for (int i = 0; i < 131; i++) masks[i] = i < inside ? surely : i < around ? 0.01f : outside;
-        new GuardedOp().Floats(new Shape(4, 131), masks).Floats(new Shape(4), ious)
+        var masks = new float[4 * pixels];
+        for (int i = 0; i < pixels; i++) masks[i] = i < inside ? surely : i < around ? 0.01f : outside;
+        new GuardedOp().Floats(new Shape(4, pixels), masks).Floats(new Shape(4), ious)
             .Gives([expected], (g, t) => g.MaskSelect(t[1], multimask ? null : t[0]));
     }
 }

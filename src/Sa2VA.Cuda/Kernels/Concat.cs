@@ -31,7 +31,7 @@ internal sealed class ConcatKernel : Kernel
         {
             Run = c.Run,
             Y = c.View(_op.Output),
-            PartCount = _parts.Length,
+            Parts = _parts.Length,
             Segments = _op.Segments,
         };
         for (int i = 0; i < _parts.Length; i++) arguments.AllParts[i] = c.View(_parts[i]);
@@ -57,7 +57,7 @@ internal sealed class ConcatKernel : Kernel
         public RunArguments Run;
         public View Y;
         public Share Share;
-        public int PartCount, Segments, Index;
+        public int Parts, Segments, Index;
         public View Part, Lengths;
         public Views AllParts, AllLengths;
     }

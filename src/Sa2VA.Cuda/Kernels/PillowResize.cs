@@ -53,7 +53,7 @@ internal sealed class PillowResizeKernel : Kernel
     [StructLayout(LayoutKind.Sequential)]
     private struct Axis
     {
-        public ulong First, Count, Weights;
+        public ulong First, Count, Weight;
         public int Stride;
 
         public static Axis Create(PlanContext context, int from, int to)
@@ -63,7 +63,7 @@ internal sealed class PillowResizeKernel : Kernel
             {
                 First = context.Table($"Pillow's first {from}→{to}", taps.First),
                 Count = context.Table($"Pillow's counts {from}→{to}", taps.Count),
-                Weights = context.Table($"Pillow's weights {from}→{to}", taps.Weights),
+                Weight = context.Table($"Pillow's weights {from}→{to}", taps.Weights),
                 Stride = taps.Stride,
             };
         }

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Sa2VA.Tests;
+
+/// <summary>
+/// What NVIDIA's assembler makes of the kernels, where it can be had: <c>CUDA_TOOLS</c> or <c>build/cuda-tools</c>, as
+/// <c>scripts/build-kernels</c> looks for it.
+/// </summary>
+public sealed partial class MachineCodeTests
+{
+    private static readonly string Tools = Path.Combine(Environment.GetEnvironmentVariable("CUDA_TOOLS")
+        ?? Path.Combine(Fixtures.Repository, "build", "cuda-tools"), "root", "usr", "bin");
+
+    public static TheoryData<string> Families => [.. KernelFiles.Families];
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Fits_the_registers_that_are_recorded_and_adds_no_floats_atomically(string family)
+    {
+        if (!File.Exists(Path.Combine(Tools, "ptxas"))) Assert.Skip($"There is no {Path.Combine(Tools, "ptxas")}: scripts/get-cuda-tools.");
+        string version = Output("ptxas", "--version").Trim().Split('\n')[^1];
+        if (version != RecordedResources.Assembler)
+            Assert.Skip($"The registers are those of {RecordedResources.Assembler}, the assembler here is {version}.");
+        using var folder = new ScratchFolder();
+        string[] names = [.. KernelFiles.Kernels.Where(k => k.Family == family).Select(k => k.Name).Order(StringComparer.Ordinal)];
+        string[] architectures = [.. RecordedResources.All[$"{family}/{names[0]}"].Registers.Keys];
+        foreach (string architecture in architectures)
+        {
+            string code = folder.At($"{architecture}.cubin");
+            string said = Output("ptxas", "-v", $"-arch={architecture}", KernelFiles.PtxPath(family), "-o", code);
+            Assert.DoesNotMatch(Spill(), said);
+            (string, int)[] registers = [.. Used().Matches(said)
+                .Select(m => (m.Groups["kernel"].Value, int.Parse(m.Groups["registers"].Value))).Order()];
+            Assert.Equal([.. names.Select(n => (n, RecordedResources.All[$"{family}/{n}"].Registers[architecture]))], registers);
+            if (architecture == architectures[^1]) Assert.DoesNotMatch(FloatAtomic(), Output("nvdisasm", code));
+        }
+    }
+
+    private static string Output(string tool, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(Tools, tool), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd() + errors.Result;
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{tool} {string.Join(' ', arguments)}: {output}");
+        return output;
+    }
+
+    // "4 bytes stack frame, 4 bytes spill stores, 4 bytes spill loads"; "8 bytes cumulative stack size" where it was none of the kernel's own.
+    [GeneratedRegex(@"\b[1-9]\d* bytes (?:stack frame|spill stores|spill loads|cumulative stack size)")]
+    private static partial Regex Spill();
+
+    [GeneratedRegex(@"Compiling entry function '(?<kernel>\w+)'.*?Used (?<registers>\d+) registers", RegexOptions.Singleline)]
+    private static partial Regex Used();
+
+    [GeneratedRegex(@"\b(?:ATOM|RED)\w*\.[\w.]*F(?:16|32|64)")]
+    private static partial Regex FloatAtomic();
+}
