@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Devices;
 using Sa2VA.Core;
-using Sa2VA.Cpu;
+using Sa2VA.Cuda;
 
 namespace Sa2VA.Cli;
 
@@ -10,7 +11,7 @@ internal sealed class DeviceFlags
 {
     private const int MostThreads = 256;
 
-    private readonly ChoiceOption _device = new("--device", "Where to compute.", "auto", "cpu");
+    private readonly DeviceOption _device = new();
     private readonly NumberOption _threads = ThreadsOption();
     private readonly ChoiceOption _precision = PrecisionOption();
 
@@ -25,13 +26,39 @@ internal sealed class DeviceFlags
         "How numbers are stored: f32, or bf16 where 16 bits suffice (less memory, and what a GPU computes).", "f32", "bf16");
 
     /// <summary>What was chosen.</summary>
-    public Device Of(ParseResult values) => values.GetValue(_device) switch
+    /// <param name="values">The command line.</param>
+    /// <param name="notes">Told what there is to say about the choice.</param>
+    /// <exception cref="DeviceException">It cannot be used.</exception>
+    public Device Of(ParseResult values, HeldNotes notes)
     {
-        "auto" or "cpu" => new CpuDevice { Threads = values.GetValue(_threads), Precision = PrecisionOf(values, _precision) },
-        var name => throw new DeviceException($"There is no device '{name}'; auto and cpu are supported."),
-    };
+        DeviceChoice choice = Choice(values);
+        if (choice.Note is { } note) notes.Add(note);
+        return choice.Device;
+    }
+
+    /// <summary>What was chosen, and what there is to say about it.</summary>
+    /// <param name="values">The command line.</param>
+    /// <exception cref="DeviceException">It cannot be used.</exception>
+    public DeviceChoice Choice(ParseResult values) => Choice(values, PrecisionOf(values, _precision));
+
+    /// <summary>What was chosen, in the precision that was given, else in each.</summary>
+    /// <inheritdoc cref="Choice(ParseResult)"/>
+    public IReadOnlyList<DeviceChoice> Choices(ParseResult values) => ArgumentReader.Has(values, _precision)
+        ? [Choice(values)] : [.. Enum.GetValues<Precision>().Select(p => Choice(values, p))];
+
+    /// <summary>The GPUs that there are: this machine's, or the virtual one that was chosen.</summary>
+    public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
+        ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads))) : CudaAvailability.Find();
 
     /// <summary>The precision that was chosen.</summary>
     public static Precision PrecisionOf(ParseResult values, ChoiceOption precision) =>
         values.GetValue(precision) == "bf16" ? Precision.BFloat16 : Precision.Float32;
+
+    private DeviceChoice Choice(ParseResult values, Precision precision)
+    {
+        DeviceName name = values.GetValue(_device);
+        if (name.Kind == DeviceKind.Cuda && ArgumentReader.Has(values, _threads))
+            throw new UsageException("--threads is for the CPU and for virtual GPUs; it does nothing with --device cuda.");
+        return DeviceChoice.Of(name, values.GetValue(_threads), precision);
+    }
 }

@@ -11,6 +11,12 @@ public sealed record CudaAvailability
     /// <summary>What stands in the way, in words; null where a device can be used.</summary>
     public string? Reason { get; private init; }
 
+    /// <summary>False if this machine has no NVIDIA driver, not even one that is too old.</summary>
+    public bool HasDriver { get; private init; } = true;
+
+    /// <summary>What the driver's functions were found in, such as a library's name; null where there are none.</summary>
+    public string? Source => Driver?.Source;
+
     /// <summary>The driver's version, as 12040 for 12.4; 0 where there is none.</summary>
     public int DriverVersion { get; private init; }
 
@@ -23,9 +29,9 @@ public sealed record CudaAvailability
     internal IReadOnlyList<DeviceFacts> Facts { get; private init; } = [];
 
     /// <summary>Looks for the machine's driver and its devices.</summary>
-    public static CudaAvailability Find() => CudaDriver.Load(out string? reason) is { } driver
+    public static CudaAvailability Find() => CudaDriver.Load(out bool isThere, out string? reason) is { } driver
         ? Find(driver)
-        : new CudaAvailability { Reason = reason };
+        : new CudaAvailability { HasDriver = isThere, Reason = reason };
 
     /// <summary>Looks for the devices of a driver.</summary>
     public static unsafe CudaAvailability Find(CudaDriver driver)

@@ -22,11 +22,11 @@ internal sealed unsafe class KernelModules(CudaContext context)
         .Where(n => n.StartsWith("ptx/", StringComparison.Ordinal)).Select(n => n["ptx/".Length..]).Order(StringComparer.Ordinal);
 
     /// <summary>The modules that were loaded, and whether the driver had to compile them.</summary>
-    public IReadOnlyList<(string Family, bool IsPtx)> Loaded
+    public IReadOnlyList<LoadedKernels> Loaded
     {
         get
         {
-            lock (_lock) return [.. _modules.Select(m => (m.Key, m.Value.IsPtx))];
+            lock (_lock) return [.. _modules.Select(m => new LoadedKernels(m.Key, m.Value.IsPtx))];
         }
     }
 
@@ -143,3 +143,8 @@ internal readonly record struct Grid(long X, int Y = 1, int Z = 1)
 
     public override string ToString() => $"{X}×{Y}×{Z}";
 }
+
+/// <summary>Kernels of one source file that are loaded.</summary>
+/// <param name="Family">The file's name: the op's, in snake case.</param>
+/// <param name="IsPtx">True if the driver compiled them from PTX, false if this package had machine code for the device.</param>
+public sealed record LoadedKernels(string Family, bool IsPtx);

@@ -30,9 +30,9 @@ internal static class ChatCommand
                     throw new UsageException("--image - takes standard input for the picture, so no questions can be read from it; "
                         + "ask with --prompt TEXT.");
                 using MediaInput? input = media.TryOpen(terminal, values);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.GetRequiredValue(model), device.Of(values));
-                using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.GetRequiredValue(model), device.Of(values, notes));
+                using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
                 var chat = new Chat(terminal, session, values.GetValue(maxTokens), notes);
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);

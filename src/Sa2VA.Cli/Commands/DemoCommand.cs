@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Devices;
 using Sa2VA.Cli.Results;
-using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
 
@@ -30,14 +30,14 @@ internal static class DemoCommand
             Accepts = [output, maxFrames, .. device.All],
             Run = async values =>
             {
-                await RunAsync(terminal, values.GetRequiredValue(output), MediaFlags.Count(values, maxFrames), device.Of(values))
+                await RunAsync(terminal, values.GetRequiredValue(output), MediaFlags.Count(values, maxFrames), device.Choice(values))
                     .ConfigureAwait(false);
                 return ExitCode.Success;
             },
         };
     }
 
-    private static async Task RunAsync(Terminal terminal, string output, int? maxFrames, Device device)
+    private static async Task RunAsync(Terminal terminal, string output, int? maxFrames, DeviceChoice choice)
     {
         long start = Stopwatch.GetTimestamp();
         string samples = Samples.Find();
@@ -55,8 +55,9 @@ internal static class DemoCommand
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
         terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
         terminal.WriteLine("with `sa2va segment --model DIR`.");
-        using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), device);
+        using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), choice.Device);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
+        if (choice.Note is { } note) terminal.Note(note);
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);
         await RunAsync("caption", scene, [DescribeCommand.GroundedCaptionPrompt]).ConfigureAwait(false);
         await RunAsync("video", video, VideoPrompts).ConfigureAwait(false);

@@ -42,7 +42,7 @@ internal static class DescribeCommand
                     Names = values.GetValue(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
                 };
                 results?.Expect(input);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, folderOfModel, device.Of(values));
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, folderOfModel, device.Of(values, input.Notes));
                 double load = clock.Elapsed.TotalSeconds;
                 JsonLines? lines = values.GetValue(json) ? new JsonLines(terminal.Out) : null;
                 lines?.Start(loaded, input);

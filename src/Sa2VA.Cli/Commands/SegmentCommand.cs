@@ -43,7 +43,7 @@ internal static partial class SegmentCommand
                     Start = start, Media = input, Model = values.GetRequiredValue(model),
                     Prompts = values.GetRequiredValue(prompt), Regions = values.GetValue(regions),
                     Out = values.GetValue(output), Names = values.GetRequiredValue(names), Json = values.GetValue(json),
-                    Device = device.Of(values),
+                    Device = device.Of(values, input.Notes),
                 }).ConfigureAwait(false);
                 return ExitCode.Success;
             },

@@ -27,11 +27,15 @@ internal static class VerifyCommand
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
             Accepts = [goldens, model, json, markdown, .. device.All],
-            Run = values => Task.FromResult(Run(terminal, new Request
+            Run = values =>
             {
-                Goldens = values.GetRequiredValue(goldens), Model = values.GetValue(model), Json = values.GetValue(json),
-                Markdown = values.GetValue(markdown), Device = device.Of(values),
-            })),
+                var notes = new HeldNotes(terminal);
+                return Task.FromResult(Run(terminal, notes, new Request
+                {
+                    Goldens = values.GetRequiredValue(goldens), Model = values.GetValue(model), Json = values.GetValue(json),
+                    Markdown = values.GetValue(markdown), Device = device.Of(values, notes),
+                }));
+            },
         };
     }
 
@@ -44,7 +48,7 @@ internal static class VerifyCommand
         public required Device Device { get; init; }
     }
 
-    private static int Run(Terminal terminal, Request request)
+    private static int Run(Terminal terminal, HeldNotes notes, Request request)
     {
         (string? model, string? markdown, Device device) = (request.Model, request.Markdown, request.Device);
         if (model is not null && !Directory.Exists(model))
@@ -57,8 +61,6 @@ internal static class VerifyCommand
         using SummaryFile? file = markdown is null ? null : new SummaryFile(markdown);
         IVerifyOutput output = request.Json ? new VerifyJson(terminal) : new VerifyText(terminal);
         var summary = new VerifySummary();
-        var notes = new HeldNotes(terminal);
-
         var options = new VerifierOptions
         {
             ModelFolder = model, OnNote = notes.Add, CreateBackend = () => device.Open(),

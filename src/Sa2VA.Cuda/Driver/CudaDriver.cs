@@ -139,13 +139,15 @@ public sealed unsafe class CudaDriver
     internal readonly delegate* unmanaged<float*, nint, nint, CudaResult> EventElapsedTime;
 
     /// <summary>The driver of this machine.</summary>
+    /// <param name="isThere">True if the machine has one, usable or not.</param>
     /// <param name="reason">Why there is none, in words.</param>
     /// <returns>Null where the machine has none, or one that is too old.</returns>
-    internal static CudaDriver? Load(out string? reason)
+    internal static CudaDriver? Load(out bool isThere, out string? reason)
     {
         string name = OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
         reason = null;
-        if (!NativeLibrary.TryLoad(name, out nint library))
+        isThere = NativeLibrary.TryLoad(name, out nint library);
+        if (!isThere)
         {
             reason = $"there is no NVIDIA driver on this machine ({name} was not found)";
             return null;

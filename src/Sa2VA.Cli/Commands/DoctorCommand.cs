@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Devices;
+using Sa2VA.Cli.Doctor;
+using Sa2VA.Core;
+using Sa2VA.Cuda;
+using Sa2VA.Verification.SelfTest;
+
+namespace Sa2VA.Cli.Commands;
+
+/// <summary><c>sa2va doctor</c>: what there is to compute on, and whether it computes what it should.</summary>
+internal static class DoctorCommand
+{
+    public static CliCommand Create(Terminal terminal)
+    {
+        var device = new DeviceFlags();
+        var json = new Flag(CommonOptions.Json, "JSON lines: the driver, the GPUs, the checks, how the kernels were loaded.");
+        return new CliCommand("doctor",
+            "Shows the driver, the GPUs and how kernels are loaded, and checks each kernel of a device against float64, in both precisions "
+            + "unless one is given: exit 0 if the device can be used, 2 with the reason if not.",
+            "sa2va doctor", "sa2va doctor --device cuda:1 --json", "sa2va doctor --device virtual:rtx4090")
+        {
+            Accepts = [.. device.All, json],
+            Run = values =>
+            {
+                IDoctorOutput output = values.GetValue(json) ? new DoctorJson(terminal) : new DoctorText(terminal);
+                output.Found(device.Gpus(values));
+                Examine(terminal, output, device.Choices(values));
+                return Task.FromResult(ExitCode.Success);
+            },
+        };
+    }
+
+    /// <summary>Checks a device in each precision that is to be examined.</summary>
+    /// <exception cref="DeviceException">A check failed; all are told before.</exception>
+    internal static void Examine(Terminal terminal, IDoctorOutput output, IReadOnlyList<DeviceChoice> choices)
+    {
+        long start = Stopwatch.GetTimestamp();
+        List<DoctorCheck> checks = [];
+        var kernels = new HashSet<LoadedKernels>();
+        output.Chosen(choices[0]);
+        foreach (DeviceChoice choice in choices)
+        {
+            using IBackend backend = choice.Device.Open();
+            foreach (KernelCheck check in KernelSelfTest.Run(backend, terminal.Cancellation))
+            {
+                checks.Add(new DoctorCheck(check, backend.Precision));
+                output.Checked(checks[^1]);
+                terminal.Progress.Count("Checking kernels", "checks", checks.Count, choices.Count * KernelSelfTest.Count);
+            }
+            if (backend is CudaBackend gpu) kernels.UnionWith(gpu.Kernels);
+        }
+        output.Loaded([.. kernels.OrderBy(k => k.Family, StringComparer.Ordinal)]);
+        output.End(checks, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        DoctorCheck[] failed = [.. checks.Where(c => c.Check.Problem is not null)];
+        if (failed.Length > 0)
+            throw new DeviceException(FormattableString.Invariant(
+                $"{choices[0].Device.Description} cannot be used: {failed.Length} of {checks.Count} checks failed, ")
+                + $"the first of {failed[0]}.");
+    }
+}

@@ -1,0 +1,57 @@
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
+
+namespace Sa2VA.Cli.Devices;
+
+/// <summary>The device that a command computes on.</summary>
+/// <param name="Device">It.</param>
+/// <param name="Note">What there is to say about the choice, or null.</param>
+internal sealed record DeviceChoice(Device Device, string? Note)
+{
+    private const string Otherwise = "--device cpu computes on the processor";
+
+    /// <summary>Finds the device that is meant.</summary>
+    /// <param name="name">What --device says.</param>
+    /// <param name="threads">Threads, for the CPU or to run a virtual GPU; 0 is one per processor.</param>
+    /// <param name="precision">How numbers are stored.</param>
+    /// <param name="driver">The GPUs' driver; null for this machine's.</param>
+    /// <exception cref="DeviceException">It cannot be used; the message says why.</exception>
+    public static DeviceChoice Of(DeviceName name, int threads, Precision precision, CudaDriver? driver = null) => name.Kind switch
+    {
+        DeviceKind.Cpu => new DeviceChoice(Cpu(threads, precision), null),
+        DeviceKind.Cuda => new DeviceChoice(Usable(Gpu(driver, name.Index, precision)), null),
+        DeviceKind.Virtual => new DeviceChoice(Gpu(VirtualCards.Driver(name.Card!, threads), 0, precision),
+            "The virtual GPU runs a GPU's kernels on the processor and checks every access: for checking, and slow."),
+        _ => Auto(threads, precision, driver),
+    };
+
+    private static DeviceChoice Auto(int threads, Precision precision, CudaDriver? driver)
+    {
+        CudaAvailability found = Gpu(driver, 0, precision).Availability;
+        for (int i = 0; i < found.Devices.Count; i++)
+            if (found.Devices[i].Unusable is null)
+                return new DeviceChoice(Gpu(driver, i, precision), FormattableString.Invariant(
+                    $"Device: cuda:{i}, {found.Devices[i].Name}, the first GPU that can be used; {Otherwise}."));
+        // A machine without a driver has no GPU that somebody could have meant.
+        return new DeviceChoice(Cpu(threads, precision), found.HasDriver ? $"Device: the CPU, since {found.Reason}." : null);
+    }
+
+    private static CudaDevice Usable(CudaDevice device)
+    {
+        CudaAvailability found = device.Availability;
+        if (found.Devices.Count == 0) throw new DeviceException($"No GPU can be used: {found.Reason}; {Otherwise}.");
+        if (device.Index >= found.Devices.Count)
+            throw new DeviceException(FormattableString.Invariant(
+                $"There is no GPU {device.Index}: the driver has {Plural.Of(found.Devices.Count, "GPU")}, numbered from 0."));
+        return found.Devices[device.Index].Unusable is not { } reason ? device
+            : throw new DeviceException(FormattableString.Invariant($"GPU {device.Index} cannot be used: {reason}; {Otherwise}."));
+    }
+
+    private static CpuDevice Cpu(int threads, Precision precision) => new() { Threads = threads, Precision = precision };
+
+    private static CudaDevice Gpu(CudaDriver? driver, int index, Precision precision) => driver is null
+        ? new CudaDevice { Index = index, Precision = precision }
+        : new CudaDevice(driver) { Index = index, Precision = precision };
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using Sa2VA.Cli.Arguments;
+
+namespace Sa2VA.Cli.Devices;
+
+/// <summary>Kinds of devices.</summary>
+internal enum DeviceKind
+{
+    /// <summary>A GPU where one can be used, else the processor.</summary>
+    Auto,
+    /// <summary>The processor.</summary>
+    Cpu,
+    /// <summary>An NVIDIA GPU.</summary>
+    Cuda,
+    /// <summary>A GPU that is simulated on the processor.</summary>
+    Virtual,
+}
+
+/// <summary>What --device says.</summary>
+/// <param name="Kind">Which kind.</param>
+/// <param name="Index">Which GPU, from 0.</param>
+/// <param name="Card">Which card a virtual GPU is like, by its name in <see cref="VirtualCards"/>.</param>
+internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, string? Card = null);
+
+/// <summary><c>--device</c>.</summary>
+internal sealed class DeviceOption : ValueOption<DeviceName>
+{
+    // More than any machine has.
+    private const int MostGpus = 1024;
+
+    public DeviceOption() : base("--device", "auto|cpu|cuda[:N]|virtual[:CARD]",
+        "Where to compute: auto is a GPU if one can be used, else the CPU; cuda:N is GPU N, from 0; "
+        + $"virtual is a simulated GPU for checking kernels, like a card of {string.Join(", ", VirtualCards.Names)}.") =>
+        DefaultValueFactory = _ => default;
+
+    private protected override DeviceName Read(string[] given)
+    {
+        string text = One(given);
+        string[] parts = text.Split(':', 2);
+        return (parts[0], parts.ElementAtOrDefault(1)) switch
+        {
+            ("auto", null) => new DeviceName(DeviceKind.Auto),
+            ("cpu", null) => new DeviceName(DeviceKind.Cpu),
+            ("cuda", null) => new DeviceName(DeviceKind.Cuda),
+            ("cuda", { } n) when int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out int i) && i < MostGpus =>
+                new DeviceName(DeviceKind.Cuda, i),
+            ("virtual", null) => new DeviceName(DeviceKind.Virtual, Card: VirtualCards.Names[0]),
+            ("virtual", { } card) when VirtualCards.Names.Contains(card) => new DeviceName(DeviceKind.Virtual, Card: card),
+            _ => throw Refused(
+                $"auto, cpu, cuda, cuda:N, virtual or virtual:CARD (a card of {string.Join(", ", VirtualCards.Names)})", text),
+        };
+    }
+}

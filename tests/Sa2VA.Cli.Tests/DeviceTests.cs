@@ -1,0 +1,88 @@
+using Sa2VA.Cli.Devices;
+using Sa2VA.Core;
+using Sa2VA.Cpu;
+using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
+using Sa2VA.VirtualGpu.Driver;
+
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>What --device chooses, says and refuses.</summary>
+public class DeviceTests
+{
+    private static readonly VirtualDeviceKind Old = VirtualDeviceKind.A100 with { Name = "Virtual T4", Capability = 75 };
+
+    /// <summary>Whether this machine has a GPU that could be meant.</summary>
+    public static bool HasDriver => CudaAvailability.Find().HasDriver;
+
+    [Fact]
+    public void Auto_takes_the_first_GPU_that_can_be_used_and_says_so()
+    {
+        using var gpus = new VirtualDriver(new() { Devices = [Old, VirtualDeviceKind.H100, VirtualDeviceKind.A100] });
+        DeviceChoice choice = Choose(DeviceKind.Auto, gpus);
+        Assert.Equal(1, Assert.IsType<CudaDevice>(choice.Device).Index);
+        Assert.Contains("cuda:1, Virtual H100", choice.Note, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 13000, "the driver finds no GPU")]
+    [InlineData(1, 13000, "Virtual T4 has compute capability 7.5")]
+    [InlineData(1, 10020, "the driver supports CUDA 10.2")]
+    public void Auto_says_why_a_GPU_is_not_used(int devices, int version, string reason)
+    {
+        using var gpus = new VirtualDriver(new() { Devices = [.. Enumerable.Repeat(Old, devices)], Version = version });
+        DeviceChoice choice = Choose(DeviceKind.Auto, gpus);
+        Assert.IsType<CpuDevice>(choice.Device);
+        Assert.Contains(reason, choice.Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_driver_auto_is_the_CPU()
+    {
+        Assert.SkipWhen(HasDriver, "this machine has an NVIDIA driver");
+        Assert.IsType<CpuDevice>(DeviceChoice.Of(default, 0, Precision.Float32).Device);
+        CliRun.Of("chat", "--model", CliRun.Toy, "--prompt", "What is red?", "--device", "cuda")
+            .AssertRefused("no NVIDIA driver", "--device cpu");
+    }
+
+    [Theory]
+    [InlineData(0, "GPU 0 cannot be used: Virtual T4 has compute capability 7.5; 8.0 or newer is needed; --device cpu")]
+    [InlineData(2, "There is no GPU 2: the driver has 2 GPUs")]
+    public void A_GPU_that_is_named_must_be_usable(int index, string message)
+    {
+        using var gpus = new VirtualDriver(new() { Devices = [Old, VirtualDeviceKind.A100] });
+        var error = Assert.Throws<DeviceException>(() => Choose(DeviceKind.Cuda, gpus, index));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cuda:")]
+    [InlineData("cuda:-1")]
+    [InlineData("cuda:99999")]
+    [InlineData("cuda:0x1")]
+    [InlineData("CPU")]
+    [InlineData("cpu:0")]
+    [InlineData("virtual:")]
+    [InlineData("virtual:t4")]
+    [InlineData("gpu")]
+    public void Other_words_are_refused(string word) =>
+        CliRun.Of("verify", "--goldens", "x", "--device", word).AssertRefused("--device takes auto, cpu, cuda, cuda:N", $"'{word}'");
+
+    [Fact]
+    public void Threads_are_not_for_a_GPU() =>
+        CliRun.Of("verify", "--goldens", "x", "--device", "cuda", "--threads", "2").AssertRefused("--threads is for the CPU");
+
+    [Fact]
+    public void A_virtual_GPU_computes_what_was_recorded_and_says_what_it_is()
+    {
+        string golden = Path.Combine(Fixtures.Repository, "tests", "fixtures", "goldens", "internvl-internlm2",
+            "block-internlm2_layer0-decode.safetensors");
+        CliRun run = CliRun.Of("verify", "--goldens", golden, "--device", "virtual:rtx4090");
+        Assert.Equal(0, run.Code);
+        Assert.Contains("The virtual GPU runs", Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
+    }
+
+    private static DeviceChoice Choose(DeviceKind kind, VirtualDriver gpus, int index = 0) =>
+        DeviceChoice.Of(new DeviceName(kind, index), 0, Precision.Float32, new CudaDriver(gpus.Name, gpus.Export));
+}

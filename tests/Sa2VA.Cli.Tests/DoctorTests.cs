@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Sa2VA.Cli.Commands;
+using Sa2VA.Cli.Devices;
+using Sa2VA.Cli.Doctor;
+using Sa2VA.Core;
+using Sa2VA.Cuda.Driver;
+using Sa2VA.VirtualGpu.Driver;
+
+namespace Sa2VA.Cli.Tests;
+
+public class DoctorTests
+{
+    private static IEnumerable<string> Ops => typeof(Op).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Op))).Select(t => t.Name);
+
+    [Fact]
+    public void A_virtual_GPU_passes_every_check()
+    {
+        CliRun run = CliRun.Of("doctor", "--device", "virtual");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Contains("GPU 0: Virtual A100, compute capability 8.0", run.Out, StringComparison.Ordinal);
+        Assert.Contains("compiled from PTX by the driver", run.Out, StringComparison.Ordinal);
+        // Two ops that only passes over the graph make.
+        Assert.Contains("gated_linear", run.Out, StringComparison.Ordinal);
+        Assert.Contains("linear_arg_max", run.Out, StringComparison.Ordinal);
+        Assert.Contains("this device can be used", run.Out, StringComparison.Ordinal);
+        Assert.All(Ops, op => Assert.Contains($"  {op} ", run.Out, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_CPU_passes_every_check_and_tells_each_as_JSON()
+    {
+        CliRun run = CliRun.Of("doctor", "--device", "cpu", "--precision", "f32", "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        JsonElement[] checks = [.. run.Json.Where(l => Type(l) == "check")];
+        Assert.Equal(Ops.Order(), checks.Select(c => c.GetProperty("op").GetString()!).Distinct().Order());
+        Assert.All(checks, c => Assert.InRange(c.GetProperty("share").GetDouble(), 0, 1));
+        Assert.Equal((checks.Length, 0), (run.Json[^1].GetProperty("checks").GetInt32(), run.Json[^1].GetProperty("failed").GetInt32()));
+        Assert.Equal("driver", Type(run.Json[0]));
+
+        static string Type(JsonElement line) => line.GetProperty("type").GetString()!;
+    }
+
+    [Fact]
+    public void A_GPU_that_is_not_there_is_told_in_one_line()
+    {
+        Assert.SkipWhen(DeviceTests.HasDriver, "this machine has an NVIDIA driver");
+        CliRun run = CliRun.Of("doctor", "--device", "cuda");
+        Assert.Equal(2, run.Code);
+        Assert.StartsWith("Driver: none", run.Out, StringComparison.Ordinal);
+        Assert.StartsWith("sa2va: No GPU can be used", Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_GPU_that_fails_at_a_check_cannot_be_used()
+    {
+        using var gpus = new VirtualDriver();
+        DeviceChoice choice = DeviceChoice.Of(new DeviceName(DeviceKind.Cuda), 0, Precision.Float32, new CudaDriver(gpus.Name, gpus.Export));
+        using var output = new StringWriter();
+        var terminal = new Terminal(TextReader.Null, output, TextWriter.Null, CancellationToken.None);
+        gpus.Inject.FailLaunch(5);
+        var error = Assert.Throws<DeviceException>(() => DoctorCommand.Examine(terminal, new DoctorText(terminal), [choice]));
+        Assert.Contains("Virtual A100 cannot be used: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Wrong: ", output.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("can be used", output.ToString(), StringComparison.Ordinal);
+    }
+}
