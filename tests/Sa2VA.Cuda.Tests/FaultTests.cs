@@ -173,7 +173,7 @@ public sealed class FaultTests
         var z = new float[SumNet.Count];
         net.Queue.Read<float>(net.Z, z);
         Assert.All(z, v => Assert.Equal(36, v));
-        Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound));
+        Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound, TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -129,7 +129,8 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         using var changed = new ChangedCheckpoint(Fixtures.Model(model),
             "grounding_encoder.sam2_model.sam_mask_decoder.iou_prediction_head.layers.2.bias", other.Type,
             (i, bits) => i == other.Candidate ? Raised(bits, other.Type) : bits);
-        using Sa2VAModel loaded = Sa2VAModel.Load(changed.Folder, new CpuDevice { Precision = Precision.BFloat16 });
+        using Sa2VAModel loaded = Sa2VAModel.Load(changed.Folder, new CpuDevice { Precision = Precision.BFloat16 },
+            cancellation: TestContext.Current.CancellationToken);
 
         PredictResult result = PredictResult.Run(recorded, loaded, TestContext.Current.CancellationToken);
 
