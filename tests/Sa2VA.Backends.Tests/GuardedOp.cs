@@ -72,6 +72,18 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
         }
     }
 
+    /// <summary>Accepts nothing but a refusal whose message says all of this, from every configuration.</summary>
+    public void IsRefused<T>(int count, Recorder record, params string[] says) where T : unmanaged
+    {
+        var run = new OpRun(weights ?? new TestWeights(), _inputs, _scalars);
+        foreach (TestBackend configuration in TestBackend.All)
+        {
+            using IBackend backend = configuration.Open();
+            string message = Assert.Throws<GraphException>(() => run.Twice<T>(backend, record, count)).Message;
+            foreach (string part in says) Assert.Contains(part, message, StringComparison.Ordinal);
+        }
+    }
+
     private GuardedOp Add(DType type, Shape shape, Array values)
     {
         Assert.Equal(shape.Count, values.LongLength);

@@ -34,9 +34,7 @@ public class RowTests
     public void An_index_behind_the_table_is_refused(int index)
     {
         var op = new GuardedOp().Floats(new Shape(11, 4), new float[44]).Ints(index);
-        var e = Assert.Throws<GraphException>(() => op.Gives(new float[4], (g, t) => g.Gather(t[0], t[1])));
-        Assert.Contains("11 rows", e.Message, StringComparison.Ordinal);
-        Assert.Contains("Gather", e.Message, StringComparison.Ordinal);
+        op.IsRefused<float>(4, (g, t, _) => g.Gather(t[0], t[1]), "11 rows", "Gather");
     }
 
     [Fact]
@@ -45,8 +43,7 @@ public class RowTests
         GuardedOp Op(int rows) => new GuardedOp().Floats(new Shape(11, 4), new float[44]).Ints(6).Scalar("rows", 11, rows);
         Tensor Record(GraphBuilder g, Tensor[] t, RuntimeScalar[] s) => g.Gather(g.Reshape(t[0], t[0].Shape, s[0]), t[1]);
         Op(7).Gives(new float[4], Record);
-        var e = Assert.Throws<GraphException>(() => Op(6).Gives(new float[4], Record));
-        Assert.Contains("index 6 at place 0 is outside the 6 rows", e.Message, StringComparison.Ordinal);
+        Op(6).IsRefused<float>(4, Record, "index 6 at place 0 is outside the 6 rows");
     }
 
     [Theory]
@@ -81,8 +78,7 @@ public class RowTests
         var weights = new TestWeights();
         weights.Add("table", DType.BF16, new Shape(9, 4), new float[36]);
         var op = new GuardedOp(weights).Floats(new Shape(1, 4), new float[4]).Ints(id);
-        var e = Assert.Throws<GraphException>(() => op.Gives(new float[4], (g, t) => g.Embedding(g.Weight("table"), t[1], t[0])));
-        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+        op.IsRefused<float>(4, (g, t, _) => g.Embedding(g.Weight("table"), t[1], t[0]), says);
     }
 
     [Fact]
@@ -103,8 +99,7 @@ public class RowTests
     {
         float[] a = TestValues.Random(1, 4 * 3);
         var op = new GuardedOp().Floats(new Shape(4, 3), a).Scalar("a", 4, 2).Scalar("all", 8, 5);
-        var e = Assert.Throws<GraphException>(() => op.Gives(a, (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0])], s[1])));
-        Assert.Contains("2 rows", e.Message, StringComparison.Ordinal);
+        op.IsRefused<float>(a.Length, (g, t, s) => g.Concat([g.Reshape(t[0], t[0].Shape, s[0])], s[1]), "2 rows");
     }
 
     [Theory]
