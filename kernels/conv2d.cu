@@ -1,42 +1,6 @@
-// Conv2d: each output pixel's inputs, in the order (ky, kx, channel), are a row of a matrix that is gathered as the product needs it. A block
-// has a 64×64 tile of pixels and output channels. Maps of a batch follow each other.
+// Conv2d. A block has a 64×64 tile of pixels and output channels.
+#include "common/conv2d.cuh"
 #include "common/product.cuh"
-
-struct Conv2dArguments
-{
-    Run run;
-    View x, weight, y;
-    const float* bias;
-    int height, width, out_height, out_width, kernel, stride, padding;
-};
-
-// The inputs of one output pixel; zeros outside the map, and where there is no such pixel.
-struct Patch
-{
-    View x;
-    i64 map;
-    int height, width, kernel, top, left;
-    bool is_there;
-    DEVICE_MEMBER float operator()(int k) const
-    {
-        int tap = k / x.columns, channel = k - tap * x.columns, down = tap / kernel;
-        int row = top + down, column = left + tap - down * kernel;
-        bool is_inside = is_there && row >= 0 && row < height && column >= 0 && column < width;
-        return is_inside ? load(x, at(x, map + (i64)row * width + column, channel)) : 0;
-    }
-};
-
-struct Patches
-{
-    const Conv2dArguments& a;
-    int end, first;
-    DEVICE_MEMBER Patch row(int r) const
-    {
-        int pixel = first + r, line = pixel / a.out_width, map = line / a.out_height;
-        int top = (line - map * a.out_height) * a.stride - a.padding, left = (pixel - line * a.out_width) * a.stride - a.padding;
-        return {a.x, (i64)map * a.height * a.width, a.height, a.width, a.kernel, top, left, pixel < end};
-    }
-};
 
 KERNEL(256) conv2d(const Conv2dArguments a)
 {

@@ -1,15 +1,6 @@
-// ConvTranspose2d: an input pixel times [4·Co, Ci] is the four output pixels that it alone feeds. A block has a 64×64 tile of that product.
-// Maps of a batch follow each other, so pixels count on from one to the next.
+// ConvTranspose2d. A block has a 64×64 tile of pixels and of four times the output channels.
+#include "common/conv_transpose2d.cuh"
 #include "common/product.cuh"
-
-struct ConvTranspose2dArguments
-{
-    Run run;
-    View x, weight, residual, y;
-    const float* bias;
-    // Of an input map.
-    int width;
-};
 
 KERNEL(256) conv_transpose2d(const ConvTranspose2dArguments a)
 {
@@ -23,13 +14,6 @@ KERNEL(256) conv_transpose2d(const ConvTranspose2dArguments a)
     for (int i = threadIdx.x; i < Tile * Tile; i += 256)
     {
         int pixel = first_pixel + i / Tile, column = first_column + i % Tile;
-        if (pixel >= pixels || column >= a.weight.rows) continue;
-        int tap = column / a.y.columns, channel = column - tap * a.y.columns, line = pixel / a.width;
-        i64 target = (2 * (i64)line + tap / 2) * (2 * a.width) + 2 * (pixel - line * a.width) + tap % 2;
-        float y = sums[i / Tile][i % Tile];
-        if (a.bias) y = y + a.bias[channel];
-        // One map may be added to the results of all.
-        if (a.residual.data) y = y + load(a.residual, at(a.residual, target % a.residual.rows, channel));
-        store(a.y, at(a.y, target, channel), y);
+        if (pixel < pixels && column < a.weight.rows) store_product(a, pixel, column, sums[i / Tile][i % Tile]);
     }
 }

@@ -1,12 +1,7 @@
-// GatedLinear: y = silu(x·Gᵀ) ⊙ (x·Uᵀ); the weight has G's rows, then U's. A block has a 64×64 tile of y.
+// GatedLinear. A block has a 64×64 tile of y.
+#include "common/gated_linear.cuh"
 #include "common/product.cuh"
 #include "common/math.cuh"
-
-struct GatedLinearArguments
-{
-    Run run;
-    View x, weight, y;
-};
 
 KERNEL(256) gated_linear(const GatedLinearArguments a)
 {

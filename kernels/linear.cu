@@ -1,14 +1,7 @@
-// Linear: y = residual + scale ⊙ activation(x·Wᵀ + bias). A block has a 64×64 tile of y.
+// Linear. A block has a 64×64 tile of y.
+#include "common/linear.cuh"
 #include "common/product.cuh"
 #include "common/math.cuh"
-
-struct LinearArguments
-{
-    Run run;
-    View x, weight, residual, y;
-    const float *bias, *scale;
-    int activation;
-};
 
 KERNEL(256) linear(const LinearArguments a)
 {

@@ -2,7 +2,7 @@
 // A thread has 4×4 results; both operands pass through shared memory, 16 of the depth at a time. Sums are chains of 64 products, which are
 // then added up: nearer to the truth than one long chain. No sum depends on the size of the matrices.
 #pragma once
-#include "tensor.cuh"
+#include "matrix_rows.cuh"
 
 const int Tile = 64, TileDepth = 16, Chain = 64, TilePitch = Tile + 4;
 
@@ -14,23 +14,6 @@ struct ProductTiles
 
 // Results, [row][column].
 typedef float ProductTile[Tile][Tile + 1];
-
-// A row of a matrix; zeros where there is none.
-struct MatrixRow
-{
-    View matrix;
-    i64 start;
-    bool is_there;
-    DEVICE_MEMBER float operator()(int k) const { return is_there ? load(matrix, start + k) : 0; }
-};
-
-// Rows first … of a matrix that ends before row end.
-struct MatrixRows
-{
-    View matrix;
-    int end, first;
-    DEVICE_MEMBER MatrixRow row(int r) const { return {matrix, at(matrix, first + r, 0), first + r < end}; }
-};
 
 // y[i][j] = Σ_k x.row(i)(k) · w.row(j)(k) for i < rows and k < depth, there for all threads of the block.
 template <class X, class W> DEVICE void product(ProductTile& y, ProductTiles& tiles, const X& x, const W& w, int rows, int depth)

@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Cuda.Driver;
 
 namespace Sa2VA.Cuda;
 
@@ -18,8 +19,8 @@ internal sealed class PlanContext(CudaBackend backend, PlanWeights weights, List
     /// <summary>The backend's.</summary>
     public Precision Precision => backend.Precision;
 
-    /// <summary>The device's streaming multiprocessors: for grids only; no result may depend on it.</summary>
-    public int Multiprocessors => backend.Facts.Multiprocessors;
+    /// <summary>The device: for grids and tiles only; no result may depend on it.</summary>
+    public DeviceFacts Device => backend.Facts;
 
     /// <summary>A kernel by its file and name; null in a backend that only counts.</summary>
     public CudaFunction? Function(string family, string name) =>

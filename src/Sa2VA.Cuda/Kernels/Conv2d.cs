@@ -3,34 +3,41 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cuda.Kernels;
 
-internal sealed class Conv2dKernel(Conv2d op, PlanContext context) : Kernel
+internal sealed class Conv2dKernel : Kernel
 {
-    private readonly CudaFunction? _conv2d = context.Function("conv2d", "conv2d");
-    private readonly DeviceMatrix _weight = context.Matrix(op, op.Weight, WeightLayout.ChannelsLast);
-    private readonly ulong _bias = context.Vector(op.Bias);
+    private readonly Conv2d _op;
+    private readonly DeviceMatrix _weight;
+    private readonly ulong _bias;
+    private readonly ProductKernels _product;
+
+    public Conv2dKernel(Conv2d op, PlanContext context)
+    {
+        (_op, _weight, _bias) = (op, context.Matrix(op, op.Weight, WeightLayout.ChannelsLast), context.Vector(op.Bias));
+        _product = new ProductKernels(context, op, "conv2d", op.Output.Shape.Rows, _weight, 1, TensorTile.Small);
+    }
 
     public override void Launch(LaunchContext c)
     {
-        (Shape x, Shape y) = (op.Inputs[0].Shape, op.Output.Shape);
+        (Shape x, Shape y) = (_op.Inputs[0].Shape, _op.Output.Shape);
         var arguments = new Arguments
         {
             Run = c.Run,
-            X = c.View(op.Inputs[0]),
+            X = c.View(_op.Inputs[0]),
             Weight = new View(_weight),
-            Y = c.View(op.Output),
+            Y = c.View(_op.Output),
             Bias = _bias,
             Height = x[-3],
             Width = x[-2],
             OutHeight = y[-3],
             OutWidth = y[-2],
-            Kernel = op.Kernel,
-            Stride = op.Stride,
-            Padding = op.Padding,
+            Kernel = _op.Kernel,
+            Stride = _op.Stride,
+            Padding = _op.Padding,
         };
-        _conv2d!.Launch(c.Stream, ProductTile.GridOf(arguments.Y.Rows, _weight.Rows), ProductTile.Threads, 0, arguments);
+        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
     }
 
-    /// <summary>Conv2dArguments of <c>kernels/conv2d.cu</c>.</summary>
+    /// <summary>Conv2dArguments of <c>kernels/common/conv2d.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

@@ -3,28 +3,35 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cuda.Kernels;
 
-internal sealed class ConvTranspose2dKernel(ConvTranspose2d op, PlanContext context) : Kernel
+internal sealed class ConvTranspose2dKernel : Kernel
 {
-    private readonly CudaFunction? _convTranspose2d = context.Function("conv_transpose2d", "conv_transpose2d");
-    private readonly DeviceMatrix _weight = context.Matrix(op, op.Weight, WeightLayout.Transposed2x2);
-    private readonly ulong _bias = context.Vector(op.Bias);
+    private readonly ConvTranspose2d _op;
+    private readonly DeviceMatrix _weight;
+    private readonly ulong _bias;
+    private readonly ProductKernels _product;
+
+    public ConvTranspose2dKernel(ConvTranspose2d op, PlanContext context)
+    {
+        (_op, _weight, _bias) = (op, context.Matrix(op, op.Weight, WeightLayout.Transposed2x2), context.Vector(op.Bias));
+        _product = new ProductKernels(context, op, "conv_transpose2d", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Middle);
+    }
 
     public override void Launch(LaunchContext c)
     {
         var arguments = new Arguments
         {
             Run = c.Run,
-            X = c.View(op.Inputs[0]),
+            X = c.View(_op.Inputs[0]),
             Weight = new View(_weight),
-            Residual = c.View(op.Residual),
-            Y = c.View(op.Output),
+            Residual = c.View(_op.Residual),
+            Y = c.View(_op.Output),
             Bias = _bias,
-            Width = op.Inputs[0].Shape[-2],
+            Width = _op.Inputs[0].Shape[-2],
         };
-        _convTranspose2d!.Launch(c.Stream, ProductTile.GridOf(arguments.X.Rows, _weight.Rows), ProductTile.Threads, 0, arguments);
+        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
     }
 
-    /// <summary>ConvTranspose2dArguments of <c>kernels/conv_transpose2d.cu</c>.</summary>
+    /// <summary>ConvTranspose2dArguments of <c>kernels/common/conv_transpose2d.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

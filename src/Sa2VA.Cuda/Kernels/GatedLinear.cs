@@ -3,24 +3,32 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cuda.Kernels;
 
-internal sealed class GatedLinearKernel(GatedLinear op, PlanContext context) : Kernel
+internal sealed class GatedLinearKernel : Kernel
 {
-    private readonly CudaFunction? _linear = context.Function("gated_linear", "gated_linear");
-    private readonly DeviceMatrix _weight = context.Matrix(op, op.Weight);
+    private readonly GatedLinear _op;
+    private readonly DeviceMatrix _weight;
+    private readonly ProductKernels _product;
+
+    public GatedLinearKernel(GatedLinear op, PlanContext context)
+    {
+        (_op, _weight) = (op, context.Matrix(op, op.Weight));
+        _product = new ProductKernels(context, op, "gated_linear", op.Inputs[0].Shape.Rows, _weight, 2, TensorTile.Trunk,
+            TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32);
+    }
 
     public override void Launch(LaunchContext c)
     {
         var arguments = new Arguments
         {
             Run = c.Run,
-            X = c.View(op.Inputs[0]),
+            X = c.View(_op.Inputs[0]),
             Weight = new View(_weight),
-            Y = c.View(op.Output),
+            Y = c.View(_op.Output),
         };
-        _linear!.Launch(c.Stream, ProductTile.GridOf(arguments.X.Rows, _weight.Rows / 2), ProductTile.Threads, 0, arguments);
+        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
     }
 
-    /// <summary>GatedLinearArguments of <c>kernels/gated_linear.cu</c>.</summary>
+    /// <summary>GatedLinearArguments of <c>kernels/common/gated_linear.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

@@ -3,29 +3,37 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cuda.Kernels;
 
-internal sealed class LinearKernel(Linear op, PlanContext context) : Kernel
+internal sealed class LinearKernel : Kernel
 {
-    private readonly CudaFunction? _linear = context.Function("linear", "linear");
-    private readonly DeviceMatrix _weight = context.Matrix(op, op.Weight);
-    private readonly ulong _bias = context.Vector(op.Bias), _scale = context.Vector(op.Scale);
+    private readonly Linear _op;
+    private readonly DeviceMatrix _weight;
+    private readonly ulong _bias, _scale;
+    private readonly ProductKernels _product;
+
+    public LinearKernel(Linear op, PlanContext context)
+    {
+        (_op, _weight, _bias, _scale) = (op, context.Matrix(op, op.Weight), context.Vector(op.Bias), context.Vector(op.Scale));
+        _product = new ProductKernels(context, op, "linear", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Wide, TensorTile.Trunk,
+            TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16);
+    }
 
     public override void Launch(LaunchContext c)
     {
         var arguments = new Arguments
         {
             Run = c.Run,
-            X = c.View(op.Inputs[0]),
+            X = c.View(_op.Inputs[0]),
             Weight = new View(_weight),
-            Residual = c.View(op.Residual),
-            Y = c.View(op.Output),
+            Residual = c.View(_op.Residual),
+            Y = c.View(_op.Output),
             Bias = _bias,
             Scale = _scale,
-            Activation = op.Activation,
+            Activation = _op.Activation,
         };
-        _linear!.Launch(c.Stream, ProductTile.GridOf(arguments.X.Rows, _weight.Rows), ProductTile.Threads, 0, arguments);
+        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
     }
 
-    /// <summary>LinearArguments of <c>kernels/linear.cu</c>.</summary>
+    /// <summary>LinearArguments of <c>kernels/common/linear.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

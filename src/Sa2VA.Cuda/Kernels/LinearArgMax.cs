@@ -10,19 +10,20 @@ internal sealed class LinearArgMaxKernel : Kernel
     private const int CandidateBytes = 8;
 
     private readonly LinearArgMax _op;
-    private readonly CudaFunction? _ofTiles, _ofRows;
+    private readonly CudaFunction? _choose;
     private readonly DeviceMatrix _weight;
+    private readonly ProductKernels _product;
 
     public LinearArgMaxKernel(LinearArgMax op, PlanContext context)
     {
         _op = op;
-        _ofTiles = context.Function("linear_arg_max", "linear_arg_max_of_tiles");
-        _ofRows = context.Function("linear_arg_max", "linear_arg_max");
         _weight = context.Matrix(op, op.Weight);
-        context.NeedWorkspace(op.Inputs[0].Shape.Rows * Tiles.Y * CandidateBytes);
+        _product = new ProductKernels(context, op, "linear_arg_max", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Middle,
+            TensorTile.Flat64);
+        _choose = context.Function("linear_arg_max", "linear_arg_max_choose");
+        int most = Math.Max(_product.BlocksOfRow(isInChunks: true), _product.BlocksOfRow(isInChunks: false));
+        context.NeedWorkspace(op.Inputs[0].Shape.Rows * most * CandidateBytes);
     }
-
-    private Grid Tiles => ProductTile.GridOf((int)_op.Inputs[0].Shape.Rows, _weight.Rows);
 
     public override void Launch(LaunchContext c)
     {
@@ -31,19 +32,22 @@ internal sealed class LinearArgMaxKernel : Kernel
             Run = c.Run,
             X = c.View(_op.Inputs[0]),
             Weight = new View(_weight),
-            Candidates = c.Workspace,
+            Best = c.Workspace,
             Y = c.View(_op.Output).Data,
         };
-        _ofTiles!.Launch(c.Stream, Tiles, ProductTile.Threads, 0, arguments);
-        _ofRows!.Launch(c.Stream, new Grid(arguments.X.Rows), 256, 0, arguments);
+        bool isInChunks = ProductKernels.IsInChunks(arguments.X);
+        arguments.Candidates = _product.BlocksOfRow(isInChunks);
+        _product.Launch(c.Stream, isInChunks, arguments);
+        _choose!.Launch(c.Stream, new Grid(arguments.X.Rows), 256, 0, arguments);
     }
 
-    /// <summary>LinearArgMaxArguments of <c>kernels/linear_arg_max.cu</c>.</summary>
+    /// <summary>LinearArgMaxArguments of <c>kernels/common/linear_arg_max.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
         public RunArguments Run;
         public View X, Weight;
-        public ulong Candidates, Y;
+        public ulong Best, Y;
+        public int Candidates;
     }
 }

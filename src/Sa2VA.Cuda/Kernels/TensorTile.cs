@@ -1,0 +1,107 @@
+using Sa2VA.Cuda.Driver;
+
+namespace Sa2VA.Cuda.Kernels;
+
+/// <summary>
+/// A tile of <c>kernels/common/tensor_product.cuh</c>. Which one a product is made of is a matter of speed alone: every sum is one chain
+/// over the depth in all of them.
+/// </summary>
+/// <param name="Rows">Rows of a block's results.</param>
+/// <param name="Columns">Columns of them.</param>
+/// <param name="WarpRows">Rows of a warp's.</param>
+/// <param name="WarpColumns">Columns of them.</param>
+/// <param name="Depth">Depth of a stage of the ring in shared memory.</param>
+/// <param name="Stages">Stages of the ring.</param>
+/// <param name="Registers">Of a thread, about, as ptxas counts them for Linear.</param>
+internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpColumns, int Depth, int Stages, int Registers)
+{
+    /// <summary>Most products for what is read of shared memory. Two blocks fit a multiprocessor.</summary>
+    public static readonly TensorTile Wide = new(128, 128, 64, 64, 32, 4, 244);
+
+    /// <summary>The widths of the image encoder's trunk are multiples of 144.</summary>
+    public static readonly TensorTile Trunk = new(128, 144, 64, 48, 32, 4, 168);
+
+    /// <summary>Where 128 rows leave multiprocessors without a block.</summary>
+    public static readonly TensorTile Middle = new(64, 128, 32, 64, 64, 3, 160);
+
+    /// <summary>Small products, and operands that are gathered.</summary>
+    public static readonly TensorTile Small = new(64, 64, 32, 32, 64, 4, 96);
+
+    /// <summary>
+    /// Few rows, where nothing counts but how soon the weight is there: deep stages, for a barrier costs as much as several multiplies, and
+    /// many of them, for bytes on their way hide the memory's latency.
+    /// </summary>
+    public static readonly TensorTile Flat64 = new(16, 64, 16, 16, 128, 4, 72);
+
+    /// <summary>The same where 64 columns leave multiprocessors without a block.</summary>
+    public static readonly TensorTile Flat32 = new(16, 32, 16, 16, 128, 5, 72);
+
+    /// <summary>The same where 32 columns do.</summary>
+    public static readonly TensorTile Flat16 = new(16, 16, 16, 16, 128, 6, 96);
+
+    /// <summary>What kernels are called by it.</summary>
+    public string Name => $"{Rows}x{Columns}";
+
+    public int Threads => 32 * (Rows / WarpRows) * (Columns / WarpColumns);
+
+    /// <summary>The ring, in whose place a band of sums comes afterwards.</summary>
+    public int SharedBytes => Math.Max(Stages * (Rows + Columns) * Depth * sizeof(ushort), WarpRows * (Columns + 8) * sizeof(float));
+
+    public Grid GridOf(long rows, int columns) => Grid.Over(rows, Rows) with { Y = (columns + Columns - 1) / Columns };
+
+    /// <summary>The one of several that should take the least time.</summary>
+    public static TensorTile Best(ReadOnlySpan<TensorTile> tiles, long rows, int columns, int depth, DeviceFacts device)
+    {
+        TensorTile best = tiles[0];
+        foreach (TensorTile tile in tiles[1..])
+            if (tile.Clocks(rows, columns, depth, device) < best.Clocks(rows, columns, depth, device)) best = tile;
+        return best;
+    }
+
+    /// <summary>
+    /// A model of a product's time: waves of blocks, whose stages take as long as the scarcest of what they use, or as their own chain of
+    /// latencies if that is longer.
+    /// </summary>
+    public double Clocks(long rows, int columns, int depth, DeviceFacts device)
+    {
+        Grid grid = GridOf(rows, columns);
+        long blocks = grid.X * grid.Y;
+        int resident = Math.Min(65536 / (Registers * Threads), (device.SharedBytes + BlockSharedBytes) / (SharedBytes + BlockSharedBytes));
+        if (resident < 1) return double.PositiveInfinity;
+        long wave = (long)resident * device.Multiprocessors, fullWaves = blocks / wave, rest = blocks % wave;
+        return fullWaves * WaveClocks(resident, depth, device)
+            + (rest == 0 ? 0 : WaveClocks((int)((rest - 1) / device.Multiprocessors) + 1, depth, device));
+    }
+
+    private double WaveClocks(int blocksEach, int depth, DeviceFacts device)
+    {
+        (double multiplies, double fetched) = RatesOf(device.Capability);
+        double tensor = Rows * Columns * StepDepth / multiplies;
+        double shared = ((Threads / 32 * (WarpRows + WarpColumns)) + Rows + Columns) * StepDepth * sizeof(ushort) / SharedRate;
+        double cache = (Rows + Columns) * StepDepth * sizeof(ushort) / fetched;
+        double latency = MultiplyLatency + StageLatency * StepDepth / Depth;
+        double step = Math.Max(blocksEach * Math.Max(tensor, Math.Max(shared, cache)), latency);
+        int steps = (depth + Depth - 1) / Depth * (Depth / StepDepth);
+        return FillClocks + steps * step + blocksEach * Rows * Columns * ResultClocks;
+    }
+
+    // Depth of a multiply of tensor cores.
+    private const int StepDepth = 16;
+
+    // Shared memory that the system keeps of each block's.
+    private const int BlockSharedBytes = 1024;
+
+    // Bytes of shared memory a clock; clocks of a multiply that the next one waits for; of a barrier and the loads behind it; until the
+    // first stage is there; of one result, which is finished on its way to memory.
+    private const double SharedRate = 128, MultiplyLatency = 33, StageLatency = 80, FillClocks = 900, ResultClocks = 0.1;
+
+    /// <summary>Products a clock of a multiprocessor, and bytes a clock that it gets from L2, by compute capability.</summary>
+    private static (double Multiplies, double Fetched) RatesOf(int capability) => capability switch
+    {
+        80 => (1024, 35),
+        // Float32 sums at half of the rate of float16 ones.
+        86 or 89 => (256, 15),
+        // As mma.sync of sm_80 reaches it.
+        _ => (1330, 40),
+    };
+}
