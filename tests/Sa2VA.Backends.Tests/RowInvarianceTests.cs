@@ -26,6 +26,51 @@ public class RowInvarianceTests
             n, (g, t) => g.Linear(t[0], g.Weight("w"), g.Weight("b"), Activation.Silu, null, t[1]));
     }
 
+    /// <summary>
+    /// In BF16 a GPU has kernels for few rows, for many, and for widths of every size. All give the bits that a row has alone.
+    /// </summary>
+    [Theory]
+    [InlineData(3, 900, 200)]
+    [InlineData(16, 2200, 136)]
+    [InlineData(5, 5000, 72)]
+    [InlineData(33, 3000, 72)]
+    [InlineData(33, 9728, 72)]
+    [InlineData(300, 5000, 72)]
+    [InlineData(2000, 432, 40)]
+    [InlineData(90, 70, 65)]
+    public void Products_in_BF16(int rows, int n, int k)
+    {
+        var weights = new TestWeights();
+        foreach (string name in (string[])["w", "up"])
+            weights.Add(name, DType.BF16, new Shape(n, k), TestValues.Random(name.Length, (long)n * k, 0.1f));
+        weights.Add("b", DType.F32, new Shape(n), TestValues.Random(3, n));
+        float[] x = TestValues.Random(4, rows * k), residual = TestValues.Random(5, rows * n);
+        foreach (TestBackend configuration in TestBackend.All.DistinctBy(b => b.Family))
+        {
+            using IBackend backend = configuration.OpenWith(Precision.BFloat16);
+            foreach ((int width, Func<GraphBuilder, Tensor[], Tensor> record) in ((int, Func<GraphBuilder, Tensor[], Tensor>)[])
+                [(n, Linear), (n, Gated), (1, Best)])
+            {
+                float[] all = Rows(backend, 0, rows, width, record);
+                foreach (int row in (int[])[0, rows / 2, rows - 1])
+                    Assert.Equal(all[(row * width)..((row + 1) * width)], Rows(backend, row, 1, width, record));
+            }
+        }
+
+        Tensor Linear(GraphBuilder g, Tensor[] t) => g.Linear(t[0], g.Weight("w"), g.Weight("b"), Activation.Gelu, null, t[1]);
+        Tensor Gated(GraphBuilder g, Tensor[] t) => g.SwiGlu(g.Linear(t[0], g.Weight("w")), g.Linear(t[0], g.Weight("up")));
+        Tensor Best(GraphBuilder g, Tensor[] t) =>
+            g.Copy(g.Reshape(g.ArgMax(g.Linear(t[0], g.Weight("w"))), new Shape(t[0].Shape[0], 1)), DType.F32);
+
+        float[] Rows(IBackend backend, int first, int count, int width, Func<GraphBuilder, Tensor[], Tensor> record) =>
+            new OpRun(weights,
+                [
+                    new GuardedInput(DType.BF16, new Shape(count, k), x[(first * k)..((first + count) * k)]),
+                    new GuardedInput(DType.F32, new Shape(count, n), residual[(first * n)..((first + count) * n)]),
+                ], [])
+                .Twice<float>(backend, (g, t, _) => record(g, t), count * width);
+    }
+
     private static readonly Dictionary<string, Func<GraphBuilder, Tensor[], Tensor>> RowOps = new()
     {
         ["RmsNorm"] = (g, t) => g.RmsNorm(t[0], g.At("norm"), 1e-6f),
