@@ -4,8 +4,8 @@ using Sa2VA.Cuda.Driver;
 namespace Sa2VA.Cuda;
 
 /// <summary>
-/// A GPU: queues are streams, bound plans are captured graphs whose run-time numbers are one block of device memory. Any thread may call any
-/// member. A fault of a kernel ends this backend alone; its message says what failed.
+/// A GPU: queues are streams, bound plans are captured graphs whose run-time numbers are one block of device memory. Any thread may call
+/// any member. A fault of a kernel ends this backend alone; its message says what failed.
 /// </summary>
 public sealed unsafe class CudaBackend : IBackend
 {

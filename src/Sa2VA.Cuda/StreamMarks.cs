@@ -3,7 +3,9 @@ using Sa2VA.Cuda.Driver;
 
 namespace Sa2VA.Cuda;
 
-/// <summary>The events of a stream that are still ahead, in order, each behind a position of the queue. Used under the queue's lock.</summary>
+/// <summary>
+/// The events of a stream that are still ahead, in order, each behind a position of the queue. Used under the queue's lock.
+/// </summary>
 internal sealed unsafe class StreamMarks(CudaBackend backend)
 {
     /// <summary>Everything up to here has happened.</summary>

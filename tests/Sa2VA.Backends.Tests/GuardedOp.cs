@@ -58,7 +58,8 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     public void Satisfies<T>(int count, Recorder record, Action<T[]> check, string? family = null) where T : unmanaged
     {
         var run = new OpRun(weights ?? new TestWeights(), _inputs, _scalars);
-        foreach (IGrouping<string, TestBackend> of in TestBackend.All.Where(b => family is null || b.Family == family).GroupBy(b => b.Family))
+        IEnumerable<TestBackend> asked = TestBackend.All.Where(b => family is null || b.Family == family);
+        foreach (IGrouping<string, TestBackend> of in asked.GroupBy(b => b.Family))
         {
             T[]? first = null;
             foreach (TestBackend configuration in of)

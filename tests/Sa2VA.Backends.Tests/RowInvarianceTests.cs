@@ -134,7 +134,10 @@ public class RowInvarianceTests
                     if (rows == Counts[^1]) all = y;
                     for (int i = 0; i < y.Length; i++)
                         if (BitConverter.SingleToInt32Bits(y[i]) != BitConverter.SingleToInt32Bits(all[i]))
-                            Assert.Fail($"Row {i / width} of {rows} is {y[i]:R} in column {i % width}, among {Counts[^1]} it is {all[i]:R}.");
+                        {
+                            Assert.Fail($"Row {i / width} of {rows} is {y[i]:R} in column {i % width}, "
+                                + $"among {Counts[^1]} it is {all[i]:R}.");
+                        }
                 }, family);
         }
     }

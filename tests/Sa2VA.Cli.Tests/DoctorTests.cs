@@ -55,7 +55,8 @@ public class DoctorTests
     public void A_GPU_that_fails_at_a_check_cannot_be_used()
     {
         using var gpus = new VirtualDriver();
-        DeviceChoice choice = DeviceChoice.Of(new DeviceName(DeviceKind.Cuda), 0, Precision.Float32, new CudaDriver(gpus.Name, gpus.Export));
+        DeviceChoice choice =
+            DeviceChoice.Of(new DeviceName(DeviceKind.Cuda), 0, Precision.Float32, new CudaDriver(gpus.Name, gpus.Export));
         using var output = new StringWriter();
         var terminal = new Terminal(TextReader.Null, output, TextWriter.Null, CancellationToken.None);
         gpus.Inject.FailLaunch(5);

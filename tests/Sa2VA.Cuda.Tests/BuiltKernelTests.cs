@@ -25,7 +25,9 @@ public sealed partial class BuiltKernelTests
             $"kernels/ptx/{family}.ptx is not built from the sources that are here: run scripts/build-kernels.");
     }
 
-    /// <summary>Sums of floats would depend on who comes first, local memory is registers that ran out or arrays with computed places.</summary>
+    /// <summary>
+    /// Sums of floats would depend on who comes first, local memory is registers that ran out or arrays with computed places.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Families))]
     public void No_kernel_adds_floats_atomically_or_uses_local_memory(string family)

@@ -6,7 +6,9 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Tests;
 
-/// <summary>What can go wrong with a driver, a device or a kernel: typed errors that say what, nothing left behind, others unharmed.</summary>
+/// <summary>
+/// What can go wrong with a driver, a device or a kernel: typed errors that say what, nothing left behind, others unharmed.
+/// </summary>
 public sealed class FaultTests
 {
     [Fact]
@@ -78,8 +80,9 @@ public sealed class FaultTests
             }
             catch (DeviceException e)
             {
-                Assert.True(e.Message.Contains("no room", StringComparison.Ordinal) || e.Message.Contains("MEMORY", StringComparison.Ordinal),
-                    e.Message);
+                bool isOfMemory = e.Message.Contains("no room", StringComparison.Ordinal)
+                    || e.Message.Contains("MEMORY", StringComparison.Ordinal);
+                Assert.True(isOfMemory, e.Message);
                 refused++;
                 Assert.Equal(default, driver.Live);
                 continue;

@@ -51,7 +51,8 @@ public sealed partial class MachineCodeTests
         return output;
     }
 
-    // "4 bytes stack frame, 4 bytes spill stores, 4 bytes spill loads"; "8 bytes cumulative stack size" where it was none of the kernel's own.
+    // "4 bytes stack frame, 4 bytes spill stores, 4 bytes spill loads"; "8 bytes cumulative stack size" where it was none of the kernel's
+    // own.
     [GeneratedRegex(@"\b[1-9]\d* bytes (?:stack frame|spill stores|spill loads|cumulative stack size)")]
     private static partial Regex Spill();
 

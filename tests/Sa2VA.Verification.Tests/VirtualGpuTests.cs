@@ -25,7 +25,8 @@ public sealed class VirtualGpuTests(VirtualGpuTests.SharedVerifier shared) : ICl
     }
 
     /// <summary>
-    /// Masks of noise differ in a few pixels from backend to backend (<see cref="GoldenTests"/> has the CPU's); all else keeps its tolerance.
+    /// Masks of noise differ in a few pixels from backend to backend (<see cref="GoldenTests"/> has the CPU's); all else keeps its
+    /// tolerance.
     /// </summary>
     [Theory]
     [MemberData(nameof(Files))]

@@ -93,7 +93,8 @@ public sealed class ThreadMemoryTests
             st.global.u64 [%out], %rd5;
             """;
         // In lane 7 of each eight the second write is to the same place as the first.
-        Assert.Equal(Enumerable.Range(0, 96).Select(t => (ulong)(t % 8 == 7 ? 2 * t : 9 * t)), Kernel.Run(body, new ulong[96], 96, blocks: 1));
+        Assert.Equal(Enumerable.Range(0, 96).Select(t => (ulong)(t % 8 == 7 ? 2 * t : 9 * t)),
+            Kernel.Run(body, new ulong[96], 96, blocks: 1));
     }
 
     [Theory]

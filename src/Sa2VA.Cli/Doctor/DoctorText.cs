@@ -35,7 +35,7 @@ internal sealed class DoctorText(Terminal terminal) : IDoctorOutput
     public void Loaded(IReadOnlyList<LoadedKernels> kernels)
     {
         foreach (IGrouping<bool, LoadedKernels> form in kernels.GroupBy(k => k.IsPtx).OrderBy(f => f.Key))
-            terminal.WriteLine(FormattableString.Invariant($"Kernels {(form.Key ? "compiled from PTX by the driver" : "as machine code")}, ")
+            terminal.WriteLine($"Kernels {(form.Key ? "compiled from PTX by the driver" : "as machine code")}, "
                 + $"{Plural.Of(form.Count(), "family", "families")}: {string.Join(", ", form.Select(k => k.Family))}");
     }
 

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Sa2VA.Cuda.Driver;
 
 /// <summary>
-/// The functions of NVIDIA's driver that this backend calls, found by name when it is made: in <c>libcuda.so.1</c> or <c>nvcuda.dll</c>, or in
-/// anything else that offers functions of these names and signatures (a virtual GPU). Names, parameters and return codes are the driver
+/// The functions of NVIDIA's driver that this backend calls, found by name when it is made: in <c>libcuda.so.1</c> or <c>nvcuda.dll</c>, or
+/// in anything else that offers functions of these names and signatures (a virtual GPU). Names, parameters and return codes are the driver
 /// API's; nothing here checks them.
 /// </summary>
 public sealed unsafe class CudaDriver

@@ -30,7 +30,9 @@ internal struct SegmentArguments
         Offsets == 0 ? (long)Count * ((RowsEach + rows - 1) / rows) : allRows / rows + Count;
 }
 
-/// <summary>Looks at the numbers of an attention's segments before it writes a row, where they are not lists that the host has seen.</summary>
+/// <summary>
+/// Looks at the numbers of an attention's segments before it writes a row, where they are not lists that the host has seen.
+/// </summary>
 internal sealed class SegmentCheck
 {
     private readonly Op _op;

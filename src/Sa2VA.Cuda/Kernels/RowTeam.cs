@@ -13,7 +13,8 @@ internal sealed class RowTeam(PlanContext context, string name, Tensor x)
     private const int LongestOfWarp = 2048;
 
     private readonly bool _isWarp = x.Shape.Last <= LongestOfWarp;
-    private readonly CudaFunction? _function = context.Function(name, x.Shape.Last <= LongestOfWarp ? $"{name}_by_warp" : $"{name}_by_block");
+    private readonly CudaFunction? _function =
+        context.Function(name, x.Shape.Last <= LongestOfWarp ? $"{name}_by_warp" : $"{name}_by_block");
 
     /// <summary>Launches it for the tensor's rows.</summary>
     public void Launch<T>(LaunchContext c, in T arguments) where T : unmanaged =>

@@ -37,8 +37,8 @@ internal static unsafe class WholeRows
         if (limit < (ulong)bytes) return false;
         limit -= (ulong)bytes;
         SharedShadow? shadow = i.Space == StateSpace.Shared ? w.Block.Shadow : null;
-        if (shadow is null && mask == ~0u && count == 1 && i.Width == 4 && AreSideBySide(offsets) && offsets[0] % 4 == 0 && offsets[31] <= limit
-            && offsets[0] <= limit)
+        bool isOnePiece = mask == ~0u && count == 1 && i.Width == 4 && offsets[0] % 4 == 0 && AreSideBySide(offsets);
+        if (shadow is null && isOnePiece && offsets[0] <= limit && offsets[31] <= limit)
         {
             if (written != null && !AreAllSet(written + offsets[0])) return false;
             if (i.Rows[0] < 0) return true;
@@ -108,7 +108,8 @@ internal static unsafe class WholeRows
         limit -= bytes;
         for (int lane = 0; lane < 32; lane++)
             if ((mask >> lane & 1) != 0 && (offsets[lane] > limit || (offsets[lane] & (bytes - 1)) != 0)) return false;
-        if (i.Space == StateSpace.Shared && w.Block.Shadow is { } shadow && !shadow.TryWriteRow(w, i, mask, offsets, (int)bytes)) return false;
+        if (i.Space == StateSpace.Shared && w.Block.Shadow is { } shadow && !shadow.TryWriteRow(w, i, mask, offsets, (int)bytes))
+            return false;
         for (int k = 0; k < count; k++)
         {
             uint* from = (uint*)(w.Rows + i.Rows[k]);

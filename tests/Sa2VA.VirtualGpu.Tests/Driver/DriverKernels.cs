@@ -27,7 +27,8 @@ internal static class DriverKernels
         """;
 
     /// <summary>
-    /// add: y = x + n. scale: y = y · n. spin: counts to n, then y = x. hold: until the host writes to x. shared: through dynamic shared memory of 8 bytes a thread.
+    /// add: y = x + n. scale: y = y · n. spin: counts to n, then y = x. hold: until the host writes to x.
+    /// shared: through dynamic shared memory of 8 bytes a thread.
     /// </summary>
     public static string Text { get; } = string.Join('\n',
         ".version 8.4\n.target sm_80\n.address_size 64\n.extern .shared .align 16 .b8 dynamic[];",
