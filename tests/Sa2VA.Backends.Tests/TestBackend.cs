@@ -9,8 +9,11 @@ namespace Sa2VA.Tests;
 /// <param name="OpenWith">A new backend of that precision.</param>
 internal sealed record TestBackend(string Name, string Family, Func<Precision, IBackend> OpenWith)
 {
-    /// <summary>All of them; of one family only where the environment variable SA2VA_BACKENDS names it.</summary>
-    public static IReadOnlyList<TestBackend> All { get; } = [.. from backend in (IEnumerable<TestBackend>)[.. Cpu(), .. VirtualGpus.All()]
+    /// <summary>
+    /// All of them; of one family alone where the environment variable SA2VA_BACKENDS names it: cpu, cuda (virtual GPUs), gpu.
+    /// </summary>
+    public static IReadOnlyList<TestBackend> All { get; } = [..
+        from backend in (IEnumerable<TestBackend>)[.. Cpu(), .. VirtualGpus.All(), .. Gpus.All()]
         where Environment.GetEnvironmentVariable("SA2VA_BACKENDS") is not { Length: > 0 } only || only == backend.Family
         select backend];
 
