@@ -12,14 +12,11 @@ internal sealed class DeviceFlags
     private const int MostThreads = 256;
 
     private readonly DeviceOption _device = new();
-    private readonly NumberOption _threads = ThreadsOption();
+    private readonly NumberOption _threads = new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
     private readonly ChoiceOption _precision = PrecisionOption();
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [_device, _threads, _precision];
-
-    /// <summary>Threads, for a command that chooses the device itself.</summary>
-    public static NumberOption ThreadsOption() => new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
 
     /// <summary>How numbers are stored, for a command that chooses the device itself.</summary>
     public static ChoiceOption PrecisionOption() => new("--precision",
@@ -45,6 +42,9 @@ internal sealed class DeviceFlags
     /// <inheritdoc cref="Choice(ParseResult)"/>
     public IReadOnlyList<DeviceChoice> Choices(ParseResult values) => ArgumentReader.Has(values, _precision)
         ? [Choice(values)] : [.. Enum.GetValues<Precision>().Select(p => Choice(values, p))];
+
+    /// <summary>The kind of device that was asked for.</summary>
+    public DeviceKind Kind(ParseResult values) => values.GetValue(_device).Kind;
 
     /// <summary>The GPUs that there are: this machine's, or the virtual one that was chosen.</summary>
     public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }

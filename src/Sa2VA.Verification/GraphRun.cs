@@ -83,6 +83,27 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
+    /// <summary>Fills an input or a state with numbers of ordinary size: zeros would leave branches of kernels untaken.</summary>
+    public GraphRun FillRandom(Tensor tensor)
+    {
+        var random = new Random(tensor.Name.Length);
+        const int Block = 1 << 16;
+        long count = tensor.Shape.Count;
+        var floats = new float[(int)Math.Min(Block, count)];
+        for (int i = 0; i < floats.Length; i++) floats[i] = random.NextSingle() * 2 - 1;
+        byte[] levels = [.. floats.Select(f => (byte)(127 * f + 128))];
+        for (long at = 0; at < count; at += Block)
+        {
+            int length = (int)Math.Min(Block, count - at);
+            switch (tensor.Type)
+            {
+                case DType.F32 or DType.BF16: Write(tensor, floats.AsSpan(0, length), at); break;
+                case DType.U8: Write(tensor, levels.AsSpan(0, length), at); break;
+            }
+        }
+        return this;
+    }
+
     /// <summary>Sets a length.</summary>
     public GraphRun Set(RuntimeScalar scalar, int value)
     {
@@ -106,10 +127,11 @@ internal sealed class GraphRun : IDisposable
         _shared.Add(_buffers[tensor]);
     }
 
-    /// <summary>Runs once; may be called again with other inputs.</summary>
-    public GraphRun Execute()
+    /// <summary>Runs, and waits until that is done; may be called again with other inputs.</summary>
+    /// <param name="times">How often in a row.</param>
+    public GraphRun Execute(int times = 1)
     {
-        _queue.Run(Bound, _cancellation);
+        for (int i = 0; i < times; i++) _queue.Run(Bound, _cancellation);
         _queue.Mark().Wait();
         _cancellation.ThrowIfCancellationRequested();
         return this;

@@ -1,5 +1,7 @@
+using System.CommandLine;
 using System.Globalization;
 using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Devices;
 using Sa2VA.Cpu;
 using Sa2VA.Verification.Benchmarking;
 using Spectre.Console;
@@ -16,39 +18,50 @@ internal static class BenchCommand
         var stages = new TextOption(
             "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
         var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
-        NumberOption threads = DeviceFlags.ThreadsOption();
-        ChoiceOption precision = DeviceFlags.PrecisionOption();
-        var simd = new ChoiceOption("--simd", "Width of the vectors in bits.", "auto", "128", "256", "512");
+        var device = new DeviceFlags();
+        var simd = new ChoiceOption("--simd", "Width of the CPU's vectors in bits.", "auto", "128", "256", "512");
         var json = new Flag(CommonOptions.Json, "One JSON object per line: the machine, then each stage.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
         return new CliCommand("bench",
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
-            "sa2va bench --preset sa2va-1b", "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
+            "sa2va bench --preset sa2va-1b", "sa2va bench --preset sa2va-1b --device cuda --precision bf16",
+            "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            Accepts = [model, preset, stages, runs, threads, precision, simd, json, markdown],
+            Accepts = [model, preset, stages, runs, .. device.All, simd, json, markdown],
             Run = values =>
             {
                 if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
                     throw new UsageException("Give either --model DIR or --preset NAME.");
+                DeviceChoice choice = Choose(values, device, simd);
                 var options = new BenchmarkOptions
                 {
-                    Threads = values.GetValue(threads), Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
-                    Precision = DeviceFlags.PrecisionOf(values, precision),
-                    Simd = values.GetValue(simd) is { } bits and not "auto"
-                        ? (SimdLevel)int.Parse(bits, CultureInfo.InvariantCulture) : null,
+                    Device = choice.Device, Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
+                    Measured = values.GetValue(json) ? new Reports<BenchmarkReport>(new ReportLines(terminal).Write) : null,
                 };
                 // A place that cannot be written to is found out before minutes of measuring.
                 using SummaryFile? file = values.GetValue(markdown) is { } path ? new SummaryFile(path) : null;
                 BenchmarkReport report = Measure(terminal, values.GetValue(model), values.GetValue(preset), options);
-                if (values.GetValue(json))
-                    foreach (string line in BenchmarkText.JsonLines(report)) terminal.WriteLine(line);
-                else
-                    Print(terminal, report);
+                if (!values.GetValue(json)) Print(terminal, report);
                 file?.Write(BenchmarkText.Markdown(report));
+                if (choice.Note is { } about) terminal.Note(Quoted.Line(about));
                 foreach (string note in report.Notes) terminal.Note(Quoted.Line(note));
                 return Task.FromResult(ExitCode.Success);
             },
         };
+    }
+
+    private static DeviceChoice Choose(ParseResult values, DeviceFlags device, ChoiceOption simd)
+    {
+        if (device.Kind(values) == DeviceKind.Virtual)
+            throw new UsageException("A virtual GPU runs on the processor, so that its times are no GPU's; give --device cuda or cpu.");
+        bool isForCpu = ArgumentReader.Has(values, simd);
+        DeviceChoice? choice = isForCpu && device.Kind(values) == DeviceKind.Cuda ? null : device.Choice(values);
+        if (!isForCpu) return choice!;
+        if (choice?.Device is not CpuDevice cpu)
+            throw new UsageException("--simd is for the CPU; it does nothing on a GPU. --device cpu computes on the processor.");
+        SimdLevel? width = values.GetValue(simd) is { } bits and not "auto"
+            ? (SimdLevel)int.Parse(bits, CultureInfo.InvariantCulture) : null;
+        return choice with { Device = new CpuDevice { Threads = cpu.Threads, Precision = cpu.Precision, Simd = width } };
     }
 
     private static BenchmarkReport Measure(Terminal terminal, string? folder, string? preset, BenchmarkOptions options)
@@ -84,5 +97,21 @@ internal static class BenchCommand
         foreach (StageMeasurement stage in report.Stages)
             table.AddRow(BenchmarkText.Cells(stage, report.Ceilings).Select(c => new Text(c)));
         terminal.Styled.Write(table);
+    }
+
+    /// <summary>Writes each line as soon as it is known.</summary>
+    private sealed class ReportLines(Terminal terminal)
+    {
+        private int _written;
+
+        public void Write(BenchmarkReport report)
+        {
+            terminal.Progress.Clear();
+            foreach (string line in BenchmarkText.JsonLines(report).Skip(_written))
+            {
+                terminal.WriteLine(line);
+                _written++;
+            }
+        }
     }
 }

@@ -12,9 +12,13 @@ public sealed class SyntheticWeights : IWeightSource
     private readonly Dictionary<string, WeightInfo> _infos = new(StringComparer.Ordinal);
 
     /// <summary>All tensors that a configuration implies.</summary>
-    public SyntheticWeights(Sa2VAConfig config)
+    public SyntheticWeights(Sa2VAConfig config) : this(
+        CheckpointTensors.Of(config).Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))) { }
+
+    /// <summary>Tensors of other names, all of them BF16.</summary>
+    internal SyntheticWeights(IEnumerable<WeightInfo> tensors)
     {
-        Tensors = [.. CheckpointTensors.Of(config).Select(t => new WeightInfo(t.Name, DType.BF16, t.Shape))];
+        Tensors = [.. tensors];
         foreach (WeightInfo info in Tensors) _infos.Add(info.Name, info);
     }
 

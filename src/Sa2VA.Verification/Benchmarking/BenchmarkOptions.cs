@@ -6,18 +6,18 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <summary>Choices of a <see cref="ModelBenchmark"/>.</summary>
 public sealed record BenchmarkOptions
 {
-    /// <summary>Threads; 0 means one per logical processor.</summary>
-    public int Threads { get; init; }
-
-    /// <summary>How numbers are stored.</summary>
-    public Precision Precision { get; init; }
-
-    /// <summary>Vector width; null means the widest.</summary>
-    public SimdLevel? Simd { get; init; }
+    /// <summary>Where and how to compute: the processors or an NVIDIA GPU.</summary>
+    public Device Device { get; init; } = new CpuDevice();
 
     /// <summary>Timed runs of each stage, at least 1; one untimed run comes first.</summary>
     public int Runs { get; init; } = 5;
 
     /// <summary>Stages to measure, in this order, of <see cref="ModelBenchmark.StageNames"/>; null means all.</summary>
     public IReadOnlyList<string>? Stages { get; init; }
+
+    /// <summary>Told what is known so far when the ceilings have been measured and after each stage.</summary>
+    public IProgress<BenchmarkReport>? Measured { get; init; }
+
+    /// <summary>How much a GPU does for a measurement.</summary>
+    internal GpuEffort GpuEffort { get; init; } = new();
 }

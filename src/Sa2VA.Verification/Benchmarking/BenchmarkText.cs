@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Sa2VA.Core;
 
 namespace Sa2VA.Verification.Benchmarking;
 
@@ -13,11 +14,12 @@ public static class BenchmarkText
             "Memory"];
 
     /// <summary>A stage's line of the table.</summary>
-    public static string[] Cells(StageMeasurement stage, MachineCeilings ceilings) =>
+    public static string[] Cells(StageMeasurement stage, Ceilings ceilings) =>
     [
         stage.Stage,
         stage.Work,
-        Time(stage.Seconds) + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)} each" : ""),
+        Time(stage.Seconds) + (stage.InARow > 1 ? Text($", of {stage.InARow} in a row") : "")
+            + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)} each" : ""),
         // What a session does besides is not counted.
         .. stage.Flops == 0 ? (string[])["–", "–", "–", "–", "–", "–"] :
         [
@@ -35,12 +37,15 @@ public static class BenchmarkText
     /// <summary>What was measured, on what, and the ceilings; two lines.</summary>
     public static IReadOnlyList<string> Heading(BenchmarkReport report)
     {
-        MachineCeilings c = report.Ceilings;
+        (BenchmarkDevice d, Ceilings c) = (report.Device, report.Ceilings);
         string flops = Range(c.Flops, 1e-9), bytes = Range(c.Bandwidth, 1e-9);
+        string gpu = d.DriverVersion is { } v
+            ? Text($", {d.MemoryBytes / 1e9:F1} GB, driver for CUDA {v / 1000}.{v % 1000 / 10}, computing in {PrecisionName(d)}") : "";
+        string commit = BenchmarkDevice.Commit is { } id ? $"; commit {id[..Math.Min(10, id.Length)]}" : "";
         return
         [
-            Text($"{report.Model} on {report.Device}; the machine has {report.Processors} logical processors."),
-            Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of fused multiply-adds, {bytes} GB/s read."),
+            Text($"{report.Model} on {d.Description}{gpu}; the machine has {d.Processors} logical processors{commit}."),
+            Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of {c.FlopsOf}, {bytes} GB/s {c.BandwidthOf}."),
         ];
     }
 
@@ -58,17 +63,24 @@ public static class BenchmarkText
     /// <summary>The report as JSON objects, one per line: the machine, then the stages.</summary>
     public static IEnumerable<string> JsonLines(BenchmarkReport report)
     {
-        MachineCeilings c = report.Ceilings;
+        (BenchmarkDevice d, Ceilings c) = (report.Device, report.Ceilings);
         yield return Line(w =>
         {
             w.WriteString("type", "machine");
             w.WriteString("model", report.Model);
-            w.WriteString("device", report.Device);
-            w.WriteNumber("processors", report.Processors);
-            w.WriteNumber("threads", c.Threads);
-            w.WriteNumber("simd_bits", (int)c.Simd);
+            w.WriteString("commit", BenchmarkDevice.Commit);
+            w.WriteString("device", d.Name);
+            w.WriteString("description", d.Description);
+            w.WriteString("precision", PrecisionName(d));
+            w.WriteNumber("processors", d.Processors);
+            if (d.Threads is { } threads) w.WriteNumber("threads", threads);
+            if (d.Simd is { } simd) w.WriteNumber("simd_bits", (int)simd);
+            if (d.DriverVersion is { } version) w.WriteNumber("driver", version);
+            if (d.MemoryBytes is { } memory) w.WriteNumber("memory_bytes", memory);
             Write(w, "peak_gflops", c.Flops.Times(1e-9));
+            w.WriteString("peak_of", c.FlopsOf);
             Write(w, "bandwidth_gbs", c.Bandwidth.Times(1e-9));
+            w.WriteString("bandwidth_of", c.BandwidthOf);
         });
         foreach (StageMeasurement s in report.Stages)
         {
@@ -78,6 +90,8 @@ public static class BenchmarkText
                 w.WriteString("stage", s.Stage);
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
+                w.WriteNumber("in_a_row", s.InARow);
+                if (s.Alone is { } alone) Write(w, "alone_seconds", alone);
                 if (s.Objects > 0) w.WriteNumber("objects", s.Objects);
                 w.WriteNumber("flops", s.Flops);
                 Write(w, "gflops", s.FlopsPerSecond / 1e9);
@@ -90,6 +104,8 @@ public static class BenchmarkText
             });
         }
     }
+
+    private static string PrecisionName(BenchmarkDevice device) => device.Precision == Precision.BFloat16 ? "bf16" : "f32";
 
     private static string Line(Action<Utf8JsonWriter> write)
     {
@@ -120,9 +136,20 @@ public static class BenchmarkText
         w.WriteEndObject();
     }
 
-    private static string Time(Spread s) => s.Median >= 1 ? $"{Range(s, 1, "F2")} s" : $"{Range(s, 1000)} ms";
+    private static string Time(Spread s)
+    {
+        (double factor, string format, string unit) = Unit(s.Median);
+        return $"{Range(s, factor, format)} {unit}";
+    }
 
-    private static string Duration(double seconds) => seconds >= 1 ? Text($"{seconds:F2} s") : Text($"{1000 * seconds:F1} ms");
+    private static string Duration(double seconds)
+    {
+        (double factor, string format, string unit) = Unit(seconds);
+        return $"{(seconds * factor).ToString(format, CultureInfo.InvariantCulture)} {unit}";
+    }
+
+    private static (double Factor, string Format, string Name) Unit(double seconds) =>
+        seconds >= 1 ? (1, "F2", "s") : seconds >= 0.01 ? (1e3, "F1", "ms") : seconds >= 0.001 ? (1e3, "F2", "ms") : (1e6, "F1", "µs");
 
     private static string Range(Spread s, double factor, string format = "F1")
     {

@@ -20,6 +20,9 @@ public sealed record MachineCeilings(int Threads, SimdLevel Simd, Spread Flops, 
     // A run takes some tens of milliseconds: long enough for the clock to settle, short enough to find a quiet moment.
     private const int FmaSteps = 4_000_000;
 
+    /// <summary>Both, with what was run to measure them.</summary>
+    public Ceilings Ceilings => new(Flops, "fused multiply-adds", Bandwidth, "read");
+
     /// <summary>Measures both ceilings.</summary>
     /// <param name="threads">Threads, at least 1.</param>
     /// <param name="simd">Vector width; null for the widest.</param>

@@ -1,16 +1,18 @@
-using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Cpu;
+using Sa2VA.Cuda;
 using Sa2VA.Models;
 
 namespace Sa2VA.Verification.Benchmarking;
 
 /// <summary>
-/// Measures a model's stages one after the other, each with a backend of its own that is freed before the next begins: a model that does
-/// not fit as a whole can be measured as long as its largest stage fits.
+/// Measures a model's stages one after the other, each with memory of its own that is freed before the next begins: a model that does not
+/// fit as a whole can be measured as long as its largest stage fits.
 /// </summary>
 public sealed class ModelBenchmark
 {
+    private const int CeilingRuns = 7;
+
     private readonly string _name;
     private readonly IWeightSource _weights;
     private readonly Sa2VAConfig _config;
@@ -61,89 +63,69 @@ public sealed class ModelBenchmark
             if (!StageNames.Contains(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
 
-        var cpu = new CpuOptions { Threads = options.Threads, Simd = options.Simd, Precision = options.Precision };
-        string device;
-        int threads;
-        SimdLevel simd;
-        using (var backend = new CpuBackend(cpu)) (device, threads, simd) = (backend.Description, backend.Workers, backend.Simd);
-
+        // A GPU's backend serves all stages, since each would load the kernels anew; what a stage holds is freed with it there too.
+        using IBackend? gpu = options.Device is CudaDevice ? options.Device.Open() : null;
         progress?.Report("machine");
-        MachineCeilings ceilings = MachineCeilings.Measure(threads, simd, cancellation: cancellation);
-        List<StageMeasurement> stages = [];
+        (BenchmarkDevice device, Ceilings ceilings) = gpu is null
+            ? MeasureCpu(options.Device, cancellation)
+            : (BenchmarkDevice.Of(options.Device, gpu), GpuCeilings.Measure(gpu, options.GpuEffort, CeilingRuns, cancellation));
+        var report = new BenchmarkReport(_name, device, ceilings, []) { Notes = _config.Notes };
+        options.Measured?.Report(report);
         foreach (string name in chosen)
         {
             progress?.Report(name);
-            using var backend = new CpuBackend(cpu);
-            stages.Add(SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? session)
-                ? MeasureSession(name, session(new SessionBench(backend, _weights, _config, cancellation)), backend, options.Runs)
-                : Measure(backend, name, options.Runs, cancellation));
+            using IBackend? own = gpu is null ? options.Device.Open() : null;
+            report = report with { Stages = [.. report.Stages, Measure(gpu ?? own!, name, options, cancellation)] };
+            options.Measured?.Report(report);
         }
-        return new BenchmarkReport(_name, device, Environment.ProcessorCount, ceilings, stages)
-        {
-            Notes = _config.Notes,
-        };
+        return report;
     }
 
-    private StageMeasurement Measure(CpuBackend backend, string name, int runs, CancellationToken cancellation)
+    private static (BenchmarkDevice Device, Ceilings Ceilings) MeasureCpu(Device device, CancellationToken cancellation)
     {
-        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
+        BenchmarkDevice found;
+        using (IBackend backend = device.Open()) found = BenchmarkDevice.Of(device, backend);
+        int threads = found.Threads ?? throw new DeviceException($"There is no way to measure what a device '{found.Name}' can do.");
+        return (found, MachineCeilings.Measure(threads, found.Simd, CeilingRuns, cancellation: cancellation).Ceilings);
+    }
+
+    private StageMeasurement Measure(IBackend backend, string name, BenchmarkOptions options, CancellationToken cancellation)
+    {
+        long before = backend.Memory.Total;
+        return SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? make)
+            ? MeasureSession(name, make(new SessionBench(backend, _weights, _config, cancellation)), backend, before, options)
+            : MeasureGraph(name, BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType()), backend, before, options,
+                cancellation);
+    }
+
+    private static StageMeasurement MeasureGraph(string name, BenchmarkStage stage, IBackend backend, long before,
+        BenchmarkOptions options, CancellationToken cancellation)
+    {
         using var run = new GraphRun(backend, stage.Graph, cancellation);
-        foreach (Tensor input in stage.Graph.Inputs) FillRandom(run, input);
+        foreach (Tensor input in stage.Graph.Inputs) run.FillRandom(input);
         stage.Prepare(run);
-        (Spread seconds, double cores) = Time(() => run.Execute(), runs);
+        RunTimes times = backend is CpuBackend ? RunTimes.OneByOne(() => run.Execute(), options.Runs)
+            : RunTimes.InRows(times => run.Execute(times), options.Runs, options.GpuEffort);
         ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars), cores,
-            backend.Memory.Total)
+        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars),
+            times.Cores, backend.Memory.Total - before)
         {
             Objects = stage.Objects,
+            InARow = times.InARow,
+            Alone = times.Alone,
         };
     }
 
-    private static StageMeasurement MeasureSession(string name, SessionStage stage, CpuBackend backend, int runs)
+    private static StageMeasurement MeasureSession(string name, SessionStage stage, IBackend backend, long before, BenchmarkOptions options)
     {
         try
         {
-            (Spread seconds, double cores) = Time(stage.Run, runs);
-            return new StageMeasurement(name, stage.Work, seconds, 0, 0, cores, backend.Memory.Total);
+            RunTimes times = RunTimes.OneByOne(stage.Run, options.Runs);
+            return new StageMeasurement(name, stage.Work, times.Seconds, 0, 0, times.Cores, backend.Memory.Total - before);
         }
         finally
         {
             stage.Close();
-        }
-    }
-
-    /// <summary>Times runs, one untimed before them.</summary>
-    private static (Spread Seconds, double Cores) Time(Action run, int runs)
-    {
-        run();
-        var seconds = new double[runs];
-        TimeSpan used = Environment.CpuUsage.TotalTime;
-        for (int i = 0; i < runs; i++)
-        {
-            long began = Stopwatch.GetTimestamp();
-            run();
-            seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        }
-        return (Spread.Of(seconds), (Environment.CpuUsage.TotalTime - used).TotalSeconds / seconds.Sum());
-    }
-
-    /// <summary>Numbers of ordinary size: zeros would leave some branches of the kernels untaken.</summary>
-    private static void FillRandom(GraphRun run, Tensor tensor)
-    {
-        var random = new Random(tensor.Name.Length);
-        const int Block = 1 << 16;
-        long count = tensor.Shape.Count;
-        var floats = new float[(int)Math.Min(Block, count)];
-        for (int i = 0; i < floats.Length; i++) floats[i] = random.NextSingle() * 2 - 1;
-        byte[] levels = [.. floats.Select(f => (byte)(127 * f + 128))];
-        for (long at = 0; at < count; at += Block)
-        {
-            int length = (int)Math.Min(Block, count - at);
-            switch (tensor.Type)
-            {
-                case DType.F32 or DType.BF16: run.Write(tensor, floats.AsSpan(0, length), at); break;
-                case DType.U8: run.Write(tensor, levels.AsSpan(0, length), at); break;
-            }
         }
     }
 }

@@ -1,5 +1,4 @@
 using Sa2VA.Core;
-using Sa2VA.Cpu;
 using Sa2VA.Engine.Language;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
@@ -103,7 +102,7 @@ internal static class SessionStages
 /// <param name="Weights">Checkpoint.</param>
 /// <param name="Config">Sizes.</param>
 /// <param name="Cancellation">Stops between two ops.</param>
-internal sealed record SessionBench(CpuBackend Backend, IWeightSource Weights, Sa2VAConfig Config, CancellationToken Cancellation)
+internal sealed record SessionBench(IBackend Backend, IWeightSource Weights, Sa2VAConfig Config, CancellationToken Cancellation)
 {
     public LanguageModel Language() =>
         new(Backend, Weights, Config.Language, Config.Family.MaxImageRows(Config), cancellation: Cancellation);

@@ -3,7 +3,7 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <summary>How long a stage takes, and what of the machine it uses.</summary>
 /// <param name="Stage">Name, as <c>--stages</c> takes it.</param>
 /// <param name="Work">What one run does.</param>
-/// <param name="Seconds">Time of a run.</param>
+/// <param name="Seconds">Time of a run; of each of several that follow each other where <c>InARow</c> says so.</param>
 /// <param name="Flops">
 /// Floating-point operations of a run: matrix products, attention, convolutions; element-wise work is not counted. 0 where a run is more
 /// than one graph.
@@ -13,11 +13,19 @@ namespace Sa2VA.Verification.Benchmarking;
 /// Processors that the process had on average, computing or waiting for its own threads: below the number of threads, other work on the
 /// machine took the rest.
 /// </param>
-/// <param name="MemoryBytes">Native memory that the stage held alone: weights, intermediates, inputs and outputs.</param>
+/// <param name="MemoryBytes">Memory of the device that the stage held alone: weights, intermediates, inputs and outputs.</param>
 public sealed record StageMeasurement(string Stage, string Work, Spread Seconds, long Flops, long Bytes, double Cores, long MemoryBytes)
 {
     /// <summary>Objects that step in a run, for a stage that several can share; else 0.</summary>
     public int Objects { get; init; }
+
+    /// <summary>Runs that were enqueued together for each timing: a GPU works while the host enqueues the next.</summary>
+    public int InARow { get; init; } = 1;
+
+    /// <summary>
+    /// Time from enqueuing a single run until the host knows that it is done; null where that is what <see cref="Seconds"/> are.
+    /// </summary>
+    public Spread? Alone { get; init; }
 
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;
@@ -26,20 +34,18 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
     public double BytesPerSecond => Bytes / Seconds.Median;
 
     /// <summary>Share of the multiply-add peak, 0…1.</summary>
-    public double PeakShare(MachineCeilings ceilings) => FlopsPerSecond / ceilings.Flops.Median;
+    public double PeakShare(Ceilings ceilings) => FlopsPerSecond / ceilings.Flops.Median;
 
     /// <summary>Share of the memory bandwidth, 0…1.</summary>
-    public double BandwidthShare(MachineCeilings ceilings) => BytesPerSecond / ceilings.Bandwidth.Median;
+    public double BandwidthShare(Ceilings ceilings) => BytesPerSecond / ceilings.Bandwidth.Median;
 }
 
 /// <summary>All that one run of the benchmark found.</summary>
 /// <param name="Model">Checkpoint folder's or preset's name.</param>
-/// <param name="Device">The device, for people.</param>
-/// <param name="Processors">Logical processors of the machine.</param>
-/// <param name="Ceilings">What the machine can do at most.</param>
+/// <param name="Device">What it ran on.</param>
+/// <param name="Ceilings">What that can do at most.</param>
 /// <param name="Stages">Stages in the order they were measured.</param>
-public sealed record BenchmarkReport(string Model, string Device, int Processors, MachineCeilings Ceilings,
-    IReadOnlyList<StageMeasurement> Stages)
+public sealed record BenchmarkReport(string Model, BenchmarkDevice Device, Ceilings Ceilings, IReadOnlyList<StageMeasurement> Stages)
 {
     /// <summary>What was found in the model that might not be expected (<see cref="Models.Sa2VAConfig.Notes"/>).</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

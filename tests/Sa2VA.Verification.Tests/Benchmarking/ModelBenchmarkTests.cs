@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Sa2VA.Core;
+using Sa2VA.Cpu;
 using Sa2VA.Verification.Benchmarking;
 
 namespace Sa2VA.Tests;
@@ -13,10 +14,10 @@ public class ModelBenchmarkTests
     {
         List<string> told = [];
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"),
-            new BenchmarkOptions { Threads = 2, Runs = 3 }, new Told(told), Cancellation);
+            new BenchmarkOptions { Device = new CpuDevice { Threads = 2 }, Runs = 3 }, new Told(told), Cancellation);
         Assert.Equal(["machine", .. ModelBenchmark.StageNames], told);
         Assert.Equal(ModelBenchmark.StageNames, report.Stages.Select(s => s.Stage));
-        Assert.Equal(2, report.Ceilings.Threads);
+        Assert.Equal(("cpu", 2), (report.Device.Name, report.Device.Threads));
         Assert.All(report.Stages, s =>
         {
             Assert.InRange(s.Seconds.Min, double.Epsilon, s.Seconds.Median);
@@ -52,7 +53,7 @@ public class ModelBenchmarkTests
     [Fact]
     public void Stages_are_chosen_by_name()
     {
-        var options = new BenchmarkOptions { Threads = 1, Runs = 1, Stages = ["mask-decoder"] };
+        var options = new BenchmarkOptions { Device = new CpuDevice { Threads = 1 }, Runs = 1, Stages = ["mask-decoder"] };
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
         Assert.Equal("mask-decoder", Assert.Single(report.Stages).Stage);
 
@@ -62,7 +63,7 @@ public class ModelBenchmarkTests
         Assert.Contains("image-encoder", e.Message, StringComparison.Ordinal);
         Assert.Throws<CheckpointException>(() => ModelBenchmark.RunPreset("sa2va-0b", cancellation: Cancellation));
         Assert.Throws<DeviceException>(() =>
-            ModelBenchmark.RunPreset("sa2va-1b", options with { Threads = 257 }, cancellation: Cancellation));
+            ModelBenchmark.RunPreset("sa2va-1b", options with { Device = new CpuDevice { Threads = 257 } }, cancellation: Cancellation));
     }
 
     [Fact]

@@ -1,0 +1,98 @@
+using System.Text.Json;
+using Sa2VA.Core;
+using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
+using Sa2VA.Verification.Benchmarking;
+using Sa2VA.VirtualGpu;
+using Sa2VA.VirtualGpu.Driver;
+
+namespace Sa2VA.Tests;
+
+/// <summary>That a GPU is measured as it should be; times of a virtual one mean nothing.</summary>
+public class GpuBenchmarkTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void Stages_are_measured_with_the_kernels_of_the_GPU(Precision precision)
+    {
+        using VirtualDriver driver = Driver();
+        List<int> known = [];
+        BenchmarkOptions options = Options(driver, precision) with
+        {
+            Stages = ["decode-2", "mask-decoder", "memory-encoder"],
+            Measured = new Told<BenchmarkReport>(r => known.Add(r.Stages.Count)),
+        };
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
+
+        Assert.Equal([0, 1, 2, 3], known);
+        Assert.Equal(options.Stages, report.Stages.Select(s => s.Stage));
+        string type = precision == Precision.BFloat16 ? "bf16" : "f32";
+        Assert.Equal($"this program's own {type} product of 64×64×64", report.Ceilings.FlopsOf);
+        Assert.Equal("copied, read + write, buffers of 1 MiB", report.Ceilings.BandwidthOf);
+        Assert.Equal(("cuda", precision, VirtualDeviceKind.H100.MemoryBytes, (int?)null),
+            (report.Device.Name, report.Device.Precision, report.Device.MemoryBytes, report.Device.Threads));
+        Assert.All(report.Stages, s => Assert.True(s.Seconds.Min > 0 && s.MemoryBytes > 0 && s.Seconds.Count == 2, s.ToString()));
+        // The one product of the ceiling is what it says it is: tensor cores in bf16.
+        Assert.Equal(precision == Precision.BFloat16,
+            driver.Launches.Any(l => l.Kernel.StartsWith("linear_bf16", StringComparison.Ordinal)));
+
+        string[] lines = [.. BenchmarkText.JsonLines(report)];
+        using JsonDocument machine = JsonDocument.Parse(lines[0]);
+        JsonElement m = machine.RootElement;
+        Assert.Equal(("cuda", type, report.Device.DriverVersion), (m.GetProperty("device").GetString(),
+            m.GetProperty("precision").GetString(), m.GetProperty("driver").GetInt32()));
+        Assert.Equal(report.Ceilings.FlopsOf, m.GetProperty("peak_of").GetString());
+        Assert.False(m.TryGetProperty("threads", out _));
+        Assert.Contains($"computing in {type}", BenchmarkText.Heading(report)[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Short_stages_are_timed_in_a_row_and_alone()
+    {
+        using VirtualDriver driver = Driver();
+        BenchmarkOptions options = Options(driver, Precision.Float32) with
+        {
+            Stages = ["decode"],
+            GpuEffort = new GpuEffort(1 << 20, 64, SecondsInARow: 1e9, MostInARow: 3),
+        };
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
+        StageMeasurement decode = Assert.Single(report.Stages);
+        Assert.Equal(options.GpuEffort.MostInARow, decode.InARow);
+        Assert.Equal(2, decode.Alone!.Value.Count);
+        using JsonDocument line = JsonDocument.Parse(BenchmarkText.JsonLines(report).Last());
+        Assert.Equal(options.GpuEffort.MostInARow, line.RootElement.GetProperty("in_a_row").GetInt32());
+        Assert.Equal(decode.Alone.Value.Median, line.RootElement.GetProperty("alone_seconds").GetProperty("median").GetDouble());
+        Assert.Contains($"of {options.GpuEffort.MostInARow} in a row", BenchmarkText.Markdown(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_stage_frees_what_it_held()
+    {
+        using VirtualDriver driver = Driver();
+        BenchmarkOptions options = Options(driver, Precision.Float32);
+        long Held(params string[] stages) => ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"),
+            options with { Stages = stages }, cancellation: Cancellation).Stages[^1].MemoryBytes;
+        Assert.Equal(Held("mask-decoder"), Held("frame", "mask-decoder"));
+        Assert.Equal(default, driver.Live);
+    }
+
+    private static VirtualDriver Driver() => new(new VirtualDriverOptions
+    {
+        Devices = [VirtualDeviceKind.H100], LogLaunches = true,
+        Execution = new VirtualDeviceOptions { Checks = false, CountMemory = false },
+    });
+
+    private static BenchmarkOptions Options(VirtualDriver driver, Precision precision) => new()
+    {
+        Device = new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision }, Runs = 2,
+        GpuEffort = new GpuEffort(1 << 20, 64),
+    };
+
+    private sealed class Told<T>(Action<T> tell) : IProgress<T>
+    {
+        public void Report(T value) => tell(value);
+    }
+}
