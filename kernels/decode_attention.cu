@@ -3,6 +3,7 @@
 #include "common/attention_splits.cuh"
 #include "common/online_softmax.cuh"
 #include "common/segments.cuh"
+#include "common/team.cuh"
 #include "common/math.cuh"
 
 struct DecodeAttentionArguments
@@ -15,50 +16,41 @@ struct DecodeAttentionArguments
     float scale;
 };
 
-const int DecodeThreads = 128, Warps = DecodeThreads / 32, MostDecodeDim = 256, Columns = MostDecodeDim / DecodeThreads;
+const int DecodeThreads = 128, MostDecodeDim = 256, Columns = MostDecodeDim / DecodeThreads;
 
 KERNEL(DecodeThreads) decode_attention(const DecodeAttentionArguments a)
 {
-    __shared__ float query[MostDecodeDim], weights[DecodeThreads], largest_of[Warps], total_of[Warps];
+    __shared__ float query[MostDecodeDim], weights[DecodeThreads];
     if (is_stopped(a.run)) return;
-    int thread = threadIdx.x, warp = thread / 32, split = blockIdx.x, head = blockIdx.y, sequence = blockIdx.z, rows = rows_of(a.run, a.q);
+    int thread = threadIdx.x, split = blockIdx.x, head = blockIdx.y, sequence = blockIdx.z, rows = rows_of(a.run, a.q);
     Segment segment = segment_at(a.segments, sequence, rows, rows_of(a.run, a.k));
     int each = keys_of_split(segment.keys), begin = split * each, end = least(begin + each, segment.keys);
     if (sequence >= rows || begin >= end) return;
     for (int c = thread; c < a.head_dim; c += DecodeThreads) query[c] = load(a.q, at(a.q, sequence, head * a.head_dim + c)) * a.scale;
-    SegmentColumns keys = {a.k, segment.first_key, segment.pages, a.segments.page_shift, head / a.group * a.head_dim}, values = keys;
+    SegmentColumns keys = {a.k, segment, a.segments.page_shift, head / a.group * a.head_dim}, values = keys;
     values.matrix = a.v;
+    __syncthreads();
 
     // A thread has a key's score, then columns of the values.
     float largest = minus_infinity(), total = 0, sums[Columns] = {};
     for (int first = begin; first < end; first += DecodeThreads)
     {
         int count = least(DecodeThreads, end - first);
-        __syncthreads();
         float score = 0;
-#pragma unroll 1
+#pragma unroll 4
         for (int c = 0; c < a.head_dim && thread < count; c++) score = fused(query[c], keys(first + thread, c), score);
         if (thread >= count) score = minus_infinity();
-        float before = largest, of_warp = warp_max(score);
-        if (thread % 32 == 0) largest_of[warp] = of_warp;
-        __syncthreads();
-#pragma unroll
-        for (int i = 0; i < Warps; i++) largest = larger(largest, largest_of[i]);
+        float before = largest;
+        largest = larger(largest, team_max<DecodeThreads>(score));
         float factor = exponential(before - shift_of(largest)), weight = exponential(score - shift_of(largest));
         weights[thread] = weight;
-        of_warp = warp_sum(weight);
-        if (thread % 32 == 0) total_of[warp] = of_warp;
-        __syncthreads();
-        float sum = 0;
-#pragma unroll
-        for (int i = 0; i < Warps; i++) sum = sum + total_of[i];
-        total = fused(total, factor, sum);
+        total = fused(total, factor, team_sum<DecodeThreads>(weight));
 #pragma unroll
         for (int i = 0; i < Columns; i++)
         {
             int c = thread + i * DecodeThreads;
             float part = 0;
-#pragma unroll 1
+#pragma unroll 4
             for (int j = 0; j < count && c < a.head_dim; j++) part = fused(weights[j], values(first + j, c), part);
             sums[i] = fused(sums[i], factor, part);
         }

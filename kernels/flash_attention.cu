@@ -27,8 +27,8 @@ KERNEL(AttentionThreads) flash_attention(const FlashAttentionArguments a)
     AttentionSize size = {a.head_dim, a.value_dim, least(QueryBlock, segment.rows - block.first), segment.keys,
         a.causal ? start + block.first + 1 : segment.keys};
     auto query = [&](int row, int c) { return load(a.q, at(a.q, first_row + row, head * a.head_dim + c)); };
-    SegmentColumns keys = {a.k, segment.first_key, segment.pages, a.segments.page_shift, kv_head * a.head_dim};
-    SegmentColumns values = {a.v, segment.first_key, segment.pages, a.segments.page_shift, kv_head * a.value_dim};
+    SegmentColumns keys = {a.k, segment, a.segments.page_shift, kv_head * a.head_dim};
+    SegmentColumns values = {a.v, segment, a.segments.page_shift, kv_head * a.value_dim};
     auto result = [&](int row, int c, float x) { store(a.y, at(a.y, first_row + row, head * a.value_dim + c), x); };
     attend(tiles, size, a.scale, query, keys, values, result);
 }

@@ -59,16 +59,20 @@ DEVICE Segment segment_at(const Segments& s, int index, int all_rows, int all_ke
     return r;
 }
 
+// The row that a segment's key has.
+DEVICE i64 row_of(const Segment& s, int page_shift, int key)
+{
+    return s.pages ? ((i64)s.pages[key >> page_shift] << page_shift) + (key & ((1 << page_shift) - 1)) : s.first_key + key;
+}
+
 // A head's columns of a segment's keys or values.
 struct SegmentColumns
 {
     View matrix;
-    i64 first;
-    const int* pages;
+    Segment segment;
     int page_shift, column;
     DEVICE_MEMBER float operator()(int key, int c) const
     {
-        i64 row = pages ? ((i64)pages[key >> page_shift] << page_shift) + (key & ((1 << page_shift) - 1)) : first + key;
-        return load(matrix, at(matrix, row, column + c));
+        return load(matrix, at(matrix, row_of(segment, page_shift, key), column + c));
     }
 };

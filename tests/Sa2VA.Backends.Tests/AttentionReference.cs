@@ -1,3 +1,5 @@
+using Sa2VA.Core;
+
 namespace Sa2VA.Tests;
 
 /// <summary>Attention by its definition: heads are blocks of the last axis, query head h reads key/value head ⌊h·kvHeads/heads⌋.</summary>
@@ -58,5 +60,33 @@ internal readonly record struct AttentionReference(int Heads, int KvHeads, int H
             }
         }
         return (exact, naive);
+    }
+
+    /// <summary>
+    /// With all that is multiplied stored in BF16: queries, keys, values, and the softmax's weights. What tensor cores do, and a framework that
+    /// keeps its tensors in 16 bits. The result is rounded too.
+    /// </summary>
+    /// <inheritdoc cref="Compute"/>
+    public float[] Narrow(float[] q, float[] k, float[] v, int? start = null)
+    {
+        int n = q.Length / (Heads * HeadDim), m = k.Length / (KvHeads * HeadDim);
+        var result = new float[n * Heads * ValueDim];
+        for (int item = 0; item < n * Heads; item++)
+        {
+            int visible = start is null ? m : Math.Min(m, start.Value + item / Heads + 1), kv = item % Heads * KvHeads / Heads;
+            var weights = new float[visible];
+            for (int j = 0; j < visible; j++)
+                for (int c = 0; c < HeadDim; c++)
+                    weights[j] += BFloat16.Round(q[item * HeadDim + c]) * BFloat16.Round(k[(j * KvHeads + kv) * HeadDim + c]);
+            float max = weights.Max(), sum = 0;
+            for (int j = 0; j < visible; j++) sum += weights[j] = MathF.Exp((weights[j] - max) * Scale);
+            for (int c = 0; c < ValueDim; c++)
+            {
+                float o = 0;
+                for (int j = 0; j < visible; j++) o += BFloat16.Round(weights[j] / sum) * BFloat16.Round(v[(j * KvHeads + kv) * ValueDim + c]);
+                result[item * ValueDim + c] = BFloat16.Round(o);
+            }
+        }
+        return result;
     }
 }

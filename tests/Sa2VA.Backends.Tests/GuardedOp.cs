@@ -18,6 +18,12 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     /// <summary>False if what is recorded stores numbers on the way, so that in BF16 it is rounded more than once.</summary>
     public bool IsOneOp { get; init; } = true;
 
+    /// <summary>
+    /// What plain loops give in BF16 where more than the result is rounded on the way, as between the two products of attention; null where the
+    /// result alone is.
+    /// </summary>
+    public Func<float[]>? Narrow { get; init; }
+
     /// <summary>Values, rounded to the float type that they are stored in.</summary>
     public GuardedOp Floats(Shape shape, float[] values, DType type = DType.F32) => Add(type, shape, values);
 
@@ -69,7 +75,7 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
                 if (first is null) check(first = result);
                 OpRun.AssertSameBits(first, result, $"with {configuration.Name} instead of {of.First().Name}");
             }
-            if (IsOneOp && typeof(T) == typeof(float)) new NarrowOp(run).Check(of, record, count);
+            if (IsOneOp && typeof(T) == typeof(float)) new NarrowOp(run, Narrow).Check(of, record, count);
         }
     }
 

@@ -5,11 +5,13 @@ namespace Sa2VA.Tests;
 
 /// <summary>
 /// An op in BF16: operands and result are stored in 16 bits wherever <see cref="StoragePolicy"/> allows it, sums are F32. Its reference is
-/// what the same backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded once.
-/// The CPU must give just this, bit for bit: what is widened is exact, and nothing but the store rounds.
+/// what the same backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded once,
+/// or what plain loops give that store in 16 bits what lies between two products, as tensor cores must.
+/// The CPU must give the first, bit for bit: what is widened is exact, and nothing but the store rounds.
 /// </summary>
 /// <param name="run">The op with its inputs, as it runs in F32.</param>
-internal sealed class NarrowOp(OpRun run)
+/// <param name="loops">Gives what plain loops do; null where the result alone is rounded.</param>
+internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
 {
     /// <summary>Fails unless all configurations of a family follow the rule, and give the same bits.</summary>
     public void Check(IEnumerable<TestBackend> family, GuardedOp.Recorder record, int count)
@@ -36,10 +38,11 @@ internal sealed class NarrowOp(OpRun run)
             g.Copy(record(g, [.. t.Select((x, i) => IsFloat(run.Inputs[i]) ? g.Copy(x, DType.F32) : x)], s), DType.BF16);
     }
 
-    private static void Check(float[] reference, ushort[] bits, TestBackend configuration)
+    private void Check(float[] reference, ushort[] bits, TestBackend configuration)
     {
         float[] naive = Rounded(reference), result = TestWeights.Widened(DType.BF16, MemoryMarshal.AsBytes<ushort>(bits).ToArray());
         if (configuration.Family == "cpu") OpRun.AssertSameBits(naive, result, "in BF16");
+        else if (loops is not null) naive = loops();
         if (reference.All(float.IsFinite)) Float64Rule.Check([.. reference.Select(v => (double)v)], naive, result, "in BF16");
     }
 

@@ -38,7 +38,7 @@ internal sealed class SegmentedAttention
     public void FlashAttentionIsWhatItIsAlone(string what)
     {
         Share();
-        Check(Op(offsets: true), what, (g, t) => g.FlashAttention(t[0], t[1], t[2],
+        Check(Op(offsets: true, Narrow), what, (g, t) => g.FlashAttention(t[0], t[1], t[2],
             new AttentionSegments(t[3], t[4], Pages(t, 5), _pageRows), _attention.Heads, _attention.KvHeads, _attention.Scale, _causal),
             AloneInFlashAttention);
     }
@@ -47,7 +47,7 @@ internal sealed class SegmentedAttention
     public void DecodeAttentionIsWhatItIsAlone(string what)
     {
         Share();
-        Check(Op(offsets: false), what, (g, t) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads,
+        Check(Op(offsets: false, null), what, (g, t) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads,
             _attention.Scale, new AttentionSegments(t[3], null, Pages(t, 4), _pageRows)), AloneInDecodeAttention);
     }
 
@@ -72,13 +72,12 @@ internal sealed class SegmentedAttention
         for (int s = 0; s < _segments.Length; s++)
         {
             // Rows that see no key are 0.
-            (int rows, int keys) = _segments[s];
-            int blind = keys == 0 ? rows : _causal ? Math.Max(0, rows - keys) : 0;
+            (int rows, int blind) = (_segments[s].Rows, Blind(s));
             exact.AddRange(new double[blind * width]);
             naive.AddRange(new float[blind * width]);
             foreach (List<float> of in own.Values) of.AddRange(new float[blind * width]);
             if (blind == rows) continue;
-            (double[] e, float[] n) = _attention.Compute(Seeing(s, blind), _k[s], _v[s], _causal ? keys - rows + blind : null);
+            (double[] e, float[] n) = _attention.Compute(Seeing(s, blind), _k[s], _v[s], Start(s));
             exact.AddRange(e);
             naive.AddRange(n);
             foreach ((string family, List<float> of) in own) of.AddRange(alone(s, blind, family));
@@ -93,36 +92,55 @@ internal sealed class SegmentedAttention
             }, family);
     }
 
+    /// <summary>Query rows of a segment that see no key.</summary>
+    private int Blind(int segment)
+    {
+        (int rows, int keys) = _segments[segment];
+        return keys == 0 ? rows : _causal ? Math.Max(0, rows - keys) : 0;
+    }
+
+    /// <summary>Where the first row that sees any stands among its keys; null where all see all.</summary>
+    private int? Start(int segment) => _causal ? _segments[segment].Keys - _segments[segment].Rows + Blind(segment) : null;
+
+    private float[] Narrow() => [.. Enumerable.Range(0, _segments.Length).SelectMany(Narrow)];
+
+    private float[] Narrow(int segment) => [.. new float[Blind(segment) * _attention.Heads * _attention.ValueDim],
+        .. Blind(segment) == _segments[segment].Rows ? [] : NarrowAlone(segment)];
+
+    private float[] NarrowAlone(int segment) =>
+        _attention.Narrow(Seeing(segment, Blind(segment)), _k[segment], _v[segment], Start(segment));
+
     private float[] Seeing(int segment, int blind) => _q[segment][(blind * _attention.Heads * _attention.HeadDim)..];
 
     private float[] AloneInFlashAttention(int segment, int blind, string family)
     {
         (int rows, int keys) = _segments[segment];
         return Alone(segment, blind, (g, t, s) => g.FlashAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale,
-            _causal, _causal ? s[0] : null), Math.Max(0, keys - rows), family);
+            _causal, _causal ? s[0] : null), Math.Max(0, keys - rows), family, () => NarrowAlone(segment));
     }
 
     private float[] AloneInDecodeAttention(int segment, int blind, string family) => Alone(segment, blind,
-        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0, family);
+        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0, family, null);
 
-    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start, string family)
+    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start, string family,
+        Func<float[]>? narrow)
     {
         (int rows, int keys) = _segments[segment];
         (int heads, int kvHeads, int d, int e) = _attention;
         float[] result = [];
-        new GuardedOp().Floats(new Shape(rows - blind, heads * d), Seeing(segment, blind))
+        new GuardedOp { Narrow = narrow }.Floats(new Shape(rows - blind, heads * d), Seeing(segment, blind))
             .Floats(new Shape(keys, kvHeads * d), _k[segment], _type).Floats(new Shape(keys, kvHeads * e), _v[segment], _type)
             .Scalar("start", 1000, start)
             .Satisfies<float>((rows - blind) * heads * e, record, y => result = y, family);
         return result;
     }
 
-    private GuardedOp Op(bool offsets)
+    private GuardedOp Op(bool offsets, Func<float[]>? narrow)
     {
         (int heads, int kvHeads, int d, int e) = _attention;
         int rows = _segments.Sum(s => s.Rows);
         (int[][] pages, int keyRows) = _pageRows > 0 ? Pages() : ([], _segments.Sum(s => s.Keys) + 3);
-        GuardedOp op = new GuardedOp().Floats(new Shape(rows, heads * d), [.. _q.SelectMany(x => x)])
+        GuardedOp op = new GuardedOp { Narrow = narrow }.Floats(new Shape(rows, heads * d), [.. _q.SelectMany(x => x)])
             .Floats(new Shape(keyRows, kvHeads * d), Placed(_k, kvHeads * d, pages, keyRows), _type)
             .Floats(new Shape(keyRows, kvHeads * e), Placed(_v, kvHeads * e, pages, keyRows), _type)
             .Ints([.. _segments.Select(s => s.Keys)]);

@@ -7,13 +7,16 @@ internal sealed class FlashAttentionKernel : Kernel
 {
     private readonly FlashAttention _op;
     private readonly SegmentCheck? _check;
-    private readonly CudaFunction? _attention;
+    private readonly CudaFunction? _plain, _fast;
+    private readonly FlashAttentionShape? _shape;
 
     public FlashAttentionKernel(FlashAttention op, PlanContext context)
     {
         AttentionTile.Check(op, op.HeadDim, op.ValueDim);
         (_op, _check) = (op, SegmentCheck.Of(op, op.Segments, context));
-        _attention = context.Function("flash_attention", "flash_attention");
+        _plain = context.Function("flash_attention", "flash_attention");
+        _shape = FlashAttentionShape.For(op, context);
+        if (_shape is not null) _fast = context.Function("flash_attention_bf16", _shape.Name);
     }
 
     public override void Launch(LaunchContext c)
@@ -35,9 +38,16 @@ internal sealed class FlashAttentionKernel : Kernel
             EndsWithKeys = _op.Segments is null ? 0 : 1,
             Start = _op.Start?.Index ?? -1,
         };
-        long blocks = arguments.Segments.BlocksOf(AttentionTile.Queries, arguments.Q.Rows);
-        _attention!.Launch(c.Stream, new Grid(blocks, _op.Heads), AttentionTile.Threads, 0, arguments);
+        if (_shape is not null && IsAligned(arguments.Q) && IsAligned(arguments.K) && IsAligned(arguments.V))
+            _fast!.Launch(c.Stream, GridOf(arguments, _shape.Rows), FlashAttentionShape.Threads, _shape.SharedBytes, arguments);
+        else
+            _plain!.Launch(c.Stream, GridOf(arguments, AttentionTile.Queries), AttentionTile.Threads, 0, arguments);
     }
+
+    private Grid GridOf(in Arguments arguments, int rows) => new(arguments.Segments.BlocksOf(rows, arguments.Q.Rows), _op.Heads);
+
+    /// <summary>True if a row begins where 16 bytes can be copied at once.</summary>
+    private static bool IsAligned(in View view) => view.Data % 16 == 0 && view.RowStride % 8 == 0;
 
     /// <summary>FlashAttentionArguments of <c>kernels/flash_attention.cu</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

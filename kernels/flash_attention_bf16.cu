@@ -1,0 +1,83 @@
+// FlashAttention on the tensor cores, for bfloat16 and the head widths of the models. A block has Rows query rows of a segment and a head.
+#include "common/tensor_attention.cuh"
+#include "common/segments.cuh"
+#include "common/pairs.cuh"
+
+struct FlashAttentionArguments
+{
+    Run run;
+    View q, k, v, y;
+    Segments segments;
+    int group, head_dim, value_dim;
+    float scale;
+    int causal, ends_with_keys, start;
+};
+
+template <class Shape> DEVICE void flash_attention(const FlashAttentionArguments& a)
+{
+    extern __shared__ ALIGNED(16) u8 shared[];
+    if (is_stopped(a.run)) return;
+    RowBlock block = row_block(a.segments, blockIdx.x, Shape::Rows);
+    if (block.segment >= a.segments.count) return;
+    Segment segment = segment_at(a.segments, block.segment, rows_of(a.run, a.q), rows_of(a.run, a.k));
+    if (block.first >= segment.rows) return;
+    int head = blockIdx.y, kv_head = head / a.group, rows = least(Shape::Rows, segment.rows - block.first);
+    int start = a.ends_with_keys ? segment.keys - segment.rows : a.start >= 0 ? a.run.numbers[a.start] : 0;
+    i64 first_row = segment.first_row + block.first;
+    SeenKeys seen = {0, segment.keys, segment.keys};
+    if (a.causal) seen.visible = start + block.first + 1;
+    seen.end = least(segment.keys, seen.visible + rows - 1);
+    const u16 *q = (const u16*)a.q.data + head * Shape::HeadDim, *k = (const u16*)a.k.data + kv_head * Shape::HeadDim;
+    const u16* v = (const u16*)a.v.data + kv_head * Shape::ValueDim;
+    auto copy_queries = [&](u32 to)
+    {
+        copy_rows<Shape::Threads, Shape::Rows, Shape::HeadDim, Shape::KeyPitch>(to, a.q.data,
+            [&](int i) { return i < rows ? q + (first_row + i) * a.q.row_stride : 0; });
+    };
+    auto key = [&](int i) { return k + row_of(segment, a.segments.page_shift, i) * a.k.row_stride; };
+    auto value = [&](int i) { return v + row_of(segment, a.segments.page_shift, i) * a.v.row_stride; };
+    AttentionSums<Shape> sums;
+    attend<Shape>(sums, shared_address(shared), seen, a.scale, a.q.data, copy_queries, key, value);
+
+    // Through shared memory, so that threads beside each other write beside each other.
+    __syncthreads();
+    const int Pitch = Shape::ValueDim + 8;
+    float* results = (float*)shared;
+    int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < Shape::RowTiles; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+        {
+            float total = sums.total[i][half], inverse = total == 0 ? 0 : quotient(1, total);
+            float* to = results + (threadIdx.x / 32 * Shape::WarpRows + i * 16 + lane / 4 + half * 8) * Pitch + lane % 4 * 2;
+#pragma unroll
+            for (int j = 0; j < Shape::ValueTiles; j++)
+                *(Pair*)(to + j * 8) = {sums.values[i][j][2 * half] * inverse, sums.values[i][j][2 * half + 1] * inverse};
+        }
+    __syncthreads();
+    Pairs y(a.y, a.y.columns);
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * (Shape::ValueDim / 2); i += Shape::Threads)
+    {
+        int row = i / (Shape::ValueDim / 2), column = i % (Shape::ValueDim / 2) * 2;
+        y.store(first_row + row, head * Shape::ValueDim + column, *(const Pair*)(results + row * Pitch + column));
+    }
+}
+
+#define FLASH_ATTENTION(name, ...) \
+    KERNEL(128) flash_attention_##name(const FlashAttentionArguments a) { flash_attention<AttentionShape<__VA_ARGS__>>(a); }
+
+// By key width, value width where it differs, and query rows of a block. Of one head's shapes, all give the same bits.
+// Key width, value width, row tiles, keys of a block, stages, whether queries stay in registers.
+FLASH_ATTENTION(16_rows64, 16, 16, 1, 64, 2, true)
+FLASH_ATTENTION(32_rows64, 32, 32, 1, 64, 2, true)
+FLASH_ATTENTION(64_rows64, 64, 64, 1, 64, 2, true)
+FLASH_ATTENTION(64_rows128, 64, 64, 2, 64, 2, true)
+FLASH_ATTENTION(72_rows64, 72, 72, 1, 64, 2, true)
+FLASH_ATTENTION(72_rows128, 72, 72, 2, 64, 2, false)
+FLASH_ATTENTION(80_rows64, 80, 80, 1, 64, 2, true)
+FLASH_ATTENTION(128_rows64, 128, 128, 1, 64, 2, true)
+FLASH_ATTENTION(256_rows64, 256, 256, 1, 32, 2, false)
+FLASH_ATTENTION(256_64_rows64, 256, 64, 1, 64, 1, false)
+FLASH_ATTENTION(256_64_rows128, 256, 64, 2, 64, 2, false)
