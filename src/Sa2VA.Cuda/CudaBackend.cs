@@ -66,6 +66,9 @@ public sealed unsafe class CudaBackend : IBackend
     /// <summary>The families of kernels that plans have asked for so far, and in what form each was loaded.</summary>
     public IReadOnlyList<LoadedKernels> Kernels => _modules?.Loaded ?? [];
 
+    /// <summary>The same of those that plans and queues have asked for since the last call of this.</summary>
+    public IReadOnlyList<LoadedKernels> TakeAskedKernels() => _modules?.TakeAsked() ?? [];
+
     internal DeviceFacts Facts { get; }
 
     internal bool UsesGraphs { get; }

@@ -16,6 +16,7 @@ internal sealed unsafe class KernelModules(CudaContext context)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (nint Handle, bool IsPtx)> _modules = [];
     private readonly Dictionary<(string, string), CudaFunction> _functions = [];
+    private readonly HashSet<string> _asked = [];
 
     /// <summary>The families that this package has.</summary>
     public static IEnumerable<string> Families => typeof(KernelModules).Assembly.GetManifestResourceNames()
@@ -26,7 +27,18 @@ internal sealed unsafe class KernelModules(CudaContext context)
     {
         get
         {
-            lock (_lock) return [.. _modules.Select(m => new LoadedKernels(m.Key, m.Value.IsPtx))];
+            lock (_lock) return [.. _modules.Keys.Select(Describe)];
+        }
+    }
+
+    /// <summary>The modules that plans and queues have asked for since the last call of this.</summary>
+    public IReadOnlyList<LoadedKernels> TakeAsked()
+    {
+        lock (_lock)
+        {
+            LoadedKernels[] asked = [.. _asked.Order(StringComparer.Ordinal).Select(Describe)];
+            _asked.Clear();
+            return asked;
         }
     }
 
@@ -36,15 +48,28 @@ internal sealed unsafe class KernelModules(CudaContext context)
     {
         lock (_lock)
         {
-            if (_functions.TryGetValue((family, name), out CudaFunction? function)) return function;
-            using CudaContext.Scope scope = context.Enter();
-            nint handle;
-            fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0'))
-                context.Check(context.Driver.ModuleGetFunction(&handle, Module(family), bytes), $"looking for kernel {name} in {family}");
-            function = new CudaFunction(context, handle, $"{family}: {name}");
-            _functions.Add((family, name), function);
+            if (!_functions.TryGetValue((family, name), out CudaFunction? function))
+            {
+                using CudaContext.Scope scope = context.Enter();
+                nint handle;
+                fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0'))
+                    context.Check(context.Driver.ModuleGetFunction(&handle, Module(family), bytes),
+                        $"looking for kernel {name} in {family}");
+                _functions.Add((family, name), function = new CudaFunction(context, handle, $"{family}: {name}"));
+            }
+            _asked.Add(family);
             return function;
         }
+    }
+
+    private LoadedKernels Describe(string family) => new(family, _modules[family].IsPtx, Stamp(family));
+
+    /// <summary>What the first line of the PTX says that it was built from.</summary>
+    private static string Stamp(string family)
+    {
+        ReadOnlySpan<byte> ptx = Image($"ptx/{family}");
+        int end = ptx.IndexOf((byte)'\n');
+        return Encoding.UTF8.GetString(end < 0 ? [] : ptx[..end]).TrimEnd('\r');
     }
 
     private nint Module(string family)
@@ -147,4 +172,5 @@ internal readonly record struct Grid(long X, int Y = 1, int Z = 1)
 /// <summary>Kernels of one source file that are loaded.</summary>
 /// <param name="Family">The file's name: the op's, in snake case.</param>
 /// <param name="IsPtx">True if the driver compiled them from PTX, false if this package had machine code for the device.</param>
-public sealed record LoadedKernels(string Family, bool IsPtx);
+/// <param name="Stamp">The sources that they were built from and a hash of them: the first line of the PTX.</param>
+public sealed record LoadedKernels(string Family, bool IsPtx, string Stamp);

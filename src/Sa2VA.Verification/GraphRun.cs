@@ -137,6 +137,15 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
+    /// <summary>Has the queue copy a tensor, from which it is then read.</summary>
+    public void Copy(IBackend backend, Tensor tensor)
+    {
+        DeviceBuffer from = _buffers[tensor], to = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
+        _queue.Copy(from, 0, to, 0, tensor.Shape.Count);
+        _buffers[tensor] = to;
+        from.Dispose();
+    }
+
     /// <summary>All elements of a float output or state.</summary>
     public float[] Floats(Tensor tensor) => Floats(tensor, 0, tensor.Shape.Count);
 

@@ -4,6 +4,8 @@ using Sa2VA.Cli.Devices;
 using Sa2VA.Cli.Doctor;
 using Sa2VA.Core;
 using Sa2VA.Cuda.Driver;
+using Sa2VA.Models;
+using Sa2VA.Verification.SelfTest;
 using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Cli.Tests;
@@ -38,6 +40,29 @@ public class DoctorTests
         Assert.Equal("driver", Type(run.Json[0]));
 
         static string Type(JsonElement line) => line.GetProperty("type").GetString()!;
+    }
+
+    [Fact]
+    public void What_a_GPU_gives_is_recorded()
+    {
+        using var folder = new ScratchFolder();
+        CliRun run = CliRun.Of("doctor", "--device", "virtual:h100", "--precision", "f32", "--record", folder.At("card.safetensors"));
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        using var file = new SafetensorsFile(folder.At("card.safetensors"));
+        Assert.Equal(("Virtual H100", "90", "13000"),
+            (file.Metadata["device"], file.Metadata["capability"], file.Metadata["driver"]));
+        Assert.Equal(KernelSelfTest.Count(Precision.Float32), file.Entries.Count);
+        Assert.Contains("\"mat_mul\":\"// stamp ", file.Metadata["kernels"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void There_is_nothing_to_record_of_the_CPU()
+    {
+        using var folder = new ScratchFolder();
+        CliRun run = CliRun.Of("doctor", "--device", "cpu", "--record", folder.At("card.safetensors"));
+        Assert.Equal((2, "sa2va: --record is for the results of a GPU: give --device cuda, or virtual to see what it writes.\n"),
+            (run.Code, run.Error.ReplaceLineEndings("\n")));
+        Assert.Empty(folder.Entries);
     }
 
     [Fact]

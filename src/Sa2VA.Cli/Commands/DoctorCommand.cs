@@ -15,26 +15,37 @@ internal static class DoctorCommand
     {
         var device = new DeviceFlags();
         var json = new Flag(CommonOptions.Json, "JSON lines: the driver, the GPUs, the checks, how the kernels were loaded.");
+        var record = new TextOption("--record", "FILE",
+            "Also write what a GPU gave in each check to this file (.safetensors), with the stamps of the kernels.");
         return new CliCommand("doctor",
             "Shows the driver, the GPUs and how kernels are loaded, and checks each kernel of a device against float64, in both precisions "
             + "unless one is given: exit 0 if the device can be used, 2 with the reason if not.",
-            "sa2va doctor", "sa2va doctor --device cuda:1 --json", "sa2va doctor --device virtual:rtx4090")
+            "sa2va doctor", "sa2va doctor --device cuda:1 --json", "sa2va doctor --device virtual:rtx4090",
+            "sa2va doctor --device cuda --record card.safetensors")
         {
-            Accepts = [.. device.All, json],
+            Accepts = [.. device.All, json, record],
             Run = values =>
             {
                 IDoctorOutput output = values.GetValue(json) ? new DoctorJson(terminal) : new DoctorText(terminal);
                 output.Found(device.Gpus(values));
-                Examine(terminal, output, device.Choices(values));
+                Examine(terminal, output, device.Choices(values), values.GetValue(record));
                 return Task.FromResult(ExitCode.Success);
             },
         };
     }
 
     /// <summary>Checks a device in each precision that is to be examined.</summary>
+    /// <param name="terminal">Progress and cancellation.</param>
+    /// <param name="output">Is told.</param>
+    /// <param name="choices">The device in each precision.</param>
+    /// <param name="record">The file to record results in, or null.</param>
     /// <exception cref="DeviceException">A check failed; all are told before.</exception>
-    internal static void Examine(Terminal terminal, IDoctorOutput output, IReadOnlyList<DeviceChoice> choices)
+    /// <exception cref="UsageException">There is nothing to record: the device is no GPU.</exception>
+    internal static void Examine(
+        Terminal terminal, IDoctorOutput output, IReadOnlyList<DeviceChoice> choices, string? record = null)
     {
+        KernelRecording? recording = record is null ? null : Recording(choices[0].Device);
+        int total = choices.Sum(c => KernelSelfTest.Count(c.Device.Precision));
         long start = Stopwatch.GetTimestamp();
         List<DoctorCheck> checks = [];
         var kernels = new HashSet<LoadedKernels>();
@@ -46,16 +57,28 @@ internal static class DoctorCommand
             {
                 checks.Add(new DoctorCheck(check, backend.Precision));
                 output.Checked(checks[^1]);
-                terminal.Progress.Count("Checking kernels", "checks", checks.Count, choices.Count * KernelSelfTest.Count);
+                if (backend is CudaBackend asked)
+                    recording?.Add(backend.Precision, check, asked.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Stamp));
+                terminal.Progress.Count("Checking kernels", "checks", checks.Count, total);
             }
             if (backend is CudaBackend gpu) kernels.UnionWith(gpu.Kernels);
         }
         output.Loaded([.. kernels.OrderBy(k => k.Family, StringComparer.Ordinal)]);
         output.End(checks, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        recording?.Write(record!, terminal.Cancellation);
         DoctorCheck[] failed = [.. checks.Where(c => c.Check.Problem is not null)];
         if (failed.Length > 0)
             throw new DeviceException(FormattableString.Invariant(
                 $"{choices[0].Device.Description} cannot be used: {failed.Length} of {checks.Count} checks failed, ")
                 + $"the first of {failed[0]}.");
+    }
+
+    private static KernelRecording Recording(Device device)
+    {
+        if (device is not CudaDevice gpu)
+            throw new UsageException("--record is for the results of a GPU: give --device cuda, or virtual to see what it writes.");
+        CudaAvailability found = gpu.Availability;
+        CudaDeviceInfo info = found.Devices[gpu.Index];
+        return new KernelRecording(new RecordedDevice(info.Name, info.Capability, found.DriverVersion, DateTimeOffset.UtcNow));
     }
 }

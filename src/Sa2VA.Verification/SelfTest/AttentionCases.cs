@@ -10,8 +10,14 @@ internal static class AttentionCases
     [
         new FlashCase(5, 37, new Heads(2, 2, 32, 32), false), new FlashCase(67, 130, new Heads(3, 3, 64, 64), false),
         new FlashCase(33, 40, new Heads(4, 2, 24, 24), true), new FlashCase(16, 90, new Heads(1, 1, 256, 64), false),
+        .. ((int[])[16, 72, 80, 128, 256]).Select(d => new FlashCase(35, 70, new Heads(2, 1, d, d), d is 80 or 128)),
+        // So many rows that a card of a hundred multiprocessors takes twice as many to a block.
+        .. ((int[])[64, 72]).Select(d => new FlashCase(1408, 70, new Heads(12, 4, d, d), false, true)),
+        new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
         new PagedCase(), new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
-        new WindowCase(8, 8, 4, false), new WindowCase(7, 10, 4, false), new WindowCase(8, 12, 4, true),
+        new DecodeCase(300, new Heads(2, 1, 128, 128)),
+        new WindowCase(8, 8, 4, 24, false), new WindowCase(7, 10, 4, 24, false), new WindowCase(8, 12, 4, 24, true),
+        new WindowCase(8, 9, 8, 72, false), new WindowCase(16, 16, 16, 72, true),
     ];
 
     private readonly record struct Heads(int Queries, int Keys, int Dim, int ValueDim)
@@ -20,31 +26,42 @@ internal static class AttentionCases
     }
 
     /// <summary>One query head over keys: Σ softmax(scale·q·k)·v; zeros where there is no key.</summary>
-    private static T[] Attend<T>(T[] q, IReadOnlyList<T[]> keys, IReadOnlyList<T[]> values, float scale, int valueDim)
-        where T : IBinaryFloatingPointIeee754<T>
+    private static T[] Attend<T>(T[] q, T[][] keys, T[][] values, float scale, int valueDim) where T : IBinaryFloatingPointIeee754<T>
     {
-        T[] scores = [.. keys.Select(k => T.CreateChecked(scale) * q.Zip(k, (a, b) => a * b).Aggregate((a, b) => a + b))];
+        var scores = new T[keys.Length];
+        for (int j = 0; j < keys.Length; j++)
+        {
+            T dot = T.Zero;
+            for (int c = 0; c < q.Length; c++) dot += q[c] * keys[j][c];
+            scores[j] = T.CreateChecked(scale) * dot;
+        }
         T[] weights = RowCases.Softmax(scores);
         var sum = new T[valueDim];
-        for (int j = 0; j < values.Count; j++)
+        for (int j = 0; j < values.Length; j++)
             for (int c = 0; c < valueDim; c++) sum[c] += weights[j] * values[j][c];
         return sum;
     }
 
-    private static T[] Part<T>(T[] rows, int row, int width, int head, int dim) => rows.AsSpan(row * width + head * dim, dim).ToArray();
+    /// <summary>Rows of heads, by head and row.</summary>
+    private static T[][][] Split<T>(T[] rows, int heads, int dim) => [.. Enumerable.Range(0, heads).Select(h =>
+        (T[][])[.. rows.Chunk(heads * dim).Select(row => row[(h * dim)..((h + 1) * dim)])])];
 
-    /// <summary>A row of queries over rows of keys and values.</summary>
-    private static IEnumerable<T> Row<T>(T[] q, int row, T[] k, T[] v, IReadOnlyList<int> keys, Heads heads)
+    /// <summary>What rows of queries get, each of those keys that it sees.</summary>
+    private static T[] Rows<T>(CaseValues<T> x, int queries, Heads heads, Func<int, IEnumerable<int>> seen)
         where T : IBinaryFloatingPointIeee754<T>
     {
-        (int queryHeads, int keyHeads, int dim, int valueDim) = heads;
-        for (int h = 0; h < queryHeads; h++)
+        T[][][] q = Split(x[0], heads.Queries, heads.Dim), k = Split(x[1], heads.Keys, heads.Dim),
+            v = Split(x[2], heads.Keys, heads.ValueDim);
+        return [.. Enumerable.Range(0, queries).SelectMany(row =>
         {
-            int shared = h * keyHeads / queryHeads;
-            foreach (T sum in Attend(Part(q, row, queryHeads * dim, h, dim),
-                [.. keys.Select(j => Part(k, j, keyHeads * dim, shared, dim))],
-                [.. keys.Select(j => Part(v, j, keyHeads * valueDim, shared, valueDim))], heads.Scale, valueDim)) yield return sum;
-        }
+            int[] keys = [.. seen(row)];
+            return Enumerable.Range(0, heads.Queries).SelectMany(h =>
+            {
+                int shared = h * heads.Keys / heads.Queries;
+                return Attend(q[h][row], Array.ConvertAll(keys, j => k[shared][j]), Array.ConvertAll(keys, j => v[shared][j]),
+                    heads.Scale, heads.ValueDim);
+            });
+        })];
     }
 
     private sealed class FlashCase : OpCase
@@ -53,24 +70,22 @@ internal static class AttentionCases
         private readonly Heads _heads;
         private readonly bool _isCausal;
 
-        public FlashCase(int queries, int keys, Heads heads, bool isCausal) : base(nameof(FlashAttention),
+        public FlashCase(int queries, int keys, Heads heads, bool isCausal, bool isOfBFloat16Alone = false) : base(nameof(FlashAttention),
             $"{queries} over {keys}, {heads.Queries}/{heads.Keys} heads of {heads.Dim} and {heads.ValueDim}{(isCausal ? ", causal" : "")}")
         {
-            (_queries, _keys, _heads, _isCausal) = (queries, keys, heads, isCausal);
+            (_queries, _keys, _heads, _isCausal, IsOfBFloat16Alone) = (queries, keys, heads, isCausal, isOfBFloat16Alone);
             Floats(new Shape(queries, heads.Queries * heads.Dim));
             Floats(new Shape(keys, heads.Keys * heads.Dim));
             Floats(new Shape(keys, heads.Keys * heads.ValueDim));
         }
 
+        public override bool IsOfBFloat16Alone { get; }
+
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
             g.FlashAttention(x[0], x[1], x[2], _heads.Queries, _heads.Keys, _heads.Scale, _isCausal);
 
-        public override T[] Result<T>(CaseValues<T> x)
-        {
-            T[] q = x[0], k = x[1], v = x[2];
-            return [.. Enumerable.Range(0, _queries).SelectMany(i =>
-                Row(q, i, k, v, [.. Enumerable.Range(0, _isCausal ? Math.Min(i + 1, _keys) : _keys)], _heads))];
-        }
+        public override T[] Result<T>(CaseValues<T> x) =>
+            Rows(x, _queries, _heads, i => Enumerable.Range(0, _isCausal ? Math.Min(i + 1, _keys) : _keys));
     }
 
     /// <summary>Two chats of three and two new tokens, whose keys lie in pages of a pool.</summary>
@@ -93,16 +108,11 @@ internal static class AttentionCases
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.FlashAttention(x[0], x[1], x[2],
             new AttentionSegments(x[3], x[4], x[5], PageRows), Of.Queries, Of.Keys, Of.Scale, causal: true);
 
-        public override T[] Result<T>(CaseValues<T> x)
+        public override T[] Result<T>(CaseValues<T> x) => Rows(x, 5, Of, i =>
         {
-            T[] q = x[0], k = x[1], v = x[2];
-            return [.. Enumerable.Range(0, 5).SelectMany(i =>
-            {
-                int s = i < Offsets[1] ? 0 : 1, seen = KeyLengths[s] - (Offsets[s + 1] - Offsets[s]) + i - Offsets[s] + 1;
-                return Row(q, i, k, v,
-                    [.. Enumerable.Range(0, seen).Select(j => Pages[s * 3 + j / PageRows] * PageRows + j % PageRows)], Of);
-            })];
-        }
+            int s = i < Offsets[1] ? 0 : 1, seen = KeyLengths[s] - (Offsets[s + 1] - Offsets[s]) + i - Offsets[s] + 1;
+            return Enumerable.Range(0, seen).Select(j => Pages[s * 3 + j / PageRows] * PageRows + j % PageRows);
+        });
     }
 
     private sealed class DecodeCase : OpCase
@@ -122,21 +132,21 @@ internal static class AttentionCases
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
             g.DecodeAttention(x[0], x[1], x[2], _heads.Queries, _heads.Keys, _heads.Scale);
 
-        public override T[] Result<T>(CaseValues<T> x) => [.. Row(x[0], 0, x[1], x[2], [.. Enumerable.Range(0, _keys)], _heads)];
+        public override T[] Result<T>(CaseValues<T> x) => Rows(x, 1, _heads, _ => Enumerable.Range(0, _keys));
     }
 
     private sealed class WindowCase : OpCase
     {
-        private const int HeadCount = 2, Dim = 24, Width = HeadCount * Dim;
-        private readonly int _h, _w, _window;
+        private const int HeadCount = 2;
+        private readonly int _h, _w, _window, _dim;
         private readonly bool _pools;
 
-        public WindowCase(int h, int w, int window, bool pools)
-            : base(nameof(WindowAttention), $"{h}×{w}, windows of {window}×{window}, {HeadCount} heads of {Dim}{(pools ? ", pooled" : "")}")
+        public WindowCase(int h, int w, int window, int dim, bool pools)
+            : base(nameof(WindowAttention), $"{h}×{w}, windows of {window}×{window}, {HeadCount} heads of {dim}{(pools ? ", pooled" : "")}")
         {
-            (_h, _w, _window, _pools) = (h, w, window, pools);
-            Floats(new Shape(h, w, 3 * Width));
-            Weight("bias", new Shape(3 * Width));
+            (_h, _w, _window, _dim, _pools) = (h, w, window, dim, pools);
+            Floats(new Shape(h, w, 3 * HeadCount * dim));
+            Weight("bias", new Shape(3 * HeadCount * dim));
         }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
@@ -156,14 +166,14 @@ internal static class AttentionCases
                     if (_pools)
                         foreach (int place in (int[])[Place(row, column + 1), Place(row + 1, column), Place(row + 1, column + 1)])
                             q = [.. q.Zip(Token(place, h, 0), T.Max)];
-                    return Attend(q, [.. places.Select(p => Token(p, h, 1))], [.. places.Select(p => Token(p, h, 2))], 0.3f, Dim);
+                    return Attend(q, [.. places.Select(p => Token(p, h, 1))], [.. places.Select(p => Token(p, h, 2))], 0.3f, _dim);
                 });
             })];
 
             // Where the map has no token, the projection's bias stands.
             int Place(int row, int column) => row < _h && column < _w ? row * _w + column : -1;
             T[] Token(int place, int head, int part) =>
-                (place < 0 ? bias : map).AsSpan((Math.Max(place, 0) * 3 + part) * Width + head * Dim, Dim).ToArray();
+                (place < 0 ? bias : map).AsSpan(((Math.Max(place, 0) * 3 + part) * HeadCount + head) * _dim, _dim).ToArray();
         }
     }
 }

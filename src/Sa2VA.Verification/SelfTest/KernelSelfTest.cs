@@ -7,7 +7,11 @@ namespace Sa2VA.Verification.SelfTest;
 /// <param name="What">Shapes and choices.</param>
 /// <param name="Share">Largest error as a share of what is allowed; where results must be exact, 0.</param>
 /// <param name="Problem">What is wrong, or null.</param>
-public sealed record KernelCheck(string Op, string What, double Share, string? Problem);
+public sealed record KernelCheck(string Op, string What, double Share, string? Problem)
+{
+    /// <summary>The result, if it came to one: an array of float or of long.</summary>
+    public Array? Result { get; init; }
+}
 
 /// <summary>
 /// Runs every kernel of a backend on a few small shapes and compares with float64 by the rule of <see cref="KernelAccuracy"/>: whether this
@@ -19,25 +23,29 @@ public static class KernelSelfTest
         [.. RowCases.All, .. MoveCases.All, .. ProductCases.All, .. MapCases.All, .. AttentionCases.All, .. PictureCases.All];
 
     /// <summary>How many checks there are.</summary>
-    public static int Count => Cases.Length;
+    public static int Count(Precision precision) => CasesIn(precision).Count();
 
     /// <summary>Runs them, one after the other, as they are asked for.</summary>
     /// <param name="backend">What to test; in BF16, results are those of rounded operands.</param>
     /// <param name="cancellation">Stops between two checks.</param>
     public static IEnumerable<KernelCheck> Run(IBackend backend, CancellationToken cancellation = default)
     {
-        foreach (OpCase c in Cases)
+        foreach (OpCase c in CasesIn(backend.Precision))
         {
             cancellation.ThrowIfCancellationRequested();
             yield return Check(c, backend, cancellation);
         }
     }
 
+    private static IEnumerable<OpCase> CasesIn(Precision precision) =>
+        Cases.Where(c => precision == Precision.BFloat16 || !c.IsOfBFloat16Alone);
+
     private static KernelCheck Check(OpCase c, IBackend backend, CancellationToken cancellation)
     {
         try
         {
-            return Check(c, new CaseRun(c, backend, cancellation));
+            var run = new CaseRun(c, backend, cancellation);
+            return Check(c, run) with { Result = (Array?)run.Floats ?? run.Integers };
         }
         catch (Sa2VAException e)
         {

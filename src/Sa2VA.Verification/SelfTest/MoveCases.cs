@@ -9,7 +9,8 @@ internal static class MoveCases
 
     public static IEnumerable<OpCase> All =>
     [
-        new CopyCase(), new ConcatCase(1), new ConcatCase(2), new RepeatCase(), new GatherCase(), new EmbeddingCase(), new WriteRowsCase(),
+        new CopyCase(), new ConcatCase(1), new ConcatCase(2), new SegmentsCase(), new RepeatCase(), new GatherCase(), new EmbeddingCase(), new WriteRowsCase(false),
+        new WriteRowsCase(true),
     ];
 
     private static T[] Row<T>(T[] table, int row) => table[(row * Width)..((row + 1) * Width)];
@@ -43,6 +44,24 @@ internal static class MoveCases
 
             T[] Part(T[] of, int s) => of[(of.Length / _segments * s)..(of.Length / _segments * (s + 1))];
         }
+    }
+
+    /// <summary>Two segments of each part, of lengths that come as numbers of the run.</summary>
+    private sealed class SegmentsCase : OpCase
+    {
+        private static readonly int[] Of = [1, 3], OfSecond = [2, 0];
+
+        public SegmentsCase() : base(nameof(Concat), $"4×{Width} and 2×{Width} in segments of 1, 3 and 2, 0")
+        {
+            Floats(new Shape(4, Width));
+            Floats(new Shape(2, Width));
+            Integers(Of);
+            Integers(OfSecond);
+        }
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.Concat([x[0], x[1]], [x[2], x[3]]);
+
+        public override T[] Result<T>(CaseValues<T> x) => [.. Row(x[0], 0), .. x[1], .. x[0][Width..]];
     }
 
     private sealed class RepeatCase : OpCase
@@ -91,14 +110,17 @@ internal static class MoveCases
 
     private sealed class WriteRowsCase : OpCase
     {
-        public WriteRowsCase() : base(nameof(WriteRows), $"3 into 6×{Width}")
+        public WriteRowsCase(bool isCopied) : base(nameof(WriteRows), $"3 into 6×{Width}{(isCopied ? ", copied by the queue" : "")}")
         {
+            IsStateCopied = isCopied;
             Floats(new Shape(6, Width));
             Floats(new Shape(3, Width));
             Integers(5, -1, 0);
         }
 
         public override int? StateInput => 0;
+
+        public override bool IsStateCopied { get; }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.WriteRows(x[0], x[1], x[2]);
 

@@ -8,11 +8,39 @@ internal static class ProductCases
 {
     public static IEnumerable<OpCase> All =>
     [
-        new LinearCase(1, 64, 40, false), new LinearCase(3, 37, 65, true), new LinearCase(16, 256, 96, true),
-        new LinearCase(70, 147, 130, false),
-        new GatedLinearCase(1, 64, 32), new GatedLinearCase(17, 96, 70), new LinearArgMaxCase(1, 64, 500), new LinearArgMaxCase(5, 96, 131),
-        new MatMulCase(4, 17, 331), new MatMulCase(70, 65, 32),
+        new LinearCase(1, 64, 40, Plain), new LinearCase(3, 37, 65, Full), new LinearCase(16, 256, 96, Full),
+        new LinearCase(70, 147, 130, Plain),
+        .. Enum.GetValues<Activation>().Select(f => new LinearCase(9, 72, 48, new Epilogue(f, false, false))),
+        new LinearCase(9, 72, 48, new Epilogue(Activation.Silu, false, true)),
+        new LinearCase(9, 72, 48, new Epilogue(Activation.Relu, true, true)),
+        new GatedLinearCase(1, 64, 32), new GatedLinearCase(17, 96, 70), new GatedLinearCase(5, 37, 65),
+        new LinearArgMaxCase(1, 64, 500), new LinearArgMaxCase(5, 96, 131), new LinearArgMaxCase(3, 37, 200), new MatMulCase(4, 17, 331),
+        new MatMulCase(70, 65, 32),
+        .. Tiles,
     ];
+
+    /// <summary>
+    /// As few columns and rows as make a card of a hundred multiprocessors take each tile of tensor cores, with depths that end in one of
+    /// its stages.
+    /// </summary>
+    private static IEnumerable<OpCase> Tiles =>
+    [
+        new LinearCase(1, 264, 2304, Plain, true), new LinearCase(1, 136, 5000, Full, true), new LinearCase(49, 72, 3456, Plain, true),
+        new LinearCase(65, 72, 5000, Full, true), new LinearCase(200, 72, 5000, Full, true), new LinearCase(1500, 40, 1440, Full, true),
+        new GatedLinearCase(1, 136, 2304, true), new GatedLinearCase(17, 72, 2304, true), new GatedLinearCase(17, 72, 5000, true),
+        new GatedLinearCase(17, 24, 2304, true), new GatedLinearCase(65, 72, 5000, true), new LinearArgMaxCase(2500, 40, 65, true),
+    ];
+
+    private static Epilogue Plain => new(Activation.None, false, false);
+
+    private static Epilogue Full => new(Activation.Gelu, true, true);
+
+    /// <summary>What a product with its bias goes through.</summary>
+    private readonly record struct Epilogue(Activation Activation, bool HasScale, bool HasResidual)
+    {
+        public override string ToString() => string.Concat(Activation == Activation.None ? "" : $", {Activation}",
+            HasScale ? ", scale" : "", HasResidual ? ", residual" : "");
+    }
 
     /// <summary>x·Wᵀ.</summary>
     public static T[] Product<T>(T[] x, T[] w, int depth) where T : IBinaryFloatingPointIeee754<T>
@@ -27,12 +55,12 @@ internal static class ProductCases
     private sealed class LinearCase : OpCase
     {
         private readonly int _in, _out;
-        private readonly bool _isFused;
+        private readonly Epilogue _epilogue;
 
-        public LinearCase(int rows, int inFeatures, int outFeatures, bool isFused)
-            : base(nameof(Linear), $"{rows}×{inFeatures}→{outFeatures}{(isFused ? ", GELU, scale, residual" : "")}")
+        public LinearCase(int rows, int inFeatures, int outFeatures, Epilogue epilogue, bool isOfBFloat16Alone = false)
+            : base(nameof(Linear), $"{rows}×{inFeatures}→{outFeatures}{epilogue}")
         {
-            (_in, _out, _isFused) = (inFeatures, outFeatures, isFused);
+            (_in, _out, _epilogue, IsOfBFloat16Alone) = (inFeatures, outFeatures, epilogue, isOfBFloat16Alone);
             Floats(new Shape(rows, inFeatures));
             Floats(new Shape(rows, outFeatures));
             Weight("linear.weight", new Shape(outFeatures, inFeatures), 0.3f);
@@ -40,15 +68,22 @@ internal static class ProductCases
             Weight("scale", new Shape(outFeatures));
         }
 
-        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => _isFused
-            ? g.Linear(x[0], g.At("linear"), _out, Activation.Gelu, g.Weight("scale"), x[1])
-            : g.Linear(x[0], g.At("linear"), _out);
+        public override bool IsOfBFloat16Alone { get; }
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.Linear(x[0], g.At("linear"), _out,
+            _epilogue.Activation, _epilogue.HasScale ? g.Weight("scale") : null, _epilogue.HasResidual ? x[1] : null);
 
         public override T[] Result<T>(CaseValues<T> x)
         {
-            T[] residual = x[1], bias = x.Weight("linear.bias"), scale = x.Weight("scale");
-            return [.. Product(x[0], x.Weight("linear.weight"), _in).Select((v, i) => _isFused
-                ? residual[i] + scale[i % _out] * RowCases.Activate(v + bias[i % _out], Activation.Gelu) : v + bias[i % _out])];
+            T[] residual = x[1], bias = x.Weight("linear.bias"), scale = x.Weight("scale"),
+                y = Product(x[0], x.Weight("linear.weight"), _in);
+            for (int i = 0; i < y.Length; i++)
+            {
+                y[i] = RowCases.Activate(y[i] + bias[i % _out], _epilogue.Activation);
+                if (_epilogue.HasScale) y[i] *= scale[i % _out];
+                if (_epilogue.HasResidual) y[i] += residual[i];
+            }
+            return y;
         }
     }
 
@@ -56,14 +91,16 @@ internal static class ProductCases
     {
         private readonly int _in;
 
-        public GatedLinearCase(int rows, int inFeatures, int outFeatures)
+        public GatedLinearCase(int rows, int inFeatures, int outFeatures, bool isOfBFloat16Alone = false)
             : base(nameof(GatedLinear), $"{rows}×{inFeatures}→{outFeatures}")
         {
-            _in = inFeatures;
+            (_in, IsOfBFloat16Alone) = (inFeatures, isOfBFloat16Alone);
             Floats(new Shape(rows, inFeatures));
             Weight("gate", new Shape(outFeatures, inFeatures), 0.3f);
             Weight("up", new Shape(outFeatures, inFeatures), 0.3f);
         }
+
+        public override bool IsOfBFloat16Alone { get; }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
             g.SwiGlu(g.Linear(x[0], g.Weight("gate")), g.Linear(x[0], g.Weight("up")));
@@ -79,13 +116,15 @@ internal static class ProductCases
     {
         private readonly int _in, _out;
 
-        public LinearArgMaxCase(int rows, int inFeatures, int outFeatures)
+        public LinearArgMaxCase(int rows, int inFeatures, int outFeatures, bool isOfBFloat16Alone = false)
             : base(nameof(LinearArgMax), $"{rows}×{inFeatures}→{outFeatures}")
         {
-            (_in, _out) = (inFeatures, outFeatures);
+            (_in, _out, IsOfBFloat16Alone) = (inFeatures, outFeatures, isOfBFloat16Alone);
             Floats(new Shape(rows, inFeatures));
             Weight("head", new Shape(outFeatures, inFeatures));
         }
+
+        public override bool IsOfBFloat16Alone { get; }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.ArgMax(g.Linear(x[0], g.Weight("head")));
 

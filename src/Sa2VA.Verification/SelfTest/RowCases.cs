@@ -11,9 +11,10 @@ internal static class RowCases
         .. Enum.GetValues<Activation>().Select(f => new MapCase(f)),
         .. Enum.GetValues<Combination>().Select(f => new CombineCase(f)),
         new NormCase(3, 37, Activation.None), new NormCase(5, 256, Activation.Gelu), new NormCase(2, 1152, Activation.None),
-        new RmsNormCase(3, 37), new RmsNormCase(2, 896), new SoftmaxCase(3, 4), new SoftmaxCase(4, 331), new SoftmaxCase(2, 1300),
+        new NormCase(2, 2500, Activation.None), new RmsNormCase(3, 37), new RmsNormCase(2, 896), new RmsNormCase(2, 2300),
+        new SoftmaxCase(3, 4), new SoftmaxCase(4, 331), new SoftmaxCase(2, 1300), new SoftmaxCase(2, 2200),
         new RotaryCase(RotaryPairing.Half), new RotaryCase(RotaryPairing.Adjacent), new WhereCase(), new ArgMaxCase(3, 10),
-        new ArgMaxCase(2, 1500), new MaskSelectCase(false), new MaskSelectCase(true),
+        new ArgMaxCase(2, 1500), new ArgMaxCase(2, 2100), new MaskSelectCase(false), new MaskSelectCase(true),
     ];
 
     /// <summary>The functions of <see cref="Activation"/>.</summary>
