@@ -4,6 +4,7 @@ using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Lowering;
 using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu;
 
@@ -99,7 +100,33 @@ public sealed class VirtualDevice : IDisposable
     /// <exception cref="GpuFaultException">The kernel did what is forbidden.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public LaunchCounters Launch(VirtualKernel kernel, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<KernelArgument> arguments,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default) =>
+        Grid.Run(Plan(kernel, grid, block, sharedBytes, arguments, cancellation));
+
+    /// <summary>Runs a kernel and says how long a card would take for it, with its data in L2 as far as that holds it.</summary>
+    /// <param name="kernel">A kernel of a module on this device.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads of a block, at most <see cref="VirtualKernel.MaxThreads"/>.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+    /// <param name="arguments">One for each parameter, of its size.</param>
+    /// <param name="card">The card.</param>
+    /// <param name="registers">Registers of a thread, as the assembler says.</param>
+    /// <exception cref="ArgumentException">The launch does not fit the kernel.</exception>
+    /// <exception cref="GpuFaultException">The kernel did what is forbidden.</exception>
+    public ModelledTime Model(VirtualKernel kernel, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<KernelArgument> arguments,
+        CardRates card, int registers)
+    {
+        var trace = new LaunchTrace();
+        LaunchPlan plan = Plan(kernel, grid, block, sharedBytes, arguments, default) with { Trace = trace };
+        Grid.Run(plan);
+        var touched = new TouchedMemory(card.L2Bytes);
+        var launch = TracedLaunch.Of(plan, trace, card, registers);
+        touched.Missed(launch);
+        return TimeModel.Of(launch, card, touched.Missed(launch));
+    }
+
+    private LaunchPlan Plan(VirtualKernel kernel, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<KernelArgument> arguments,
+        CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(kernel);
         if (kernel.Device != this) throw new ArgumentException($"{kernel.Name} belongs to another device.", nameof(kernel));
@@ -113,8 +140,7 @@ public sealed class VirtualDevice : IDisposable
             throw new ArgumentException($"{kernel.Name}: {sharedBytes} bytes of dynamic shared memory beside "
                 + $"{lowered.StaticShared} of its own, at most {MostShared} are allowed.", nameof(sharedBytes));
         byte[] parameters = Parameters(lowered, arguments);
-        return Grid.Run(new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters,
-            kernel.Variables, memory, options, cancellation));
+        return new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters, kernel.Variables, memory, options, cancellation);
     }
 
     private static byte[] Parameters(LoweredKernel kernel, ReadOnlySpan<KernelArgument> arguments)

@@ -22,6 +22,12 @@ public sealed record VirtualDeviceOptions
     /// <summary>Counts sectors and wavefronts as well as instructions.</summary>
     public bool CountMemory { get; init; } = true;
 
+    /// <summary>
+    /// 0: every block runs. Else at most so many blocks of each launch, spread over its grid, stand for all: counters are scaled, and what
+    /// the launch should have computed is not there. For times of large launches, never for results.
+    /// </summary>
+    public int SampleBlocks { get; init; }
+
     /// <summary>Compute capability times ten, 80 for 8.0: modules for newer targets are refused.</summary>
     public int Capability { get; init; } = 80;
 

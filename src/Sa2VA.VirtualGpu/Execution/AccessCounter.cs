@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
@@ -37,17 +38,22 @@ internal ref struct AccessCounter(Warp warp, Instruction instruction)
     {
         if (!on) return;
         BlockCounts counts = warp.Block.Counts;
+        BlockTrace? trace = warp.Block.Trace;
+        int sectors = 0, wavefronts = 0;
         if (globals > 0)
         {
             counts.GlobalRequests[instruction.Index]++;
-            counts.GlobalSectors[instruction.Index] += Sectors(((ReadOnlySpan<ulong>)global)[..globals]);
+            sectors = Sectors(((ReadOnlySpan<ulong>)global)[..globals]);
+            counts.GlobalSectors[instruction.Index] += sectors;
             counts.GlobalBytes += globals * globalBytes;
         }
         if (shareds > 0)
         {
             counts.SharedRequests[instruction.Index]++;
-            counts.SharedWavefronts[instruction.Index] += Wavefronts(((ReadOnlySpan<ulong>)shared)[..shareds], sharedBytes);
+            wavefronts = Wavefronts(((ReadOnlySpan<ulong>)shared)[..shareds], sharedBytes);
+            counts.SharedWavefronts[instruction.Index] += wavefronts;
         }
+        trace?.Access(warp.Id, instruction, ((ReadOnlySpan<ulong>)global)[..globals], sectors, wavefronts);
     }
 
     /// <summary>Distinct sectors; an access is aligned to its size, so it lies in one.</summary>

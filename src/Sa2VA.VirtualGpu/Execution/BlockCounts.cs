@@ -17,4 +17,7 @@ internal sealed class BlockCounts(int instructions)
     public long[] SharedWavefronts { get; } = new long[instructions];
 
     public long GlobalBytes { get; set; }
+
+    /// <summary>Branches that some lanes of a warp took and some did not.</summary>
+    public long Divergences { get; set; }
 }

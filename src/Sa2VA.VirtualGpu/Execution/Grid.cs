@@ -1,4 +1,5 @@
 using Sa2VA.VirtualGpu.Counters;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
@@ -7,7 +8,8 @@ internal static class Grid
 {
     public static LaunchCounters Run(LaunchPlan plan)
     {
-        long blocks = plan.Grid.Count;
+        long[]? sample = plan.Options.SampleBlocks > 0 || plan.Trace is not null ? BlockSample.Of(plan) : null;
+        long blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count;
         var order = BlockOrder.Of(blocks, plan.Options.Seed);
         int workers = (int)Math.Min(plan.Options.Workers, blocks);
         var counts = new BlockCounts[workers];
@@ -17,7 +19,7 @@ internal static class Grid
         if (workers == 1) Work(0);
         else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        return LaunchCounters.Sum(plan, counts);
+        return LaunchCounters.Sum(plan, counts, blocks);
 
         void Work(int worker)
         {
@@ -30,7 +32,11 @@ internal static class Grid
                 try
                 {
                     plan.Cancel.ThrowIfCancellationRequested();
-                    block.Run(order.At(n));
+                    long number = plan.Options.SampleBlocks > 0 ? sample![order.At(n)] : order.At(n);
+                    BlockTrace? trace = plan.Trace is null || !sample!.Contains(number) ? null
+                        : new(((int)plan.Block.Count + 31) / 32, plan.Kernel.Code.Length);
+                    block.Run(number, trace);
+                    if (trace is not null) plan.Trace!.Add(number, trace);
                 }
                 catch (Exception e)
                 {
@@ -62,4 +68,24 @@ internal readonly record struct BlockOrder(long Blocks, long Step, long First)
     public long At(long n) => (long)((UInt128)n * (ulong)Step % (ulong)Blocks + (ulong)First) % Blocks;
 
     private static long Divisor(long a, long b) => b == 0 ? a : Divisor(b, a % b);
+}
+
+/// <summary>Blocks that stand for all of a grid.</summary>
+internal static class BlockSample
+{
+    /// <summary>Blocks of which traces are kept, if the options do not say how many run.</summary>
+    private const int Traced = 6;
+
+    /// <summary>The first, the last, and others at distances that no row of the grid divides, in order; all of a small grid.</summary>
+    public static long[] Of(LaunchPlan plan)
+    {
+        const double GoldenRatio = 0.6180339887498949;
+        long blocks = plan.Grid.Count;
+        int count = plan.Options.SampleBlocks > 0 ? plan.Options.SampleBlocks : Traced;
+        if (blocks <= count) return [.. Enumerable.Range(0, (int)blocks)];
+        var chosen = new SortedSet<long> { 0 };
+        if (count > 1) chosen.Add(blocks - 1);
+        for (int n = 1; chosen.Count < count; n++) chosen.Add((long)(n * GoldenRatio % 1 * blocks));
+        return [.. chosen];
+    }
 }

@@ -25,6 +25,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     /// <summary>The first instruction of a basic block or a collective: here lanes are joined and warps may change.</summary>
     public bool Leader;
 
+    /// <summary>The first instruction of a basic block.</summary>
+    public bool StartsBlock;
+
     public int Target;
     public int[] Rows = [];
 

@@ -2,12 +2,17 @@ using System.Runtime.InteropServices;
 using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Lowering;
 using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>What a launch is, the same for all its blocks; Variables are the addresses of the module's variables.</summary>
 internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, int SharedBytes, byte[] Parameters,
-    ulong[] Variables, DeviceMemory Memory, VirtualDeviceOptions Options, CancellationToken Cancel);
+    ulong[] Variables, DeviceMemory Memory, VirtualDeviceOptions Options, CancellationToken Cancel)
+{
+    /// <summary>Receives what a sample of the blocks does, or null.</summary>
+    public LaunchTrace? Trace { get; init; }
+}
 
 /// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>
 internal sealed unsafe class ThreadBlock : IDisposable
@@ -75,7 +80,10 @@ internal sealed unsafe class ThreadBlock : IDisposable
 
     public bool ExactProducts => plan.Options.ExactProducts;
 
-    public bool CountsMemory => plan.Options.CountMemory;
+    public bool CountsMemory => plan.Options.CountMemory || Trace is not null;
+
+    /// <summary>What the block that runs does, step by step; null where nobody asks.</summary>
+    public BlockTrace? Trace { get; private set; }
 
     public int Seed => plan.Options.Seed;
 
@@ -103,9 +111,12 @@ internal sealed unsafe class ThreadBlock : IDisposable
     }
 
     /// <summary>Runs the block at that place of the grid to its end.</summary>
+    /// <param name="number">The place.</param>
+    /// <param name="trace">Receives what it does, or null.</param>
     /// <exception cref="GpuFaultException">A check failed.</exception>
-    public void Run(long number)
+    public void Run(long number, BlockTrace? trace = null)
     {
+        Trace = trace;
         Begin(number);
         while (true)
         {
@@ -159,6 +170,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
     public void Arrive(Warp w, Instruction i, int number, int expected, bool wait, in BarrierVote vote = default)
     {
         Barrier b = barriers[number];
+        Trace?.Warps[w.Id].Barrier(i, number, expected);
         b.Vote.Add(vote);
         if (b.Arrived > 0 && b.Expected != expected)
             throw w.Fault(FaultKind.DivergentCollective, i,

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
@@ -55,6 +56,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
     {
         Instruction[] code = block.Kernel.Code;
         long[] executed = block.Counts.Executed, lanes = block.Counts.Lanes;
+        WarpTrace? trace = block.Trace?.Warps[id];
         while (true)
         {
             Instruction i = code[at];
@@ -67,6 +69,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
                 }
                 if (--quantum < 0) return;
                 block.CountStep(this, i);
+                if (i.StartsBlock) trace?.Enter(i);
             }
             uint mask = active;
             if (i.Guard >= 0)
@@ -133,6 +136,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         }
         Park(target, taken, waits: false);
         active &= ~taken;
+        block.Counts.Divergences++;
     }
 
     public void Exit(uint lanes)
@@ -180,6 +184,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         // It counts when it really runs.
         block.Counts.Executed[i.Index]--;
         block.Counts.Lanes[i.Index] -= BitOperations.PopCount(here);
+        if (i.StartsBlock) block.Trace?.Warps[id].Leave();
         return false;
     }
 

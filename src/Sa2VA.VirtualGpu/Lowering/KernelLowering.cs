@@ -49,7 +49,7 @@ internal sealed unsafe partial class KernelLowering
         var lowered = new Instruction[code.Count];
         for (int n = 0; n < lowered.Length; n++)
         {
-            var i = new Instruction(code[n], n) { Leader = leaders[n], Target = code[n].Target };
+            var i = new Instruction(code[n], n) { Leader = leaders[n], StartsBlock = leaders[n], Target = code[n].Target };
             if (code[n].Guard is { } guard) i.Guard = lowering.rows.Offset(guard);
             lowering.Lower(i, new(code[n]));
             lowered[n] = i;
