@@ -1,7 +1,7 @@
 // GatedLinear where x and the weight are bf16: tiles by tensor cores, of which one half of the columns are gates and the other their ups.
 #include "common/fast_math.cuh"
 #include "common/gated_linear.cuh"
-#include "common/tensor_product.cuh"
+#include "common/skinny_product.cuh"
 #include "common/tensor_rows.cuh"
 
 // Rows of gates, and the same of ups behind them. Behind the last gate are ups, whose products nobody asks for.
@@ -21,7 +21,7 @@ template <class S, class Rows> DEVICE void gated_linear(const GatedLinearArgumen
     if (first_row >= rows) return;
     Pairs y(a.y, columns);
     GatesAndUps<Rows> weight = {Rows(a.weight, first_column, a.weight.rows), Columns, columns - Columns};
-    tensor_product<S>(Rows(a.x, first_row, rows), weight, a.x.columns, [&](int band, const float* sums)
+    product_of_tile<S>(Rows(a.x, first_row, rows), weight, a.x.columns, [&](int band, const float* sums)
     {
 #pragma unroll 1
         for (int i = threadIdx.x; i < S::WarpRows * Columns / 2; i += S::Threads)
@@ -40,4 +40,6 @@ KERNEL(Tile64x128::Threads) gated_linear_bf16_64x128(const GatedLinearArguments 
 KERNEL(Tile64x64::Threads) gated_linear_bf16_64x64(const GatedLinearArguments a) { gated_linear<Tile64x64, AsyncRows>(a); }
 KERNEL(Tile16x64::Threads) gated_linear_bf16_16x64(const GatedLinearArguments a) { gated_linear<Tile16x64, AsyncRows>(a); }
 KERNEL(Tile16x32::Threads) gated_linear_bf16_16x32(const GatedLinearArguments a) { gated_linear<Tile16x32, AsyncRows>(a); }
+KERNEL(Skinny32::Threads) gated_linear_bf16_skinny_32(const GatedLinearArguments a) { gated_linear<Skinny32, AsyncRows>(a); }
+KERNEL(Skinny16::Threads) gated_linear_bf16_skinny_16(const GatedLinearArguments a) { gated_linear<Skinny16, AsyncRows>(a); }
 KERNEL(Tile64x64::Threads) gated_linear_bf16_gathered(const GatedLinearArguments a) { gated_linear<Tile64x64, GatheredRows>(a); }

@@ -1,6 +1,6 @@
 // LinearArgMax where x and W are bf16: the best of tiles by tensor cores.
 #include "common/linear_arg_max.cuh"
-#include "common/tensor_product.cuh"
+#include "common/skinny_product.cuh"
 #include "common/tensor_rows.cuh"
 
 template <class S, class Rows> DEVICE void best_of_tile(const LinearArgMaxArguments& a)
@@ -10,7 +10,7 @@ template <class S, class Rows> DEVICE void best_of_tile(const LinearArgMaxArgume
     int rows = rows_of(a.run, a.x), first_row = blockIdx.x * S::Rows, first_column = blockIdx.y * S::Columns;
     if (first_row >= rows) return;
     Rows x(a.x, first_row, rows), weight(a.weight, first_column, a.weight.rows);
-    tensor_product<S>(x, weight, a.x.columns, [&](int band, const float* sums)
+    product_of_tile<S>(x, weight, a.x.columns, [&](int band, const float* sums)
     {
         int r = threadIdx.x / LanesOfRow;
         keep_best<LanesOfRow>(a, sums + r * S::SumPitch, S::Columns, first_row + band + r, first_column);
@@ -19,4 +19,5 @@ template <class S, class Rows> DEVICE void best_of_tile(const LinearArgMaxArgume
 
 KERNEL(Tile64x128::Threads) linear_arg_max_bf16_64x128(const LinearArgMaxArguments a) { best_of_tile<Tile64x128, AsyncRows>(a); }
 KERNEL(Tile16x64::Threads) linear_arg_max_bf16_16x64(const LinearArgMaxArguments a) { best_of_tile<Tile16x64, AsyncRows>(a); }
+KERNEL(Skinny32::Threads) linear_arg_max_bf16_skinny_32(const LinearArgMaxArguments a) { best_of_tile<Skinny32, AsyncRows>(a); }
 KERNEL(Tile64x64::Threads) linear_arg_max_bf16_gathered(const LinearArgMaxArguments a) { best_of_tile<Tile64x64, GatheredRows>(a); }

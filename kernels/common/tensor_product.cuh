@@ -8,6 +8,7 @@
 // A tile and how the warps of a block share it; the depth of a stage, and how many there are.
 template <int TileRows, int TileColumns, int RowsOfWarp, int ColumnsOfWarp, int StageDepth, int StageCount> struct TensorTile
 {
+    static const bool IsSkinny = false;
     static const int Rows = TileRows, Columns = TileColumns, WarpRows = RowsOfWarp, WarpColumns = ColumnsOfWarp;
     static const int Depth = StageDepth, Stages = StageCount;
     static const int WarpsDown = Rows / WarpRows, Threads = 32 * WarpsDown * (Columns / WarpColumns);

@@ -66,6 +66,9 @@ public class FusionTests
             data.Add(200, 48, 256, type);
             data.Add(61, 131, 523, type);
         }
+        // Few rows of a great depth.
+        data.Add(16, 70, 904, DType.BF16);
+        data.Add(3, 1301, 520, DType.BF16);
         return data;
     }
 

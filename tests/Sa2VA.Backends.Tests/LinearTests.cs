@@ -16,6 +16,10 @@ public class LinearTests
             data.Add(200, 64, 256, type);
             data.Add(61, 131, 523, type);
         }
+        // Few rows of a great depth.
+        data.Add(16, 70, 904, DType.BF16);
+        data.Add(9, 1301, 520, DType.BF16);
+        data.Add(1, 2601, 520, DType.BF16);
         return data;
     }
 

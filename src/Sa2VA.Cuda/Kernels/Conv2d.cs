@@ -13,7 +13,7 @@ internal sealed class Conv2dKernel : Kernel
     public Conv2dKernel(Conv2d op, PlanContext context)
     {
         (_op, _weight, _bias) = (op, context.Matrix(op, op.Weight, WeightLayout.ChannelsLast), context.Vector(op.Bias));
-        _product = new ProductKernels(context, op, "conv2d", op.Output.Shape.Rows, _weight, 1, TensorTile.Small);
+        _product = new ProductKernels(context, op, new("conv2d", [TensorTile.Small]), op.Output.Shape.Rows, _weight);
     }
 
     public override void Launch(LaunchContext c)

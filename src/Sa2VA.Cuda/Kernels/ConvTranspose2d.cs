@@ -13,7 +13,7 @@ internal sealed class ConvTranspose2dKernel : Kernel
     public ConvTranspose2dKernel(ConvTranspose2d op, PlanContext context)
     {
         (_op, _weight, _bias) = (op, context.Matrix(op, op.Weight, WeightLayout.Transposed2x2), context.Vector(op.Bias));
-        _product = new ProductKernels(context, op, "conv_transpose2d", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Middle);
+        _product = new ProductKernels(context, op, new("conv_transpose2d", [TensorTile.Middle]), op.Inputs[0].Shape.Rows, _weight);
     }
 
     public override void Launch(LaunchContext c)

@@ -5,6 +5,9 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class GatedLinearKernel : Kernel
 {
+    private static readonly ProductFamily Family = new("gated_linear",
+        [TensorTile.Trunk, TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle);
+
     private readonly GatedLinear _op;
     private readonly DeviceMatrix _weight;
     private readonly ProductKernels _product;
@@ -12,8 +15,7 @@ internal sealed class GatedLinearKernel : Kernel
     public GatedLinearKernel(GatedLinear op, PlanContext context)
     {
         (_op, _weight) = (op, context.Matrix(op, op.Weight));
-        _product = new ProductKernels(context, op, "gated_linear", op.Inputs[0].Shape.Rows, _weight, 2, TensorTile.Trunk,
-            TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32);
+        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight, weightRowsEach: 2);
     }
 
     public override void Launch(LaunchContext c)

@@ -5,6 +5,10 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class LinearKernel : Kernel
 {
+    private static readonly ProductFamily Family = new("linear",
+        [TensorTile.Wide, TensorTile.Trunk, TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
+        SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow);
+
     private readonly Linear _op;
     private readonly DeviceMatrix _weight;
     private readonly ulong _bias, _scale;
@@ -13,8 +17,7 @@ internal sealed class LinearKernel : Kernel
     public LinearKernel(Linear op, PlanContext context)
     {
         (_op, _weight, _bias, _scale) = (op, context.Matrix(op, op.Weight), context.Vector(op.Bias), context.Vector(op.Scale));
-        _product = new ProductKernels(context, op, "linear", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Wide, TensorTile.Trunk,
-            TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16);
+        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight);
     }
 
     public override void Launch(LaunchContext c)

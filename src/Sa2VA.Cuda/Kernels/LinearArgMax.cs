@@ -9,6 +9,8 @@ internal sealed class LinearArgMaxKernel : Kernel
     // A float and its column.
     private const int CandidateBytes = 8;
 
+    private static readonly ProductFamily Family = new("linear_arg_max", [TensorTile.Middle, TensorTile.Flat64], SkinnyTile.Wide);
+
     private readonly LinearArgMax _op;
     private readonly CudaFunction? _choose;
     private readonly DeviceMatrix _weight;
@@ -18,8 +20,7 @@ internal sealed class LinearArgMaxKernel : Kernel
     {
         _op = op;
         _weight = context.Matrix(op, op.Weight);
-        _product = new ProductKernels(context, op, "linear_arg_max", op.Inputs[0].Shape.Rows, _weight, 1, TensorTile.Middle,
-            TensorTile.Flat64);
+        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight);
         _choose = context.Function("linear_arg_max", "linear_arg_max_choose");
         int most = Math.Max(_product.BlocksOfRow(isInChunks: true), _product.BlocksOfRow(isInChunks: false));
         context.NeedWorkspace(op.Inputs[0].Shape.Rows * most * CandidateBytes);

@@ -18,8 +18,8 @@ internal sealed class MatMulKernel(MatMul op, PlanContext context) : Kernel
         };
         arguments.ARows = arguments.A.Rows / op.Count;
         arguments.BRows = arguments.B.Rows / op.Count;
-        Grid one = ProductTile.GridOf(arguments.ARows, arguments.BRows);
-        _matMul!.Launch(c.Stream, one with { X = one.X * op.Count }, ProductTile.Threads, 0, arguments);
+        Grid one = ProductTile.Block.GridOf(arguments.ARows, arguments.BRows);
+        _matMul!.Launch(c.Stream, one with { X = one.X * op.Count }, ProductTile.Block.Threads, 0, arguments);
     }
 
     /// <summary>MatMulArguments of <c>kernels/mat_mul.cu</c>.</summary>

@@ -2,41 +2,54 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cuda.Kernels;
 
+/// <summary>The kernels that an op which is a product with a weight has.</summary>
+/// <param name="Name">The plain kernel, in float32; those of tensor cores are of the family with _bf16 behind it.</param>
+/// <param name="Tiles">Tiles of tensor cores.</param>
+/// <param name="SkinnyTiles">Those for few rows, wide ones first; none where few rows are nothing special.</param>
+internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params SkinnyTile[] SkinnyTiles);
+
 /// <summary>
 /// The kernels of an op that is a product with a weight: plain ones in float32, or tensor cores where both operands are bf16 because the
 /// backend's precision is. Those are a tile that suits the product's size, and one that gathers operands which do not lie in chunks.
 /// </summary>
 internal sealed class ProductKernels
 {
-    private readonly int _rows, _outputs, _weightRows;
-    private readonly TensorTile? _tile;
-    private readonly CudaFunction? _function, _gathered;
+    private readonly int _rows, _weightRows;
+    private readonly Version _inChunks, _gathered;
 
     /// <param name="context">Where it is compiled.</param>
     /// <param name="op">Reads x first.</param>
-    /// <param name="family">The plain kernel; those of tensor cores are of the family with _bf16 behind it.</param>
+    /// <param name="family">What there is.</param>
     /// <param name="rows">Most rows of the product.</param>
     /// <param name="weight">The second operand.</param>
     /// <param name="weightRowsEach">How many of its rows make one column of the result.</param>
-    /// <param name="tiles">What the family of tensor cores has.</param>
-    public ProductKernels(PlanContext context, Op op, string family, long rows, DeviceMatrix weight, int weightRowsEach,
-        params ReadOnlySpan<TensorTile> tiles)
+    public ProductKernels(PlanContext context, Op op, ProductFamily family, long rows, DeviceMatrix weight, int weightRowsEach = 1)
     {
-        (_rows, _outputs, _weightRows) = (checked((int)rows), weight.Rows / weightRowsEach, weight.Rows);
+        (_rows, _weightRows) = (checked((int)rows), weight.Rows);
+        string name = family.Name;
         if (context.Precision != Precision.BFloat16 || op.Output.KeepsFloat || op.Inputs[0].Type != DType.BF16 || weight.Type != DType.BF16)
         {
-            _function = context.Function(family, family);
+            _weightRows /= weightRowsEach;
+            _inChunks = _gathered = new Version(context.Function(name, name), ProductTile.Block);
             return;
         }
-        family += "_bf16";
-        _tile = TensorTile.Best(tiles, rows, weight.Rows, weight.Columns, context.Device);
-        _function = context.Function(family, $"{family}_{_tile.Name}");
-        _gathered = context.Function(family, $"{family}_gathered");
+        name += "_bf16";
+        if (family.SkinnyTiles.Length > 0 && SkinnyTile.Suits(rows, weight.Columns))
+        {
+            SkinnyTile tile = SkinnyTile.Best(family.SkinnyTiles, weight.Rows, context.Device.Multiprocessors);
+            _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
+        }
+        else
+        {
+            TensorTile tile = TensorTile.Best(family.Tiles, rows, weight.Rows, weight.Columns, context.Device);
+            _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
+        }
+        _gathered = new Version(context.Function(name, $"{name}_gathered"), TensorTile.Small.Block);
     }
 
     /// <summary>Blocks that share a row: each has another part of its columns.</summary>
     /// <param name="isInChunks">As in <see cref="Launch"/>.</param>
-    public int BlocksOfRow(bool isInChunks) => GridOf(isInChunks).Y;
+    public int BlocksOfRow(bool isInChunks) => GridOf(isInChunks ? _inChunks : _gathered).Y;
 
     /// <summary>True if rows begin at multiples of 16 bytes and consist of whole chunks of as many.</summary>
     public static bool IsInChunks(in View matrix) => matrix.Data % 16 == 0 && (matrix.RowStride | matrix.Columns) % 8 == 0;
@@ -47,16 +60,11 @@ internal sealed class ProductKernels
     /// <param name="arguments">The kernels' parameter.</param>
     public void Launch<T>(nint stream, bool isInChunks, in T arguments) where T : unmanaged
     {
-        if (_tile is null) _function!.Launch(stream, GridOf(isInChunks), ProductTile.Threads, 0, arguments);
-        else
-        {
-            TensorTile tile = TileOf(_tile, isInChunks);
-            (isInChunks ? _function : _gathered)!.Launch(stream, GridOf(isInChunks), tile.Threads, tile.SharedBytes, arguments);
-        }
+        Version version = isInChunks ? _inChunks : _gathered;
+        version.Function!.Launch(stream, GridOf(version), version.Block.Threads, version.Block.SharedBytes, arguments);
     }
 
-    private static TensorTile TileOf(TensorTile chosen, bool isInChunks) => isInChunks ? chosen : TensorTile.Small;
+    private Grid GridOf(Version version) => version.Block.GridOf(_rows, _weightRows);
 
-    private Grid GridOf(bool isInChunks) => _tile is null ? ProductTile.GridOf(_rows, _outputs)
-        : TileOf(_tile, isInChunks).GridOf(_rows, _weightRows);
+    private readonly record struct Version(CudaFunction? Function, ProductBlock Block);
 }

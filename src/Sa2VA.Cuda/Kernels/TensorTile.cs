@@ -28,8 +28,8 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     public static readonly TensorTile Small = new(64, 64, 32, 32, 64, 4, 96);
 
     /// <summary>
-    /// Few rows, where nothing counts but how soon the weight is there: deep stages, for a barrier costs as much as several multiplies, and
-    /// many of them, for bytes on their way hide the memory's latency.
+    /// Few rows of a small depth, where nothing counts but how soon the weight is there: deep stages, for a barrier costs as much as
+    /// several multiplies, and many of them, for bytes on their way hide the memory's latency.
     /// </summary>
     public static readonly TensorTile Flat64 = new(16, 64, 16, 16, 128, 4, 72);
 
@@ -42,12 +42,12 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     /// <summary>What kernels are called by it.</summary>
     public string Name => $"{Rows}x{Columns}";
 
-    public int Threads => 32 * (Rows / WarpRows) * (Columns / WarpColumns);
+    public ProductBlock Block => new(Rows, Columns, Threads, SharedBytes);
+
+    private int Threads => 32 * (Rows / WarpRows) * (Columns / WarpColumns);
 
     /// <summary>The ring, in whose place a band of sums comes afterwards.</summary>
-    public int SharedBytes => Math.Max(Stages * (Rows + Columns) * Depth * sizeof(ushort), WarpRows * (Columns + 8) * sizeof(float));
-
-    public Grid GridOf(long rows, int columns) => Grid.Over(rows, Rows) with { Y = (columns + Columns - 1) / Columns };
+    private int SharedBytes => Math.Max(Stages * (Rows + Columns) * Depth * sizeof(ushort), WarpRows * (Columns + 8) * sizeof(float));
 
     /// <summary>The one of several that should take the least time.</summary>
     public static TensorTile Best(ReadOnlySpan<TensorTile> tiles, long rows, int columns, int depth, DeviceFacts device)
@@ -64,7 +64,7 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     /// </summary>
     public double Clocks(long rows, int columns, int depth, DeviceFacts device)
     {
-        Grid grid = GridOf(rows, columns);
+        Grid grid = Block.GridOf(rows, columns);
         long blocks = grid.X * grid.Y;
         int resident = Math.Min(65536 / (Registers * Threads), (device.SharedBytes + BlockSharedBytes) / (SharedBytes + BlockSharedBytes));
         if (resident < 1) return double.PositiveInfinity;

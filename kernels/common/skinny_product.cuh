@@ -1,0 +1,111 @@
+// A product of 1 to 16 rows, which takes as long as its weight is on its way. A block has some columns, each of its eight warps a part of
+// the depth and a ring of stages to itself, so that nobody waits for anybody before the end. Every part is one chain in ascending order,
+// and the parts are added in order: where they are cut depends on the depth alone, so a row has the same bits among any others, in tiles of
+// any width.
+#pragma once
+#include "tensor_product.cuh"
+
+// A stage's depth is a line of memory.
+const int SkinnyParts = 8, SkinnyDepth = 64;
+
+template <int TileColumns, int StageCount> struct SkinnyTile
+{
+    static const bool IsSkinny = true;
+    static const int Rows = 16, Columns = TileColumns, WarpRows = Rows, Stages = StageCount, Threads = 32 * SkinnyParts;
+    static const int StageBytes = (Rows + Columns) * SkinnyDepth * (int)sizeof(u16), SumPitch = Columns + 8;
+};
+
+DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+
+// As tensor_product, with one band: all rows.
+template <class S, class X, class W, class Finish> DEVICE void skinny_product(const X& x, const W& w, int depth, const Finish& finish)
+{
+    extern __shared__ ALIGNED(128) char shared[];
+    const int ChunksOfRow = SkinnyDepth / ChunkSize, RowsAtOnce = 32 / ChunksOfRow, Steps = SkinnyDepth / 16, Groups = S::Columns / 8;
+    const int RingBytes = S::Stages * S::StageBytes, WSource = S::Rows * SkinnyDepth * (int)sizeof(u16);
+    int lane = threadIdx.x % 32, part = threadIdx.x / 32;
+    u32 ring = shared_address(shared) + part * RingBytes;
+    int all = (depth + SkinnyDepth - 1) / SkinnyDepth, each = (all + SkinnyParts - 1) / SkinnyParts;
+    int first = part * each, stages = least(each, all - first);
+
+    int fetched_row = lane / ChunksOfRow, fetched_chunk = lane % ChunksOfRow;
+    auto fetch = [&](int stage, u32 to)
+    {
+        if (stage < stages)
+        {
+            int k = (first + stage) * SkinnyDepth + fetched_chunk * ChunkSize;
+#pragma unroll
+            for (int i = fetched_row; i < S::Columns + fetched_row; i += RowsAtOnce)
+                w.fetch(to + WSource + chunk_offset<SkinnyDepth>(i, fetched_chunk), i, k);
+#pragma unroll
+            for (int i = fetched_row; i < S::Rows + fetched_row; i += RowsAtOnce)
+                x.fetch(to + chunk_offset<SkinnyDepth>(i, fetched_chunk), i, k);
+        }
+        // An empty group too: groups are counted.
+        commit_copies();
+    };
+
+    float sums[Groups][4] = {};
+#pragma unroll
+    for (int stage = 0; stage < S::Stages; stage++) fetch(stage, ring + stage * S::StageBytes);
+    u32 slot = ring;
+#pragma unroll 1
+    for (int stage = 0; stage < stages; stage++)
+    {
+        wait_copies<S::Stages - 1>();
+        sync_warp();
+        u32 xs[Steps][4], ws[Groups][Steps / 2][4];
+#pragma unroll
+        for (int step = 0; step < Steps; step++)
+            load_matrices(xs[step], slot + chunk_offset<SkinnyDepth>(lane % 16, 2 * step + lane / 16));
+#pragma unroll
+        for (int j = 0; j < Groups; j++)
+#pragma unroll
+            for (int i = 0; i < Steps / 2; i++)
+                load_matrices(ws[j][i], slot + WSource + chunk_offset<SkinnyDepth>(8 * j + lane % 8, 4 * i + lane / 8));
+        // The slot is free as soon as its numbers are in registers.
+        sync_warp();
+        fetch(stage + S::Stages, slot);
+        slot = slot + S::StageBytes == ring + RingBytes ? ring : slot + S::StageBytes;
+#pragma unroll
+        for (int step = 0; step < Steps; step++)
+#pragma unroll
+            for (int j = 0; j < Groups; j++)
+                multiply_add(sums[j], xs[step], ws[j][step / 2][step % 2 * 2], ws[j][step / 2][step % 2 * 2 + 1]);
+    }
+
+    // Each warp's sums take the place of its ring; the first warp's become those of all.
+    float* of_part = (float*)(shared + part * RingBytes);
+#pragma unroll
+    for (int j = 0; j < Groups; j++)
+    {
+        float* to = of_part + lane / 4 * S::SumPitch + 8 * j + lane % 4 * 2;
+        *(Pair*)to = {sums[j][0], sums[j][1]};
+        *(Pair*)(to + 8 * S::SumPitch) = {sums[j][2], sums[j][3]};
+    }
+    __syncthreads();
+    float* total = (float*)shared;
+#pragma unroll 1
+    for (int i = threadIdx.x; i < S::Rows * S::Columns; i += S::Threads)
+    {
+        int at = i / S::Columns * S::SumPitch + i % S::Columns;
+        float sum = total[at];
+#pragma unroll
+        for (int p = 1; p < SkinnyParts; p++) sum = sum + total[p * (RingBytes / (int)sizeof(float)) + at];
+        total[at] = sum;
+    }
+    __syncthreads();
+    finish(0, total);
+}
+
+// The product of either kind of tile.
+template <class S, class X, class W, class Finish> DEVICE void product_of_tile(const X& x, const W& w, int depth, const Finish& finish)
+{
+    if constexpr (S::IsSkinny) skinny_product<S>(x, w, depth, finish);
+    else tensor_product<S>(x, w, depth, finish);
+}
+
+// The tiles that there are: those of src/Sa2VA.Cuda/Kernels/SkinnyTile.cs.
+typedef SkinnyTile<8, 4> Skinny8;
+typedef SkinnyTile<16, 3> Skinny16;
+typedef SkinnyTile<32, 2> Skinny32;
