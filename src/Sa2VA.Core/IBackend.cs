@@ -15,6 +15,12 @@ public interface IBackend : IDisposable
     /// <summary>Bytes held now, by purpose.</summary>
     BackendMemory Memory { get; }
 
+    /// <summary>
+    /// Where runs are noted kernel by kernel; null, the usual, to note nothing. It slows runs down: a GPU launches the kernels of the
+    /// bindings that are made meanwhile one by one, and only their runs are noted in full.
+    /// </summary>
+    Timeline? Timeline { get; set; }
+
     /// <summary>Memory of the device for inputs, states and outputs; contents are zero.</summary>
     /// <exception cref="DeviceException">The budget does not suffice.</exception>
     DeviceBuffer Allocate(string name, DType type, Shape shape);

@@ -70,6 +70,9 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public BackendMemory Memory => Account.Memory;
 
+    /// <inheritdoc/>
+    public Timeline? Timeline { get; set; }
+
     /// <summary>Threads that share each op.</summary>
     public int Workers { get; }
 

@@ -59,6 +59,7 @@ internal sealed unsafe class CpuBoundPlan : BoundPlan
     {
         if (cancellation.IsCancellationRequested) return;
         CpuBackend backend = _plan.Backend;
+        Timeline? timeline = backend.Timeline;
         var run = new RunContext(Queue.Arena, _pointers, numbers);
         backend.Turns.Enter(Queue.Turn);
         try
@@ -67,8 +68,10 @@ internal sealed unsafe class CpuBoundPlan : BoundPlan
             {
                 if (cancellation.IsCancellationRequested || loop.IsStopping) return;
                 backend.Turns.Pass(Queue.Turn);
+                double began = timeline?.Now ?? 0;
                 int parts = kernel.Prepare(run);
                 if (parts > 0) backend.Pool.Run(kernel, parts);
+                timeline?.Add(new TimedKernel(Queue.Name, Graph.Name, kernel.Op, kernel.GetType().Name, began, timeline.Now - began));
             }
         }
         finally

@@ -8,8 +8,11 @@ namespace Sa2VA.Cpu;
 /// </summary>
 internal abstract class Kernel(Op op) : IParallelWork
 {
+    /// <summary>The op.</summary>
+    public Op Op { get; } = op;
+
     /// <summary>The op's name, for messages.</summary>
-    public string Name { get; } = op.Name;
+    public string Name => Op.Name;
 
     /// <summary>Resolves operands and lengths; returns the number of parts, 0 when there is nothing to do.</summary>
     public abstract int Prepare(in RunContext run);

@@ -63,6 +63,9 @@ public sealed unsafe class CudaBackend : IBackend
         }
     }
 
+    /// <inheritdoc/>
+    public Timeline? Timeline { get; set; }
+
     /// <summary>The families of kernels that plans have asked for so far, and in what form each was loaded.</summary>
     public IReadOnlyList<LoadedKernels> Kernels => _modules?.Loaded ?? [];
 

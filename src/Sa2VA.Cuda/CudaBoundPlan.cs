@@ -33,7 +33,7 @@ internal sealed class CudaBoundPlan : BoundPlan
             $"the numbers of {Graph.Name}");
         var run = new RunArguments { Numbers = _numbers.Address + HeaderLength * sizeof(int), Fault = queue.Fault };
         _context = new LaunchContext(plan, queue.Arena, slots, run, queue.Stream);
-        if (!backend.UsesGraphs || backend.Account.CountsOnly) return;
+        if (!backend.UsesGraphs || backend.Timeline is not null || backend.Account.CountsOnly) return;
         try
         {
             _graph = backend.Capture(Graph.Name, stream => plan.Launch(new LaunchContext(plan, queue.Arena, slots, run, stream)));
@@ -59,10 +59,11 @@ internal sealed class CudaBoundPlan : BoundPlan
     }
 
     /// <summary>Enqueues the kernels. Within the context.</summary>
-    public unsafe void Launch()
+    /// <param name="timer">Times them; null for nobody.</param>
+    public unsafe void Launch(LaunchTimer? timer)
     {
         CudaContext context = _plan.Backend.Context;
-        if (_graph == 0) _plan.Launch(_context);
+        if (_graph == 0) _plan.Launch(_context, timer);
         else context.Check(context.Driver.GraphLaunch(_graph, Queue.Stream), "launching", Graph.Name);
     }
 

@@ -10,7 +10,7 @@ internal sealed class CudaPlan : ExecutionPlan
     private readonly List<int> _sites = [];
     private readonly Dictionary<Tensor, int> _slots = [];
     private readonly Dictionary<Tensor, ulong> _constants = [];
-    private readonly (string Name, Kernel Kernel)[] _kernels;
+    private readonly (Op Op, Kernel Kernel)[] _kernels;
     private readonly long _workspaceBytes;
     private int _isDisposed;
 
@@ -28,14 +28,14 @@ internal sealed class CudaPlan : ExecutionPlan
         try
         {
             var context = new PlanContext(backend, weights, _sites);
-            _kernels = new (string, Kernel)[rewritten.Ops.Count];
+            _kernels = new (Op, Kernel)[rewritten.Ops.Count];
             for (int i = 0; i < _kernels.Length; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
                 Op op = rewritten.Ops[i];
                 foreach (Tensor input in op.Inputs)
                     if (input.Kind == TensorKind.Constant) _constants.TryAdd(input.Root, context.Constant(input.Root));
-                _kernels[i] = (op.Name, KernelFactory.Create(op, context));
+                _kernels[i] = (op, KernelFactory.Create(op, context));
             }
             _workspaceBytes = context.WorkspaceBytes;
         }
@@ -76,17 +76,20 @@ internal sealed class CudaPlan : ExecutionPlan
     }
 
     /// <summary>Launches all ops in order.</summary>
-    public void Launch(LaunchContext context)
+    /// <param name="context">Where.</param>
+    /// <param name="timer">Told which op is launched; null for nobody.</param>
+    public void Launch(LaunchContext context, LaunchTimer? timer = null)
     {
-        foreach ((string name, Kernel kernel) in _kernels)
+        foreach ((Op op, Kernel kernel) in _kernels)
         {
+            timer?.Op = op;
             try
             {
                 kernel.Launch(context);
             }
             catch (DeviceException e)
             {
-                throw new DeviceException($"{Graph.Name}, {name}: {e.Message}", e);
+                throw new DeviceException($"{Graph.Name}, {op.Name}: {e.Message}", e);
             }
         }
     }

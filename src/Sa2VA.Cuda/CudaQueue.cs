@@ -26,6 +26,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private readonly CudaFunction? _copy;
     private long _position, _lastFinding = -1, _closedAt = long.MaxValue;
     private bool _mustClearFault, _isLost;
+    private LaunchTimer? _timer;
     private int _isDisposed;
 
     public CudaQueue(CudaBackend backend, string name, QueuePriority priority)
@@ -121,6 +122,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 To = target,
                 Bytes = count * from.Type.Size(),
             };
+            Timer(Name);
             _copy!.Launch(Stream, Grid.Over(arguments.Bytes, 16 * 256), 256, 0, arguments);
             _position++;
         }
@@ -143,7 +145,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             *(long*)staged = _position + 1;
             own.Numbers.CopyTo(new Span<int>(staged + CudaBoundPlan.HeaderLength * sizeof(int), own.Numbers.Length));
             Check(Backend.Context.Driver.MemcpyHtoDAsync(own.Block, staged, (nuint)bytes, Stream), "the numbers of", own.Graph.Name);
-            own.Launch();
+            own.Launch(Timer(own.Graph.Name));
             _position++;
         }
     }
@@ -256,6 +258,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                     _staging.Free();
                     driver.MemFreeHost(_finding);
                     _marks.Destroy();
+                    _timer?.Destroy();
                     driver.StreamDestroy(Stream);
                 }
             }
@@ -401,6 +404,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 read.Complete();
             }
             _staging.ReleaseTo(mark.Staged);
+            _timer?.Pass(mark.Position);
             if (_finding->Code != 0 && _finding->Position > _lastFinding)
             {
                 _lastFinding = _finding->Position;
@@ -409,6 +413,30 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             }
         }
         if (_marks.Error != CudaResult.Success) Lose(_marks.Error);
+    }
+
+    /// <summary>The timer of what is launched next, if that is asked for. In gate and context.</summary>
+    private LaunchTimer? Timer(string graph)
+    {
+        Timeline? asked = Backend.Timeline;
+        if (_timer?.Timeline != asked)
+        {
+            _timer?.Destroy();
+            _timer = asked is null ? null : new LaunchTimer(Backend.Context, asked, Name, Stream, SettleTimes);
+        }
+        if (_timer is not null) (_timer.Graph, _timer.Op, _timer.Position) = (graph, null, _position + 1);
+        return _timer;
+    }
+
+    /// <summary>Has the timer note what has run.</summary>
+    private void SettleTimes()
+    {
+        lock (_gate)
+        {
+            if (IsDisposed || _isLost) return;
+            using CudaContext.Scope scope = Backend.Context.Enter();
+            Settle();
+        }
     }
 
     /// <summary>The context is lost: nothing that was not reached ever will be.</summary>

@@ -55,7 +55,7 @@ internal sealed unsafe class KernelModules(CudaContext context)
                 fixed (byte* bytes = Encoding.UTF8.GetBytes(name + '\0'))
                     context.Check(context.Driver.ModuleGetFunction(&handle, Module(family), bytes),
                         $"looking for kernel {name} in {family}");
-                _functions.Add((family, name), function = new CudaFunction(context, handle, $"{family}: {name}"));
+                _functions.Add((family, name), function = new CudaFunction(context, handle, (family, name)));
             }
             _asked.Add(family);
             return function;
@@ -107,12 +107,13 @@ internal sealed unsafe class KernelModules(CudaContext context)
 internal sealed unsafe class CudaFunction
 {
     private readonly CudaContext _context;
+    private readonly string _kernel;
     private readonly int _ownShared;
     private int _shared = 48 << 10;
 
-    public CudaFunction(CudaContext context, nint handle, string name)
+    public CudaFunction(CudaContext context, nint handle, (string Family, string Kernel) name)
     {
-        (_context, Handle, Name) = (context, handle, name);
+        (_context, Handle, _kernel, Name) = (context, handle, name.Kernel, $"{name.Family}: {name.Kernel}");
         MaxThreads = Attribute(FunctionAttribute.MaxThreadsPerBlock);
         _ownShared = Attribute(FunctionAttribute.SharedSizeBytes);
     }
@@ -134,12 +135,15 @@ internal sealed unsafe class CudaFunction
         if (threads < 1 || threads > MaxThreads || grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535)
             throw new DeviceException($"Kernel {Name} cannot be launched with {threads} threads in a grid of {grid}.");
         if (shared > _shared) AllowShared(shared);
+        LaunchTimer? timer = _context.Timers.IsEmpty ? null : _context.Timers.GetValueOrDefault(stream);
+        nint begin = timer?.Begin() ?? 0;
         fixed (T* pointer = &arguments)
         {
             void* parameter = pointer;
             _context.Check(_context.Driver.LaunchKernel(Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1,
                 (uint)shared, stream, &parameter, null), "launching", Name);
         }
+        timer?.End(begin, _kernel);
     }
 
     private void AllowShared(int bytes)

@@ -55,6 +55,14 @@ internal sealed class GraphRun : IDisposable
         }
     }
 
+    /// <summary>Binds it anew: lengths and lists have to be set again.</summary>
+    public GraphRun Rebind()
+    {
+        _bound?.Dispose();
+        _bound = null;
+        return this;
+    }
+
     /// <summary>Fills elements of a float input or state; rounds to BF16 where it is that.</summary>
     public GraphRun Write(Tensor tensor, ReadOnlySpan<float> values, long offset = 0)
     {
@@ -129,8 +137,10 @@ internal sealed class GraphRun : IDisposable
 
     /// <summary>Runs, and waits until that is done; may be called again with other inputs.</summary>
     /// <param name="times">How often in a row.</param>
-    public GraphRun Execute(int times = 1)
+    /// <param name="before">Enqueues something first.</param>
+    public GraphRun Execute(int times = 1, Action<DeviceQueue>? before = null)
     {
+        before?.Invoke(_queue);
         for (int i = 0; i < times; i++) _queue.Run(Bound, _cancellation);
         _queue.Mark().Wait();
         _cancellation.ThrowIfCancellationRequested();

@@ -28,6 +28,12 @@ internal static class Gpus
 
         public BackendMemory Memory => kept.Memory;
 
+        public Timeline? Timeline
+        {
+            get => kept.Timeline;
+            set => kept.Timeline = value;
+        }
+
         public DeviceBuffer Allocate(string name, DType type, Shape shape) => kept.Allocate(name, type, shape);
 
         public DeviceBuffer Reserve(string name, DType type, Shape atMost) => kept.Reserve(name, type, atMost);

@@ -17,6 +17,25 @@ public class BenchTests
     }
 
     [Fact]
+    public void Kernels_and_a_trace_are_written_where_they_are_asked_for()
+    {
+        using var folder = new ScratchFolder();
+        string[] args = ["bench", "--model", CliRun.Toy, "--stages", "mask-decoder", "--runs", "1", "--device", "cpu", "--kernels",
+            "--trace", folder.At("trace.json"), "--markdown", folder.At("table.md")];
+        CliRun run = CliRun.Of([.. args, "--json"]);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        JsonElement[] kernels = [.. run.Json.Where(l => l.GetProperty("type").GetString() == "kernel")];
+        Assert.Equal(run.Json.Length - 2, kernels.Length);
+        Assert.Equal(1, kernels.Sum(k => k.GetProperty("share").GetDouble()), 9);
+        using JsonDocument trace = JsonDocument.Parse(File.ReadAllText(folder.At("trace.json")));
+        Assert.Equal(kernels.Sum(k => k.GetProperty("launches").GetInt32()),
+            trace.RootElement.GetProperty("traceEvents").EnumerateArray().Count(e => e.GetProperty("ph").GetString() == "X"));
+        Assert.Contains("mask-decoder: kernels ", File.ReadAllText(folder.At("table.md")), StringComparison.Ordinal);
+        Assert.Contains("mask-decoder: kernels ", CliRun.Of(args).Out, StringComparison.Ordinal);
+        CliRun.Of("bench", "--model", CliRun.Toy, "--device", "cpu", "--trace", folder.Path).AssertRefused("--trace");
+    }
+
+    [Fact]
     public void Refuses_both_or_neither_source_and_unknown_stages()
     {
         CliRun.Of("bench").AssertRefused("--model");

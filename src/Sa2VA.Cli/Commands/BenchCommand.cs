@@ -21,13 +21,16 @@ internal static class BenchCommand
         var device = new DeviceFlags();
         var simd = new ChoiceOption("--simd", "Width of the CPU's vectors in bits.", "auto", "128", "256", "512");
         var json = new Flag(CommonOptions.Json, "One JSON object per line: the machine, then each stage.");
+        var kernels = new Flag("--kernels", "Also time each kernel of a stage, one by one: what to optimise first.");
+        var trace = new TextOption("--trace", "FILE", "Also write a Chrome trace of one run of each stage: a lane for each queue.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
         return new CliCommand("bench",
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --preset sa2va-1b --device cuda --precision bf16",
+            "sa2va bench --preset sa2va-1b --device cuda --stages decode,image-encoder --kernels --trace trace.json",
             "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            Accepts = [model, preset, stages, runs, .. device.All, simd, json, markdown],
+            Accepts = [model, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown],
             Run = values =>
             {
                 if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
@@ -36,13 +39,16 @@ internal static class BenchCommand
                 var options = new BenchmarkOptions
                 {
                     Device = choice.Device, Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
+                    Kernels = values.GetValue(kernels), Trace = values.GetValue(trace) is not null,
                     Measured = values.GetValue(json) ? new Reports<BenchmarkReport>(new ReportLines(terminal).Write) : null,
                 };
                 // A place that cannot be written to is found out before minutes of measuring.
                 using SummaryFile? file = values.GetValue(markdown) is { } path ? new SummaryFile(path) : null;
+                using SummaryFile? traced = values.GetValue(trace) is { } to ? new SummaryFile(to, trace.Name) : null;
                 BenchmarkReport report = Measure(terminal, values.GetValue(model), values.GetValue(preset), options);
                 if (!values.GetValue(json)) Print(terminal, report);
                 file?.Write(BenchmarkText.Markdown(report));
+                traced?.Write(ChromeTrace.Json(report));
                 if (choice.Note is { } about) terminal.Note(Quoted.Line(about));
                 foreach (string note in report.Notes) terminal.Note(Quoted.Line(note));
                 return Task.FromResult(ExitCode.Success);
@@ -88,14 +94,24 @@ internal static class BenchCommand
     private static void Print(Terminal terminal, BenchmarkReport report)
     {
         foreach (string line in BenchmarkText.Heading(report)) terminal.WriteLine(line);
-        var table = new Table().Border(TableBorder.Simple);
-        for (int i = 0; i < BenchmarkText.Headings.Count; i++)
-        {
-            var column = new TableColumn(new Text(BenchmarkText.Headings[i]));
-            table.AddColumn(i < 2 ? column : column.RightAligned());
-        }
+        Print(terminal, BenchmarkText.Headings, 2, report.Stages.Select(s => BenchmarkText.Cells(s, report.Ceilings)));
         foreach (StageMeasurement stage in report.Stages)
-            table.AddRow(BenchmarkText.Cells(stage, report.Ceilings).Select(c => new Text(c)));
+        {
+            if (stage.Kernels is null) continue;
+            terminal.WriteLine(KernelText.Heading(stage));
+            Print(terminal, KernelText.Headings, KernelText.Words, stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings)));
+        }
+    }
+
+    private static void Print(Terminal terminal, IReadOnlyList<string> headings, int words, IEnumerable<string[]> rows)
+    {
+        var table = new Table().Border(TableBorder.Simple);
+        for (int i = 0; i < headings.Count; i++)
+        {
+            var column = new TableColumn(new Text(headings[i]));
+            table.AddColumn(i < words ? column : column.RightAligned());
+        }
+        foreach (string[] row in rows) table.AddRow(row.Select(c => new Text(c)));
         terminal.Styled.Write(table);
     }
 

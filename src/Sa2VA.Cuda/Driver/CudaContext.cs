@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Sa2VA.Core;
 
@@ -26,6 +27,9 @@ internal sealed unsafe class CudaContext : IDisposable
     public CudaDriver Driver { get; }
 
     public DeviceFacts Device { get; }
+
+    /// <summary>The timers of the streams whose launches are timed.</summary>
+    public ConcurrentDictionary<nint, LaunchTimer> Timers { get; } = [];
 
     /// <summary>What went wrong for good, or null.</summary>
     public string? Fault => _fault;

@@ -15,6 +15,12 @@ public sealed record BenchmarkOptions
     /// <summary>Stages to measure, in this order, of <see cref="ModelBenchmark.StageNames"/>; null means all.</summary>
     public IReadOnlyList<string>? Stages { get; init; }
 
+    /// <summary>True to time the kernels of each stage that is one graph too (<see cref="StageMeasurement.Kernels"/>).</summary>
+    public bool Kernels { get; init; }
+
+    /// <summary>True to keep what ran and when in one more run of each stage (<see cref="StageMeasurement.Trace"/>).</summary>
+    public bool Trace { get; init; }
+
     /// <summary>Told what is known so far when the ceilings have been measured and after each stage.</summary>
     public IProgress<BenchmarkReport>? Measured { get; init; }
 

@@ -49,18 +49,29 @@ public static class BenchmarkText
         ];
     }
 
-    /// <summary>The report as Markdown: heading lines, then the table.</summary>
+    /// <summary>The report as Markdown: heading lines, then the table, then those of kernels.</summary>
     public static string Markdown(BenchmarkReport report)
     {
         var text = new StringBuilder();
         foreach (string line in Heading(report)) text.Append(line).Append("\n\n");
-        text.Append("| ").AppendJoin(" | ", Headings).Append(" |\n");
-        text.Append("| ").AppendJoin(" | ", Headings.Select((_, i) => i < 2 ? "---" : "---:")).Append(" |\n");
-        foreach (StageMeasurement stage in report.Stages) text.Append("| ").AppendJoin(" | ", Cells(stage, report.Ceilings)).Append(" |\n");
+        text.Append(Markdown(Headings, 2, report.Stages.Select(s => Cells(s, report.Ceilings))));
+        return text.Append(KernelText.Markdown(report)).ToString();
+    }
+
+    /// <summary>A table.</summary>
+    /// <param name="headings">Its first row.</param>
+    /// <param name="words">How many of the columns, from the left, are words and not numbers.</param>
+    /// <param name="rows">The others.</param>
+    internal static string Markdown(IReadOnlyList<string> headings, int words, IEnumerable<string[]> rows)
+    {
+        var text = new StringBuilder();
+        text.Append("| ").AppendJoin(" | ", headings).Append(" |\n");
+        text.Append("| ").AppendJoin(" | ", headings.Select((_, i) => i < words ? "---" : "---:")).Append(" |\n");
+        foreach (string[] row in rows) text.Append("| ").AppendJoin(" | ", row).Append(" |\n");
         return text.ToString();
     }
 
-    /// <summary>The report as JSON objects, one per line: the machine, then the stages.</summary>
+    /// <summary>The report as JSON objects, one per line: the machine, then the stages, each with its kernels behind it.</summary>
     public static IEnumerable<string> JsonLines(BenchmarkReport report)
     {
         (BenchmarkDevice d, Ceilings c) = (report.Device, report.Ceilings);
@@ -102,12 +113,13 @@ public static class BenchmarkText
                 Write(w, "cores", s.Cores);
                 w.WriteNumber("memory_bytes", s.MemoryBytes);
             });
+            foreach (string kernel in KernelText.JsonLines(s, c)) yield return kernel;
         }
     }
 
     private static string PrecisionName(BenchmarkDevice device) => device.Precision == Precision.BFloat16 ? "bf16" : "f32";
 
-    private static string Line(Action<Utf8JsonWriter> write)
+    internal static string Line(Action<Utf8JsonWriter> write)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))
@@ -120,7 +132,7 @@ public static class BenchmarkText
     }
 
     // A stage that took no time has an infinite rate, and JSON has no such number.
-    private static void Write(Utf8JsonWriter w, string name, double value)
+    internal static void Write(Utf8JsonWriter w, string name, double value)
     {
         if (double.IsFinite(value)) w.WriteNumber(name, value);
         else w.WriteNull(name);
@@ -142,7 +154,7 @@ public static class BenchmarkText
         return $"{Range(s, factor, format)} {unit}";
     }
 
-    private static string Duration(double seconds)
+    internal static string Duration(double seconds)
     {
         (double factor, string format, string unit) = Unit(seconds);
         return $"{(seconds * factor).ToString(format, CultureInfo.InvariantCulture)} {unit}";
@@ -157,7 +169,7 @@ public static class BenchmarkText
         return $"{Number(s.Median)} ({Number(s.Min)}–{Number(s.Max)})";
     }
 
-    private static string Percent(double share) => Text($"{100 * share:F0} %");
+    internal static string Percent(double share) => Text($"{100 * share:F0} %");
 
-    private static string Text(FormattableString text) => FormattableString.Invariant(text);
+    internal static string Text(FormattableString text) => FormattableString.Invariant(text);
 }

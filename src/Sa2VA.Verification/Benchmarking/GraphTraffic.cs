@@ -24,9 +24,45 @@ internal static class GraphTraffic
             if (op is FlashAttention or DecodeAttention)
                 for (int i = 1; i <= 2; i++)
                     if (op.Inputs[i].Kind == TensorKind.State)
-                        sum += Rows(op.Inputs[i], scalars) * op.Inputs[i].Shape.Last * op.Inputs[i].Type.Size();
+                        sum += Bytes(op.Inputs[i], scalars);
         }
         return sum;
+    }
+
+    /// <summary>Bytes that an op has to read and write at least: operands, weights and result once, of tables what is looked up.</summary>
+    public static long Moved(Op op, ReadOnlySpan<int> scalars)
+    {
+        // What is written into a state is as much as is read for it.
+        long result = Bytes(op.Inputs.Any(i => i.Root == op.Output.Root) ? op.Inputs[0] : op.Output, scalars), sum = result;
+        if (op is Embedding or Gather) return 2 * result;
+        foreach (Tensor input in op.Inputs)
+            if (input.Root != op.Output.Root) sum += Bytes(input, scalars);
+        foreach (Weight w in op.Weights) sum += w.Info.Bytes;
+        return sum;
+    }
+
+    /// <summary>An op's operands, its matrices and its result, as <c>512×896, w 4864×896 → 512×4864</c>.</summary>
+    public static string Shapes(Op op, ReadOnlySpan<int> scalars)
+    {
+        List<string> read = [];
+        foreach (Tensor input in op.Inputs)
+            if (input.Kind != TensorKind.List) read.Add(Shape(input, scalars));
+        foreach (Weight w in op.Weights)
+            if (w.Shape.Rank > 1) read.Add($"w {string.Join('×', w.Shape.ToArray())}");
+        return $"{string.Join(", ", read)} → {Shape(op.Output, scalars)}";
+    }
+
+    private static string Shape(Tensor tensor, ReadOnlySpan<int> scalars)
+    {
+        int[] extents = tensor.Shape.ToArray();
+        if (tensor.Length is { } length) extents[0] = scalars[length.Index];
+        return string.Join('×', extents);
+    }
+
+    private static long Bytes(Tensor tensor, ReadOnlySpan<int> scalars)
+    {
+        long steps = tensor.Length is { } length ? scalars[length.Index] : tensor.Shape[0];
+        return tensor.Shape.Count / tensor.Shape[0] * steps * tensor.Type.Size();
     }
 
     private static long Rows(Tensor tensor, ReadOnlySpan<int> scalars) =>

@@ -75,7 +75,7 @@ public sealed class ModelBenchmark
         {
             progress?.Report(name);
             using IBackend? own = gpu is null ? options.Device.Open() : null;
-            report = report with { Stages = [.. report.Stages, Measure(gpu ?? own!, name, options, cancellation)] };
+            report = report with { Stages = [.. report.Stages, Measure(gpu ?? own!, name, ceilings, options, cancellation)] };
             options.Measured?.Report(report);
         }
         return report;
@@ -89,39 +89,48 @@ public sealed class ModelBenchmark
         return (found, MachineCeilings.Measure(threads, found.Simd, CeilingRuns, cancellation: cancellation).Ceilings);
     }
 
-    private StageMeasurement Measure(IBackend backend, string name, BenchmarkOptions options, CancellationToken cancellation)
+    private StageMeasurement Measure(IBackend backend, string name, Ceilings ceilings, BenchmarkOptions options, CancellationToken cancellation)
     {
-        long before = backend.Memory.Total;
-        return SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? make)
-            ? MeasureSession(name, make(new SessionBench(backend, _weights, _config, cancellation)), backend, before, options)
-            : MeasureGraph(name, BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType()), backend, before, options,
-                cancellation);
+        if (!SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? make))
+            return MeasureGraph(backend, name, ceilings, options, cancellation);
+        var bench = new SessionBench(backend, _weights, _config, cancellation);
+        StageMeasurement measured = MeasureSession(name, bench, make, options.Runs);
+        return options.Trace ? measured with { Trace = KernelRuns.Of(bench, make) } : measured;
     }
 
-    private static StageMeasurement MeasureGraph(string name, BenchmarkStage stage, IBackend backend, long before,
-        BenchmarkOptions options, CancellationToken cancellation)
+    private StageMeasurement MeasureGraph(IBackend backend, string name, Ceilings ceilings, BenchmarkOptions options,
+        CancellationToken cancellation)
     {
+        long before = backend.Memory.Total;
+        BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) run.FillRandom(input);
         stage.Prepare(run);
         RunTimes times = backend is CpuBackend ? RunTimes.OneByOne(() => run.Execute(), options.Runs)
             : RunTimes.InRows(times => run.Execute(times), options.Runs, options.GpuEffort);
+        long held = backend.Memory.Total - before;
+        IReadOnlyList<IReadOnlyList<TimedKernel>>? kernels =
+            options.Kernels || options.Trace ? KernelRuns.Of(backend, run, stage, ceilings, options) : null;
         ReadOnlySpan<int> scalars = run.Bound.Scalars;
         return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars),
-            times.Cores, backend.Memory.Total - before)
+            times.Cores, held)
         {
+            Kernels = options.Kernels ? KernelTime.Of(kernels!, scalars) : null,
+            Trace = options.Trace ? kernels![^1] : null,
             Objects = stage.Objects,
             InARow = times.InARow,
             Alone = times.Alone,
         };
     }
 
-    private static StageMeasurement MeasureSession(string name, SessionStage stage, IBackend backend, long before, BenchmarkOptions options)
+    private static StageMeasurement MeasureSession(string name, SessionBench bench, Func<SessionBench, SessionStage> make, int runs)
     {
+        long before = bench.Backend.Memory.Total;
+        SessionStage stage = make(bench);
         try
         {
-            RunTimes times = RunTimes.OneByOne(stage.Run, options.Runs);
-            return new StageMeasurement(name, stage.Work, times.Seconds, 0, 0, times.Cores, backend.Memory.Total - before);
+            RunTimes times = RunTimes.OneByOne(stage.Run, runs);
+            return new StageMeasurement(name, stage.Work, times.Seconds, 0, 0, times.Cores, bench.Backend.Memory.Total - before);
         }
         finally
         {

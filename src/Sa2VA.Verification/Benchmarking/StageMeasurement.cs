@@ -1,3 +1,5 @@
+using Sa2VA.Core;
+
 namespace Sa2VA.Verification.Benchmarking;
 
 /// <summary>How long a stage takes, and what of the machine it uses.</summary>
@@ -26,6 +28,15 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
     /// Time from enqueuing a single run until the host knows that it is done; null where that is what <see cref="Seconds"/> are.
     /// </summary>
     public Spread? Alone { get; init; }
+
+    /// <summary>
+    /// The kernels of a run, the longest first; null where nobody asked for them or a run is more than one graph. They are timed in runs of
+    /// their own.
+    /// </summary>
+    public IReadOnlyList<KernelTime>? Kernels { get; init; }
+
+    /// <summary>What a run was made of and when; null where nobody asked for it. A run of its own too.</summary>
+    public IReadOnlyList<TimedKernel>? Trace { get; init; }
 
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;

@@ -50,6 +50,12 @@ internal sealed class WatchedDevice : Device
 
         public BackendMemory Memory => inner.Memory;
 
+        public Timeline? Timeline
+        {
+            get => inner.Timeline;
+            set => inner.Timeline = value;
+        }
+
         public DeviceBuffer Allocate(string name, DType type, Shape shape)
         {
             device.Allocating?.Invoke(name);

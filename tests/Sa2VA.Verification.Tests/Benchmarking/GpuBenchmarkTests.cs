@@ -79,6 +79,68 @@ public class GpuBenchmarkTests
         Assert.Equal(default, driver.Live);
     }
 
+    [Fact]
+    public void Kernels_are_timed_launch_by_launch_and_traced()
+    {
+        using VirtualDriver driver = Driver();
+        BenchmarkOptions options = Options(driver, Precision.Float32) with { Stages = ["decode-2", "frame"], Kernels = true, Trace = true };
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
+        (StageMeasurement decode, StageMeasurement frame) = (report.Stages[0], report.Stages[1]);
+
+        IReadOnlyList<KernelTime> kernels = decode.Kernels!;
+        // Every launch of a run is there, and what the ops of the run do is what its kernels do.
+        Assert.Equal(decode.Trace!.Count, kernels.Sum(k => k.Launches));
+        Assert.Equal(decode.Flops, kernels.Sum(k => k.Flops));
+        Assert.True(kernels.Sum(k => k.Bytes) >= decode.Bytes);
+        // A virtual launch takes time too; its events are in order.
+        Assert.All(kernels, k => Assert.True(k.Seconds > 0, k.ToString()));
+        Assert.Equal(kernels.OrderByDescending(k => k.Seconds), kernels);
+        Assert.Contains(kernels, k => k is { Op: nameof(DecodeAttention), Kernel: "decode_attention_combine", Flops: 0 });
+        // The last run's kernels, in the driver's words and order.
+        string[] launched = [.. driver.Launches.Select(l => l.Kernel)];
+        Assert.True(Contains(launched, [.. decode.Trace.Select(k => k.Kernel)]));
+
+        // A frame is more than one graph.
+        Assert.Null(frame.Kernels);
+        Assert.True(frame.Trace!.Select(k => k.Graph).Distinct().Count() > 1);
+        Assert.Equal(default, driver.Live);
+
+        string[] lines = [.. BenchmarkText.JsonLines(report)];
+        Assert.Equal(3 + kernels.Count, lines.Length);
+        using JsonDocument line = JsonDocument.Parse(lines[2]);
+        Assert.Equal(("kernel", "decode-2", kernels[0].Kernel, kernels[0].Launches), (line.RootElement.GetProperty("type").GetString(),
+            line.RootElement.GetProperty("stage").GetString(), line.RootElement.GetProperty("kernel").GetString(),
+            line.RootElement.GetProperty("launches").GetInt32()));
+        Assert.Contains($"| {kernels[0].Kernel} | {kernels[0].Shapes} |", BenchmarkText.Markdown(report), StringComparison.Ordinal);
+        CheckTrace(report);
+    }
+
+    /// <summary>A lane for each queue, and in it one kernel after the other.</summary>
+    internal static void CheckTrace(BenchmarkReport report)
+    {
+        using JsonDocument trace = JsonDocument.Parse(ChromeTrace.Json(report));
+        JsonElement[] events = [.. trace.RootElement.GetProperty("traceEvents").EnumerateArray()];
+        (int Stage, int Lane) LaneOf(JsonElement e) => (e.GetProperty("pid").GetInt32(), e.GetProperty("tid").GetInt32());
+        JsonElement[] Of(string phase) => [.. events.Where(e => e.GetProperty("ph").GetString() == phase)];
+        Assert.Equal(report.Stages.Sum(s => s.Trace!.Count), Of("X").Length);
+        HashSet<(int, int)> named = [.. Of("M").Where(e => e.GetProperty("name").GetString() == "thread_name").Select(LaneOf)];
+        Assert.Equal(report.Stages.Sum(s => s.Trace!.Select(k => k.Queue).Distinct().Count()), named.Count);
+        foreach (IGrouping<(int, int), JsonElement> lane in Of("X").GroupBy(LaneOf))
+        {
+            Assert.Contains(lane.Key, named);
+            double end = 0;
+            foreach (JsonElement e in lane)
+            {
+                // A driver's clock tells time in float32 milliseconds.
+                Assert.InRange(e.GetProperty("ts").GetDouble(), end - 2, double.MaxValue);
+                end = e.GetProperty("ts").GetDouble() + e.GetProperty("dur").GetDouble();
+            }
+        }
+    }
+
+    private static bool Contains(string[] all, string[] part) =>
+        Enumerable.Range(0, all.Length - part.Length + 1).Any(i => all.AsSpan(i, part.Length).SequenceEqual(part));
+
     private static VirtualDriver Driver() => new(new VirtualDriverOptions
     {
         Devices = [VirtualDeviceKind.H100], LogLaunches = true,

@@ -84,6 +84,39 @@ public class ModelBenchmarkTests
     }
 
     [Fact]
+    public void What_an_op_moves_is_operands_and_result_once()
+    {
+        var weights = new TestWeights();
+        weights.Add("w", DType.BF16, new Shape(8, 16), new float[128]);
+        weights.Add("table", DType.BF16, new Shape(1000, 16), new float[16000]);
+        var g = new GraphBuilder("step", weights);
+        RuntimeScalar length = g.Scalar("length", 100);
+        Tensor ids = g.Input("ids", DType.I32, new Shape(100), length), state = g.State("state", DType.F32, new Shape(500, 8));
+        Tensor y = g.Linear(g.Embedding(g.Weight("table"), ids), g.Weight("w"));
+        g.WriteRows(state, y, g.List("rows", new Shape(100), new IndexRange(0, 500), length));
+        g.Output("y", y);
+        Graph graph = g.Build();
+        // Of a table what is looked up, of a state what is written.
+        Assert.Equal([2 * 70 * 16 * 4, 70 * (16 + 8) * 4 + 8 * 16 * 2, 2 * 70 * 8 * 4 + 70 * 4],
+            graph.Ops.Select(op => GraphTraffic.Moved(op, [70])));
+        Assert.Equal("70×16, w 8×16 → 70×8", GraphTraffic.Shapes(graph.Ops[1], [70]));
+    }
+
+    [Fact]
+    public void Ops_of_the_CPU_are_timed_one_by_one()
+    {
+        var options = new BenchmarkOptions { Runs = 2, Stages = ["memory-encoder", "first-token"], Kernels = true, Trace = true };
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
+        StageMeasurement encoder = report.Stages[0];
+        Assert.Equal(encoder.Trace!.Count, encoder.Kernels!.Sum(k => k.Launches));
+        Assert.Equal(encoder.Flops, encoder.Kernels!.Sum(k => k.Flops));
+        Assert.InRange(encoder.Kernels!.Sum(k => k.Seconds), double.Epsilon, encoder.Seconds.Median * 100);
+        Assert.Contains(encoder.Kernels!, k => k.Op == nameof(DepthwiseConv2d));
+        Assert.Contains(report.Stages[1].Trace!, k => k.Op is FlashAttention);
+        GpuBenchmarkTests.CheckTrace(report);
+    }
+
+    [Fact]
     public void Ceilings_are_positive_and_counted()
     {
         MachineCeilings c = MachineCeilings.Measure(3, runs: 3, bufferBytes: 1 << 22, cancellation: Cancellation);

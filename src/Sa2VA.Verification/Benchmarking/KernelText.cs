@@ -1,0 +1,70 @@
+namespace Sa2VA.Verification.Benchmarking;
+
+/// <summary>A stage's kernels as text.</summary>
+public static class KernelText
+{
+    /// <summary>Headings of <see cref="Cells"/>.</summary>
+    public static IReadOnlyList<string> Headings { get; } =
+        ["Op", "Kernel", "Shapes", "Launches", "Time", "Each", "of stage", "GFLOP", "TFLOP/s", "of peak", "MB", "GB/s", "of bandwidth"];
+
+    /// <summary>How many of the columns, from the left, are words.</summary>
+    public const int Words = 3;
+
+    /// <summary>What stands above the table: all kernels' time against the stage's.</summary>
+    public static string Heading(StageMeasurement stage) => $"{stage.Stage}: kernels {BenchmarkText.Duration(Sum(stage))}, one by one; "
+        + $"the stage {BenchmarkText.Duration(stage.Seconds.Median)}.";
+
+    /// <summary>A kernel's line of the table.</summary>
+    public static string[] Cells(KernelTime kernel, StageMeasurement stage, Ceilings ceilings)
+    {
+        double flops = kernel.Flops / kernel.Seconds, bytes = kernel.Bytes / kernel.Seconds;
+        return
+        [
+            kernel.Op,
+            kernel.Kernel,
+            kernel.Shapes,
+            BenchmarkText.Text($"{kernel.Launches}"),
+            BenchmarkText.Duration(kernel.Seconds),
+            BenchmarkText.Duration(kernel.Seconds / kernel.Launches),
+            BenchmarkText.Text($"{100 * kernel.Seconds / Sum(stage):F1} %"),
+            .. kernel.Flops == 0 ? (string[])["–", "–", "–"] :
+            [
+                BenchmarkText.Text($"{kernel.Flops / 1e9:F2}"),
+                BenchmarkText.Text($"{flops / 1e12:F2}"),
+                BenchmarkText.Percent(flops / ceilings.Flops.Median),
+            ],
+            .. kernel.Bytes == 0 ? (string[])["–", "–", "–"] :
+            [
+                BenchmarkText.Text($"{kernel.Bytes / 1e6:F2}"),
+                BenchmarkText.Text($"{bytes / 1e9:F1}"),
+                BenchmarkText.Percent(bytes / ceilings.Bandwidth.Median),
+            ],
+        ];
+    }
+
+    /// <summary>The tables of all stages that have kernels, as Markdown.</summary>
+    public static string Markdown(BenchmarkReport report) => string.Concat(report.Stages.Where(s => s.Kernels is not null).Select(s =>
+        $"\n{Heading(s)}\n\n" + BenchmarkText.Markdown(Headings, Words, s.Kernels!.Select(k => Cells(k, s, report.Ceilings)))));
+
+    /// <summary>A stage's kernels as JSON objects, one per line.</summary>
+    public static IEnumerable<string> JsonLines(StageMeasurement stage, Ceilings ceilings) => (stage.Kernels ?? []).Select(k =>
+        BenchmarkText.Line(w =>
+        {
+            w.WriteString("type", "kernel");
+            w.WriteString("stage", stage.Stage);
+            w.WriteString("op", k.Op);
+            w.WriteString("kernel", k.Kernel);
+            w.WriteString("shapes", k.Shapes);
+            w.WriteNumber("launches", k.Launches);
+            BenchmarkText.Write(w, "seconds", k.Seconds);
+            BenchmarkText.Write(w, "share", k.Seconds / Sum(stage));
+            w.WriteNumber("flops", k.Flops);
+            BenchmarkText.Write(w, "gflops", k.Flops / k.Seconds / 1e9);
+            BenchmarkText.Write(w, "peak_share", k.Flops / k.Seconds / ceilings.Flops.Median);
+            w.WriteNumber("bytes", k.Bytes);
+            BenchmarkText.Write(w, "gbs", k.Bytes / k.Seconds / 1e9);
+            BenchmarkText.Write(w, "bandwidth_share", k.Bytes / k.Seconds / ceilings.Bandwidth.Median);
+        }));
+
+    private static double Sum(StageMeasurement stage) => stage.Kernels!.Sum(k => k.Seconds);
+}

@@ -1,0 +1,43 @@
+using Sa2VA.Core;
+
+namespace Sa2VA.Verification.Benchmarking;
+
+/// <summary>What the launches of one kernel with the same shapes take in a run of a stage.</summary>
+/// <param name="Op">Kind of op.</param>
+/// <param name="Kernel">The kernel's name.</param>
+/// <param name="Shapes">Operands, weights and result.</param>
+/// <param name="Launches">How many there are in a run.</param>
+/// <param name="Seconds">What they take together: the sum of each launch's median.</param>
+/// <param name="Flops">
+/// Floating-point operations of them all; 0 where they do none that are counted, and for what an op launches beside its longest kernel.
+/// </param>
+/// <param name="Bytes">Bytes that they have to read and write at least: operands and results once. 0 as for <paramref name="Flops"/>.</param>
+public sealed record KernelTime(string Op, string Kernel, string Shapes, int Launches, double Seconds, long Flops, long Bytes)
+{
+    /// <summary>Groups what several runs of a graph were made of.</summary>
+    /// <param name="runs">Of each run the kernels in their order, the same in all.</param>
+    /// <param name="scalars">Values of the graph's run-time scalars.</param>
+    internal static IReadOnlyList<KernelTime> Of(IReadOnlyList<IReadOnlyList<TimedKernel>> runs, ReadOnlySpan<int> scalars)
+    {
+        IReadOnlyList<TimedKernel> first = runs[0];
+        double[] seconds = [.. first.Select((_, i) => Spread.Of(runs.Select(r => r[i].Seconds)).Median)];
+        List<KernelTime> launches = [];
+        for (int i = 0; i < first.Count;)
+        {
+            // The launches of one op follow each other.
+            Op op = first[i].Op!;
+            int end = i + 1, longest = i;
+            for (; end < first.Count && first[end].Op == op; end++)
+                if (seconds[end] > seconds[longest]) longest = end;
+            string shapes = GraphTraffic.Shapes(op, scalars);
+            (long flops, long bytes) = (op.Flops(scalars), GraphTraffic.Moved(op, scalars));
+            for (; i < end; i++)
+            {
+                launches.Add(new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
+                    i == longest ? bytes : 0));
+            }
+        }
+        return [.. launches.GroupBy(k => (k.Op, k.Kernel, k.Shapes)).Select(g => new KernelTime(g.Key.Op, g.Key.Kernel, g.Key.Shapes,
+            g.Count(), g.Sum(k => k.Seconds), g.Sum(k => k.Flops), g.Sum(k => k.Bytes))).OrderByDescending(k => k.Seconds)];
+    }
+}
