@@ -13,14 +13,11 @@ internal sealed class DeviceFlags
 
     private readonly DeviceOption _device = new();
     private readonly NumberOption _threads = new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
-    private readonly ChoiceOption _precision = PrecisionOption();
+    private readonly ChoiceOption _precision = new("--precision",
+        "How numbers are stored: f32, or bf16 where 16 bits suffice (less memory, and what a GPU computes).", "f32", "bf16");
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [_device, _threads, _precision];
-
-    /// <summary>How numbers are stored, for a command that chooses the device itself.</summary>
-    public static ChoiceOption PrecisionOption() => new("--precision",
-        "How numbers are stored: f32, or bf16 where 16 bits suffice (less memory, and what a GPU computes).", "f32", "bf16");
 
     /// <summary>What was chosen.</summary>
     /// <param name="values">The command line.</param>
@@ -36,7 +33,7 @@ internal sealed class DeviceFlags
     /// <summary>What was chosen, and what there is to say about it.</summary>
     /// <param name="values">The command line.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public DeviceChoice Choice(ParseResult values) => Choice(values, PrecisionOf(values, _precision));
+    public DeviceChoice Choice(ParseResult values) => Choice(values, values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32);
 
     /// <summary>What was chosen, in the precision that was given, else in each.</summary>
     /// <inheritdoc cref="Choice(ParseResult)"/>
@@ -49,10 +46,6 @@ internal sealed class DeviceFlags
     /// <summary>The GPUs that there are: this machine's, or the virtual one that was chosen.</summary>
     public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
         ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads))) : CudaAvailability.Find();
-
-    /// <summary>The precision that was chosen.</summary>
-    public static Precision PrecisionOf(ParseResult values, ChoiceOption precision) =>
-        values.GetValue(precision) == "bf16" ? Precision.BFloat16 : Precision.Float32;
 
     private DeviceChoice Choice(ParseResult values, Precision precision)
     {

@@ -24,10 +24,20 @@ public class InspectTests
             large = CliRun.Of("inspect", "--model", CliRun.Toy, "--tokens", "8192").Out;
         Assert.Contains("language model, 1024 tokens", small, StringComparison.Ordinal);
         Assert.True(Needs(large) > Needs(small));
+    }
 
-        static double Needs(string text) =>
-            double.Parse(text[(text.IndexOf("Needs about ", StringComparison.Ordinal) + 12)..].Split(' ')[0],
-                System.Globalization.CultureInfo.InvariantCulture);
+    private static double Needs(string text) =>
+        double.Parse(text[(text.IndexOf("Needs about ", StringComparison.Ordinal) + 12)..].Split(' ')[0],
+            System.Globalization.CultureInfo.InvariantCulture);
+
+    [Fact]
+    public void Tells_what_a_card_would_hold_that_is_not_there()
+    {
+        string[] inspect = ["inspect", "--model", CliRun.Toy, "--device", "virtual:rtx4090"];
+        (CliRun wide, CliRun narrow) = (CliRun.Of(inspect), CliRun.Of([.. inspect, "--precision", "bf16"]));
+        Assert.Equal((0, ""), (wide.Code, wide.Error));
+        Assert.Contains("RTX 4090, which has 25", wide.Out, StringComparison.Ordinal);
+        Assert.True(Needs(narrow.Out) < Needs(wide.Out));
     }
 
     [Fact]

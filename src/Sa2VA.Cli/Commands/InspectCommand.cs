@@ -1,7 +1,7 @@
 using System.Globalization;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Core;
-using Sa2VA.Cpu;
+using Sa2VA.Cuda;
 using Sa2VA.Engine;
 using Sa2VA.Models;
 using Spectre.Console;
@@ -18,15 +18,15 @@ internal static class InspectCommand
         TextOption model = CommonOptions.Model();
         var tokens = new NumberOption("--tokens",
             "Tokens of the conversation to count memory for; without it 4096, or what the model supports.", 1, MostTokens);
-        ChoiceOption precision = DeviceFlags.PrecisionOption();
+        var device = new DeviceFlags();
         var scan = new Flag("--scan", "Read all weights and list the tensors with values that are not finite.");
         return new CliCommand("inspect",
             "Shows a checkpoint's family, dimensions and tensors, what is missing, and the memory that each stage needs.",
-            "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --scan")
+            "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --device virtual:h100 --precision bf16",
+            "sa2va inspect --model Sa2VA-1B --scan")
         {
-            Accepts = [model, tokens, precision, scan],
-            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model),
-                new CpuDevice { Precision = DeviceFlags.PrecisionOf(values, precision) },
+            Accepts = [model, tokens, .. device.All, scan],
+            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model), device.Choice(values).Device,
                 values.GetValue(tokens) is > 0 and int count ? count : null, values.GetValue(scan))),
         };
     }
@@ -50,7 +50,7 @@ internal static class InspectCommand
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
                 + $"{Plural.Of(report.Missing.Count, "is", "are")} missing and "
                 + $"{Plural.Of(report.Misshapen.Count, "has", "have")} another shape than config.json implies. Download it again.");
-        PrintMemory(terminal, MemoryEstimate.Of(device, config, checkpoint, tokens));
+        PrintMemory(terminal, device, MemoryEstimate.Of(device, config, checkpoint, tokens));
         if (scan) Scan(terminal, folder, checkpoint);
         return ExitCode.Success;
     }
@@ -107,7 +107,7 @@ internal static class InspectCommand
         foreach (string name in names) terminal.WriteLine("  " + name);
     }
 
-    private static void PrintMemory(Terminal terminal, MemoryEstimate estimate)
+    private static void PrintMemory(Terminal terminal, Device device, MemoryEstimate estimate)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("memory by stage").AddColumn(new TableColumn("weights").RightAligned())
             .AddColumn(new TableColumn("intermediates").RightAligned()).AddColumn(new TableColumn("buffers").RightAligned());
@@ -116,8 +116,9 @@ internal static class InspectCommand
         (long weights, long arena, long buffers) = estimate.Total;
         table.AddRow(new Text("together, one object"), new Text(Size(weights)), new Text(Size(arena)), new Text(Size(buffers)));
         terminal.Styled.Write(table);
-        terminal.WriteLine(
-            $"Needs about {Size(weights + arena + buffers)} on the device. Scratch, part of each stage's intermediates, is shared.");
+        string has = device is CudaDevice gpu ? $", which has {Size(gpu.Availability.Devices[gpu.Index].MemoryBytes)}" : "";
+        terminal.WriteLine($"Needs about {Size(weights + arena + buffers)} on the device ({device.Description}{has}). "
+            + "Scratch, part of each stage's intermediates, is shared.");
     }
 
     private static void Scan(Terminal terminal, string folder, Checkpoint checkpoint)
