@@ -33,7 +33,8 @@ internal sealed class DeviceFlags
     /// <summary>What was chosen, and what there is to say about it.</summary>
     /// <param name="values">The command line.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public DeviceChoice Choice(ParseResult values) => Choice(values, values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32);
+    public DeviceChoice Choice(ParseResult values) =>
+        Choice(values, values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32);
 
     /// <summary>What was chosen, in the precision that was given, else in each.</summary>
     /// <inheritdoc cref="Choice(ParseResult)"/>

@@ -11,7 +11,9 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Flops">
 /// Floating-point operations of them all; 0 where they do none that are counted, and for what an op launches beside its longest kernel.
 /// </param>
-/// <param name="Bytes">Bytes that they have to read and write at least: operands and results once. 0 as for <paramref name="Flops"/>.</param>
+/// <param name="Bytes">
+/// Bytes that they have to read and write at least: operands and results once. 0 as for <paramref name="Flops"/>.
+/// </param>
 public sealed record KernelTime(string Op, string Kernel, string Shapes, int Launches, double Seconds, long Flops, long Bytes)
 {
     /// <summary>Groups what several runs of a graph were made of.</summary>

@@ -89,7 +89,8 @@ public sealed class ModelBenchmark
         return (found, MachineCeilings.Measure(threads, found.Simd, CeilingRuns, cancellation: cancellation).Ceilings);
     }
 
-    private StageMeasurement Measure(IBackend backend, string name, Ceilings ceilings, BenchmarkOptions options, CancellationToken cancellation)
+    private StageMeasurement Measure(IBackend backend, string name, Ceilings ceilings, BenchmarkOptions options,
+        CancellationToken cancellation)
     {
         if (!SessionStages.All.TryGetValue(name, out Func<SessionBench, SessionStage>? make))
             return MeasureGraph(backend, name, ceilings, options, cancellation);
