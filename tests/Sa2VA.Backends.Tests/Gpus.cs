@@ -12,12 +12,13 @@ internal static class Gpus
 
     private static TestBackend Kept(string name, bool usesGraphs)
     {
-        Lazy<IBackend> Open(Precision precision) => new(() => new CudaDevice { Precision = precision, UsesGraphs = usesGraphs }.Open());
-        Dictionary<Precision, Lazy<IBackend>> open = Enum.GetValues<Precision>().ToDictionary(p => p, Open);
-        return new TestBackend($"cuda on a GPU, {name}", "gpu", precision => new KeptBackend(open[precision].Value));
+        IBackend Open(Precision precision) => new CudaDevice { Precision = precision, UsesGraphs = usesGraphs }.Open();
+        Dictionary<Precision, Lazy<IBackend>> open =
+            Enum.GetValues<Precision>().ToDictionary(p => p, p => new Lazy<IBackend>(() => Open(p)));
+        return new TestBackend($"cuda on a GPU, {name}", "gpu", Open) { Kept = precision => new KeptBackend(open[precision].Value) };
     }
 
-    /// <summary>A backend that tests share: a driver takes a sixth of a second to open one.</summary>
+    /// <summary>A backend that outlives who uses it: a driver takes a sixth of a second to open one.</summary>
     private sealed class KeptBackend(IBackend kept) : IBackend
     {
         public string Name => kept.Name;

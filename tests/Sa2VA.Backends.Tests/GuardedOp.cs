@@ -70,7 +70,7 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
             T[]? first = null;
             foreach (TestBackend configuration in of)
             {
-                using IBackend backend = configuration.Open();
+                using IBackend backend = configuration.ForOneOp();
                 T[] result = run.Twice<T>(backend, record, count);
                 if (first is null) check(first = result);
                 OpRun.AssertSameBits(first, result, $"with {configuration.Name} instead of {of.First().Name}");
@@ -85,7 +85,7 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
         var run = new OpRun(weights ?? new TestWeights(), _inputs, _scalars);
         foreach (TestBackend configuration in TestBackend.All)
         {
-            using IBackend backend = configuration.Open();
+            using IBackend backend = configuration.ForOneOp();
             string message = Assert.Throws<GraphException>(() => run.Twice<T>(backend, record, count)).Message;
             foreach (string part in says) Assert.Contains(part, message, StringComparison.Ordinal);
         }

@@ -25,10 +25,10 @@ internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
         {
             if (reference is null)
             {
-                using IBackend inFloat = configuration.Open();
+                using IBackend inFloat = configuration.ForOneOp();
                 reference = wide.Twice<float>(inFloat, record, count);
             }
-            using IBackend backend = configuration.OpenWith(Precision.BFloat16);
+            using IBackend backend = configuration.ForOneOp(Precision.BFloat16);
             ushort[] bits = narrow.Twice<ushort>(backend, Record, count);
             if (first is null) Check(reference, first = bits, configuration);
             OpRun.AssertSameBits(first, bits, $"in BF16 with {configuration.Name}");

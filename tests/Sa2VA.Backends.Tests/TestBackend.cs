@@ -9,6 +9,12 @@ namespace Sa2VA.Tests;
 /// <param name="OpenWith">A new backend of that precision.</param>
 internal sealed record TestBackend(string Name, string Family, Func<Precision, IBackend> OpenWith)
 {
+    /// <summary>A backend for one op, which need not be new, as a driver takes long to open one; null: a new one.</summary>
+    public Func<Precision, IBackend>? Kept { get; init; }
+
+    /// <inheritdoc cref="Kept"/>
+    public IBackend ForOneOp(Precision precision = Precision.Float32) => (Kept ?? OpenWith)(precision);
+
     /// <summary>
     /// All of them; of one family alone where the environment variable SA2VA_BACKENDS names it: cpu, cuda (virtual GPUs), gpu.
     /// </summary>

@@ -44,7 +44,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
     public void A_file_holds_what_was_recorded()
     {
         using var folder = new ScratchFolder();
-        now.Recording.Write(folder.At("card.safetensors"));
+        now.Recording.Write(folder.At("card.safetensors"), TestContext.Current.CancellationToken);
         Assert.InRange(new FileInfo(folder.At("card.safetensors")).Length, 1, 1_000_000);
         KernelRecording read = KernelRecording.Read(folder.At("card.safetensors"));
         Assert.Equal((now.Recording.Device, now.Recording.Checks.Count), (read.Device, read.Checks.Count));

@@ -203,8 +203,19 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
 
     private void EnqueueDecoding()
     {
+        if (_decoding.Count == 0) return;
+        Fence begin;
+        try
+        {
+            begin = model.Queue.Mark();
+        }
+        catch (Exception e)
+        {
+            // The queue was closed, or its device is lost: there is no next step for anybody.
+            foreach (Turn turn in (Turn[])[.. _decoding]) Leave(turn, e);
+            return;
+        }
         int capacity = 0;
-        Fence begin = model.Queue.Mark();
         _batch.Clear();
         for (int i = 0; i < _decoding.Count; i++)
         {
