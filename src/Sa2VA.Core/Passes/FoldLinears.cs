@@ -11,12 +11,14 @@ internal static class FoldLinears
     public static Graph Apply(Graph graph)
     {
         var rewriter = new GraphRewriter(graph);
+        HashSet<Op> folded = [];
         foreach (Op op in graph.Ops)
         {
             if (op is not Linear second || rewriter.SoleWriterOf(op.Inputs[0]) is not Linear { IsPlain: true } first
-                || first.Inputs[0].Kind == TensorKind.State || !FoldedWeights.IsLess(first, second)) continue;
+                || folded.Contains(first) || first.Inputs[0].Kind == TensorKind.State || !FoldedWeights.IsLess(first, second)) continue;
             rewriter.Replace(first);
             rewriter.Replace(second, FoldedWeights.Fold(first, second));
+            folded.Add(second);
         }
         return rewriter.Build();
     }

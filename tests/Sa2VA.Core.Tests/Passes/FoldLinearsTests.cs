@@ -42,6 +42,16 @@ public class FoldLinearsTests
     }
 
     [Fact]
+    public void Of_three_layers_the_third_stays()
+    {
+        Tensor folded = _g.Linear(_g.Linear(_x, _g.Weight("first")), _g.Weight("second"));
+        _g.Output("y", _g.Linear(folded, _g.Weight("first")));
+        Op[] ops = [.. GraphPasses.Apply(_g.Build()).Ops];
+        Assert.Equal(["second × first", "first"], ops.Select(op => ((Linear)op).Weight.Name));
+        Assert.Same(ops[0].Output, ops[1].Inputs[0]);
+    }
+
+    [Fact]
     public void Equal_pairs_of_one_source_are_one_weight()
     {
         Tensor a = Pair("first"), b = Pair("first"), other = Pair("damaged");

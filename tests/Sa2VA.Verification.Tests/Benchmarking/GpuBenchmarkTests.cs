@@ -83,7 +83,10 @@ public class GpuBenchmarkTests
     public void Kernels_are_timed_launch_by_launch_and_traced()
     {
         using VirtualDriver driver = Driver();
-        BenchmarkOptions options = Options(driver, Precision.Float32) with { Stages = ["decode-2", "frame"], Kernels = true, Trace = true };
+        BenchmarkOptions options = Options(driver, Precision.Float32) with
+        {
+            Stages = ["decode-2", "frame"], Runs = 1, Kernels = true, Trace = true,
+        };
         BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"), options, cancellation: Cancellation);
         (StageMeasurement decode, StageMeasurement frame) = (report.Stages[0], report.Stages[1]);
 
