@@ -1,3 +1,5 @@
+using Sa2VA.VirtualGpu.Timing;
+
 namespace Sa2VA.VirtualGpu.Driver;
 
 /// <summary>One device: its facts and how much of its memory its contexts have taken.</summary>
@@ -14,6 +16,12 @@ internal sealed class DriverDevice(int ordinal, VirtualDeviceKind kind, long mem
     public long Used { get; private set; }
 
     public bool IsLost { get; set; }
+
+    /// <summary>Seconds that its work would have taken so far, where times are modelled.</summary>
+    public double Clock { get; set; }
+
+    /// <summary>What its L2 would hold.</summary>
+    public TouchedMemory Touched { get; } = new(kind.Rates?.L2Bytes ?? 0);
 
     /// <summary>Counts memory as taken.</summary>
     /// <returns>What to give back later.</returns>

@@ -15,9 +15,13 @@ internal sealed class Marker(DriverStream stream, long position)
     /// <summary>When the work before it was done.</summary>
     public long Time { get; private set; }
 
+    /// <summary>The device's clock then, where times are modelled.</summary>
+    public double Modelled { get; private set; }
+
     public void Done()
     {
         Time = Stopwatch.GetTimestamp();
+        Modelled = stream.Context.Device.Clock;
         IsDone = true;
     }
 }

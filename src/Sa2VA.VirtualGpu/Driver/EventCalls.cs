@@ -56,7 +56,8 @@ public sealed unsafe partial class VirtualDriver
             NotNull(milliseconds, "the time");
             Marker from = Timed(Get<DriverEvent>(context, start)), to = Timed(Get<DriverEvent>(context, end));
             if (!from.IsDone || !to.IsDone) throw new DriverException(DriverResult.NotReady, "the work before the events is not done");
-            *milliseconds = (float)Stopwatch.GetElapsedTime(from.Time, to.Time).TotalMilliseconds;
+            *milliseconds = Options.ModelTimes ? (float)(1000 * (to.Modelled - from.Modelled))
+                : (float)Stopwatch.GetElapsedTime(from.Time, to.Time).TotalMilliseconds;
         }));
     }
 

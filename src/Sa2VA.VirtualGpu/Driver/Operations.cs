@@ -1,6 +1,7 @@
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Driver;
 
@@ -33,7 +34,10 @@ internal sealed class LaunchOperation(
             throw new DriverException(DriverResult.IllegalAddress, $"{function.Kernel.Name} runs after its module was unloaded",
                 tellsCaller: true);
         var plan = new LaunchPlan(function.Kernel, grid, block, function.Kernel.StaticShared + dynamicShared, parameters,
-            function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending);
+            function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending)
+        {
+            Trace = driver.Options.ModelTimes ? new() : null,
+        };
         LaunchCounters counters;
         try
         {
@@ -48,7 +52,17 @@ internal sealed class LaunchOperation(
                 _ => DriverResult.LaunchFailed,
             }, e.Message, tellsCaller: true);
         }
-        driver.NoteLaunch(new(function.Kernel.Name, Context.Device.Ordinal, grid, block, plan.SharedBytes, counters));
+        ModelledTime? time = Model(plan);
+        Context.Device.Clock += time?.Seconds ?? 0;
+        driver.NoteLaunch(new(function.Kernel.Name, Context.Device.Ordinal, grid, block, plan.SharedBytes, counters) { Time = time });
+    }
+
+    private ModelledTime? Model(LaunchPlan plan)
+    {
+        if (plan.Trace is null || Context.Device.Kind.Rates is not { } card) return null;
+        int registers = driver.Options.Registers?.Invoke(plan.Kernel.Name, Context.Device.Kind.Capability) ?? plan.Kernel.LiveRegisters;
+        var launch = TracedLaunch.Of(plan, plan.Trace, card, registers);
+        return TimeModel.Of(launch, card, Context.Device.Touched.Missed(launch));
     }
 }
 
@@ -93,6 +107,7 @@ internal sealed class CopyOperation(DriverContext context, ulong to, ulong from,
         Covered(from, bytes, "copy");
         Covered(to, bytes, "copy");
         Context.Memory.Copy(to, from, bytes);
+        Context.Device.Clock += 2 * bytes / (Context.Device.Kind.Rates?.DramBytesPerSecond ?? double.PositiveInfinity);
     }
 }
 

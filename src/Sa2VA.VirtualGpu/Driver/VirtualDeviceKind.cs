@@ -1,3 +1,5 @@
+using Sa2VA.VirtualGpu.Timing;
+
 namespace Sa2VA.VirtualGpu.Driver;
 
 /// <summary>What a virtual device says of itself: the facts of a card on which launches and allocations depend.</summary>
@@ -36,10 +38,14 @@ public sealed record VirtualDeviceKind
     /// <summary>Threads that a multiprocessor holds.</summary>
     public int ThreadsPerMultiprocessor { get; init; } = 2048;
 
+    /// <summary>How fast it is; null for a device whose launches cannot be given times.</summary>
+    public CardRates? Rates { get; init; }
+
     /// <summary>NVIDIA A100, 80 GB.</summary>
     public static VirtualDeviceKind A100 { get; } = new()
     {
         Name = "Virtual A100",
+        Rates = CardRates.A100,
         Capability = 80,
         Multiprocessors = 108,
         MemoryBytes = 80L << 30,
@@ -55,6 +61,7 @@ public sealed record VirtualDeviceKind
     public static VirtualDeviceKind Rtx4090 { get; } = new()
     {
         Name = "Virtual RTX 4090",
+        Rates = CardRates.Rtx4090,
         Capability = 89,
         Multiprocessors = 128,
         MemoryBytes = 24L << 30,
@@ -71,6 +78,7 @@ public sealed record VirtualDeviceKind
     public static VirtualDeviceKind H100 { get; } = new()
     {
         Name = "Virtual H100",
+        Rates = CardRates.H100,
         Capability = 90,
         Multiprocessors = 132,
         MemoryBytes = 80L << 30,
@@ -86,6 +94,7 @@ public sealed record VirtualDeviceKind
     public static VirtualDeviceKind H200 { get; } = H100 with
     {
         Name = "Virtual H200",
+        Rates = CardRates.H200,
         MemoryBytes = 141L << 30,
         MemoryClockKilohertz = 3_201_000,
         MemoryBusBits = 6144,

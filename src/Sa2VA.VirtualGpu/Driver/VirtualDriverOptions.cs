@@ -30,6 +30,19 @@ public sealed record VirtualDriverOptions
     /// <summary>Functions that this driver does not have: Export gives 0.</summary>
     public IReadOnlyCollection<string> Hidden { get; init; } = [];
 
+    /// <summary>
+    /// Each launch gets the time that a card of the device's kind would take, as modelled (<see cref="LaunchRecord.Time"/>), and events tell
+    /// such times instead of this machine's: launches and copies one after the other, whatever their streams, as nodes of graphs are
+    /// launched.
+    /// </summary>
+    public bool ModelTimes { get; init; }
+
+    /// <summary>
+    /// Registers of a thread of a kernel on a compute capability times ten, as an assembler says; null where that is not known, and then
+    /// they are estimated from what is alive at once.
+    /// </summary>
+    public Func<string, int, int?>? Registers { get; init; }
+
     /// <summary>Notes every launch in <see cref="VirtualDriver.Launches"/>.</summary>
     public bool LogLaunches { get; init; }
 }

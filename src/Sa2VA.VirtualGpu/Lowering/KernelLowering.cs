@@ -58,6 +58,7 @@ internal sealed unsafe partial class KernelLowering
         {
             // An odd number of cache lines between warps keeps their rows out of each other's way.
             RegisterBytes = (lowering.registerBytes + 255) / 256 * 256 + 128,
+            LiveRegisters = Math.Clamp(lowering.rows.Bytes / 128, 16, 255),
             Constants = [.. lowering.constants.Select(c => new ConstantRow(c.Value, c.Key.Value, c.Key.Bytes))],
             Variables = [.. lowering.variables.Select(v => new VariableRow(v.Value, v.Key))],
             Specials = [.. lowering.specials.Where(s => s.Key != CarryRow).Select(s => new SpecialRow(s.Value, s.Key))],

@@ -23,6 +23,9 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
 
     public required int RegisterBytes { get; init; }
 
+    /// <summary>About how many registers of 32 bits a thread needs: those that are alive at once.</summary>
+    public required int LiveRegisters { get; init; }
+
     public required ConstantRow[] Constants { get; init; }
 
     public required VariableRow[] Variables { get; init; }
