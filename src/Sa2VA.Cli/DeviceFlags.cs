@@ -3,6 +3,7 @@ using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Devices;
 using Sa2VA.Core;
 using Sa2VA.Cuda;
+using Sa2VA.Verification.Benchmarking;
 
 namespace Sa2VA.Cli;
 
@@ -33,8 +34,7 @@ internal sealed class DeviceFlags
     /// <summary>What was chosen, and what there is to say about it.</summary>
     /// <param name="values">The command line.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public DeviceChoice Choice(ParseResult values) =>
-        Choice(values, values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32);
+    public DeviceChoice Choice(ParseResult values) => Choice(values, PrecisionOf(values));
 
     /// <summary>What was chosen, in the precision that was given, else in each.</summary>
     /// <inheritdoc cref="Choice(ParseResult)"/>
@@ -47,6 +47,14 @@ internal sealed class DeviceFlags
     /// <summary>The GPUs that there are: this machine's, or the virtual one that was chosen.</summary>
     public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
         ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads))) : CudaAvailability.Find();
+
+    /// <summary>The virtual GPU that was chosen, with modelled times; null for any other device.</summary>
+    public (CudaDevice Device, ModelledDevice Times)? Modelled(ParseResult values) =>
+        values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
+            ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values)) : null;
+
+    private Precision PrecisionOf(ParseResult values) =>
+        values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32;
 
     private DeviceChoice Choice(ParseResult values, Precision precision)
     {

@@ -45,9 +45,24 @@ public class BenchTests
     }
 
     [Fact]
+    public void A_virtual_GPU_tells_what_a_card_would_take()
+    {
+        CliRun run = CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual:rtx4090", "--precision", "bf16", "--stages", "decode",
+            "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        JsonElement[] lines = run.Json;
+        Assert.All(lines, l => Assert.True(l.GetProperty("modelled").GetBoolean()));
+        Assert.Equal("Virtual RTX 4090", lines[0].GetProperty("description").GetString()![..16]);
+        Assert.Equal(["machine", "stage", "kernel"], lines.Select(l => l.GetProperty("type").GetString()).Distinct());
+        Assert.All(lines[2..], l => Assert.NotEmpty(l.GetProperty("limit").GetString()!));
+    }
+
+    [Fact]
     public void Refuses_what_does_not_go_with_a_GPU()
     {
-        CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual").AssertRefused("no GPU's", "--device cuda or cpu");
+        CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual", "--runs", "3").AssertRefused("modelled from one run");
+        CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual", "--stages", "frame").AssertRefused("cannot be modelled");
+        CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual", "--simd", "256").AssertRefused("--simd is for the CPU");
         CliRun.Of("bench", "--model", CliRun.Toy, "--device", "cuda", "--simd", "256").AssertRefused("--simd is for the CPU");
         CliRun.Of("bench", "--model", CliRun.Toy, "--device", "cuda", "--threads", "2").AssertRefused("--threads is for the CPU");
     }

@@ -25,9 +25,11 @@ internal static class BenchCommand
         var trace = new TextOption("--trace", "FILE", "Also write a Chrome trace of one run of each stage: a lane for each queue.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
         return new CliCommand("bench",
-            "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most.",
+            "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most. "
+                + "A virtual GPU's times are modelled.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --preset sa2va-1b --device cuda --precision bf16",
             "sa2va bench --preset sa2va-1b --device cuda --stages decode,image-encoder --kernels --trace trace.json",
+            "sa2va bench --preset sa2va-1b --device virtual:h100 --precision bf16 --stages prefill",
             "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
             Accepts = [model, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown],
@@ -35,10 +37,14 @@ internal static class BenchCommand
             {
                 if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
                     throw new UsageException("Give either --model DIR or --preset NAME.");
-                DeviceChoice choice = Choose(values, device, simd);
+                var modelled = ArgumentReader.Has(values, simd) ? null : device.Modelled(values);
+                if (modelled is not null && (ArgumentReader.Has(values, runs) || ArgumentReader.Has(values, trace)))
+                    throw new UsageException("--runs and --trace are for measured times; a virtual GPU's are modelled from one run.");
+                DeviceChoice choice = modelled is { } card ? new DeviceChoice(card.Device, null) : Choose(values, device, simd);
                 var options = new BenchmarkOptions
                 {
-                    Device = choice.Device, Runs = values.GetValue(runs), Stages = StageList(values.GetValue(stages)),
+                    Device = choice.Device, Modelled = modelled?.Times, Runs = values.GetValue(runs),
+                    Stages = StageList(values.GetValue(stages), modelled is null),
                     Kernels = values.GetValue(kernels), Trace = values.GetValue(trace) is not null,
                     Measured = values.GetValue(json) ? new Reports<BenchmarkReport>(new ReportLines(terminal).Write) : null,
                 };
@@ -58,10 +64,8 @@ internal static class BenchCommand
 
     private static DeviceChoice Choose(ParseResult values, DeviceFlags device, ChoiceOption simd)
     {
-        if (device.Kind(values) == DeviceKind.Virtual)
-            throw new UsageException("A virtual GPU runs on the processor, so that its times are no GPU's; give --device cuda or cpu.");
         bool isForCpu = ArgumentReader.Has(values, simd);
-        DeviceChoice? choice = isForCpu && device.Kind(values) == DeviceKind.Cuda ? null : device.Choice(values);
+        DeviceChoice? choice = isForCpu && device.Kind(values) is DeviceKind.Cuda or DeviceKind.Virtual ? null : device.Choice(values);
         if (!isForCpu) return choice!;
         if (choice?.Device is not CpuDevice cpu)
             throw new UsageException("--simd is for the CPU; it does nothing on a GPU. --device cpu computes on the processor.");
@@ -72,20 +76,26 @@ internal static class BenchCommand
 
     private static BenchmarkReport Measure(Terminal terminal, string? folder, string? preset, BenchmarkOptions options)
     {
-        int done = 0, total = 1 + (options.Stages ?? ModelBenchmark.StageNames).Count;
+        IReadOnlyList<string> all = options.Modelled is null ? ModelBenchmark.StageNames : ModelBenchmark.GraphStageNames;
+        int done = 0, total = 1 + (options.Stages ?? all).Count;
         var progress = new Reports<string>(stage => terminal.Progress.Count($"Measuring {stage}", "stages", done++, total));
         return folder is not null
             ? ModelBenchmark.RunFolder(folder, options, progress, terminal.Cancellation)
             : ModelBenchmark.RunPreset(preset!, options, progress, terminal.Cancellation);
     }
 
-    private static string[]? StageList(string? list)
+    private static string[]? StageList(string? list, bool isMeasured)
     {
         if (list is null) return null;
         string[] names = list.Split(',', StringSplitOptions.TrimEntries);
+        IReadOnlyList<string> known = isMeasured ? ModelBenchmark.StageNames : ModelBenchmark.GraphStageNames;
         foreach (string name in names)
-            if (!ModelBenchmark.StageNames.Contains(name))
-                throw new UsageException($"There is no stage {Quoted.Of(name)}; there are {string.Join(", ", ModelBenchmark.StageNames)}.");
+        {
+            if (known.Contains(name)) continue;
+            throw new UsageException(ModelBenchmark.StageNames.Contains(name)
+                ? $"--stages {name} is more than one graph and cannot be modelled; there are {string.Join(", ", known)}."
+                : $"There is no stage {Quoted.Of(name)}; there are {string.Join(", ", known)}.");
+        }
         return names.CountBy(n => n).FirstOrDefault(n => n.Value > 1) is { Value: > 1 } twice
             ? throw new UsageException($"--stages names {twice.Key} twice; name each stage once.")
             : names;
@@ -99,7 +109,8 @@ internal static class BenchCommand
         {
             if (stage.Kernels is null) continue;
             terminal.WriteLine(KernelText.Heading(stage));
-            Print(terminal, KernelText.Headings, KernelText.Words, stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings)));
+            Print(terminal, KernelText.Headings(stage), KernelText.Words,
+                stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings)));
         }
     }
 

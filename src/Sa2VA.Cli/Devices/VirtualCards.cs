@@ -1,7 +1,11 @@
 using System.Collections.Concurrent;
+using Sa2VA.Core;
+using Sa2VA.Cuda;
 using Sa2VA.Cuda.Driver;
+using Sa2VA.Verification.Benchmarking;
 using Sa2VA.VirtualGpu;
 using Sa2VA.VirtualGpu.Driver;
+using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.Cli.Devices;
 
@@ -19,6 +23,67 @@ internal static class VirtualCards
 
     /// <summary>The cards' names; the first is the usual one.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Kinds.Select(k => k.Name)];
+
+    /// <summary>Blocks of a launch that stand for all where times are modelled.</summary>
+    private const int SampleBlocks = 4;
+
+    /// <summary>Below this part of the multiprocessors with a block, the lack of blocks is what to mend first.</summary>
+    private const double FewBlocks = 0.75;
+
+    /// <summary>
+    /// One such card whose launches are run by a sample of their blocks and given the times that the card would take. What they compute
+    /// means nothing.
+    /// </summary>
+    /// <param name="card">One of <see cref="Names"/>.</param>
+    /// <param name="threads">Threads that run its blocks; 0 is one per processor.</param>
+    /// <param name="precision">How numbers are stored.</param>
+    public static (CudaDevice Device, ModelledDevice Times) Modelled(string card, int threads, Precision precision)
+    {
+        VirtualDeviceKind kind = Kinds.Single(k => k.Name == card).Kind;
+        CardRates rates = kind.Rates!;
+        var driver = new VirtualDriver(new VirtualDriverOptions
+        {
+            Devices = [kind],
+            Execution = new VirtualDeviceOptions
+            {
+                Checks = false,
+                ExactProducts = false,
+                SampleBlocks = SampleBlocks,
+                Workers = threads == 0 ? Environment.ProcessorCount : threads,
+            },
+            ModelTimes = true,
+            Registers = KernelResources.Registers,
+            LogLaunches = true,
+        });
+        int taken = 0;
+        var ceilings = new Ceilings(
+            Spread.Of([precision == Precision.BFloat16 ? rates.TensorFlops : rates.FloatFlops]),
+            precision == Precision.BFloat16 ? "its mma.sync peak" : "its float32 peak", Spread.Of([rates.DramBytesPerSecond]),
+            "what copies reach");
+        return (new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision }, new ModelledDevice(ceilings, () =>
+        {
+            LaunchRecord[] launches = [.. driver.Launches.Skip(taken)];
+            taken += launches.Length;
+            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, Limit(l.Time)))];
+        }));
+    }
+
+    /// <summary>Latency in words that tell what to do: more blocks, or what else is busy while a block's chain is waited for.</summary>
+    private static string Limit(ModelledTime time) => time.Limit != TimeLimit.Latency ? Named(time.Limit)
+        : time.Occupied < FewBlocks ? "latency, few blocks" : $"latency, then {Named(time.Busiest)}";
+
+    private static string Named(TimeLimit limit) => limit switch
+    {
+        TimeLimit.Tensor => "tensor cores",
+        TimeLimit.SharedMemory => "shared memory",
+        TimeLimit.SpecialFunction => "special functions",
+        TimeLimit.Float => "float units",
+        TimeLimit.Integer => "integer units",
+        TimeLimit.Issue => "issue slots",
+        TimeLimit.Dram => "device memory",
+        TimeLimit.Launch => "launch",
+        _ => limit.ToString(),
+    };
 
     /// <summary>The driver of one such card, all checks on.</summary>
     /// <param name="card">One of <see cref="Names"/>.</param>

@@ -26,6 +26,9 @@ public sealed record BenchmarkDevice(string Name, string Description, Precision 
     /// <summary>The GPU's memory; null on the CPU.</summary>
     public long? MemoryBytes { get; private init; }
 
+    /// <summary>True for a device whose times are modelled.</summary>
+    public bool IsModelled { get; init; }
+
     /// <summary>The commit that this program was built from; null if the build did not know.</summary>
     public static string? Commit { get; } = typeof(BenchmarkDevice).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+').ElementAtOrDefault(1);

@@ -9,6 +9,12 @@ public sealed record BenchmarkOptions
     /// <summary>Where and how to compute: the processors or an NVIDIA GPU.</summary>
     public Device Device { get; init; } = new CpuDevice();
 
+    /// <summary>
+    /// What tells the modelled times of the device; null, the usual, where times are measured. With it only stages that are one graph are
+    /// known (<see cref="ModelBenchmark.GraphStageNames"/>), each with its kernels.
+    /// </summary>
+    public ModelledDevice? Modelled { get; init; }
+
     /// <summary>Timed runs of each stage, at least 1; one untimed run comes first.</summary>
     public int Runs { get; init; } = 5;
 

@@ -18,7 +18,8 @@ public static class BenchmarkText
     [
         stage.Stage,
         stage.Work,
-        Time(stage.Seconds) + (stage.InARow > 1 ? Text($", of {stage.InARow} in a row") : "")
+        (stage.IsModelled ? $"{Duration(stage.Seconds.Median)} modelled" : Time(stage.Seconds))
+            + (stage.InARow > 1 ? Text($", of {stage.InARow} in a row") : "")
             + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)} each" : ""),
         // What a session does besides is not counted.
         .. stage.Flops == 0 ? (string[])["–", "–", "–", "–", "–", "–"] :
@@ -30,7 +31,7 @@ public static class BenchmarkText
             Text($"{stage.BytesPerSecond / 1e9:F1}"),
             Percent(stage.BandwidthShare(ceilings)),
         ],
-        Text($"{stage.Cores:F1}"),
+        stage.IsModelled ? "–" : Text($"{stage.Cores:F1}"),
         Text($"{stage.MemoryBytes / 1048576.0:F0} MiB"),
     ];
 
@@ -45,7 +46,11 @@ public static class BenchmarkText
         return
         [
             Text($"{report.Model} on {d.Description}{gpu}; the machine has {d.Processors} logical processors{commit}."),
-            Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of {c.FlopsOf}, {bytes} GB/s {c.BandwidthOf}."),
+            d.IsModelled
+                ? Text($"All times and rates are modelled, not measured. The card: {c.Flops.Median / 1e9:F0} GFLOP/s, {c.FlopsOf}, ")
+                    + Text($"{c.Bandwidth.Median / 1e9:F0} GB/s, {c.BandwidthOf}.")
+                : Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of {c.FlopsOf}, ")
+                    + Text($"{bytes} GB/s {c.BandwidthOf}."),
         ];
     }
 
@@ -88,6 +93,7 @@ public static class BenchmarkText
             if (d.Simd is { } simd) w.WriteNumber("simd_bits", (int)simd);
             if (d.DriverVersion is { } version) w.WriteNumber("driver", version);
             if (d.MemoryBytes is { } memory) w.WriteNumber("memory_bytes", memory);
+            if (d.IsModelled) w.WriteBoolean("modelled", true);
             Write(w, "peak_gflops", c.Flops.Times(1e-9));
             w.WriteString("peak_of", c.FlopsOf);
             Write(w, "bandwidth_gbs", c.Bandwidth.Times(1e-9));
@@ -101,6 +107,7 @@ public static class BenchmarkText
                 w.WriteString("stage", s.Stage);
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
+                if (s.IsModelled) w.WriteBoolean("modelled", true);
                 w.WriteNumber("in_a_row", s.InARow);
                 if (s.Alone is { } alone) Write(w, "alone_seconds", alone);
                 if (s.Objects > 0) w.WriteNumber("objects", s.Objects);

@@ -16,10 +16,15 @@ namespace Sa2VA.Verification.Benchmarking;
 /// </param>
 public sealed record KernelTime(string Op, string Kernel, string Shapes, int Launches, double Seconds, long Flops, long Bytes)
 {
+    /// <summary>What limits most of that time, for people, where it is modelled; else null.</summary>
+    public string? Limit { get; init; }
+
     /// <summary>Groups what several runs of a graph were made of.</summary>
     /// <param name="runs">Of each run the kernels in their order, the same in all.</param>
     /// <param name="scalars">Values of the graph's run-time scalars.</param>
-    internal static IReadOnlyList<KernelTime> Of(IReadOnlyList<IReadOnlyList<TimedKernel>> runs, ReadOnlySpan<int> scalars)
+    /// <param name="limits">Of each kernel of a run what limits it, where that is known.</param>
+    internal static IReadOnlyList<KernelTime> Of(IReadOnlyList<IReadOnlyList<TimedKernel>> runs, ReadOnlySpan<int> scalars,
+        IReadOnlyList<string>? limits = null)
     {
         IReadOnlyList<TimedKernel> first = runs[0];
         double[] seconds = [.. first.Select((_, i) => Spread.Of(runs.Select(r => r[i].Seconds)).Median)];
@@ -36,10 +41,17 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
             for (; i < end; i++)
             {
                 launches.Add(new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
-                    i == longest ? bytes : 0));
+                    i == longest ? bytes : 0)
+                {
+                    Limit = limits?[i],
+                });
             }
         }
         return [.. launches.GroupBy(k => (k.Op, k.Kernel, k.Shapes)).Select(g => new KernelTime(g.Key.Op, g.Key.Kernel, g.Key.Shapes,
-            g.Count(), g.Sum(k => k.Seconds), g.Sum(k => k.Flops), g.Sum(k => k.Bytes))).OrderByDescending(k => k.Seconds)];
+            g.Count(), g.Sum(k => k.Seconds), g.Sum(k => k.Flops), g.Sum(k => k.Bytes)) { Limit = Most(g) })
+            .OrderByDescending(k => k.Seconds)];
     }
+
+    private static string? Most(IEnumerable<KernelTime> launches) =>
+        launches.GroupBy(k => k.Limit).MaxBy(g => g.Sum(k => k.Seconds))!.Key;
 }

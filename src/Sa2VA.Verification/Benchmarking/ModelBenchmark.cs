@@ -22,6 +22,9 @@ public sealed class ModelBenchmark
     /// <summary>Stages that can be measured, in the order of use.</summary>
     public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys, .. SessionStages.All.Keys];
 
+    /// <summary>Those of them that are one graph, and so can be modelled.</summary>
+    public static IReadOnlyList<string> GraphStageNames { get; } = [.. BenchmarkStages.All.Keys];
+
     /// <summary>Measures a checkpoint's folder.</summary>
     /// <param name="folder">Folder with config.json and safetensors.</param>
     /// <param name="options">Choices; null for the defaults.</param>
@@ -58,16 +61,17 @@ public sealed class ModelBenchmark
     private BenchmarkReport Run(BenchmarkOptions options, IProgress<string>? progress, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Runs, 1);
-        IReadOnlyList<string> chosen = options.Stages ?? StageNames;
+        IReadOnlyList<string> known = options.Modelled is null ? StageNames : GraphStageNames, chosen = options.Stages ?? known;
         foreach (string name in chosen)
-            if (!StageNames.Contains(name))
-                throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", StageNames)}.", nameof(options));
+            if (!known.Contains(name))
+                throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", known)}.", nameof(options));
 
         // A GPU's backend serves all stages, since each would load the kernels anew; what a stage holds is freed with it there too.
         using IBackend? gpu = options.Device is CudaDevice ? options.Device.Open() : null;
         progress?.Report("machine");
         (BenchmarkDevice device, Ceilings ceilings) = gpu is null
             ? MeasureCpu(options.Device, cancellation)
+            : options.Modelled is { } modelled ? (BenchmarkDevice.Of(options.Device, gpu) with { IsModelled = true }, modelled.Ceilings)
             : (BenchmarkDevice.Of(options.Device, gpu), GpuCeilings.Measure(gpu, options.GpuEffort, CeilingRuns, cancellation));
         var report = new BenchmarkReport(_name, device, ceilings, []) { Notes = _config.Notes };
         options.Measured?.Report(report);
@@ -106,6 +110,7 @@ public sealed class ModelBenchmark
         BenchmarkStage stage = BenchmarkStages.All[name](_weights, _config, backend.Precision.BoundaryType());
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) run.FillRandom(input);
+        if (options.Modelled is { } modelled) return Model(backend, name, stage, run, before, modelled);
         stage.Prepare(run);
         RunTimes times = backend is CpuBackend ? RunTimes.OneByOne(() => run.Execute(), options.Runs)
             : RunTimes.InRows(times => run.Execute(times), options.Runs, options.GpuEffort);
@@ -122,6 +127,38 @@ public sealed class ModelBenchmark
             InARow = times.InARow,
             Alone = times.Alone,
         };
+    }
+
+    /// <summary>Runs a graph once and adds up the times of its launches.</summary>
+    private static StageMeasurement Model(IBackend backend, string name, BenchmarkStage stage, GraphRun run, long before,
+        ModelledDevice modelled)
+    {
+        var timeline = new Timeline();
+        backend.Timeline = timeline;
+        try
+        {
+            stage.Prepare(run);
+            timeline.Take();
+            modelled.Take();
+            run.Execute();
+            IReadOnlyList<TimedKernel> kernels = timeline.Take();
+            IReadOnlyList<ModelledLaunch> launches = modelled.Take();
+            if (!kernels.Select(k => k.Kernel).SequenceEqual(launches.Select(l => l.Kernel)))
+                throw new InvalidOperationException($"{name}: {kernels.Count} kernels were noted and {launches.Count} launched.");
+            IReadOnlyList<TimedKernel> timed = [.. kernels.Select((k, n) => k with { Seconds = launches[n].Seconds })];
+            ReadOnlySpan<int> scalars = run.Bound.Scalars;
+            return new StageMeasurement(name, stage.Work, Spread.Of([launches.Sum(l => l.Seconds)]), stage.Graph.Flops(scalars),
+                GraphTraffic.Bytes(stage.Graph, scalars), 0, backend.Memory.Total - before)
+            {
+                Kernels = KernelTime.Of([timed], scalars, [.. launches.Select(l => l.Limit)]),
+                Objects = stage.Objects,
+                IsModelled = true,
+            };
+        }
+        finally
+        {
+            backend.Timeline = null;
+        }
     }
 
     private static StageMeasurement MeasureSession(string name, SessionBench bench, Func<SessionBench, SessionStage> make, int runs)

@@ -38,6 +38,11 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
     /// <summary>What a run was made of and when; null where nobody asked for it. A run of its own too.</summary>
     public IReadOnlyList<TimedKernel>? Trace { get; init; }
 
+    /// <summary>
+    /// True where the times are modelled and nothing was measured: those of the launches of one run, one after the other.
+    /// </summary>
+    public bool IsModelled { get; init; }
+
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;
 

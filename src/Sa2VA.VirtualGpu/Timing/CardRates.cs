@@ -92,6 +92,12 @@ public sealed record CardRates
     /// <summary>Seconds of a node of a graph, from the end of one kernel to the begin of the next.</summary>
     public double LaunchSeconds { get; init; } = 0.86e-6;
 
+    /// <summary>Floating-point operations a second of <c>mma.sync</c> on 16-bit operands, at most.</summary>
+    public double TensorFlops => 4 * Multiprocessors * Gigahertz * 1e9 * (2 * 16 * 8 * 16) / Tensor;
+
+    /// <summary>Floating-point operations a second of fused float32 products, at most.</summary>
+    public double FloatFlops => 4 * Multiprocessors * Gigahertz * 1e9 * (2 * 32) / Float;
+
     /// <summary>NVIDIA A100 SXM, 80 GB: 2.04 TB/s, of which copies reach 86 %.</summary>
     public static CardRates A100 { get; } = new()
     {

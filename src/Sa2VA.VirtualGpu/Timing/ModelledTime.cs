@@ -45,6 +45,12 @@ public enum TimeLimit
 public sealed record ModelledTime(double Seconds, TimeLimit Limit, IReadOnlyDictionary<TimeLimit, double> Shares, int Resident,
     double Waves)
 {
+    /// <summary>What is busy for most of the time, whether that limits the launch or not; never latency or the launch.</summary>
+    public TimeLimit Busiest => Shares.Where(s => s.Key != TimeLimit.Launch).MaxBy(s => s.Value).Key;
+
+    /// <summary>Part of the multiprocessors that get a block, 0 … 1.</summary>
+    public required double Occupied { get; init; }
+
     /// <inheritdoc/>
     public override string ToString()
     {

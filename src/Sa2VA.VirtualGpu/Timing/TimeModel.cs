@@ -50,7 +50,10 @@ internal static class TimeModel
         shares.Remove(TimeLimit.Latency);
         TimeLimit limit = shares.MaxBy(s => s.Value).Key;
         if (shares[limit] < (limit == TimeLimit.Launch ? 0.5 : Limiting)) limit = TimeLimit.Latency;
-        return new(all, limit, shares, resident, (double)launch.Blocks / (resident * (long)card.Multiprocessors));
+        return new(all, limit, shares, resident, (double)launch.Blocks / (resident * (long)card.Multiprocessors))
+        {
+            Occupied = (double)active / card.Multiprocessors,
+        };
     }
 
     private static int Sectors(WarpTrace warp) => warp.Entries.Sum(e => e.IsBlock ? 0 : e.Sectors);

@@ -144,6 +144,42 @@ public class GpuBenchmarkTests
     private static bool Contains(string[] all, string[] part) =>
         Enumerable.Range(0, all.Length - part.Length + 1).Any(i => all.AsSpan(i, part.Length).SequenceEqual(part));
 
+    [Fact]
+    public void Modelled_times_are_those_of_the_launches_of_one_run()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions
+        {
+            Devices = [VirtualDeviceKind.H100], LogLaunches = true, ModelTimes = true,
+            Execution = new VirtualDeviceOptions { Checks = false, SampleBlocks = 2 },
+        });
+        int taken = 0;
+        var ceilings = new Ceilings(Spread.Of([1e15]), "peak", Spread.Of([1e12]), "bandwidth");
+        var modelled = new ModelledDevice(ceilings, () =>
+        {
+            LaunchRecord[] launches = [.. driver.Launches.Skip(taken)];
+            taken += launches.Length;
+            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, l.Time.Limit.ToString()))];
+        });
+        BenchmarkOptions options = Options(driver, Precision.BFloat16) with { Modelled = modelled, Stages = ["memory-encoder", "decode"] };
+        string folder = Fixtures.Model("sa2va-tiny-shapes");
+        BenchmarkReport report = ModelBenchmark.RunFolder(folder, options, cancellation: Cancellation);
+        StageMeasurement decode = report.Stages[1];
+        Assert.Same(ceilings, report.Ceilings);
+        LaunchRecord[] ran = [.. driver.Launches.TakeLast(decode.Kernels!.Sum(k => k.Launches))];
+        Assert.Equal(ran.Sum(l => l.Time!.Seconds), decode.Seconds.Median, 12);
+        Assert.Equal(decode.Seconds.Median, decode.Kernels!.Sum(k => k.Seconds), 12);
+        Assert.Equal(ran.Select(l => l.Kernel).ToHashSet(), decode.Kernels!.Select(k => k.Kernel).ToHashSet());
+        Assert.All(decode.Kernels!, k => Assert.Contains(ran, l => l.Kernel == k.Kernel && l.Time!.Limit.ToString() == k.Limit));
+        // A step of so small a model is nothing but launches and latencies.
+        Assert.InRange(decode.Seconds.Median / ran.Length, 0.86e-6, 100e-6);
+        string page = BenchmarkText.Markdown(report);
+        Assert.Contains("modelled, not measured", page, StringComparison.Ordinal);
+        // Once above all, with each stage in its table and above its kernels, twice with each kernel.
+        Assert.Equal(1 + 2 * 2 + 2 * report.Stages.Sum(s => s.Kernels!.Count), page.Split(" modelled").Length - 1);
+        Assert.Throws<ArgumentException>(() =>
+            ModelBenchmark.RunFolder(folder, options with { Stages = ["frame"] }, cancellation: Cancellation));
+    }
+
     private static VirtualDriver Driver() => new(new VirtualDriverOptions
     {
         Devices = [VirtualDeviceKind.H100], LogLaunches = true,
