@@ -1,18 +1,11 @@
-// A sequence's keys are cut into splits, which are attended to beside each other; then one kernel puts them together in order. Where they
-// are cut depends on the number of keys alone, so a sequence's bits depend on nothing else.
+// DecodeAttention's sequences are cut into splits of so many keys, which are attended to beside each other; then one kernel puts them
+// together in order. Splits begin at multiples of their length, so a sequence's bits depend on nothing but the sequence.
 #pragma once
-#include "device.cuh"
+#include "segments.cuh"
 
-const int SplitUnit = 128, MostSplits = 32;
+const int SplitKeys = 128;
 
-// The keys of each split but the last.
-DEVICE int keys_of_split(int keys)
-{
-    int units = (keys + SplitUnit - 1) / SplitUnit;
-    return (units + MostSplits - 1) / MostSplits * SplitUnit;
-}
-
-DEVICE int splits_of(int keys) { return keys == 0 ? 0 : (keys + keys_of_split(keys) - 1) / keys_of_split(keys); }
+DEVICE int splits_of(int keys) { return (keys + SplitKeys - 1) / SplitKeys; }
 
 // What the splits of heads and sequences leave, [sequence][head][split]: the sums of weighted values, the largest score, the sum of weights.
 struct Partials
@@ -23,4 +16,14 @@ struct Partials
     {
         return data + (((i64)sequence * heads + head) * splits + split) * (width + 2);
     }
+};
+
+struct DecodeAttentionArguments
+{
+    Run run;
+    View q, k, v, y;
+    Segments segments;
+    Partials partials;
+    int group, head_dim;
+    float scale;
 };

@@ -57,6 +57,39 @@ public class SegmentedAttentionTests
     }
 
     [Theory]
+    [InlineData(14, 2, 64)]
+    [InlineData(16, 2, 128)]
+    [InlineData(4, 2, 24)]
+    public void Chats_that_decode_together_in_BF16_have_the_bits_that_each_has_alone(int heads, int kvHeads, int dim)
+    {
+        int[] lengths = [131, 1, 400, 128];
+        int keyWidth = kvHeads * dim, width = heads * dim;
+        float[] q = TestValues.Random(1, lengths.Length * width), k = TestValues.Random(2, lengths.Sum() * keyWidth);
+        float[] v = TestValues.Random(3, k.Length);
+        foreach (TestBackend configuration in TestBackend.All.DistinctBy(b => b.Family))
+        {
+            using IBackend backend = configuration.OpenWith(Precision.BFloat16);
+            float[] together = Decode(backend, q, k, v, lengths);
+            for (int i = 0, first = 0; i < lengths.Length; first += lengths[i++])
+            {
+                Range keys = (first * keyWidth)..((first + lengths[i]) * keyWidth), row = (i * width)..((i + 1) * width);
+                OpRun.AssertSameBits(Decode(backend, q[row], k[keys], v[keys], lengths[i]), together[row], $"of chat {i} among others");
+            }
+        }
+
+        float[] Decode(IBackend backend, float[] queries, float[] keys, float[] values, params int[] lengths) =>
+            new OpRun(new TestWeights(),
+                [
+                    new GuardedInput(DType.BF16, new Shape(lengths.Length, width), queries),
+                    new GuardedInput(DType.BF16, new Shape(lengths.Sum(), keyWidth), keys),
+                    new GuardedInput(DType.BF16, new Shape(lengths.Sum(), keyWidth), values),
+                    new GuardedInput(DType.I32, new Shape(lengths.Length), lengths),
+                ], [])
+                .Twice<float>(backend, (g, t, _) => g.DecodeAttention(g.Copy(t[0], DType.F32), t[1], t[2], heads, kvHeads,
+                    1 / MathF.Sqrt(dim), new AttentionSegments(t[3], null, null, 0)), queries.Length);
+    }
+
+    [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
     public void Chats_that_share_pages_see_them_and_go_their_own_ways(DType type)

@@ -47,7 +47,7 @@ internal sealed class FlashAttentionKernel : Kernel
     private Grid GridOf(in Arguments arguments, int rows) => new(arguments.Segments.BlocksOf(rows, arguments.Q.Rows), _op.Heads);
 
     /// <summary>True if a row begins where 16 bytes can be copied at once.</summary>
-    private static bool IsAligned(in View view) => view.Data % 16 == 0 && view.RowStride % 8 == 0;
+    public static bool IsAligned(in View view) => view.Data % 16 == 0 && view.RowStride % 8 == 0;
 
     /// <summary>FlashAttentionArguments of <c>kernels/flash_attention.cu</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -15,7 +15,8 @@ internal static class AttentionCases
         .. ((int[])[64, 72]).Select(d => new FlashCase(1408, 70, new Heads(12, 4, d, d), false, true)),
         new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
         new PagedCase(), new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
-        new DecodeCase(300, new Heads(2, 1, 128, 128)),
+        new DecodeCase(300, new Heads(2, 1, 128, 128)), new DecodeCase(140, new Heads(14, 2, 16, 16)),
+        new DecodeCase(70, new Heads(3, 1, 32, 32)),
         new WindowCase(8, 8, 4, 24, false), new WindowCase(7, 10, 4, 24, false), new WindowCase(8, 12, 4, 24, true),
         new WindowCase(8, 9, 8, 72, false), new WindowCase(16, 16, 16, 72, true),
     ];
