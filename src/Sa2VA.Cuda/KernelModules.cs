@@ -109,13 +109,15 @@ internal sealed unsafe class CudaFunction
     private readonly CudaContext _context;
     private readonly string _kernel;
     private readonly int _ownShared;
-    private int _shared = 48 << 10;
+    private int _shared;
 
     public CudaFunction(CudaContext context, nint handle, (string Family, string Kernel) name)
     {
         (_context, Handle, _kernel, Name) = (context, handle, name.Kernel, $"{name.Family}: {name.Kernel}");
         MaxThreads = Attribute(FunctionAttribute.MaxThreadsPerBlock);
         _ownShared = Attribute(FunctionAttribute.SharedSizeBytes);
+        // What a launch may have without asking.
+        _shared = (48 << 10) - _ownShared;
     }
 
     public nint Handle { get; }

@@ -15,14 +15,16 @@ internal sealed class LinearArgMaxKernel : Kernel
     private readonly CudaFunction? _choose;
     private readonly DeviceMatrix _weight;
     private readonly ProductKernels _product;
+    private readonly FewRows? _few;
 
     public LinearArgMaxKernel(LinearArgMax op, PlanContext context)
     {
         _op = op;
         _weight = context.Matrix(op, op.Weight);
         _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight);
+        if (!_product.IsOfTensorCores) _few = FewRows.For(op, _weight, context);
         _choose = context.Function("linear_arg_max", "linear_arg_max_choose");
-        int most = Math.Max(_product.BlocksOfRow(isInChunks: true), _product.BlocksOfRow(isInChunks: false));
+        int most = _few?.Grid.Y ?? Math.Max(_product.BlocksOfRow(isInChunks: true), _product.BlocksOfRow(isInChunks: false));
         context.NeedWorkspace(op.Inputs[0].Shape.Rows * most * CandidateBytes);
     }
 
@@ -36,9 +38,17 @@ internal sealed class LinearArgMaxKernel : Kernel
             Best = c.Workspace,
             Y = c.View(_op.Output).Data,
         };
-        bool isInChunks = ProductKernels.IsInChunks(arguments.X);
-        arguments.Candidates = _product.BlocksOfRow(isInChunks);
-        _product.Launch(c.Stream, isInChunks, arguments);
+        if (_few is not null)
+        {
+            arguments.Candidates = _few.Grid.Y;
+            _few.Function!.Launch(c.Stream, _few.Grid, FewRows.Threads, _few.SharedBytes, arguments);
+        }
+        else
+        {
+            bool isInChunks = ProductKernels.IsInChunks(arguments.X);
+            arguments.Candidates = _product.BlocksOfRow(isInChunks);
+            _product.Launch(c.Stream, isInChunks, arguments);
+        }
         _choose!.Launch(c.Stream, new Grid(arguments.X.Rows), 256, 0, arguments);
     }
 
@@ -50,5 +60,31 @@ internal sealed class LinearArgMaxKernel : Kernel
         public View X, Weight;
         public ulong Best, Y;
         public int Candidates;
+    }
+
+    /// <summary>A kernel of <c>kernels/linear_arg_max_rows.cu</c>: float32, for as many rows as a step of decoding has.</summary>
+    private sealed record FewRows(CudaFunction? Function, Grid Grid, int SharedBytes)
+    {
+        public const int Threads = 256;
+        private const int MostRows = 16, ColumnsOfBlock = Threads / 32 * 4, Stretch = 256, BlocksEach = 4;
+
+        /// <summary>Null where the plain kernel does.</summary>
+        public static FewRows? For(LinearArgMax op, DeviceMatrix weight, PlanContext context)
+        {
+            long rows = op.Inputs[0].Shape.Rows;
+            if (rows > MostRows || weight.Columns % 8 != 0 || weight.Type is not (DType.F32 or DType.BF16)) return null;
+            int rowBytes = (weight.Columns + Stretch - 1) / Stretch * Stretch * sizeof(float);
+            // Where all rows find no room at once, the matrix passes by several times.
+            foreach (int together in (int[])[16, 4, 1])
+            {
+                bool isMore = together > 1 && rows <= together / 4;
+                if (isMore || together * (rowBytes + Threads / 32 * CandidateBytes) > context.Device.SharedBytes) continue;
+                string name = $"linear_arg_max_{(weight.Type == DType.F32 ? "f32" : "bf16")}_{(together == 1 ? "1_row" : $"{together}_rows")}";
+                long blocks = Math.Min((weight.Rows + ColumnsOfBlock - 1) / ColumnsOfBlock, BlocksEach * context.Device.Multiprocessors);
+                var grid = new Grid((rows + together - 1) / together, (int)blocks);
+                return new FewRows(context.Function("linear_arg_max_rows", name), grid, together * rowBytes);
+            }
+            return null;
+        }
     }
 }

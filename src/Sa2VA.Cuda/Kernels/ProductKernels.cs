@@ -33,6 +33,7 @@ internal sealed class ProductKernels
             _inChunks = _gathered = new Version(context.Function(name, name), ProductTile.Block);
             return;
         }
+        IsOfTensorCores = true;
         name += "_bf16";
         if (family.SkinnyTiles.Length > 0 && SkinnyTile.Suits(rows, weight.Columns))
         {
@@ -46,6 +47,9 @@ internal sealed class ProductKernels
         }
         _gathered = new Version(context.Function(name, $"{name}_gathered"), TensorTile.Small.Block);
     }
+
+    /// <summary>False for the plain kernel.</summary>
+    public bool IsOfTensorCores { get; }
 
     /// <summary>Blocks that share a row: each has another part of its columns.</summary>
     /// <param name="isInChunks">As in <see cref="Launch"/>.</param>

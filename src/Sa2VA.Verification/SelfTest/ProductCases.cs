@@ -14,8 +14,10 @@ internal static class ProductCases
         new LinearCase(9, 72, 48, new Epilogue(Activation.Silu, false, true)),
         new LinearCase(9, 72, 48, new Epilogue(Activation.Relu, true, true)),
         new GatedLinearCase(1, 64, 32), new GatedLinearCase(17, 96, 70), new GatedLinearCase(5, 37, 65),
-        new LinearArgMaxCase(1, 64, 500), new LinearArgMaxCase(5, 96, 131), new LinearArgMaxCase(3, 37, 200), new MatMulCase(4, 17, 331),
-        new MatMulCase(70, 65, 32),
+        new LinearArgMaxCase(1, 64, 500), new LinearArgMaxCase(5, 96, 131), new LinearArgMaxCase(3, 37, 200),
+        new LinearArgMaxCase(2, 264, 70),
+        .. ((int[])[1, 4, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true }),
+        new MatMulCase(4, 17, 331), new MatMulCase(70, 65, 32),
         .. Tiles,
     ];
 
@@ -129,7 +131,17 @@ internal static class ProductCases
 
         public override bool IsOfBFloat16Alone { get; }
 
-        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.ArgMax(g.Linear(x[0], g.Weight("head")));
+        /// <summary>True if x is F32 in a BF16 backend too, as the state after a model's last norm is.</summary>
+        public bool KeepsFloat { get; init; }
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
+            g.ArgMax(g.Linear(KeepsFloat ? Kept(g, x[0]) : x[0], g.Weight("head")));
+
+        private static Tensor Kept(GraphBuilder g, Tensor x)
+        {
+            using GraphBuilder.FloatScope _ = g.KeepFloat();
+            return g.Add(x, x);
+        }
 
         public override T[] Result<T>(CaseValues<T> x) => [.. Product(x[0], x.Weight("head"), _in).Chunk(_out)
             .Select(row => T.CreateChecked(Array.IndexOf(row, row.Max())))];
