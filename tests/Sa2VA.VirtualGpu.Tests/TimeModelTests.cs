@@ -98,6 +98,22 @@ public sealed class TimeModelTests
     }
 
     [Fact]
+    public void The_longest_block_of_a_wave_decides()
+    {
+        ModelledTime Attention(int causal)
+        {
+            using var device = new VirtualDevice(Sampled);
+            VirtualKernel kernel = device.LoadModule(PtxFiles.Text("flash_attention"))["flash_attention_hd64"];
+            return device.Model(kernel, new(16, 2), new(128), 5 * 8192,
+                [device.Allocate(128 * 2048, "Q"), device.Allocate(128 * 2048, "K"), device.Allocate(128 * 2048, "V"),
+                    device.Allocate(128 * 2048, "O"), 1024, 1024, 0.18f, causal], CardRates.H200, registers: 128);
+        }
+
+        // The last queries see all keys, masked or not.
+        Assert.InRange(Attention(causal: 1).Seconds / Attention(causal: 0).Seconds, 0.9, 1.3);
+    }
+
+    [Fact]
     public void The_same_launch_has_the_same_time() =>
         Assert.Equal(Gemm(512, 512, 512, CardRates.H200).Seconds, Gemm(512, 512, 512, CardRates.H200).Seconds);
 

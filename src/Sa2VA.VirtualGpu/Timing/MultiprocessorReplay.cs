@@ -22,7 +22,7 @@ internal sealed class MultiprocessorReplay
     private const int Quarters = 4;
 
     /// <summary>Clocks by which accesses may be issued before the pipe of shared memory takes them, and before L2 does.</summary>
-    private const double PipeQueue = 48, MemoryQueue = 1500;
+    private const double PipeQueue = 64, MemoryQueue = 1500;
 
     private readonly KernelProgram program;
     private readonly CardRates card;
@@ -35,7 +35,7 @@ internal sealed class MultiprocessorReplay
     // Latencies vary with the slice of L2 and its queues; without that, blocks would keep in step as they do on no card.
     private readonly Random random = new(1);
     private double toWrite, pipeFree, l2Free, dramFree, end;
-    private int started, warpsStarted, blocks;
+    private int started, warpsStarted, blocks, offset;
 
     private sealed class RunningBlock(int warps)
     {
@@ -71,10 +71,16 @@ internal sealed class MultiprocessorReplay
         this.share = share;
     }
 
+    /// <param name="program">The kernel.</param>
+    /// <param name="card">The card.</param>
+    /// <param name="traces">What a sample of its blocks did.</param>
+    /// <param name="share">What the multiprocessor can use.</param>
+    /// <param name="blocks">How many it runs, of the sample in turn.</param>
+    /// <param name="first">The one of the sample that comes first.</param>
     public static ReplayResult Run(KernelProgram program, CardRates card, IReadOnlyList<BlockTrace> traces, MultiprocessorShare share,
-        int blocks)
+        int blocks, int first = 0)
     {
-        var replay = new MultiprocessorReplay(program, card, traces, share) { blocks = blocks };
+        var replay = new MultiprocessorReplay(program, card, traces, share) { blocks = blocks, offset = first };
         replay.Run();
         return new(replay.end, Enum.GetValues<TimeLimit>().ToDictionary(l => l, l => replay.busy[(int)l]));
     }
@@ -93,7 +99,7 @@ internal sealed class MultiprocessorReplay
 
     private void Start(double at)
     {
-        BlockTrace trace = traces[started++ % traces.Count];
+        BlockTrace trace = traces[(offset + started++) % traces.Count];
         var block = new RunningBlock(trace.Warps.Length);
         foreach (WarpTrace t in trace.Warps)
         {
