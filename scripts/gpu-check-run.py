@@ -130,7 +130,7 @@ class Steps:
             return [sa2va, "verify", "--goldens", goldens, "--device", self.device, "--precision", precision,
                     "--markdown", os.path.join(self.work, f"{step}.md")]
         if kind == "bench":
-            return [sa2va, "bench", "--preset", "sa2va-1b", "--device", self.device, "--precision", "bf16", "--runs", "10", "--json"]
+            return [sa2va, "bench", "--preset", "sa2va-1b", "--device", self.device, "--precision", "bf16", "--kernels", "--json"]
         return [sys.executable, os.path.join(HERE, "peers.py"), os.path.join(self.out, "peers.json")]
 
     def headline(self, step, log):

@@ -120,10 +120,10 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
             else
             {
                 (int Then, int Now)[] off = [.. then.Bits.Zip(check.Bits).Where(b => b.First != b.Second)];
-                string what = $"{then.Name}: {off.Length} of {then.Bits.Count} stored numbers differ";
                 bool isClose = Approximate(then) && off.Length * 100 <= then.Bits.Count
                     && Array.TrueForAll(off, b => Math.Abs((long)b.Then - b.Now) <= 1 << 16);
-                (isClose ? close : wrong).Add(isClose ? $"{what}, by a step of bf16" : what);
+                (isClose ? close : wrong).Add($"{then.Name}: not all of {then.Count} numbers are equal; of {then.Bits.Count} that are "
+                    + $"stored, {off.Length} differ{(isClose ? ", by no more than a step of bf16" : "")}");
             }
         }
         return new Comparison(equal, close, changed, wrong);
