@@ -26,13 +26,13 @@ BIN = os.path.join(HERE, "bin")
 # Name, seconds it may take, what it is.
 STEPS = [
     ("doctor", 120, "every kernel on small shapes against float64, in both precisions; results recorded"),
-    ("optests", 240, "all tests of ops and plans (`SA2VA_BACKENDS`)"),
+    ("bench", 150, "stages of Sa2VA-1B (computed weights) and their kernels, bf16"),
     ("verify-f32", 120, "recorded computations, float32"),
     ("verify-bf16", 120, "recorded computations, bf16"),
     ("predict-f32", 150, "recorded answers with their masks, float32"),
     ("predict-bf16", 150, "recorded answers with their masks, bf16"),
-    ("bench", 150, "stages of Sa2VA-1B (computed weights), bf16"),
     ("peers", 130, "PyTorch on the same card: products, attention, SAM 2.1-L, Qwen2-0.5B, copies"),
+    ("optests", 240, "all tests of ops and plans (`SA2VA_BACKENDS`)"),
 ]
 NAMES = [name for name, _, _ in STEPS]
 
@@ -130,7 +130,8 @@ class Steps:
             return [sa2va, "verify", "--goldens", goldens, "--device", self.device, "--precision", precision,
                     "--markdown", os.path.join(self.work, f"{step}.md")]
         if kind == "bench":
-            return [sa2va, "bench", "--preset", "sa2va-1b", "--device", self.device, "--precision", "bf16", "--kernels", "--json"]
+            return [sa2va, "bench", "--preset", "sa2va-1b", "--device", self.device, "--precision", "bf16", "--kernels", "--json",
+                    "--markdown", os.path.join(self.work, "bench.md")]
         return [sys.executable, os.path.join(HERE, "peers.py"), os.path.join(self.out, "peers.json")]
 
     def headline(self, step, log):
@@ -145,9 +146,8 @@ class Steps:
         elif kind in ("verify", "predict"):
             more = read(os.path.join(self.work, f"{step}.md"))
         elif kind == "bench":
-            text = read(os.path.join(self.out, "bench.json"))
-            more = f"```json\n{text.strip()}\n```" if text.strip() else ""
-            found = [f"{len(text.splitlines())} lines in bench.json"]
+            more = read(os.path.join(self.work, "bench.md"))
+            found = [f"{len(read(os.path.join(self.out, 'bench.json')).splitlines())} lines in bench.json"]
         elif kind == "peers":
             more = peers_table(read(os.path.join(self.out, "peers.json")))
         return (found or lines or ["it printed nothing"])[-1], more
