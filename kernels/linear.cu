@@ -1,7 +1,16 @@
-// Linear. A block has a 64×64 tile of y.
+// Linear. A block has a 64×64 tile of y; where there are few rows, 4×8.
 #include "common/linear.cuh"
-#include "common/product.cuh"
+#include "common/few_rows.cuh"
 #include "common/math.cuh"
+
+DEVICE void finish(const LinearArguments& a, int row, int column, float y)
+{
+    if (a.bias) y = y + a.bias[column];
+    y = activate(y, a.activation);
+    if (a.scale) y = y * a.scale[column];
+    if (a.residual.data) y = load(a.residual, at(a.residual, row, column)) + y;
+    store(a.y, at(a.y, row, column), y);
+}
 
 KERNEL(256) linear(const LinearArguments a)
 {
@@ -16,12 +25,17 @@ KERNEL(256) linear(const LinearArguments a)
     for (int i = threadIdx.x; i < Tile * Tile; i += 256)
     {
         int row = first_row + i / Tile, column = first_column + i % Tile;
-        if (row >= rows || column >= a.weight.rows) continue;
-        float y = sums[i / Tile][i % Tile];
-        if (a.bias) y = y + a.bias[column];
-        y = activate(y, a.activation);
-        if (a.scale) y = y * a.scale[column];
-        if (a.residual.data) y = load(a.residual, at(a.residual, row, column)) + y;
-        store(a.y, at(a.y, row, column), y);
+        if (row < rows && column < a.weight.rows) finish(a, row, column, sums[i / Tile][i % Tile]);
     }
+}
+
+KERNEL(256) linear_few_rows(const LinearArguments a)
+{
+    __shared__ FewRowsTiles tiles;
+    if (is_stopped(a.run)) return;
+    int rows = rows_of(a.run, a.x), first_row = blockIdx.x * FewRows, first_column = blockIdx.y * FewColumns;
+    if (first_row >= rows) return;
+    float y = few_rows_product(tiles, a.x, a.weight, first_row, rows, first_column);
+    int row = first_row + threadIdx.x / FewColumns, column = first_column + threadIdx.x % FewColumns;
+    if (threadIdx.x < FewRows * FewColumns && row < rows && column < a.weight.rows) finish(a, row, column, y);
 }

@@ -9,27 +9,36 @@ struct RmsNormArguments
     float epsilon;
 };
 
-template <int Threads> DEVICE void rms_norm(const RmsNormArguments& a, int row)
+template <class Team> DEVICE void rms_norm(const RmsNormArguments& a)
 {
-    if (row >= rows_of(a.run, a.x)) return;
-    int thread = threadIdx.x % Threads, columns = columns_of(a.run, a.x);
-    i64 x = at(a.x, row, 0), y = at(a.y, row, 0);
-    float squares = 0;
-    for (int c = thread; c < columns; c += Threads)
+    int row = Team::row(), columns = row < rows_of(a.run, a.x) ? columns_of(a.run, a.x) : 0;
+    typename Team::Held x, gain;
+    float squares[4] = {};
+    for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
-        float value = load(a.x, x + c);
-        squares = fused(value, value, squares);
+        x.read(a.x, row, first, columns);
+        gain.read(a.weight, first, columns);
+        EACH_HELD(Team) squares[e] = fused(x.x[i][e], x.x[i][e], squares[e]);
     }
-    float scale = inverse_root(quotient(team_sum<Threads>(squares), columns), a.epsilon);
-    for (int c = thread; c < columns; c += Threads) store(a.y, y + c, load(a.x, x + c) * scale * a.weight[c]);
+    float scale = inverse_root(quotient(team_sum<Team::Threads>(squares), columns), a.epsilon);
+    for (int first = 0; first < Team::end(columns); first += Team::Span)
+    {
+        if (!Team::holds(columns))
+        {
+            x.read(a.x, row, first, columns);
+            gain.read(a.weight, first, columns);
+        }
+        EACH_HELD(Team) x.x[i][e] = x.x[i][e] * scale * gain.x[i][e];
+        x.write(a.y, row, first, columns);
+    }
 }
 
 KERNEL(256) rms_norm_by_warp(const RmsNormArguments a)
 {
-    if (!is_stopped(a.run)) rms_norm<Warp>(a, row_of_warp());
+    if (!is_stopped(a.run)) rms_norm<NormTeam<Warp>>(a);
 }
 
 KERNEL(256) rms_norm_by_block(const RmsNormArguments a)
 {
-    if (!is_stopped(a.run)) rms_norm<Block>(a, blockIdx.x);
+    if (!is_stopped(a.run)) rms_norm<NormTeam<Block>>(a);
 }

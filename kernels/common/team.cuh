@@ -1,14 +1,14 @@
-// Threads that reduce a row together: a warp, or a block of 256 for long rows. Which of the two depends on the row's length alone, so a
-// row's result has the same bits wherever it stands.
+// Threads that reduce a row together: a warp, a block of 256 for long rows, or four lanes for short ones, whose warp is there as a whole.
+// Which of them depends on the row's length alone, so a row's result has the same bits wherever it stands.
 #pragma once
 #include "tensor.cuh"
 
-const int Warp = 32, Block = 256;
+const int Lanes = 4, Warp = 32, Block = 256;
 
 // x of all threads of a team by an operator that commutes: in a fixed tree, over the lanes of each warp, then over the warps.
 template <int Threads, class T, class Operator> DEVICE T team_reduce(T x, const Operator& combined)
 {
-    for (int mask = Warp / 2; mask > 0; mask >>= 1) x = combined(x, from_lane_xor(x, mask));
+    for (int mask = (Threads < Warp ? Threads : Warp) / 2; mask > 0; mask >>= 1) x = combined(x, from_lane_xor(x, mask));
     if constexpr (Threads > Warp)
     {
         const int Warps = Threads / Warp;

@@ -5,9 +5,11 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class FlashAttentionKernel : Kernel
 {
+    private const int FewQueries = 16, FewQueriesThreads = 512;
+
     private readonly FlashAttention _op;
     private readonly SegmentCheck? _check;
-    private readonly CudaFunction? _plain, _fast;
+    private readonly CudaFunction? _plain, _fast, _few;
     private readonly FlashAttentionShape? _shape;
 
     public FlashAttentionKernel(FlashAttention op, PlanContext context)
@@ -17,6 +19,7 @@ internal sealed class FlashAttentionKernel : Kernel
         _plain = context.Function("flash_attention", "flash_attention");
         _shape = FlashAttentionShape.For(op, context);
         if (_shape is not null) _fast = context.Function("flash_attention_bf16", _shape.Name);
+        if (HasFewQueries(op)) _few = context.Function("flash_attention", $"flash_attention_few_{op.HeadDim}");
     }
 
     public override void Launch(LaunchContext c)
@@ -38,13 +41,22 @@ internal sealed class FlashAttentionKernel : Kernel
             EndsWithKeys = _op.Segments is null ? 0 : 1,
             Start = _op.Start?.Index ?? -1,
         };
-        if (_shape is not null && IsAligned(arguments.Q) && IsAligned(arguments.K) && IsAligned(arguments.V))
+        bool isAligned = IsAligned(arguments.Q) && IsAligned(arguments.K) && IsAligned(arguments.V);
+        if (_shape is not null && isAligned)
             _fast!.Launch(c.Stream, GridOf(arguments, _shape.Rows), FlashAttentionShape.Threads, _shape.SharedBytes, arguments);
+        else if (_few is not null && isAligned)
+            _few.Launch(c.Stream, GridOf(arguments, 1), FewQueriesThreads, 0, arguments);
         else
             _plain!.Launch(c.Stream, GridOf(arguments, AttentionTile.Queries), AttentionTile.Threads, 0, arguments);
     }
 
     private Grid GridOf(in Arguments arguments, int rows) => new(arguments.Segments.BlocksOf(rows, arguments.Q.Rows), _op.Heads);
+
+    /// <summary>
+    /// True if the few queries of each part have blocks of their own. A question of the op's shape: how many parts there are has no say.
+    /// </summary>
+    private static bool HasFewQueries(FlashAttention op) => op.Segments is null && !op.Causal && op.HeadDim == op.ValueDim
+        && op.HeadDim is (16 or 32) && op.Inputs[0].Shape.Rows / op.Groups <= FewQueries;
 
     /// <summary>True if a row begins where 16 bytes can be copied at once.</summary>
     public static bool IsAligned(in View view) => view.Data % 16 == 0 && view.RowStride % 8 == 0;

@@ -7,7 +7,7 @@ internal sealed class LinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("linear",
         [TensorTile.Wide, TensorTile.Trunk, TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
-        SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow);
+        SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow) { HasFewRows = true };
 
     private readonly Linear _op;
     private readonly DeviceMatrix _weight;

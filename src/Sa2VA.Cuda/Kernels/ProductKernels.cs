@@ -6,7 +6,11 @@ namespace Sa2VA.Cuda.Kernels;
 /// <param name="Name">The plain kernel, in float32; those of tensor cores are of the family with _bf16 behind it.</param>
 /// <param name="Tiles">Tiles of tensor cores.</param>
 /// <param name="SkinnyTiles">Those for few rows, wide ones first; none where few rows are nothing special.</param>
-internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params SkinnyTile[] SkinnyTiles);
+internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params SkinnyTile[] SkinnyTiles)
+{
+    /// <summary>True if the plain kernel has a version for few rows, which gives the same bits.</summary>
+    public bool HasFewRows { get; init; }
+}
 
 /// <summary>
 /// The kernels of an op that is a product with a weight: plain ones in float32, or tensor cores where both operands are bf16 because the
@@ -31,6 +35,8 @@ internal sealed class ProductKernels
         {
             _weightRows /= weightRowsEach;
             _inChunks = _gathered = new Version(context.Function(name, name), ProductTile.Block);
+            if (family.HasFewRows && FewRowsTile.Suits(rows, weight.Columns))
+                _inChunks = new Version(context.Function(name, $"{name}_few_rows"), FewRowsTile.Block(weight.Columns));
             return;
         }
         IsOfTensorCores = true;

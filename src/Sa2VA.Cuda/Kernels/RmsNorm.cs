@@ -5,7 +5,7 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class RmsNormKernel(RmsNorm op, PlanContext context) : Kernel
 {
-    private readonly RowTeam _norm = new(context, "rms_norm", op.Inputs[0]);
+    private readonly RowTeam _norm = new(context, "rms_norm", op.Inputs[0], RowTeam.HeldByWarp);
     private readonly ulong _weight = context.Vector(op.Weight);
 
     public override void Launch(LaunchContext c) => _norm.Launch(c, new Arguments

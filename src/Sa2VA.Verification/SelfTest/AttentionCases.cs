@@ -9,6 +9,7 @@ internal static class AttentionCases
     public static IEnumerable<OpCase> All =>
     [
         new FlashCase(5, 37, new Heads(2, 2, 32, 32), false), new FlashCase(67, 130, new Heads(3, 3, 64, 64), false),
+        new FlashCase(8, 1100, new Heads(8, 8, 16, 16), false),
         new FlashCase(33, 40, new Heads(4, 2, 24, 24), true), new FlashCase(16, 90, new Heads(1, 1, 256, 64), false),
         .. ((int[])[16, 72, 80, 128, 256]).Select(d => new FlashCase(35, 70, new Heads(2, 1, d, d), d is 80 or 128)),
         // So many rows that a card of a hundred multiprocessors takes twice as many to a block.

@@ -9,7 +9,7 @@ internal static class ProductCases
     public static IEnumerable<OpCase> All =>
     [
         new LinearCase(1, 64, 40, Plain), new LinearCase(3, 37, 65, Full), new LinearCase(16, 256, 96, Full),
-        new LinearCase(70, 147, 130, Plain),
+        new LinearCase(70, 147, 130, Plain), new LinearCase(6, 2048, 20, Full), new LinearCase(1, 2504, 9, Plain),
         .. Enum.GetValues<Activation>().Select(f => new LinearCase(9, 72, 48, new Epilogue(f, false, false))),
         new LinearCase(9, 72, 48, new Epilogue(Activation.Silu, false, true)),
         new LinearCase(9, 72, 48, new Epilogue(Activation.Relu, true, true)),
