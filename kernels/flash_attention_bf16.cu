@@ -1,7 +1,6 @@
 // FlashAttention on the tensor cores, for bfloat16 and the head widths of the models. A block has Rows query rows of a segment and a head.
 #include "common/tensor_attention.cuh"
 #include "common/segments.cuh"
-#include "common/pairs.cuh"
 
 struct FlashAttentionArguments
 {
@@ -38,31 +37,7 @@ template <class Shape> DEVICE void flash_attention(const FlashAttentionArguments
     auto value = [&](int i) { return v + row_of(segment, a.segments.page_shift, i) * a.v.row_stride; };
     AttentionSums<Shape> sums;
     attend<Shape>(sums, shared_address(shared), seen, a.scale, a.q.data, copy_queries, key, value);
-
-    // Through shared memory, so that threads beside each other write beside each other.
-    __syncthreads();
-    const int Pitch = Shape::ValueDim + 8;
-    float* results = (float*)shared;
-    int lane = threadIdx.x % 32;
-#pragma unroll
-    for (int i = 0; i < Shape::RowTiles; i++)
-#pragma unroll
-        for (int half = 0; half < 2; half++)
-        {
-            float total = sums.total[i][half], inverse = total == 0 ? 0 : quotient(1, total);
-            float* to = results + (threadIdx.x / 32 * Shape::WarpRows + i * 16 + lane / 4 + half * 8) * Pitch + lane % 4 * 2;
-#pragma unroll
-            for (int j = 0; j < Shape::ValueTiles; j++)
-                *(Pair*)(to + j * 8) = {sums.values[i][j][2 * half] * inverse, sums.values[i][j][2 * half + 1] * inverse};
-        }
-    __syncthreads();
-    Pairs y(a.y, a.y.columns);
-#pragma unroll 1
-    for (int i = threadIdx.x; i < rows * (Shape::ValueDim / 2); i += Shape::Threads)
-    {
-        int row = i / (Shape::ValueDim / 2), column = i % (Shape::ValueDim / 2) * 2;
-        y.store(first_row + row, head * Shape::ValueDim + column, *(const Pair*)(results + row * Pitch + column));
-    }
+    store_results<Shape>(sums, (float*)shared, a.y, rows, head * Shape::ValueDim, [&](int i) { return first_row + i; });
 }
 
 #define FLASH_ATTENTION(name, ...) \

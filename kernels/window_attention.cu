@@ -1,14 +1,6 @@
 // WindowAttention: attention inside the square windows of a map of qkv rows. A block has 32 queries of a window and a head.
 #include "common/attention.cuh"
-
-struct WindowAttentionArguments
-{
-    Run run;
-    View qkv, y;
-    const float* bias;
-    int height, width, heads, head_dim, window, pool;
-    float scale;
-};
+#include "common/window_attention.cuh"
 
 // A head's columns of the tokens of a window: the query, the key or the value. Where there is no token, they are the bias.
 struct WindowColumns
@@ -23,9 +15,6 @@ struct WindowColumns
     }
     DEVICE_MEMBER float operator()(int i, int c) const { return token(i / window, i % window, c); }
 };
-
-// The larger one; NaN if one is that.
-DEVICE float larger_or_nan(float a, float b) { return is_nan(a) || is_nan(b) ? a + b : larger(a, b); }
 
 KERNEL(AttentionThreads) window_attention(const WindowAttentionArguments a)
 {

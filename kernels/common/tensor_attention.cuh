@@ -5,14 +5,16 @@
 #include "tensor_core.cuh"
 #include "fast_math.cuh"
 #include "online_softmax.cuh"
+#include "pairs.cuh"
 
-// Four warps have 16·RowTiles queries each. HoldsQueries: they stay in registers. Stages: 2, or 1 where shared memory is short; then keys are
+// Warps have 16·RowTiles queries each. HoldsQueries: they stay in registers. Stages: 2, or 1 where shared memory is short; then keys are
 // fetched during the softmax and values during the scores.
-template <int HeadDim_, int ValueDim_, int RowTiles_, int Keys_, int Stages_, bool HoldsQueries_> struct AttentionShape
+template <int HeadDim_, int ValueDim_, int RowTiles_, int Keys_, int Stages_, bool HoldsQueries_, int Warps_ = 4>
+struct AttentionShape
 {
     static const int HeadDim = HeadDim_, ValueDim = ValueDim_, RowTiles = RowTiles_, Keys = Keys_, Stages = Stages_;
     static const bool HoldsQueries = HoldsQueries_;
-    static const int Threads = 128, WarpRows = 16 * RowTiles, Rows = Threads / 32 * WarpRows;
+    static const int Threads = 32 * Warps_, WarpRows = 16 * RowTiles, Rows = Warps_ * WarpRows;
     // 16 channels are multiplied at once; what a head lacks of them is zeros.
     static const int HeadSteps = (HeadDim + 15) / 16, KeySteps = Keys / 16, ValueTiles = ValueDim / 8;
     // Bytes from a row to the next, an odd number of 16: the eight rows of a matrix lie in different banks.
@@ -258,4 +260,33 @@ template <class Shape, class Q, class K, class V> DEVICE void attend(AttentionSu
             sums.total[i][half] = sums.total[i][half] + from_lane_xor(sums.total[i][half], 1);
             sums.total[i][half] = sums.total[i][half] + from_lane_xor(sums.total[i][half], 2);
         }
+}
+
+// The first so many results, from column on; row(i) is the row of y for query i. They pass through shared memory, so that threads beside
+// each other write beside each other.
+template <class Shape, class F> DEVICE void store_results(const AttentionSums<Shape>& sums, float* results, const View& view, int rows,
+    int column, const F& row)
+{
+    __syncthreads();
+    const int Pitch = Shape::ValueDim + 8;
+    int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < Shape::RowTiles; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+        {
+            float total = sums.total[i][half], inverse = total == 0 ? 0 : quotient(1, total);
+            float* to = results + (threadIdx.x / 32 * Shape::WarpRows + i * 16 + lane / 4 + half * 8) * Pitch + lane % 4 * 2;
+#pragma unroll
+            for (int j = 0; j < Shape::ValueTiles; j++)
+                *(Pair*)(to + j * 8) = {sums.values[i][j][2 * half] * inverse, sums.values[i][j][2 * half + 1] * inverse};
+        }
+    __syncthreads();
+    Pairs y(view, view.columns);
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * (Shape::ValueDim / 2); i += Shape::Threads)
+    {
+        int query = i / (Shape::ValueDim / 2), c = i % (Shape::ValueDim / 2) * 2;
+        y.store(row(query), column + c, *(const Pair*)(results + query * Pitch + c));
+    }
 }

@@ -60,6 +60,15 @@ public class AttentionTests
     [InlineData(6, 6, 14, 2, 20, false, true)]
     [InlineData(6, 6, 14, 2, 20, true, false)]
     [InlineData(32, 16, 16, 2, 56, true, true)]
+    [InlineData(16, 32, 16, 1, 72, false, true)]
+    [InlineData(16, 32, 16, 2, 72, true, true)]
+    [InlineData(16, 8, 8, 2, 72, false, false)]
+    [InlineData(8, 12, 4, 2, 72, false, true)]
+    [InlineData(8, 12, 4, 3, 72, true, true)]
+    [InlineData(14, 28, 14, 1, 72, false, true)]
+    [InlineData(14, 14, 14, 1, 72, true, true)]
+    [InlineData(6, 3, 3, 1, 72, false, true)]
+    [InlineData(9, 13, 8, 1, 72, false, true)]
     public void WindowAttention_is_attention_of_gathered_windows(int height, int width, int window, int heads, int d, bool pool,
         bool hasBias)
     {
@@ -70,7 +79,7 @@ public class AttentionTests
         float[] bias = hasBias ? weights.Add("b", DType.F32, new Shape(3 * c), TestValues.Random(2, 3 * c)) : new float[3 * c];
         int by = pool ? 2 : 1, outHeight = height / by, outWidth = width / by, area = window * window, side = window / by;
         var exact = new double[outHeight * outWidth * c];
-        var naive = new float[exact.Length];
+        float[] naive = new float[exact.Length], narrow = new float[exact.Length];
         for (int top = 0; top < height; top += window)
         {
             for (int left = 0; left < width; left += window)
@@ -79,17 +88,20 @@ public class AttentionTests
                 float[] v = [.. Enumerable.Range(0, area).SelectMany(i => Token(top + i / window, left + i % window, 2))];
                 float[] q = [.. Enumerable.Range(0, side * side).SelectMany(i => Query(top + i / side * by, left + i % side * by))];
                 (double[] r, float[] f) = attention.Compute(q, k, v);
+                float[] n = attention.Narrow(q, k, v);
                 for (int i = 0; i < side * side; i++)
                 {
                     int y = top / by + i / side, z = left / by + i % side;
                     if (y >= outHeight || z >= outWidth) continue;
                     Array.Copy(r, i * c, exact, (y * outWidth + z) * c, c);
                     Array.Copy(f, i * c, naive, (y * outWidth + z) * c, c);
+                    Array.Copy(n, i * c, narrow, (y * outWidth + z) * c, c);
                 }
             }
         }
-        new GuardedOp(weights).Floats(new Shape(height, width, 3 * c), x).Follows(exact, naive, $"windows {height}×{width}/{window} d={d}",
-            (g, t) => g.WindowAttention(t[0], hasBias ? g.Weight("b") : null, heads, window, pool, attention.Scale));
+        new GuardedOp(weights) { Narrow = () => narrow }.Floats(new Shape(height, width, 3 * c), x)
+            .Follows(exact, naive, $"windows {height}×{width}/{window} d={d}",
+                (g, t) => g.WindowAttention(t[0], hasBias ? g.Weight("b") : null, heads, window, pool, attention.Scale));
 
         // Part 0, 1, 2 of a token: query, key, value. Tokens outside of the map are the bias.
         float[] Token(int y, int z, int part) =>

@@ -6,13 +6,16 @@ namespace Sa2VA.Cuda.Kernels;
 internal sealed class WindowAttentionKernel : Kernel
 {
     private readonly WindowAttention _op;
-    private readonly CudaFunction? _attention;
+    private readonly CudaFunction? _plain, _fast;
     private readonly ulong _bias;
+    private readonly WindowAttentionShape? _shape;
 
     public WindowAttentionKernel(WindowAttention op, PlanContext context)
     {
         AttentionTile.Check(op, HeadDim(op), HeadDim(op));
-        (_op, _attention, _bias) = (op, context.Function("window_attention", "window_attention"), context.Vector(op.Bias));
+        (_op, _plain, _bias) = (op, context.Function("window_attention", "window_attention"), context.Vector(op.Bias));
+        _shape = WindowAttentionShape.For(op, context);
+        if (_shape is not null) _fast = context.Function("window_attention_bf16", _shape.Name);
     }
 
     public override void Launch(LaunchContext c)
@@ -34,15 +37,19 @@ internal sealed class WindowAttentionKernel : Kernel
         };
         int side = _op.Window / (_op.Pool ? 2 : 1);
         long windows = (long)Parts(s[0], _op.Window) * Parts(s[1], _op.Window);
-        _attention!.Launch(c.Stream, new Grid(windows * Parts(side * side, AttentionTile.Queries), _op.Heads), AttentionTile.Threads, 0,
-            arguments);
+        if (_shape is not null && ProductKernels.IsInChunks(arguments.Qkv))
+            _fast!.Launch(c.Stream, new Grid(windows * Parts(side * side, _shape.Rows), _op.Heads), _shape.Threads, _shape.SharedBytes,
+                arguments);
+        else
+            _plain!.Launch(c.Stream, new Grid(windows * Parts(side * side, AttentionTile.Queries), _op.Heads), AttentionTile.Threads, 0,
+                arguments);
     }
 
     private static int HeadDim(WindowAttention op) => op.Inputs[0].Shape.Last / 3 / op.Heads;
 
     private static int Parts(int items, int each) => (items + each - 1) / each;
 
-    /// <summary>WindowAttentionArguments of <c>kernels/window_attention.cu</c>.</summary>
+    /// <summary>WindowAttentionArguments of <c>kernels/common/window_attention.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

@@ -19,7 +19,8 @@ internal static class AttentionCases
         new DecodeCase(300, new Heads(2, 1, 128, 128)), new DecodeCase(140, new Heads(14, 2, 16, 16)),
         new DecodeCase(70, new Heads(3, 1, 32, 32)),
         new WindowCase(8, 8, 4, 24, false), new WindowCase(7, 10, 4, 24, false), new WindowCase(8, 12, 4, 24, true),
-        new WindowCase(8, 9, 8, 72, false), new WindowCase(16, 16, 16, 72, true),
+        new WindowCase(8, 9, 8, 72, false), new WindowCase(16, 16, 16, 72, true), new WindowCase(16, 32, 16, 72, false),
+        new WindowCase(16, 8, 8, 72, true), new WindowCase(8, 12, 4, 72, false), new WindowCase(8, 12, 4, 72, true),
     ];
 
     private readonly record struct Heads(int Queries, int Keys, int Dim, int ValueDim)

@@ -1,0 +1,73 @@
+// WindowAttention on the tensor cores, for bfloat16, the head width of SAM 2.1 and windows that fill the map.
+#include "common/tensor_attention.cuh"
+#include "common/window_attention.cuh"
+
+struct ALIGNED(16) Eight { u32 pairs[4]; };
+
+DEVICE u32 larger_pair(u32 a, u32 b)
+{
+    return pack_bf16(larger_or_nan(bits_to_float(a << 16), bits_to_float(b << 16)),
+        larger_or_nan(bits_to_float(a & 0xffff0000), bits_to_float(b & 0xffff0000)));
+}
+
+DEVICE Eight larger_of(const Eight& a, const Eight& b)
+{
+    return {larger_pair(a.pairs[0], b.pairs[0]), larger_pair(a.pairs[1], b.pairs[1]), larger_pair(a.pairs[2], b.pairs[2]),
+        larger_pair(a.pairs[3], b.pairs[3])};
+}
+
+// A block has Rows queries of a window and a head.
+template <class Shape> DEVICE void window_attention(const WindowAttentionArguments& a)
+{
+    const int Rows = Shape::Rows, Dim = Shape::HeadDim;
+    extern __shared__ ALIGNED(16) u8 shared[];
+    if (is_stopped(a.run)) return;
+    int by = a.pool ? 2 : 1, side = a.window / by, blocks = (side * side + Rows - 1) / Rows;
+    int window = blockIdx.x / blocks, first = blockIdx.x % blocks * Rows, across = a.width / a.window, head = blockIdx.y;
+    int top = window / across * a.window, left = window % across * a.window, rows = least(Rows, side * side - first);
+    i64 stride = a.qkv.row_stride;
+    const u16 *q = (const u16*)a.qkv.data + head * Dim, *k = q + a.heads * Dim, *v = k + a.heads * Dim;
+    auto token = [&](int y, int x) { return ((i64)(top + y) * a.width + left + x) * stride; };
+    auto query = [&](int i) { return q + token((first + i) / side * by, (first + i) % side * by); };
+    auto copy_queries = [&](u32 to)
+    {
+        if (!a.pool)
+        {
+            copy_rows<Shape::Threads, Rows, Dim, Shape::KeyPitch>(to, a.qkv.data, [&](int i) { return i < rows ? query(i) : 0; });
+            return;
+        }
+#pragma unroll 1
+        for (int i = threadIdx.x; i < Rows * (Dim / 8); i += Shape::Threads)
+        {
+            int row = i / (Dim / 8), part = i % (Dim / 8);
+            Eight largest = {0, 0, 0, 0};
+            if (row < rows)
+            {
+                const u16 *upper = query(row) + part * 8, *lower = upper + a.width * stride;
+                largest = larger_of(larger_of(*(const Eight*)upper, *(const Eight*)(upper + stride)),
+                    larger_of(*(const Eight*)lower, *(const Eight*)(lower + stride)));
+            }
+            *(Eight*)(shared + row * Shape::KeyPitch + part * 16) = largest;
+        }
+    };
+    auto key = [&](int i) { return k + token(i / a.window, i % a.window); };
+    auto value = [&](int i) { return v + token(i / a.window, i % a.window); };
+    AttentionSums<Shape> sums;
+    int keys = a.window * a.window;
+    attend<Shape>(sums, shared_address(shared), {0, keys, keys}, a.scale, a.qkv.data, copy_queries, key, value);
+    store_results<Shape>(sums, (float*)shared, a.y, rows, head * Dim, [&](int i)
+    {
+        int y = top / by + (first + i) / side, x = left / by + (first + i) % side;
+        return (i64)y * (a.width / by) + x;
+    });
+}
+
+#define WINDOW_ATTENTION(name, threads, ...) \
+    KERNEL(threads) window_attention_##name(const WindowAttentionArguments a) { window_attention<AttentionShape<__VA_ARGS__>>(a); }
+
+// By query rows of a block and keys that are in shared memory at once: windows of up to 16 queries are a warp's.
+// Key width, value width, row tiles, keys, stages, whether queries stay in registers, warps.
+WINDOW_ATTENTION(72_rows16_keys16, 32, 72, 72, 1, 16, 1, true, 1)
+WINDOW_ATTENTION(72_rows16_keys64, 32, 72, 72, 1, 64, 1, true, 1)
+WINDOW_ATTENTION(72_rows64_keys64, 128, 72, 72, 1, 64, 2, true)
+WINDOW_ATTENTION(72_rows128_keys64, 128, 72, 72, 2, 64, 2, false)
