@@ -1,18 +1,7 @@
 // FlashAttention: softmax(scale·q·kᵀ)·v of each head and segment. A block has 32 query rows of a segment and a head; one where they are few.
 #include "common/attention.cuh"
 #include "common/few_queries.cuh"
-#include "common/segments.cuh"
-
-struct FlashAttentionArguments
-{
-    Run run;
-    View q, k, v, y;
-    Segments segments;
-    int group, head_dim, value_dim;
-    float scale;
-    // Causal: row i sees keys up to start + i; ends_with_keys: start is such that the last row sees the last key.
-    int causal, ends_with_keys, start;
-};
+#include "common/flash_attention.cuh"
 
 KERNEL(AttentionThreads) flash_attention(const FlashAttentionArguments a)
 {

@@ -44,14 +44,30 @@ DEVICE RowBlock row_block(const Segments& s, int block, int rows)
     return {segment, block * rows};
 }
 
-DEVICE Segment segment_at(const Segments& s, int index, int all_rows, int all_keys)
+// The query rows and keys that a segment has in this run.
+struct SegmentSize
 {
-    Segment r;
+    int first_row, rows, keys;
+};
+
+DEVICE SegmentSize segment_size(const Segments& s, int index, int all_rows, int all_keys)
+{
+    SegmentSize r;
     r.first_row = s.offsets ? s.offsets[index] : index * s.rows_each;
     // Of equal parts, a run has the first ones.
     bool exists = r.first_row < all_rows;
     r.rows = s.offsets ? s.offsets[index + 1] - r.first_row : s.count == 1 ? all_rows : exists ? s.rows_each : 0;
     r.keys = s.lengths ? s.lengths[index] : s.count == 1 ? all_keys : exists ? s.keys_each : 0;
+    return r;
+}
+
+DEVICE Segment segment_at(const Segments& s, int index, int all_rows, int all_keys)
+{
+    SegmentSize size = segment_size(s, index, all_rows, all_keys);
+    Segment r;
+    r.first_row = size.first_row;
+    r.rows = size.rows;
+    r.keys = size.keys;
     r.pages = s.pages ? s.pages + (i64)index * s.pages_each : 0;
     r.first_key = s.lengths ? 0 : (i64)index * s.keys_each;
     if (s.lengths && !s.pages)

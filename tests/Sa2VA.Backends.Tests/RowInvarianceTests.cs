@@ -80,6 +80,45 @@ public class RowInvarianceTests
                 .Twice<float>(backend, (g, t, _) => record(g, [g.Copy(t[0], DType.F32), t[1]]), count * width);
     }
 
+    /// <summary>In BF16 a GPU attends to many keys of wide heads in splits: where they are cut is a matter of a segment's keys alone.</summary>
+    [Theory]
+    [InlineData(64, true, 2100, 7, 0, 4097)]
+    [InlineData(64, false, 300, 2048, 5000)]
+    [InlineData(256, true, 1024, 1100, 3, 0)]
+    [InlineData(256, false, 40, 2060, 1)]
+    public void Attention_of_wide_heads_in_BF16(int valueWidth, bool hasOffsets, params int[] keys)
+    {
+        const int Width = 256;
+        int[] rows = [.. keys.Select((_, s) => hasOffsets ? 11 + 60 * s : 70)];
+        float[][] q = Values(1, rows, Width), k = Values(2, keys, Width), v = Values(3, keys, valueWidth);
+        foreach (TestBackend configuration in TestBackend.All.DistinctBy(b => b.Family))
+        {
+            using IBackend backend = configuration.OpenWith(Precision.BFloat16);
+            float[] together = Run(backend, 0, keys.Length);
+            Assert.Equal([.. Enumerable.Range(0, keys.Length).SelectMany(s => Run(backend, s, 1))], together);
+            Assert.Equal(keys.Select(n => n > 0), Enumerable.Range(0, keys.Length).Select(s =>
+                together.Skip(rows[..s].Sum() * valueWidth).Take(rows[s] * valueWidth).Any(y => y != 0)));
+        }
+
+        float[] Run(IBackend backend, int first, int count)
+        {
+            int[] of = rows[first..(first + count)];
+            GuardedInput Matrix(float[][] from, int[] heights, int width, int more) => new(DType.BF16,
+                new Shape(heights[first..(first + count)].Sum() + more, width),
+                (float[])[.. from[first..(first + count)].SelectMany(x => x), .. new float[more * width]]);
+            GuardedInput List(int[] values) => new(DType.I32, new Shape(values.Length), values);
+            return new OpRun(new TestWeights(),
+                [
+                    Matrix(q, rows, Width, 0), Matrix(k, keys, Width, 1), Matrix(v, keys, valueWidth, 1), List(keys[first..(first + count)]),
+                    List([.. Enumerable.Range(0, count + 1).Select(s => of[..s].Sum())]),
+                ], []).Twice<float>(backend, (g, t, _) => g.FlashAttention(g.Copy(t[0], DType.F32), t[1], t[2],
+                    new AttentionSegments(t[3], hasOffsets ? t[4] : null), 1, 1, 1f / 16), of.Sum() * valueWidth);
+        }
+
+        static float[][] Values(int seed, int[] heights, int width) =>
+            [.. heights.Select((n, s) => TestValues.Random(10 * s + seed, (long)n * width))];
+    }
+
     private static readonly Dictionary<string, Func<GraphBuilder, Tensor[], Tensor>> RowOps = new()
     {
         ["RmsNorm"] = (g, t) => g.RmsNorm(t[0], g.At("norm"), 1e-6f),

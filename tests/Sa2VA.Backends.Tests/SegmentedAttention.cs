@@ -116,7 +116,7 @@ internal sealed class SegmentedAttention
     {
         (int rows, int keys) = _segments[segment];
         return Alone(segment, blind, (g, t, s) => g.FlashAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale,
-            _causal, _causal ? s[0] : null), Math.Max(0, keys - rows), family, () => NarrowAlone(segment));
+            _causal, _causal ? s[0] : null), _causal ? Math.Max(0, keys - rows) : 0, family, () => NarrowAlone(segment));
     }
 
     private float[] AloneInDecodeAttention(int segment, int blind, string family) => Alone(segment, blind,

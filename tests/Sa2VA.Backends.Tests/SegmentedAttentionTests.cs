@@ -37,6 +37,9 @@ public class SegmentedAttentionTests
                 (0, 0), (9, 200), (0, 31), (70, 33), (5, 0), (0, 0), (1, 1), (33, 97), (40, 3), (0, 0))
                 .FlashAttentionIsWhatItIsAlone($"objects, causal {causal}, {type}, pages of {pageRows}");
         new SegmentedAttention(new(1, 1, 256, 64), false, type, pageRows, (65, 300)).FlashAttentionIsWhatItIsAlone($"one object, {type}");
+        // So many keys that wide heads are attended to in splits.
+        new SegmentedAttention(new(1, 1, 256, 64), false, type, pageRows, (3, 2048), (0, 0), (5, 4100), (2, 0), (70, 31))
+            .FlashAttentionIsWhatItIsAlone($"objects with many keys, {type}, pages of {pageRows}");
     }
 
     [Theory]

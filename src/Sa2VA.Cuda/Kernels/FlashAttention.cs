@@ -9,8 +9,9 @@ internal sealed class FlashAttentionKernel : Kernel
 
     private readonly FlashAttention _op;
     private readonly SegmentCheck? _check;
-    private readonly CudaFunction? _plain, _fast, _few;
+    private readonly CudaFunction? _plain, _fast, _few, _combine;
     private readonly FlashAttentionShape? _shape;
+    private readonly KeySplits? _splits;
 
     public FlashAttentionKernel(FlashAttention op, PlanContext context)
     {
@@ -18,8 +19,13 @@ internal sealed class FlashAttentionKernel : Kernel
         (_op, _check) = (op, SegmentCheck.Of(op, op.Segments, context));
         _plain = context.Function("flash_attention", "flash_attention");
         _shape = FlashAttentionShape.For(op, context);
-        if (_shape is not null) _fast = context.Function("flash_attention_bf16", _shape.Name);
         if (HasFewQueries(op)) _few = context.Function("flash_attention", $"flash_attention_few_{op.HeadDim}");
+        if (_shape is null) return;
+        _fast = context.Function("flash_attention_bf16", _shape.Name);
+        _splits = KeySplits.Of(op, _shape.SplitKeys);
+        if (_splits is null) return;
+        _combine = context.Function("flash_attention_combine", "flash_attention_combine");
+        context.NeedWorkspace(_splits.Bytes);
     }
 
     public override void Launch(LaunchContext c)
@@ -42,7 +48,15 @@ internal sealed class FlashAttentionKernel : Kernel
             Start = _op.Start?.Index ?? -1,
         };
         bool isAligned = IsAligned(arguments.Q) && IsAligned(arguments.K) && IsAligned(arguments.V);
-        if (_shape is not null && isAligned)
+        if (_splits is not null && isAligned)
+        {
+            (arguments.Partials, arguments.SplitKeys) = (c.Workspace, _splits.Keys);
+            _fast!.Launch(c.Stream, new Grid(_splits.BlocksOf(_shape!.Rows), _op.Heads), FlashAttentionShape.Threads, _shape.SharedBytes,
+                arguments);
+            _combine!.Launch(c.Stream, Grid.Over((long)arguments.Q.Rows * _op.Heads, KeySplits.CombineRows), KeySplits.CombineThreads, 0,
+                arguments);
+        }
+        else if (_shape is not null && isAligned)
             _fast!.Launch(c.Stream, GridOf(arguments, _shape.Rows), FlashAttentionShape.Threads, _shape.SharedBytes, arguments);
         else if (_few is not null && isAligned)
             _few.Launch(c.Stream, GridOf(arguments, 1), FewQueriesThreads, 0, arguments);
@@ -61,14 +75,15 @@ internal sealed class FlashAttentionKernel : Kernel
     /// <summary>True if a row begins where 16 bytes can be copied at once.</summary>
     public static bool IsAligned(in View view) => view.Data % 16 == 0 && view.RowStride % 8 == 0;
 
-    /// <summary>FlashAttentionArguments of <c>kernels/flash_attention.cu</c>.</summary>
+    /// <summary>FlashAttentionArguments of <c>kernels/common/flash_attention.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
         public RunArguments Run;
         public View Q, K, V, Y;
         public SegmentArguments Segments;
-        public int Group, HeadDim, ValueDim;
+        public ulong Partials;
+        public int SplitKeys, Group, HeadDim, ValueDim;
         public float Scale;
         public int Causal, EndsWithKeys, Start;
     }

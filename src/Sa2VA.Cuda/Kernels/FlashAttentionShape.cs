@@ -9,7 +9,8 @@ namespace Sa2VA.Cuda.Kernels;
 /// <param name="Keys">Keys that are in shared memory at once.</param>
 /// <param name="Stages">How many times.</param>
 /// <param name="Resident">Blocks that a multiprocessor must have room for, or the shape is not worth it.</param>
-internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, int Keys, int Stages, int Resident)
+/// <param name="SplitKeys">Keys after which a split ends (<see cref="KeySplits"/>), the same for all shapes of a head; 0: none does.</param>
+internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, int Keys, int Stages, int Resident, int SplitKeys = 0)
 {
     public const int Threads = 128;
 
@@ -27,9 +28,9 @@ internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, 
         new(72, 72, 64, 64, 2, 1),
         new(80, 80, 64, 64, 2, 1),
         new(128, 128, 64, 64, 2, 1),
-        new(256, 256, 64, 32, 2, 1),
-        new(256, 64, 128, 64, 2, 1),
-        new(256, 64, 64, 64, 1, 1),
+        new(256, 256, 64, 32, 2, 1, 1024),
+        new(256, 64, 128, 64, 1, 2, 2048),
+        new(256, 64, 64, 64, 1, 1, 2048),
     ];
 
     public string Name => $"flash_attention_{HeadDim}{(ValueDim == HeadDim ? "" : $"_{ValueDim}")}_rows{Rows}";
@@ -48,6 +49,9 @@ internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, 
         if (op.Scale <= 0 || op.Inputs.Take(3).Any(t => t.Type != DType.BF16)) return null;
         return Array.Find(Table, s => s.HeadDim == op.HeadDim && s.ValueDim == op.ValueDim
             && s.SharedBytes * s.Resident <= context.Device.SharedBytes
-            && (s.Rows == 64 || op.Inputs[0].Shape.Rows / s.Rows * op.Heads >= context.Device.Multiprocessors));
+            && (s.Rows == 64 || s.BlocksFor(op) >= context.Device.Multiprocessors));
     }
+
+    private long BlocksFor(FlashAttention op) =>
+        op.Inputs[0].Shape.Rows / Rows * op.Heads * (KeySplits.Of(op, SplitKeys)?.OfSegment ?? 1);
 }

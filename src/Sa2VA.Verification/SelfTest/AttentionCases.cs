@@ -15,6 +15,8 @@ internal static class AttentionCases
         // So many rows that a card of a hundred multiprocessors takes twice as many to a block.
         .. ((int[])[64, 72]).Select(d => new FlashCase(1408, 70, new Heads(12, 4, d, d), false, true)),
         new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
+        // So many keys that a GPU cuts them into splits.
+        new FlashCase(70, 2100, new Heads(1, 1, 256, 64), false, true), new FlashCase(9, 1030, new Heads(1, 1, 256, 256), false, true),
         new PagedCase(), new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
         new DecodeCase(300, new Heads(2, 1, 128, 128)), new DecodeCase(140, new Heads(14, 2, 16, 16)),
         new DecodeCase(70, new Heads(3, 1, 32, 32)),
