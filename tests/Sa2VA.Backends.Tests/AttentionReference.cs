@@ -63,8 +63,8 @@ internal readonly record struct AttentionReference(int Heads, int KvHeads, int H
     }
 
     /// <summary>
-    /// With all that is multiplied stored in BF16: queries, keys, values, and the softmax's weights. What tensor cores do, and a framework that
-    /// keeps its tensors in 16 bits. The result is rounded too.
+    /// With all that is multiplied stored in BF16: queries, keys, values, and the softmax's weights. What tensor cores do, and a framework
+    /// that keeps its tensors in 16 bits. The result is rounded too.
     /// </summary>
     /// <inheritdoc cref="Compute"/>
     public float[] Narrow(float[] q, float[] k, float[] v, int? start = null)
@@ -83,7 +83,8 @@ internal readonly record struct AttentionReference(int Heads, int KvHeads, int H
             for (int c = 0; c < ValueDim; c++)
             {
                 float o = 0;
-                for (int j = 0; j < visible; j++) o += BFloat16.Round(weights[j] / sum) * BFloat16.Round(v[(j * KvHeads + kv) * ValueDim + c]);
+                for (int j = 0; j < visible; j++)
+                    o += BFloat16.Round(weights[j] / sum) * BFloat16.Round(v[(j * KvHeads + kv) * ValueDim + c]);
                 result[item * ValueDim + c] = BFloat16.Round(o);
             }
         }

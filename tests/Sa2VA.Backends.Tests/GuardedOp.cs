@@ -19,8 +19,8 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
     public bool IsOneOp { get; init; } = true;
 
     /// <summary>
-    /// What plain loops give in BF16 where more than the result is rounded on the way, as between the two products of attention; null where the
-    /// result alone is.
+    /// What plain loops give in BF16 where more than the result is rounded on the way, as between the two products of attention; null where
+    /// the result alone is.
     /// </summary>
     public Func<float[]>? Narrow { get; init; }
 

@@ -80,7 +80,9 @@ public class RowInvarianceTests
                 .Twice<float>(backend, (g, t, _) => record(g, [g.Copy(t[0], DType.F32), t[1]]), count * width);
     }
 
-    /// <summary>In BF16 a GPU attends to many keys of wide heads in splits: where they are cut is a matter of a segment's keys alone.</summary>
+    /// <summary>
+    /// In BF16 a GPU attends to many keys of wide heads in splits: where they are cut is a matter of a segment's keys alone.
+    /// </summary>
     [Theory]
     [InlineData(64, true, 2100, 7, 0, 4097)]
     [InlineData(64, false, 300, 2048, 5000)]
@@ -109,7 +111,8 @@ public class RowInvarianceTests
             GuardedInput List(int[] values) => new(DType.I32, new Shape(values.Length), values);
             return new OpRun(new TestWeights(),
                 [
-                    Matrix(q, rows, Width, 0), Matrix(k, keys, Width, 1), Matrix(v, keys, valueWidth, 1), List(keys[first..(first + count)]),
+                    Matrix(q, rows, Width, 0), Matrix(k, keys, Width, 1), Matrix(v, keys, valueWidth, 1),
+                    List(keys[first..(first + count)]),
                     List([.. Enumerable.Range(0, count + 1).Select(s => of[..s].Sum())]),
                 ], []).Twice<float>(backend, (g, t, _) => g.FlashAttention(g.Copy(t[0], DType.F32), t[1], t[2],
                     new AttentionSegments(t[3], hasOffsets ? t[4] : null), 1, 1, 1f / 16), of.Sum() * valueWidth);

@@ -41,7 +41,8 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
         TestBackend[] all = [.. Cpu(), .. VirtualGpus.All(), .. Gpus.All()];
         if (string.IsNullOrEmpty(family)) return all;
         TestBackend[] chosen = [.. all.Where(b => b.Family == family)];
-        return chosen.Length > 0 ? chosen : throw new InvalidOperationException($"SA2VA_BACKENDS is {family}, of which there is none here.");
+        return chosen.Length > 0 ? chosen
+            : throw new InvalidOperationException($"SA2VA_BACKENDS is {family}, of which there is none here.");
     }
 
     private static TheoryData<string, Precision> InEitherPrecision(IEnumerable<TestBackend> backends) =>

@@ -8,7 +8,9 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>Models that are closed, or whose GPU is lost, in the middle of an answer: the call ends with an error, the process goes on.</summary>
+/// <summary>
+/// Models that are closed, or whose GPU is lost, in the middle of an answer: the call ends with an error, the process goes on.
+/// </summary>
 public sealed class VirtualGpuEndTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

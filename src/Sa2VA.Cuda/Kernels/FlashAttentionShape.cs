@@ -9,14 +9,16 @@ namespace Sa2VA.Cuda.Kernels;
 /// <param name="Keys">Keys that are in shared memory at once.</param>
 /// <param name="Stages">How many times.</param>
 /// <param name="Resident">Blocks that a multiprocessor must have room for, or the shape is not worth it.</param>
-/// <param name="SplitKeys">Keys after which a split ends (<see cref="KeySplits"/>), the same for all shapes of a head; 0: none does.</param>
+/// <param name="SplitKeys">
+/// Keys after which a split ends (<see cref="KeySplits"/>), the same for all shapes of a head; 0: none does.
+/// </param>
 internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, int Keys, int Stages, int Resident, int SplitKeys = 0)
 {
     public const int Threads = 128;
 
     /// <summary>
-    /// The largest blocks first: keys and values are read once for all rows of a block. Twice 16 rows of a warp are what halves the reads of
-    /// shared memory; widths of 80, 128 and 256 have no registers for them.
+    /// The largest blocks first: keys and values are read once for all rows of a block. Twice 16 rows of a warp are what halves the reads
+    /// of shared memory; widths of 80, 128 and 256 have no registers for them.
     /// </summary>
     private static readonly FlashAttentionShape[] Table =
     [

@@ -3,9 +3,9 @@ using Sa2VA.Core;
 namespace Sa2VA.Cuda.Kernels;
 
 /// <summary>
-/// How FlashAttention's keys are cut, as <c>kernels/common/flash_attention.cuh</c> counts: into splits that blocks attend to beside each other,
-/// where a block for all keys of its queries would leave multiprocessors empty. Whether and where keys are cut decides bits, so it depends on
-/// the width of heads and on a key's place alone, not on how many queries or segments there are.
+/// How FlashAttention's keys are cut, as <c>kernels/common/flash_attention.cuh</c> counts: into splits that blocks attend to beside each
+/// other, where a block for all keys of its queries would leave multiprocessors empty. Whether and where keys are cut decides bits, so it
+/// depends on the width of heads and on a key's place alone, not on how many queries or segments there are.
 /// </summary>
 /// <param name="Op">The attention.</param>
 /// <param name="Keys">Keys of a split.</param>

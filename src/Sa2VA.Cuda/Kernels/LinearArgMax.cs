@@ -79,7 +79,8 @@ internal sealed class LinearArgMaxKernel : Kernel
             {
                 bool isMore = together > 1 && rows <= together / 4;
                 if (isMore || together * (rowBytes + Threads / 32 * CandidateBytes) > context.Device.SharedBytes) continue;
-                string name = $"linear_arg_max_{(weight.Type == DType.F32 ? "f32" : "bf16")}_{(together == 1 ? "1_row" : $"{together}_rows")}";
+                string type = weight.Type == DType.F32 ? "f32" : "bf16";
+                string name = $"linear_arg_max_{type}_{(together == 1 ? "1_row" : $"{together}_rows")}";
                 long blocks = Math.Min((weight.Rows + ColumnsOfBlock - 1) / ColumnsOfBlock, BlocksEach * context.Device.Multiprocessors);
                 var grid = new Grid((rows + together - 1) / together, (int)blocks);
                 return new FewRows(context.Function("linear_arg_max_rows", name), grid, together * rowBytes);

@@ -9,7 +9,8 @@ internal static class MapCases
     [
         new Conv2dCase(9, 11, 3, 24, 7, 4, 3), new Conv2dCase(6, 7, 24, 33, 3, 2, 1), new Conv2dCase(8, 8, 3, 40, 4, 4, 0),
         new DepthwiseCase(9, 11, 33, 7), new DepthwiseCase(5, 4, 64, 3), new TransposeCase(5, 6, 24, 17, false),
-        new TransposeCase(3, 4, 64, 32, true), new TransposeCase(2, 3, 20, 16, false), new MaxPoolCase(5, 7, 17), new MaxPoolCase(8, 6, 144),
+        new TransposeCase(3, 4, 64, 32, true), new TransposeCase(2, 3, 20, 16, false), new MaxPoolCase(5, 7, 17),
+        new MaxPoolCase(8, 6, 144),
         .. Enum.GetValues<ResizeMode>().SelectMany(m =>
             (OpCase[])[new ResizeCase(m, 13, 17, 5, 31, 3), new ResizeCase(m, 6, 6, 24, 24, 1)]),
         new PixelShuffleCase(6, 4, 5, false), new PixelShuffleCase(4, 8, 33, true),

@@ -9,8 +9,8 @@ internal static class MoveCases
 
     public static IEnumerable<OpCase> All =>
     [
-        new CopyCase(), new ConcatCase(1), new ConcatCase(2), new SegmentsCase(), new RepeatCase(), new GatherCase(), new EmbeddingCase(), new WriteRowsCase(false),
-        new WriteRowsCase(true),
+        new CopyCase(), new ConcatCase(1), new ConcatCase(2), new SegmentsCase(), new RepeatCase(), new GatherCase(),
+        new EmbeddingCase(), new WriteRowsCase(false), new WriteRowsCase(true),
     ];
 
     private static T[] Row<T>(T[] table, int row) => table[(row * Width)..((row + 1) * Width)];

@@ -23,7 +23,9 @@ internal abstract class OpCase(string op, string what)
 
     public IReadOnlyDictionary<string, (Shape Shape, float[] Values)> Weights => _weights;
 
-    /// <summary>True for shapes that are there for the sake of tiles of tensor cores; with float32 they would be the same as others.</summary>
+    /// <summary>
+    /// True for shapes that are there for the sake of tiles of tensor cores; with float32 they would be the same as others.
+    /// </summary>
     public virtual bool IsOfBFloat16Alone => false;
 
     /// <summary>The input that is a state, which is then the result; null for ops that have none.</summary>

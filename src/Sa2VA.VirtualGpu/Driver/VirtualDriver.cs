@@ -19,7 +19,8 @@ namespace Sa2VA.VirtualGpu.Driver;
 /// gone is a fault. cuCtxDestroy drops work that has not begun.</item>
 /// <item>Pageable host memory cannot be part of a graph.</item>
 /// <item>cuGetErrorString tells a fault's or a refused module's full message to the thread whose last failing call it was.</item>
-/// <item>Times of events are those of this machine, or modelled ones (<see cref="VirtualDriverOptions.ModelTimes"/>). Contexts, streams and modules take no device memory.</item>
+/// <item>Times of events are those of this machine, or modelled ones (<see cref="VirtualDriverOptions.ModelTimes"/>). Contexts, streams
+/// and modules take no device memory.</item>
 /// <item>Machine code cannot be loaded: an ELF image or a fat binary has no code for these devices.</item>
 /// </list>
 /// </remarks>

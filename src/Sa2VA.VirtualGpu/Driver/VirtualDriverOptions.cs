@@ -31,8 +31,8 @@ public sealed record VirtualDriverOptions
     public IReadOnlyCollection<string> Hidden { get; init; } = [];
 
     /// <summary>
-    /// Each launch gets the time that a card of the device's kind would take, as modelled (<see cref="LaunchRecord.Time"/>), and events tell
-    /// such times instead of this machine's: launches and copies one after the other, whatever their streams, as nodes of graphs are
+    /// Each launch gets the time that a card of the device's kind would take, as modelled (<see cref="LaunchRecord.Time"/>), and events
+    /// tell such times instead of this machine's: launches and copies one after the other, whatever their streams, as nodes of graphs are
     /// launched.
     /// </summary>
     public bool ModelTimes { get; init; }
