@@ -1,4 +1,5 @@
-// FlashAttention: softmax(scale·q·kᵀ)·v of each head and segment. A block has 32 query rows of a segment and a head; one where they are few.
+// FlashAttention: softmax(scale·q·kᵀ)·v of each head and segment. A block has 32 query rows of a segment and a head; one
+// where they are few.
 #include "common/attention.cuh"
 #include "common/few_queries.cuh"
 #include "common/flash_attention.cuh"

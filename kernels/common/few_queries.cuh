@@ -1,6 +1,6 @@
 // Attention of few queries over many keys, in plain float32: a block has one query of one head. Keys go to its groups of lanes in turn,
-// four at a time, and each group has an online softmax of its own; then those of a warp are put together in a tree, and the warps' in order.
-// Which group has a key depends on the key's number alone. A lane has four channels of a head.
+// four at a time, and each group has an online softmax of its own; then those of a warp are put together in a tree, and those of warps in
+// order. Which group has a key depends on the key's number alone. A lane has four channels of a head.
 #pragma once
 #include "quads.cuh"
 #include "segments.cuh"
@@ -53,7 +53,8 @@ DEVICE void put_together(PartialSoftmax& a, int mask)
 }
 
 // The softmax of a query over what its group has of a segment's keys. channel: the lane's first one in rows of k and v.
-template <int Lanes> DEVICE PartialSoftmax attend_to_own(const Quad& query, const View& k, const View& v, const Segment& segment, int channel)
+template <int Lanes> DEVICE PartialSoftmax attend_to_own(const Quad& query, const View& k, const View& v, const Segment& segment,
+    int channel)
 {
     const int Groups = FewQueriesThreads / Lanes;
     PartialSoftmax own = {minus_infinity(), 0, {}};
@@ -105,8 +106,8 @@ template <int Lanes> DEVICE PartialSoftmax attend_to_own(const Quad& query, cons
 }
 
 // Channel threadIdx.x of softmax(query·kᵀ)·v, of which there are four for each lane; undefined in other threads.
-template <int Lanes> DEVICE float attend_few(FewQueriesParts& parts, const Quad& query, const View& k, const View& v, const Segment& segment,
-    int channel)
+template <int Lanes> DEVICE float attend_few(FewQueriesParts& parts, const Quad& query, const View& k, const View& v,
+    const Segment& segment, int channel)
 {
     PartialSoftmax own = attend_to_own<Lanes>(query, k, v, segment, channel);
     for (int mask = Lanes; mask < 32; mask <<= 1) put_together(own, mask);

@@ -96,4 +96,7 @@ private:
 };
 
 // Sums over a team of what each thread has added up of its four neighbours.
-template <int Threads> DEVICE float team_sum(const float (&sums)[4]) { return team_sum<Threads>((sums[0] + sums[1]) + (sums[2] + sums[3])); }
+template <int Threads> DEVICE float team_sum(const float (&sums)[4])
+{
+    return team_sum<Threads>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}

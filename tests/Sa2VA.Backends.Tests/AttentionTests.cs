@@ -13,6 +13,9 @@ public class AttentionTests
     [InlineData(200, 300, 20, 20, 3, 1, true)]
     [InlineData(5, 97, 128, 128, 8, 2, true)]
     [InlineData(64, 96, 16, 7, 2, 1, false)]
+    // Few queries.
+    [InlineData(8, 1300, 16, 16, 8, 8, false)]
+    [InlineData(16, 333, 32, 32, 4, 2, false)]
     public void FlashAttention(int n, int m, int d, int e, int heads, int kvHeads, bool causal)
     {
         var attention = new AttentionReference(heads, kvHeads, d, e);

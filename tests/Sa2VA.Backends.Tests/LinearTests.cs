@@ -15,6 +15,7 @@ public class LinearTests
             data.Add(13, 97, 300, type);
             data.Add(200, 64, 256, type);
             data.Add(61, 131, 523, type);
+            data.Add(6, 21, 2136, type);
         }
         // Few rows of a great depth.
         data.Add(16, 70, 904, DType.BF16);

@@ -13,6 +13,7 @@ public class RowInvarianceTests
 
     [Theory]
     [InlineData(DType.F32, 97, 300)]
+    [InlineData(DType.F32, 70, 328)]
     [InlineData(DType.BF16, 70, 2200)]
     [InlineData(DType.BF16, 300, 65)]
     [InlineData(DType.F16, 33, 129)]
