@@ -51,19 +51,19 @@ template <class Shape> DEVICE void flash_attention(const FlashAttentionArguments
         }
 }
 
-#define FLASH_ATTENTION(name, ...) \
-    KERNEL(128) flash_attention_##name(const FlashAttentionArguments a) { flash_attention<AttentionShape<__VA_ARGS__>>(a); }
-
 // By key width, value width where it differs, and query rows of a block. Of one head's shapes, all give the same bits.
 // Key width, value width, row tiles, keys of a block, stages, whether queries stay in registers.
-FLASH_ATTENTION(16_rows64, 16, 16, 1, 64, 2, true)
-FLASH_ATTENTION(32_rows64, 32, 32, 1, 64, 2, true)
-FLASH_ATTENTION(64_rows64, 64, 64, 1, 64, 2, true)
-FLASH_ATTENTION(64_rows128, 64, 64, 2, 64, 2, true)
-FLASH_ATTENTION(72_rows64, 72, 72, 1, 64, 2, true)
-FLASH_ATTENTION(72_rows128, 72, 72, 2, 64, 2, false)
-FLASH_ATTENTION(80_rows64, 80, 80, 1, 64, 2, true)
-FLASH_ATTENTION(128_rows64, 128, 128, 1, 64, 2, true)
-FLASH_ATTENTION(256_rows64, 256, 256, 1, 32, 2, false)
-FLASH_ATTENTION(256_64_rows64, 256, 64, 1, 64, 1, false)
-FLASH_ATTENTION(256_64_rows128, 256, 64, 2, 64, 1, false)
+KERNEL(128) flash_attention_16_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<16, 16, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_32_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<32, 32, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_64_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<64, 64, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_64_rows128(const FlashAttentionArguments a) { flash_attention<AttentionShape<64, 64, 2, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_72_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<72, 72, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_72_rows128(const FlashAttentionArguments a) { flash_attention<AttentionShape<72, 72, 2, 64, 2, false>>(a); }
+KERNEL(128) flash_attention_80_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<80, 80, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_128_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<128, 128, 1, 64, 2, true>>(a); }
+KERNEL(128) flash_attention_256_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<256, 256, 1, 32, 2, false>>(a); }
+KERNEL(128) flash_attention_256_64_rows64(const FlashAttentionArguments a) { flash_attention<AttentionShape<256, 64, 1, 64, 1, false>>(a); }
+KERNEL(128) flash_attention_256_64_rows128(const FlashAttentionArguments a)
+{
+    flash_attention<AttentionShape<256, 64, 2, 64, 1, false>>(a);
+}

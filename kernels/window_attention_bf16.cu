@@ -62,12 +62,12 @@ template <class Shape> DEVICE void window_attention(const WindowAttentionArgumen
     });
 }
 
-#define WINDOW_ATTENTION(name, threads, ...) \
-    KERNEL(threads) window_attention_##name(const WindowAttentionArguments a) { window_attention<AttentionShape<__VA_ARGS__>>(a); }
-
 // By query rows of a block and keys that are in shared memory at once: windows of up to 16 queries are a warp's.
-// Key width, value width, row tiles, keys, stages, whether queries stay in registers, warps.
-WINDOW_ATTENTION(72_rows16_keys16, 32, 72, 72, 1, 16, 1, true, 1)
-WINDOW_ATTENTION(72_rows16_keys64, 32, 72, 72, 1, 64, 1, true, 1)
-WINDOW_ATTENTION(72_rows64_keys64, 128, 72, 72, 1, 64, 2, true)
-WINDOW_ATTENTION(72_rows128_keys64, 128, 72, 72, 2, 64, 2, false)
+// Row tiles, keys, stages, whether queries stay in registers, warps.
+template <int RowTiles, int Keys, int Stages, bool HoldsQueries, int Warps>
+using Of72 = AttentionShape<72, 72, RowTiles, Keys, Stages, HoldsQueries, Warps>;
+
+KERNEL(32) window_attention_72_rows16_keys16(const WindowAttentionArguments a) { window_attention<Of72<1, 16, 1, true, 1>>(a); }
+KERNEL(32) window_attention_72_rows16_keys64(const WindowAttentionArguments a) { window_attention<Of72<1, 64, 1, true, 1>>(a); }
+KERNEL(128) window_attention_72_rows64_keys64(const WindowAttentionArguments a) { window_attention<Of72<1, 64, 2, true, 4>>(a); }
+KERNEL(128) window_attention_72_rows128_keys64(const WindowAttentionArguments a) { window_attention<Of72<2, 64, 2, false, 4>>(a); }
