@@ -19,11 +19,7 @@ template <class Team> DEVICE void layer_norm(const LayerNormArguments& a)
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
         x.read(a.x, row, first, columns);
-        if (Team::AlwaysHolds)
-        {
-            gain.read(a.weight, first, columns);
-            bias.read(a.bias, first, columns);
-        }
+        if (Team::AlwaysHolds) gain.read(a.weight, first, columns);
         EACH_HELD(Team) sums[e] = sums[e] + x.x[i][e];
     }
     float mean = quotient(team_sum<Team::Threads>(sums), columns);
@@ -49,11 +45,8 @@ template <class Team> DEVICE void layer_norm(const LayerNormArguments& a)
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
         if (!Team::holds(columns)) x.read(a.x, row, first, columns);
-        if (!Team::AlwaysHolds)
-        {
-            gain.read(a.weight, first, columns);
-            bias.read(a.bias, first, columns);
-        }
+        if (!Team::AlwaysHolds) gain.read(a.weight, first, columns);
+        bias.read(a.bias, first, columns);
         EACH_HELD(Team) x.x[i][e] = fused((x.x[i][e] - mean) * scale, gain.x[i][e], bias.x[i][e]);
         x.write(a.y, row, first, columns);
     }

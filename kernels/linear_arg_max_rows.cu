@@ -1,8 +1,8 @@
 // LinearArgMax of a few rows in float32: the matrix passes by once, as fast as memory gives it. Rows of x are in shared memory; a warp has
-// four columns at a time, and its lanes have eight numbers of the depth in turn. A sum's order depends on the depth alone.
+// four or two columns at a time, and its lanes have eight numbers of the depth in turn. A sum's order depends on the depth alone.
 #include "common/linear_arg_max.cuh"
 
-const int Columns = 4, Warps = Block / Warp, Eight = 8, Stretch = Warp * Eight;
+const int Warps = Block / Warp, Eight = 8, Stretch = Warp * Eight;
 
 struct ALIGNED(16) Words { u32 a, b, c, d; };
 
@@ -28,7 +28,7 @@ DEVICE void load_eight(float (&w)[Eight], const float* from)
 // Where number k of a row is in shared memory: the halves of the lanes' eights lie side by side, so that no two lanes meet in a bank.
 DEVICE int place_of(int k) { return k / Stretch * Stretch + k % Eight / 4 * (Stretch / 2) + k % Stretch / Eight * 4 + k % 4; }
 
-template <class W, int Rows> DEVICE void best_of_rows(const LinearArgMaxArguments& a)
+template <class W, int Rows, int Columns> DEVICE void best_of_rows(const LinearArgMaxArguments& a)
 {
     extern __shared__ ALIGNED(16) float x[];
     __shared__ Best bests[Warps][Rows];
@@ -50,7 +50,7 @@ template <class W, int Rows> DEVICE void best_of_rows(const LinearArgMaxArgument
         const W* from[Columns];
 #pragma unroll
         for (int j = 0; j < Columns; j++) from[j] = (const W*)a.weight.data + at(a.weight, least(column + j, a.weight.rows - 1), 0);
-#pragma unroll (Rows < 16 ? 2 : 1)
+#pragma unroll 1
         for (int k = lane * Eight; k < depth; k += Stretch)
         {
             float w[Columns][Eight];
@@ -84,9 +84,9 @@ template <class W, int Rows> DEVICE void best_of_rows(const LinearArgMaxArgument
     a.best[(i64)(first_row + threadIdx.x) * a.candidates + blockIdx.y] = best;
 }
 
-KERNEL(Block) linear_arg_max_bf16_1_row(const LinearArgMaxArguments a) { best_of_rows<u16, 1>(a); }
-KERNEL(Block) linear_arg_max_bf16_4_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 4>(a); }
-KERNEL(Block) linear_arg_max_bf16_16_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 16>(a); }
-KERNEL(Block) linear_arg_max_f32_1_row(const LinearArgMaxArguments a) { best_of_rows<float, 1>(a); }
-KERNEL(Block) linear_arg_max_f32_4_rows(const LinearArgMaxArguments a) { best_of_rows<float, 4>(a); }
-KERNEL(Block) linear_arg_max_f32_16_rows(const LinearArgMaxArguments a) { best_of_rows<float, 16>(a); }
+KERNEL(Block) linear_arg_max_bf16_1_row(const LinearArgMaxArguments a) { best_of_rows<u16, 1, 2>(a); }
+KERNEL(Block) linear_arg_max_bf16_4_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 4, 4>(a); }
+KERNEL(Block) linear_arg_max_bf16_16_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 16, 2>(a); }
+KERNEL(Block) linear_arg_max_f32_1_row(const LinearArgMaxArguments a) { best_of_rows<float, 1, 2>(a); }
+KERNEL(Block) linear_arg_max_f32_4_rows(const LinearArgMaxArguments a) { best_of_rows<float, 4, 4>(a); }
+KERNEL(Block) linear_arg_max_f32_16_rows(const LinearArgMaxArguments a) { best_of_rows<float, 16, 2>(a); }

@@ -113,6 +113,7 @@ public sealed class GpuCheckTests : IDisposable
     {
         string path = _folder.At("gpu-check", "bin", name);
         File.WriteAllText(path, $"#!/usr/bin/env bash\n{text}\n");
+        if (OperatingSystem.IsWindows()) return;
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 

@@ -39,7 +39,7 @@ public sealed class SkinnyProductTests
         var one = new ushort[rows * Depth];
         Array.Fill(one, BFloat16.FromSingle(1).Bits);
         queue.Write<ushort>(ones, one);
-        queue.Run(run);
+        queue.Run(run, TestContext.Current.CancellationToken);
         var found = new float[rows * Width];
         queue.Read<float>(products, found);
 

@@ -20,7 +20,7 @@ internal sealed record FlashAttentionShape(int HeadDim, int ValueDim, int Rows, 
     /// The largest blocks first: keys and values are read once for all rows of a block. Twice 16 rows of a warp are what halves the reads
     /// of shared memory; widths of 80, 128 and 256 have no registers for them.
     /// </summary>
-    private static readonly FlashAttentionShape[] Table =
+    internal static readonly FlashAttentionShape[] Table =
     [
         new(16, 16, 64, 64, 2, 1),
         new(32, 32, 64, 64, 2, 1),

@@ -15,6 +15,9 @@ internal sealed record WindowAttentionShape(int Rows, int Keys, int Stages, int 
     /// <summary>Bytes from a row of shared memory to the next: an odd number of 16.</summary>
     private const int KeyPitch = ((HeadDim + 15) / 16 * 2 | 1) * 16, ValuePitch = (HeadDim / 8 | 1) * 16;
 
+    internal static readonly WindowAttentionShape Many = new(128, 64, 2, 4), Some = new(64, 64, 2, 4), Few = new(16, 64, 1, 1),
+        FewOfSmall = new(16, 16, 1, 1);
+
     public string Name => $"window_attention_{HeadDim}_rows{Rows}_keys{Keys}";
 
     public int Threads => 32 * Warps;
@@ -30,10 +33,7 @@ internal sealed record WindowAttentionShape(int Rows, int Keys, int Stages, int 
             || qkv.Shape[0] % op.Window != 0 || qkv.Shape[1] % op.Window != 0)
             return null;
         int side = op.Window / (op.Pool ? 2 : 1), queries = side * side;
-        WindowAttentionShape shape = queries > 64 ? new(128, 64, 2, 4)
-            : queries > 16 ? new(64, 64, 2, 4)
-            : op.Window > 4 ? new(16, 64, 1, 1)
-            : new(16, 16, 1, 1);
+        WindowAttentionShape shape = queries > 64 ? Many : queries > 16 ? Some : op.Window > 4 ? Few : FewOfSmall;
         return shape.SharedBytes <= context.Device.SharedBytes ? shape : null;
     }
 }
