@@ -82,7 +82,8 @@ public class RowInvarianceTests
     }
 
     /// <summary>
-    /// In BF16 a GPU attends to many keys of wide heads in splits: where they are cut is a matter of a segment's keys alone.
+    /// In BF16 a GPU attends to many keys of wide heads in splits: where they are cut is a matter of a segment's keys alone. Blocks of more
+    /// queries, which a card with enough of them to do has, change no bit.
     /// </summary>
     [Theory]
     [InlineData(64, true, 2100, 7, 0, 4097)]
@@ -94,13 +95,16 @@ public class RowInvarianceTests
         const int Width = 256;
         int[] rows = [.. keys.Select((_, s) => hasOffsets ? 11 + 60 * s : 70)];
         float[][] q = Values(1, rows, Width), k = Values(2, keys, Width), v = Values(3, keys, valueWidth);
-        foreach (TestBackend configuration in TestBackend.All.DistinctBy(b => b.Family))
+        foreach (IGrouping<string, TestBackend> family in TestBackend.All.GroupBy(b => b.Family))
         {
-            using IBackend backend = configuration.OpenWith(Precision.BFloat16);
+            using IBackend backend = family.First().OpenWith(Precision.BFloat16);
             float[] together = Run(backend, 0, keys.Length);
             Assert.Equal([.. Enumerable.Range(0, keys.Length).SelectMany(s => Run(backend, s, 1))], together);
             Assert.Equal(keys.Select(n => n > 0), Enumerable.Range(0, keys.Length).Select(s =>
                 together.Skip(rows[..s].Sum() * valueWidth).Take(rows[s] * valueWidth).Any(y => y != 0)));
+            if (family.Key != VirtualGpus.Small.Family) continue;
+            using IBackend small = VirtualGpus.Small.OpenWith(Precision.BFloat16);
+            Assert.Equal(together, Run(small, 0, keys.Length));
         }
 
         float[] Run(IBackend backend, int first, int count)

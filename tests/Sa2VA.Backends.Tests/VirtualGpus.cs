@@ -12,12 +12,21 @@ internal static class VirtualGpus
     private static readonly Lazy<VirtualDriver> Prompt = new(() => Driver(seed: 1, VirtualDeviceKind.A100, isLazy: false));
     private static readonly Lazy<VirtualDriver> Lazy = new(() => Driver(seed: 2, VirtualDeviceKind.H100, isLazy: true));
 
+    private static readonly Lazy<VirtualDriver> Two = new(() =>
+        Driver(seed: 3, VirtualDeviceKind.H100 with { Multiprocessors = 2 }, isLazy: false));
+
     /// <summary>Captured graphs on one card, single launches that happen as late as they may on another.</summary>
     public static IEnumerable<TestBackend> All() =>
     [
         new TestBackend("cuda on a virtual A100, graphs", "cuda", precision => Open(Prompt.Value, precision, usesGraphs: true)),
         new TestBackend("cuda on a virtual H100, launches, late", "cuda", precision => Open(Lazy.Value, precision, usesGraphs: false)),
     ];
+
+    /// <summary>
+    /// An H100 of so few multiprocessors that small inputs have the shapes which large ones have on a whole one: results are the same.
+    /// </summary>
+    public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", "cuda",
+        precision => Open(Two.Value, precision, usesGraphs: true));
 
     public static CudaDriver DriverOf(VirtualDriver driver) => new(driver.Name, driver.Export);
 
