@@ -63,11 +63,23 @@ template <class Shape> DEVICE void window_attention(const WindowAttentionArgumen
 }
 
 // By query rows of a block and keys that are in shared memory at once: windows of up to 16 queries are a warp's.
-// Row tiles, keys, stages, whether queries stay in registers, warps.
-template <int RowTiles, int Keys, int Stages, bool HoldsQueries, int Warps>
-using Of72 = AttentionShape<72, 72, RowTiles, Keys, Stages, HoldsQueries, Warps>;
+// Key width, value width, row tiles, keys, stages, whether queries stay in registers, warps.
+KERNEL(32) window_attention_72_rows16_keys16(const WindowAttentionArguments a)
+{
+    window_attention<AttentionShape<72, 72, 1, 16, 1, true, 1>>(a);
+}
 
-KERNEL(32) window_attention_72_rows16_keys16(const WindowAttentionArguments a) { window_attention<Of72<1, 16, 1, true, 1>>(a); }
-KERNEL(32) window_attention_72_rows16_keys64(const WindowAttentionArguments a) { window_attention<Of72<1, 64, 1, true, 1>>(a); }
-KERNEL(128) window_attention_72_rows64_keys64(const WindowAttentionArguments a) { window_attention<Of72<1, 64, 2, true, 4>>(a); }
-KERNEL(128) window_attention_72_rows128_keys64(const WindowAttentionArguments a) { window_attention<Of72<2, 64, 2, false, 4>>(a); }
+KERNEL(32) window_attention_72_rows16_keys64(const WindowAttentionArguments a)
+{
+    window_attention<AttentionShape<72, 72, 1, 64, 1, true, 1>>(a);
+}
+
+KERNEL(128) window_attention_72_rows64_keys64(const WindowAttentionArguments a)
+{
+    window_attention<AttentionShape<72, 72, 1, 64, 2, true, 4>>(a);
+}
+
+KERNEL(128) window_attention_72_rows128_keys64(const WindowAttentionArguments a)
+{
+    window_attention<AttentionShape<72, 72, 2, 64, 2, false, 4>>(a);
+}
