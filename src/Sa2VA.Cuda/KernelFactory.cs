@@ -30,6 +30,7 @@ internal static class KernelFactory
         WriteRows o => new WriteRowsKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
+        PatchRows o => new PatchRowsKernel(o, context),
         Normalize o => new NormalizeKernel(o, context),
         PixelShuffle o => new PixelShuffleKernel(o, context),
         MaxPool2d o => new MaxPool2dKernel(o, context),

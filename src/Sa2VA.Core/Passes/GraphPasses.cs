@@ -15,4 +15,10 @@ public static class GraphPasses
         foreach (Func<Graph, Graph> pass in All) graph = pass(graph);
         return graph;
     }
+
+    /// <summary>
+    /// The same, where what makes tokens of an 8-bit image is a product of patch rows (<see cref="Core.PatchRows"/>): for backends that
+    /// have a kernel for those.
+    /// </summary>
+    public static Graph PatchRows(Graph graph) => FusePatchRows.Apply(graph);
 }

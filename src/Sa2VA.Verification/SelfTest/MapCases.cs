@@ -1,3 +1,4 @@
+using System.Numerics;
 using Sa2VA.Core;
 
 namespace Sa2VA.Verification.SelfTest;
@@ -16,6 +17,26 @@ internal static class MapCases
         new PixelShuffleCase(6, 4, 5, false), new PixelShuffleCase(4, 8, 33, true),
     ];
 
+    /// <summary>What Conv2d must give of a map [h, w, ci].</summary>
+    public static T[] Convolution<T>(T[] map, int h, int w, int ci, T[] filter, T[] bias, int k, int stride, int padding)
+        where T : IBinaryFloatingPointIeee754<T>
+    {
+        int height = (h + 2 * padding - k) / stride + 1, width = (w + 2 * padding - k) / stride + 1, co = bias.Length;
+        var y = new T[height * width * co];
+        for (int i = 0; i < y.Length; i++)
+        {
+            int o = i % co, top = i / co / width * stride - padding, left = i / co % width * stride - padding;
+            y[i] = bias[o];
+            for (int t = 0; t < k * k; t++)
+            {
+                int row = top + t / k, column = left + t % k;
+                if (row < 0 || row >= h || column < 0 || column >= w) continue;
+                for (int c = 0; c < ci; c++) y[i] += map[(row * w + column) * ci + c] * filter[(o * ci + c) * k * k + t];
+            }
+        }
+        return y;
+    }
+
     private sealed class Conv2dCase : OpCase
     {
         private readonly int _h, _w, _ci, _co, _k, _stride, _padding;
@@ -31,24 +52,8 @@ internal static class MapCases
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.Conv2d(x[0], g.At("conv"), _co, _k, _stride, _padding);
 
-        public override T[] Result<T>(CaseValues<T> x)
-        {
-            T[] map = x[0], filter = x.Weight("conv.weight"), bias = x.Weight("conv.bias");
-            int height = (_h + 2 * _padding - _k) / _stride + 1, width = (_w + 2 * _padding - _k) / _stride + 1;
-            var y = new T[height * width * _co];
-            for (int i = 0; i < y.Length; i++)
-            {
-                int o = i % _co, top = i / _co / width * _stride - _padding, left = i / _co % width * _stride - _padding;
-                y[i] = bias[o];
-                for (int t = 0; t < _k * _k; t++)
-                {
-                    int row = top + t / _k, column = left + t % _k;
-                    if (row < 0 || row >= _h || column < 0 || column >= _w) continue;
-                    for (int c = 0; c < _ci; c++) y[i] += map[(row * _w + column) * _ci + c] * filter[(o * _ci + c) * _k * _k + t];
-                }
-            }
-            return y;
-        }
+        public override T[] Result<T>(CaseValues<T> x) =>
+            Convolution(x[0], _h, _w, _ci, x.Weight("conv.weight"), x.Weight("conv.bias"), _k, _stride, _padding);
     }
 
     private sealed class DepthwiseCase : OpCase

@@ -7,8 +7,8 @@ internal static class PictureCases
 {
     public static IEnumerable<OpCase> All =>
     [
-        new NormalizeCase(), new PillowCase(60, 107, 32, 32), new PillowCase(13, 11, 40, 50), new PackMasksCase(2, 4, 16, 9, 33),
-        new PackMasksCase(1, 16, 64, 54, 96),
+        new NormalizeCase(), new TokensCase(28, 42, 40, 14, 14, 0), new TokensCase(33, 70, 144, 7, 4, 3), new PillowCase(60, 107, 32, 32),
+        new PillowCase(13, 11, 40, 50), new PackMasksCase(2, 4, 16, 9, 33), new PackMasksCase(1, 16, 64, 54, 96),
     ];
 
     private sealed class NormalizeCase : OpCase
@@ -22,6 +22,31 @@ internal static class PictureCases
 
         public override T[] Result<T>(CaseValues<T> x) =>
             [.. x.Bytes(0).Select((level, i) => T.CreateChecked(_table[i % 3 * 256 + level]))];
+    }
+
+    /// <summary>Patch rows and their product, where a backend has those.</summary>
+    private sealed class TokensCase : OpCase
+    {
+        private readonly float[] _table = [.. Enumerable.Range(0, 768).Select(i => (i % 256 - 100 - i / 256 * 8) / 64f)];
+        private readonly int _h, _w, _co, _k, _stride, _padding;
+
+        public TokensCase(int h, int w, int co, int k, int stride, int padding)
+            : base(nameof(PatchRows), $"{h}×{w}→{co}, {k}×{k} by {stride}")
+        {
+            (_h, _w, _co, _k, _stride, _padding) = (h, w, co, k, stride, padding);
+            Bytes(new Shape(h, w, 3));
+            Weight("conv.weight", new Shape(co, 3, k, k), 0.3f);
+            Weight("conv.bias", new Shape(co));
+        }
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
+            g.Conv2d(g.Normalize(x[0], g.Constant("table", new Shape(3, 256), _table)), g.At("conv"), _co, _k, _stride, _padding);
+
+        public override T[] Result<T>(CaseValues<T> x)
+        {
+            T[] map = [.. x.Bytes(0).Select((level, i) => T.CreateChecked(_table[i % 3 * 256 + level]))];
+            return MapCases.Convolution(map, _h, _w, 3, x.Weight("conv.weight"), x.Weight("conv.bias"), _k, _stride, _padding);
+        }
     }
 
     private sealed class PillowCase : OpCase
