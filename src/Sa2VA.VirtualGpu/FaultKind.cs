@@ -12,7 +12,9 @@ public enum FaultKind
     /// <summary>A read of memory that nothing wrote.</summary>
     Uninitialised,
 
-    /// <summary>Two warps touch the same shared memory, one writes, and no barrier orders them.</summary>
+    /// <summary>
+    /// Two warps touch the same shared memory, or two blocks of a launch the same global memory, one writes, and nothing orders them.
+    /// </summary>
     Race,
 
     /// <summary>Shared memory is touched while an asynchronous copy to it has not been waited for.</summary>

@@ -49,6 +49,7 @@ internal static unsafe class AsyncCopies
                     throw w.Fault(FaultKind.Misaligned, i, $"a copy of {i.Width} bytes from 0x{from:x} is misaligned");
                 Allocation a = MemoryAccess.GlobalPlace(w, i, from, (int)valid);
                 if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, (long)(from - a.Address), (int)valid);
+                w.Block.Footprint?.Touch(w, i, lane, from, (int)valid);
                 access.Global(from, (int)valid);
             }
             var copy = new PendingCopy(lane, w.Copies.Committed[lane], (int)to, from, i.Width, (int)valid, i, early);

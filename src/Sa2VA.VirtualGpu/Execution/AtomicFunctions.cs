@@ -28,7 +28,7 @@ internal static unsafe class AtomicFunctions
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            byte* p = Place(w, i, MemoryAccess.Address(w, i, lane), ref access);
+            byte* p = Place(w, i, lane, MemoryAccess.Address(w, i, lane), ref access);
             ulong b = Lanes.Get(w.Rows + i.B, lane, wide), c = i.C < 0 ? 0 : Lanes.Get(w.Rows + i.C, lane, wide);
             ulong old = wide ? Exchange64(p, i.Scalar!, b, c) : Exchange32(p, i.Scalar!, b, c);
             if (i.D >= 0) Lanes.Set(w.Rows + i.D, lane, wide, old);
@@ -36,7 +36,7 @@ internal static unsafe class AtomicFunctions
         access.Finish();
     }
 
-    private static byte* Place(Warp w, Instruction i, ulong address, ref AccessCounter access)
+    private static byte* Place(Warp w, Instruction i, int lane, ulong address, ref AccessCounter access)
     {
         StateSpace space = i.Space == StateSpace.Generic ? AddressWindows.Split(ref address) : i.Space;
         if (space is StateSpace.Local or StateSpace.Param)
@@ -55,6 +55,7 @@ internal static unsafe class AtomicFunctions
         if (a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
         long offset = (long)(address - a.Address);
         if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, i.Width);
+        w.Block.Footprint?.Touch(w, i, lane, address, i.Width);
         return a.Host + offset;
     }
 

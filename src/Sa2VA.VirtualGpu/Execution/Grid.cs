@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Timing;
 
@@ -16,14 +17,17 @@ internal static class Grid
         long next = -1, failedAt = long.MaxValue;
         Exception? failure = null;
         var gate = new Lock();
+        // One block alone races with nobody.
+        LaunchFootprint? footprint = plan.Options.Checks && plan.Options.SampleBlocks == 0 && blocks > 1 ? new() : null;
         if (workers == 1) Work(0);
         else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
+        if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         return LaunchCounters.Sum(plan, counts, blocks);
 
         void Work(int worker)
         {
-            using var block = new ThreadBlock(plan);
+            using var block = new ThreadBlock(plan, footprint is null ? null : new(footprint, watch: null));
             counts[worker] = block.Counts;
             while (true)
             {
@@ -36,6 +40,7 @@ internal static class Grid
                     BlockTrace? trace = plan.Trace is null || !sample!.Contains(number) ? null
                         : new(((int)plan.Block.Count + 31) / 32, plan.Kernel.Code.Length);
                     block.Run(number, trace);
+                    if (block.Footprint?.End() is { } raced) throw new BlocksRacedException(raced);
                     if (trace is not null) plan.Trace!.Add(number, trace);
                 }
                 catch (Exception e)
@@ -51,6 +56,40 @@ internal static class Grid
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// Two blocks touched a byte as they may not: which accesses that were, as the same blocks find that do it once more. What memory holds
+    /// does not matter after a fault.
+    /// </summary>
+    private static GpuFaultException RaceBetween(LaunchPlan plan, BlockOrder order, ulong address)
+    {
+        using var block = new ThreadBlock(plan with { Trace = null }, new(new(), new(address)));
+        for (long n = 0; n < order.Blocks; n++)
+        {
+            try
+            {
+                plan.Cancel.ThrowIfCancellationRequested();
+                block.Run(order.At(n));
+            }
+            catch (GpuFaultException e) when (e.Kind == FaultKind.Race)
+            {
+                return e;
+            }
+            catch (GpuFaultException)
+            {
+                // It met what the first run left behind.
+            }
+        }
+        return new(FaultKind.Race, plan.Kernel.Name, 0, $"{plan.Kernel.Name}: race between blocks at {RaceWatch.Place(plan.Memory, address)}: "
+            + $"two of them touched it, one wrote, and nothing orders the blocks of a launch (seed {plan.Options.Seed}; run once more, no "
+            + "two did, so by which lines is not known)");
+    }
+
+    /// <summary>Two blocks of a launch raced for a byte.</summary>
+    private sealed class BlocksRacedException(ulong address) : Exception
+    {
+        public ulong Address => address;
     }
 }
 

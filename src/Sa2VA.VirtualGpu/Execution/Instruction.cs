@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Ptx;
 
@@ -45,4 +46,7 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     public int Wide;
 
     public InstructionClass Class;
+
+    /// <summary>What it does to global memory.</summary>
+    public GlobalTouch Touch;
 }

@@ -92,7 +92,7 @@ internal static unsafe class MemoryAccess
             StateSpace.Shared => Shared(w, i, address, bytes, write, ref access),
             StateSpace.Local => w.Block.Local(w, i).Place(w, i, lane, address, bytes, write),
             StateSpace.Param => Parameter(w, i, address, bytes, write),
-            _ => Global(w, i, address, bytes, write, ref access),
+            _ => Global(w, i, lane, address, bytes, write, ref access),
         };
     }
 
@@ -131,7 +131,7 @@ internal static unsafe class MemoryAccess
         return block.Shared + address;
     }
 
-    private static byte* Global(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
+    private static byte* Global(Warp w, Instruction i, int lane, ulong address, int bytes, bool write, ref AccessCounter access)
     {
         if ((address & (ulong)(bytes - 1)) != 0)
             throw w.Fault(FaultKind.Misaligned, i, $"access of {bytes} bytes at 0x{address:x} is misaligned");
@@ -144,6 +144,7 @@ internal static unsafe class MemoryAccess
             if (write) new Span<byte>(a.Written + offset, bytes).Fill(1);
             else CheckWritten(w, i, a, offset, bytes);
         }
+        w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         return a.Host + offset;
     }
 

@@ -46,9 +46,12 @@ internal sealed unsafe class ThreadBlock : IDisposable
         }
     }
 
-    public ThreadBlock(LaunchPlan plan)
+    /// <param name="plan">The launch.</param>
+    /// <param name="footprint">Receives what blocks touch in global memory, or null.</param>
+    public ThreadBlock(LaunchPlan plan, BlockFootprint? footprint)
     {
         this.plan = plan;
+        Footprint = footprint;
         int count = (int)(plan.Block.Count + 31) / 32, bytes = Kernel.RegisterBytes;
         warps = new Warp[count];
         ready = new Warp[count];
@@ -90,6 +93,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
     public byte* Shared { get; }
 
     public SharedShadow? Shadow { get; }
+
+    /// <summary>What the block that runs touches in global memory; null where nobody looks for races between blocks.</summary>
+    public BlockFootprint? Footprint { get; }
 
     public BlockCounts Counts { get; }
 

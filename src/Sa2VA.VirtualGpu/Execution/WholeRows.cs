@@ -18,14 +18,17 @@ internal static unsafe class WholeRows
         if (!IsPlain(w, i)) return false;
         byte* host, written = null;
         ulong* offsets = stackalloc ulong[32];
-        ulong limit;
+        ulong limit, origin = 0;
+        BlockFootprint? footprint = null;
         if (i.Space == StateSpace.Global)
         {
             if (w.Block.LastHit[i.Index] is not { } hit) return false;
             host = hit.Host;
             written = hit.Written;
             limit = (ulong)hit.Bytes;
-            if (!Offsets(w, i, hit.Address, offsets)) return false;
+            origin = hit.Address;
+            footprint = w.Block.Footprint;
+            if (!Offsets(w, i, origin, offsets)) return false;
         }
         else
         {
@@ -37,10 +40,11 @@ internal static unsafe class WholeRows
         if (limit < (ulong)bytes) return false;
         limit -= (ulong)bytes;
         SharedShadow? shadow = i.Space == StateSpace.Shared ? w.Block.Shadow : null;
-        bool isOnePiece = mask == ~0u && count == 1 && i.Width == 4 && offsets[0] % 4 == 0 && AreSideBySide(offsets);
+        bool isOnePiece = mask == ~0u && count == 1 && i.Width == 4 && offsets[0] % 4 == 0 && AreSideBySide(offsets, 4);
         if (shadow is null && isOnePiece && offsets[0] <= limit && offsets[31] <= limit)
         {
             if (written != null && !AreAllSet(written + offsets[0])) return false;
+            footprint?.TouchRow(w, i, mask, origin, offsets, bytes);
             if (i.Rows[0] < 0) return true;
             uint* d = (uint*)(w.Rows + i.Rows[0]), from = (uint*)(host + offsets[0]);
             Vector512.Load(from).Store(d);
@@ -63,6 +67,7 @@ internal static unsafe class WholeRows
             else if (written[at] == 0 || written[at + (ulong)i.Width - 1] == 0) return false;
         }
         if (shadow is not null && !shadow.TryReadRow(w, i, mask, offsets, bytes)) return false;
+        footprint?.TouchRow(w, i, mask, origin, offsets, i.Width * count);
         for (int k = 0; k < count; k++)
         {
             if (i.Rows[k] < 0) continue;
@@ -87,14 +92,17 @@ internal static unsafe class WholeRows
         if (!IsPlain(w, i) || i.Width != 4) return false;
         byte* host, written = null;
         ulong* offsets = stackalloc ulong[32];
-        ulong limit;
+        ulong limit, origin = 0;
+        BlockFootprint? footprint = null;
         if (i.Space == StateSpace.Global)
         {
             if (w.Block.LastHit[i.Index] is not { ReadOnly: false } hit) return false;
             host = hit.Host;
             written = hit.Written;
             limit = (ulong)hit.Bytes;
-            if (!Offsets(w, i, hit.Address, offsets)) return false;
+            origin = hit.Address;
+            footprint = w.Block.Footprint;
+            if (!Offsets(w, i, origin, offsets)) return false;
         }
         else
         {
@@ -110,6 +118,7 @@ internal static unsafe class WholeRows
             if ((mask >> lane & 1) != 0 && (offsets[lane] > limit || (offsets[lane] & (bytes - 1)) != 0)) return false;
         if (i.Space == StateSpace.Shared && w.Block.Shadow is { } shadow && !shadow.TryWriteRow(w, i, mask, offsets, (int)bytes))
             return false;
+        footprint?.TouchRow(w, i, mask, origin, offsets, (int)bytes);
         for (int k = 0; k < count; k++)
         {
             uint* from = (uint*)(w.Rows + i.Rows[k]);
@@ -150,9 +159,10 @@ internal static unsafe class WholeRows
         return true;
     }
 
-    private static bool AreSideBySide(ulong* offsets)
+    /// <summary>Whether all 32 lanes' pieces of so many bytes follow each other.</summary>
+    public static bool AreSideBySide(ulong* offsets, ulong bytes)
     {
-        Vector512<ulong> expected = Vector512.Create(offsets[0]) + (Lane << 2), step = Vector512.Create(32ul);
+        Vector512<ulong> expected = Vector512.Create(offsets[0]) + Lane * bytes, step = Vector512.Create(8 * bytes);
         for (int k = 0; k < 4; k++, expected += step)
             if (!Vector512.EqualsAll(Vector512.Load(offsets + 8 * k), expected)) return false;
         return true;

@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Ptx;
@@ -135,7 +136,9 @@ internal sealed unsafe partial class KernelLowering
     {
         DataType type = m.Type();
         i.Space = Space(m);
-        m.Ignore("nc", "weak", "relaxed", "acquire", "release", "volatile", "cta", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
+        bool isStrong = m.TakeOne("relaxed", "acquire", "release", "volatile") is not null;
+        i.Touch = load ? isStrong ? GlobalTouch.StrongRead : GlobalTouch.Read : isStrong ? GlobalTouch.StrongWrite : GlobalTouch.Write;
+        m.Ignore("nc", "weak", "cta", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
             "L1::evict_last", "L1::evict_first", "L1::no_allocate", "L1::evict_normal", "L2::64B", "L2::128B", "L2::256B");
         int vector = m.TakeOne("v2", "v4") switch { "v2" => 2, "v4" => 4, _ => 1 };
         Operands(i, CacheHint(i, m, 2));
@@ -195,6 +198,7 @@ internal sealed unsafe partial class KernelLowering
         int at = result ? 1 : 0;
         Operands(i, at + (name == "cas" ? 3 : 2));
         i.Class = InstructionClass.Atomic;
+        i.Touch = GlobalTouch.StrongWrite;
         i.Width = type.Bytes;
         if (result) i.D = Result(i, Operand(i, 0), i.Width);
         i.A = AddressRow(i, Operand(i, at), i.Space, out i.Offset);

@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Sa2VA.VirtualGpu.Execution;
+
+namespace Sa2VA.VirtualGpu.Checks;
+
+/// <summary>
+/// The bytes of global memory that the block which runs has touched so far, and how: a bit for each byte and kind, in pages that are there
+/// once they are touched. Used by one thread.
+/// </summary>
+/// <param name="launch">What the blocks that have ended touched.</param>
+/// <param name="watch">If not null, only looks out for two blocks at one byte.</param>
+internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch)
+{
+    public const int PageShift = 12, WordsPerKind = (1 << PageShift) / 64, WordsPerPage = GlobalTouches.Kinds * WordsPerKind;
+
+    private const int CacheSize = 256;
+
+    private readonly Dictionary<ulong, ulong[]> touched = [];
+    private readonly Stack<ulong[]> spare = [];
+
+    /// <summary>Pages by the low bits of their numbers: lanes and instructions mostly come back to few.</summary>
+    private readonly (ulong Number, ulong[]? Bits)[] cache = new (ulong, ulong[]?)[CacheSize];
+
+    /// <summary>One lane's access; aligned to its size, so it lies in one word of bits.</summary>
+    public void Touch(Warp w, Instruction i, int lane, ulong address, int bytes)
+    {
+        if (watch is not null) watch.Touch(w, i, lane, address, bytes);
+        else Mark(i.Touch, address, bytes);
+    }
+
+    /// <summary>The accesses of the lanes of a mask, so many bytes each, at an origin and their offsets.</summary>
+    public void TouchRow(Warp w, Instruction i, uint mask, ulong origin, ulong* offsets, int bytes)
+    {
+        if (watch is not null)
+        {
+            for (int lane = 0; lane < 32; lane++)
+                if ((mask >> lane & 1) != 0) watch.Touch(w, i, lane, origin + offsets[lane], bytes);
+            return;
+        }
+        if (mask == ~0u && WholeRows.AreSideBySide(offsets, (ulong)bytes))
+        {
+            MarkRange(i.Touch, origin + offsets[0], 32 * bytes);
+            return;
+        }
+        for (int lane = 0; lane < 32; lane++)
+        {
+            if ((mask >> lane & 1) == 0) continue;
+            // Lanes mostly share what a neighbour reads.
+            if (lane > 0 && offsets[lane] == offsets[lane - 1] && (mask >> lane - 1 & 1) != 0) continue;
+            Mark(i.Touch, origin + offsets[lane], bytes);
+        }
+    }
+
+    /// <summary>The block has ended: forgets what it touched, and tells it to the launch.</summary>
+    /// <returns>A byte that it and another block touched as they may not, or null.</returns>
+    public ulong? End()
+    {
+        ulong? race = watch is null ? launch.Add(touched) : null;
+        foreach (ulong[] bits in touched.Values)
+        {
+            Array.Clear(bits);
+            spare.Push(bits);
+        }
+        touched.Clear();
+        Array.Clear(cache);
+        return race;
+    }
+
+    private void MarkRange(GlobalTouch touch, ulong address, int bytes)
+    {
+        while (bytes > 0)
+        {
+            int n = Math.Min(bytes, 64 - (int)(address & 63));
+            Mark(touch, address, n);
+            address += (ulong)n;
+            bytes -= n;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Mark(GlobalTouch touch, ulong address, int bytes)
+    {
+        ulong number = address >> PageShift;
+        ref (ulong Number, ulong[]? Bits) place = ref cache[(int)(number % CacheSize)];
+        if (place.Bits is null || place.Number != number) place = (number, Page(number));
+        ref ulong word = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(place.Bits),
+            (int)touch * WordsPerKind + (int)(address % (1 << PageShift) / 64));
+        word |= ~0ul >> 64 - bytes << (int)(address & 63);
+    }
+
+    private ulong[] Page(ulong number)
+    {
+        ref ulong[]? bits = ref CollectionsMarshal.GetValueRefOrAddDefault(touched, number, out _);
+        return bits ??= spare.TryPop(out ulong[]? used) ? used : new ulong[WordsPerPage];
+    }
+}

@@ -1,0 +1,66 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Sa2VA.VirtualGpu.Checks;
+
+/// <summary>
+/// The bytes of global memory that the blocks of a launch which have ended touched, and how: half a byte for each byte of a page that some
+/// block touched. Blocks come in one after the other, each from its thread.
+/// </summary>
+internal sealed class LaunchFootprint
+{
+    private readonly Dictionary<ulong, ulong[]> pages = [];
+    private readonly Lock gate = new();
+
+    /// <summary>Takes in what a block touched: a bit for each byte and <see cref="GlobalTouch"/>, by number of the page.</summary>
+    /// <returns>A byte that the block and an earlier one touched as they may not, or null.</returns>
+    public ulong? Add(Dictionary<ulong, ulong[]> block)
+    {
+        lock (gate)
+        {
+            foreach ((ulong number, ulong[] bits) in block)
+            {
+                ref ulong[]? all = ref CollectionsMarshal.GetValueRefOrAddDefault(pages, number, out bool known);
+                if (!known)
+                {
+                    all = [.. bits];
+                    continue;
+                }
+                int race = Add(bits, all!);
+                if (race >= 0) return (number << BlockFootprint.PageShift) + (ulong)race;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Adds bits to bits; the first byte of the page at which the two race, or −1.</summary>
+    private static int Add(ReadOnlySpan<ulong> bits, Span<ulong> all)
+    {
+        const int Words = BlockFootprint.WordsPerKind;
+        for (int k = 0; k < Words; k += Vector512<ulong>.Count)
+        {
+            Vector512<ulong> read = At(bits, GlobalTouch.Read, k), write = At(bits, GlobalTouch.Write, k),
+                strongRead = At(bits, GlobalTouch.StrongRead, k), strongWrite = At(bits, GlobalTouch.StrongWrite, k);
+            Vector512<ulong> readBefore = At(all, GlobalTouch.Read, k), writeBefore = At(all, GlobalTouch.Write, k),
+                strongReadBefore = At(all, GlobalTouch.StrongRead, k), strongWriteBefore = At(all, GlobalTouch.StrongWrite, k);
+            // As GlobalTouches.Races says.
+            Vector512<ulong> races = write & (readBefore | writeBefore | strongReadBefore | strongWriteBefore)
+                | (read | strongRead | strongWrite) & writeBefore | read & strongWriteBefore | strongWrite & readBefore;
+            if (races != Vector512<ulong>.Zero)
+                for (int n = 0; ; n++)
+                    if (races[n] != 0) return 64 * (k + n) + BitOperations.TrailingZeroCount(races[n]);
+            Store(read | readBefore, all, GlobalTouch.Read, k);
+            Store(write | writeBefore, all, GlobalTouch.Write, k);
+            Store(strongRead | strongReadBefore, all, GlobalTouch.StrongRead, k);
+            Store(strongWrite | strongWriteBefore, all, GlobalTouch.StrongWrite, k);
+        }
+        return -1;
+
+        static Vector512<ulong> At(ReadOnlySpan<ulong> from, GlobalTouch kind, int k) =>
+            Vector512.Create(from[((int)kind * Words + k)..]);
+
+        static void Store(Vector512<ulong> value, Span<ulong> to, GlobalTouch kind, int k) =>
+            value.CopyTo(to[((int)kind * Words + k)..]);
+    }
+}
