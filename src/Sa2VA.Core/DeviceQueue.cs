@@ -55,7 +55,9 @@ public abstract class DeviceQueue : IDisposable
     /// <summary>A point behind everything that was enqueued so far.</summary>
     public abstract Fence Mark();
 
-    /// <summary>Enqueues waiting for a point of another queue of the same backend.</summary>
+    /// <summary>
+    /// Enqueues waiting for a point of another queue of the same backend. If what is waited for fails, or has failed, so does what follows.
+    /// </summary>
     public abstract void WaitFor(Fence fence);
 
     /// <summary>Ends the queue after the op that is running; what is still enqueued never happens.</summary>
@@ -90,6 +92,9 @@ public readonly struct Fence
 
     /// <summary>Number of the last piece of work before it.</summary>
     public long Position { get; }
+
+    /// <summary>Number of the first piece of work whose failure is one of this fence.</summary>
+    internal long First => _first;
 
     /// <summary>True when the work before it is done.</summary>
     public bool IsReached => _queue is null || _queue.IsReached(Position);

@@ -15,7 +15,7 @@ public sealed unsafe class CudaBackend : IBackend
     private readonly WeightStore _weights = new();
     private readonly CudaContext? _context;
     private readonly KernelModules? _modules;
-    private readonly nint _service, _capture;
+    private readonly nint _capture;
     private int _isDisposed;
 
     internal CudaBackend((CudaDriver Driver, DeviceFacts Facts) found, CudaDevice device, long memoryBudget, bool countsOnly)
@@ -33,7 +33,7 @@ public sealed unsafe class CudaBackend : IBackend
             nuint unit;
             _context.Check(found.Driver.MemGetAllocationGranularity(&unit, &properties, 0), "asking for the unit of mapped memory");
             MapUnit = unit;
-            _service = CreateStream(0);
+            Service = CreateStream(0);
             _capture = CreateStream(0);
         }
         catch
@@ -85,6 +85,9 @@ public sealed unsafe class CudaBackend : IBackend
 
     /// <summary>Mapped memory comes in multiples of that many bytes.</summary>
     internal ulong MapUnit { get; } = 2 << 20;
+
+    /// <summary>The stream of what is waited for at once.</summary>
+    internal nint Service { get; }
 
     /// <summary>What a check on the device can find.</summary>
     internal CheckSites Sites { get; } = new();
@@ -179,8 +182,8 @@ public sealed unsafe class CudaBackend : IBackend
     {
         if (bytes == 0 || Account.CountsOnly) return;
         using CudaContext.Scope scope = Context.Enter();
-        Context.Check(Context.Driver.MemsetD8Async(address, 0, (nuint)bytes, _service), "clearing memory");
-        Context.Check(Context.Driver.StreamSynchronize(_service), "clearing memory");
+        Context.Check(Context.Driver.MemsetD8Async(address, 0, (nuint)bytes, Service), "clearing memory");
+        Context.Check(Context.Driver.StreamSynchronize(Service), "clearing memory");
     }
 
     /// <summary>Copies bytes of the host to the device, there when the call returns.</summary>
@@ -189,8 +192,8 @@ public sealed unsafe class CudaBackend : IBackend
         if (bytes.IsEmpty) return;
         using CudaContext.Scope scope = Context.Enter();
         fixed (byte* from = bytes)
-            Context.Check(Context.Driver.MemcpyHtoDAsync(address, from, (nuint)bytes.Length, _service), "copying weights");
-        Context.Check(Context.Driver.StreamSynchronize(_service), "copying weights");
+            Context.Check(Context.Driver.MemcpyHtoDAsync(address, from, (nuint)bytes.Length, Service), "copying weights");
+        Context.Check(Context.Driver.StreamSynchronize(Service), "copying weights");
     }
 
     /// <summary>Records what an action launches on the stream it is given.</summary>
@@ -238,7 +241,7 @@ public sealed unsafe class CudaBackend : IBackend
         {
             for (int i = _retired.Count - 1; i >= 0; i--)
             {
-                if (!IsDisposed && !_retired[i].Behind.TrueForAll(b => b.Queue.IsBehind(b.Position))) continue;
+                if (!_retired[i].Behind.TrueForAll(b => b.Queue.IsBehind(b.Position))) continue;
                 (due ??= []).Add(_retired[i].Free);
                 _retired.RemoveAt(i);
             }

@@ -1,6 +1,8 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Sa2VA.Core;
 using Sa2VA.Cuda.Driver;
+using Sa2VA.Cuda.Kernels;
 
 namespace Sa2VA.Cuda;
 
@@ -20,14 +22,13 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private readonly FailedStretches _failures = new();
     private readonly PinnedRing _staging = null!;
     private readonly CudaMemory _arena;
-    private readonly CudaMemory _fault;
-    private readonly CheckFinding* _finding;
+    private readonly QueueFaults _faults;
     private readonly StreamWatch _watch;
     private readonly CudaFunction? _copy;
-    private long _position, _lastFinding = -1, _closedAt = long.MaxValue;
-    private bool _mustClearFault, _isLost;
+    private long _position, _closedAt = long.MaxValue;
+    private bool _isLost;
     private LaunchTimer? _timer;
-    private int _isDisposed;
+    private int _followers, _isDisposed;
 
     public CudaQueue(CudaBackend backend, string name, QueuePriority priority)
     {
@@ -35,7 +36,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         _watch = new StreamWatch(this);
         _marks = new StreamMarks(backend);
         _arena = CudaMemory.Reserve(backend, MemoryPurpose.Arena, ArenaRoom, $"the intermediates of queue '{name}'");
-        _fault = CudaMemory.Allocate(backend, MemoryPurpose.Arena, sizeof(CheckFinding), $"what checks of queue '{name}' find");
+        _faults = new QueueFaults(this);
         if (backend.Account.CountsOnly) return;
         using CudaContext.Scope scope = backend.Context.Enter();
         CudaDriver driver = backend.Context.Driver;
@@ -45,11 +46,6 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         _copy = backend.Modules.Function("copy_bytes", "copy_bytes");
         _staging = new PinnedRing(backend.Context);
         _staging.Grow(0);
-        void* finding;
-        backend.Context.Check(driver.MemHostAlloc(&finding, (nuint)sizeof(CheckFinding), 0), "allocating page-locked memory");
-        _finding = (CheckFinding*)finding;
-        *_finding = default;
-        backend.Clear(_fault.Address, sizeof(CheckFinding));
     }
 
     public CudaBackend Backend { get; }
@@ -62,7 +58,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     public ulong Arena => _arena.Address;
 
     /// <summary>Where a check on the device writes what it found.</summary>
-    public ulong Fault => _fault.Address;
+    public ulong Fault => _faults.Address;
 
     private bool CountsOnly => Backend.Account.CountsOnly;
 
@@ -115,15 +111,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             ThrowIfDisposed();
             using CudaContext.Scope scope = Backend.Context.Enter();
             // A kernel, so that nothing is copied behind a run that failed.
-            var arguments = new CopyArguments
-            {
-                Run = new RunArguments { Fault = Fault },
-                From = source,
-                To = target,
-                Bytes = count * from.Type.Size(),
-            };
             Timer(Name);
-            _copy!.Launch(Stream, Grid.Over(arguments.Bytes, 16 * 256), 256, 0, arguments);
+            CopyBytes.Launch(_copy!, this, source, target, count * from.Type.Size());
             _position++;
         }
     }
@@ -179,11 +168,12 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         Span<byte> bytes = MemoryMarshal.AsBytes(destination);
         if (CountsOnly) bytes.Clear();
         if (CountsOnly || bytes.IsEmpty) return;
+        long first, last = 0;
         lock (_gate)
         {
             ThrowIfDisposed();
             using CudaContext.Scope scope = Backend.Context.Enter();
-            long first = _position + 1;
+            first = _position + 1;
             while (!bytes.IsEmpty)
             {
                 int n = Math.Min(bytes.Length, ChunkBytes);
@@ -192,12 +182,14 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 _position++;
                 AddMark();
                 WaitHere(_position);
-                ThrowIfLost(first, _position);
+                last = _position;
+                if (_failures.Covers(last)) break;
                 new ReadOnlySpan<byte>(staged, n).CopyTo(bytes);
                 bytes = bytes[n..];
                 source += (ulong)n;
             }
         }
+        ThrowIfLost(first, last);
     }
 
     public override Fence Mark()
@@ -211,14 +203,21 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         }
     }
 
-    /// <summary>The position behind everything that was enqueued so far, marked.</summary>
+    /// <summary>The position behind everything that was enqueued so far, marked; 0 if nothing of it can happen any more.</summary>
     public long End()
     {
         lock (_gate)
         {
             if (IsDisposed || CountsOnly || _isLost) return 0;
             using CudaContext.Scope scope = Backend.Context.Enter();
-            return AddMark().Position;
+            try
+            {
+                return AddMark().Position;
+            }
+            catch (DeviceException) when (_isLost)
+            {
+                return 0;
+            }
         }
     }
 
@@ -230,14 +229,22 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         if (fence.Queue is null || fence.Queue == this || CountsOnly) return;
         if (fence.Queue is not CudaQueue other || other.Backend != Backend)
             throw new GraphException($"Queue '{fence.Queue.Name}' belongs to another backend than queue '{Name}'.");
-        nint awaited = other.EventFor(fence.Position);
-        if (awaited == 0) return;
-        lock (_gate)
+        if (!other.TryFollow(fence.Position, out nint awaited)) return;
+        try
         {
-            ThrowIfDisposed();
-            using CudaContext.Scope scope = Backend.Context.Enter();
-            Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), "waiting for queue", other.Name);
-            _position++;
+            lock (_gate)
+            {
+                ThrowIfDisposed();
+                using CudaContext.Scope scope = Backend.Context.Enter();
+                if (awaited != 0) Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), "waiting for queue", other.Name);
+                Timer(Name);
+                _faults.Carry(fence, other._faults, _position + 1);
+                _position++;
+            }
+        }
+        finally
+        {
+            other.LetGo();
         }
     }
 
@@ -248,6 +255,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         {
             lock (_gate)
             {
+                while (_followers > 0) Monitor.Wait(_gate);
                 _closedAt = _marks.Reached;
                 if (!_isLost)
                 {
@@ -256,7 +264,6 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                     driver.StreamSynchronize(Stream);
                     Settle();
                     _staging.Free();
-                    driver.MemFreeHost(_finding);
                     _marks.Destroy();
                     _timer?.Destroy();
                     driver.StreamDestroy(Stream);
@@ -265,7 +272,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             _watch.Stop();
         }
         _arena.Free();
-        _fault.Free();
+        _faults.Free();
         Backend.Forget(this);
     }
 
@@ -287,22 +294,14 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     {
         if (CountsOnly) return;
         WaitOutside(position);
-        lock (_gate) ThrowIfLost(first, position);
+        ThrowIfLost(first, position);
     }
 
     protected internal override Task WhenReached(long first, long position)
     {
         if (CountsOnly) return Task.CompletedTask;
         if (!IsReached(position)) return _watch.Add(first, position);
-        try
-        {
-            lock (_gate) ThrowIfLost(first, position);
-            return Task.CompletedTask;
-        }
-        catch (Exception e)
-        {
-            return Task.FromException(e);
-        }
+        return LossOf(first, position) is { } loss ? Task.FromException(loss) : Task.CompletedTask;
     }
 
     /// <summary>Waits for a position without holding up who enqueues.</summary>
@@ -319,7 +318,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 using CudaContext.Scope scope = Backend.Context.Enter();
                 Settle();
                 if (_marks.Reached >= position) return;
-                awaited = _marks.Hold(position);
+                awaited = _marks.EventFor(position);
+                _marks.Hold();
             }
             CudaResult result;
             try
@@ -339,30 +339,36 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     }
 
     /// <summary>Reports a failure to whoever waits for a stretch of positions; null if there was none.</summary>
-    internal Exception? LossOf(long first, long position)
+    internal Exception? LossOf(long first, long position) => Tell(first, position)?.SourceException;
+
+    /// <summary>The event behind a position, 0 if that is reached; false if the queue is closed, which it is not before LetGo.</summary>
+    private bool TryFollow(long position, out nint awaited)
     {
-        try
+        awaited = 0;
+        lock (_gate)
         {
-            lock (_gate) ThrowIfLost(first, position);
-            return null;
+            if (IsDisposed) return false;
+            if (_marks.Reached < position) awaited = _marks.EventFor(position);
+            _marks.Hold();
+            _followers++;
         }
-        catch (Exception e)
-        {
-            return e;
-        }
+        return true;
     }
 
-    /// <summary>The event behind a position; 0 if that is reached.</summary>
-    private nint EventFor(long position)
+    private void LetGo()
     {
-        lock (_gate) return _marks.Reached >= position ? 0 : _marks.EventFor(position);
+        lock (_gate)
+        {
+            _marks.LetGo();
+            if (--_followers == 0) Monitor.PulseAll(_gate);
+        }
     }
 
     /// <summary>A fence behind what is enqueued. In gate and context.</summary>
     private Fence AddMark()
     {
         if (_marks.Reached >= _position || _marks.Latest == _position) return FenceAt(_position);
-        Check(Backend.Context.Driver.MemcpyDtoHAsync(_finding, _fault.Address, (nuint)sizeof(CheckFinding), Stream), "a fence");
+        Check(_faults.Look(), "a fence");
         _marks.Add(_position, _staging.Taken, Stream);
         return FenceAt(_position);
     }
@@ -405,12 +411,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             }
             _staging.ReleaseTo(mark.Staged);
             _timer?.Pass(mark.Position);
-            if (_finding->Code != 0 && _finding->Position > _lastFinding)
-            {
-                _lastFinding = _finding->Position;
-                _failures.Begin(_lastFinding, Backend.Sites.ErrorOf(*_finding));
-                _mustClearFault = true;
-            }
+            _faults.Settle(mark.Position, _failures);
         }
         if (_marks.Error != CudaResult.Success) Lose(_marks.Error);
     }
@@ -449,17 +450,30 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         _marks.GiveUp(_position);
     }
 
-    private void ThrowIfLost(long first, long position)
+    /// <summary>Throws the failure of a stretch of positions, if there was one. Outside the gate.</summary>
+    private void ThrowIfLost(long first, long position) => Tell(first, position)?.Throw();
+
+    /// <summary>
+    /// The failure of a stretch, of which whoever asks is told: what is enqueued from now on runs again, here and in the queue that it came
+    /// from.
+    /// </summary>
+    private ExceptionDispatchInfo? Tell(long first, long position)
     {
-        if (_failures.Report(first, position, _position) is not { } failure) return;
-        if (_mustClearFault && !IsDisposed)
+        Fence cause = default;
+        ExceptionDispatchInfo? failure;
+        lock (_gate)
         {
-            // What is enqueued from now on runs again.
-            _mustClearFault = false;
-            using CudaContext.Scope scope = Backend.Context.Enter();
-            Check(Backend.Context.Driver.MemsetD8Async(_fault.Address, 0, (nuint)sizeof(CheckFinding), Stream), "clearing a fault");
+            failure = _failures.Report(first, position, _position);
+            if (failure is null) return null;
+            if (!IsDisposed && !_isLost)
+            {
+                using CudaContext.Scope scope = Backend.Context.Enter();
+                cause = _faults.Tell(failure.SourceException, bytes => (nint)Stage(bytes), _position);
+            }
         }
-        failure.Throw();
+        // The other queue's host side may not have looked yet.
+        if (cause.Queue is CudaQueue other && other.IsReached(cause.Position)) other.Tell(cause.First, cause.Position);
+        return failure;
     }
 
     private void Check(CudaResult result, string what, string? of = null)
@@ -478,20 +492,4 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private ulong AddressOf(DeviceBuffer buffer, long offset) => buffer is CudaBuffer own && own.Backend == Backend
         ? own.Address + (ulong)(offset * buffer.Type.Size())
         : throw new GraphException($"Buffer '{buffer.Name}' belongs to another backend than queue '{Name}'.");
-
-    /// <summary>CopyBytesArguments of <c>kernels/copy_bytes.cu</c>.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct CopyArguments
-    {
-        public RunArguments Run;
-        public ulong From, To;
-        public long Bytes;
-    }
-
-    /// <summary>Bytes on their way to an array of the host.</summary>
-    private readonly record struct PendingRead(long Position, nint Staged, Array Destination, long Bytes)
-    {
-        public void Complete() => new ReadOnlySpan<byte>((void*)Staged, checked((int)Bytes))
-            .CopyTo(MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(Destination), checked((int)Bytes)));
-    }
 }

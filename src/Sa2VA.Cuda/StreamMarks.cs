@@ -66,13 +66,8 @@ internal sealed unsafe class StreamMarks(CudaBackend backend)
         throw new InvalidOperationException($"Nothing marks position {position}.");
     }
 
-    /// <summary>The same, not to be recorded anew before <see cref="LetGo"/>.</summary>
-    public nint Hold(long position)
-    {
-        nint handle = EventFor(position);
-        _holds++;
-        return handle;
-    }
+    /// <summary>No event that somebody may have asked for is recorded anew before <see cref="LetGo"/>.</summary>
+    public void Hold() => _holds++;
 
     public void LetGo()
     {

@@ -147,11 +147,21 @@ internal sealed class GraphRun : IDisposable
         return this;
     }
 
-    /// <summary>Has the queue copy a tensor, from which it is then read.</summary>
-    public void Copy(IBackend backend, Tensor tensor)
+    /// <summary>Has the queue copy a tensor, which is then read from there.</summary>
+    /// <param name="backend">Where.</param>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="byAnotherQueue">Another queue does it, which waits for this one, and this one for it.</param>
+    public void Copy(IBackend backend, Tensor tensor, bool byAnotherQueue)
     {
         DeviceBuffer from = _buffers[tensor], to = backend.Allocate(tensor.Name, tensor.Type, tensor.Shape);
-        _queue.Copy(from, 0, to, 0, tensor.Shape.Count);
+        if (byAnotherQueue)
+        {
+            using DeviceQueue other = backend.CreateQueue("copies");
+            other.WaitFor(_queue.Mark());
+            other.Copy(from, 0, to, 0, tensor.Shape.Count);
+            _queue.WaitFor(other.Mark());
+        }
+        else _queue.Copy(from, 0, to, 0, tensor.Shape.Count);
         _buffers[tensor] = to;
         from.Dispose();
     }

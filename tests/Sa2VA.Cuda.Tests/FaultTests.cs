@@ -117,6 +117,22 @@ public sealed class FaultTests
         Assert.Equal(1, driver.Live.Contexts);
     }
 
+    /// <summary>A queue that has not been asked since does not know of it yet.</summary>
+    [Fact]
+    public void What_a_lost_engine_gave_out_can_be_disposed_of()
+    {
+        using var driver = new VirtualDriver();
+        using (var net = new SumNet(driver))
+        {
+            using DeviceQueue idle = net.Backend.CreateQueue("idle");
+            using DeviceBuffer buffer = net.Backend.Allocate("b", DType.F32, new Shape(SumNet.Count));
+            idle.Write<float>(buffer, new float[SumNet.Count]);
+            driver.Inject.FailLaunch(1);
+            Assert.Throws<DeviceException>(() => net.FourTimes(3));
+        }
+        Assert.Equal(default, driver.Live);
+    }
+
     [Fact]
     public async Task Those_who_await_a_lost_run_are_told()
     {

@@ -172,7 +172,7 @@ internal sealed class CommandLoop
             {
                 try
                 {
-                    if (_ended) ThrowStopped();
+                    if (_done < position) ThrowStopped();
                     ThrowIfLost(first, position);
                     return Task.CompletedTask;
                 }
@@ -283,13 +283,12 @@ internal sealed class CommandLoop
         lock (_gate)
         {
             if (_isUrgent && _done < _enqueued) _precedence.End();
-            for (; _done < _enqueued; _done++)
+            for (long next = _done; next < _enqueued; next++)
             {
-                _ring[_done % Slots].Release();
-                _ring[_done % Slots] = default;
+                _ring[next % Slots].Release();
+                _ring[next % Slots] = default;
             }
             // Those who wait see that their work was not done.
-            _done = long.MinValue;
             _ended = true;
             Monitor.PulseAll(_gate);
             foreach ((_, _, TaskCompletionSource reached) in _watchers) Complete(reached, ThrowStopped);

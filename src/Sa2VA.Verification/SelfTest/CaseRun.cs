@@ -28,7 +28,7 @@ internal sealed class CaseRun
                 case byte[] bytes: run.Write(declared[i], bytes); break;
             }
         run.Execute();
-        if (of.IsStateCopied) run.Copy(backend, y);
+        if (of.StateCopy != StateCopy.None) run.Copy(backend, y, of.StateCopy == StateCopy.ByAnotherQueue);
         if (y.Type.IsFloat()) Floats = run.Floats(y);
         else Integers = y.Type == DType.U8 ? Array.ConvertAll(run.Bytes(y), b => (long)b) : run.Integers(y);
     }

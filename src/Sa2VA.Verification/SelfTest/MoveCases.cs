@@ -10,7 +10,8 @@ internal static class MoveCases
     public static IEnumerable<OpCase> All =>
     [
         new CopyCase(), new ConcatCase(1), new ConcatCase(2), new SegmentsCase(), new RepeatCase(), new GatherCase(),
-        new EmbeddingCase(), new WriteRowsCase(false), new WriteRowsCase(true),
+        new EmbeddingCase(), new WriteRowsCase(StateCopy.None), new WriteRowsCase(StateCopy.ByItsQueue),
+        new WriteRowsCase(StateCopy.ByAnotherQueue),
     ];
 
     private static T[] Row<T>(T[] table, int row) => table[(row * Width)..((row + 1) * Width)];
@@ -110,9 +111,14 @@ internal static class MoveCases
 
     private sealed class WriteRowsCase : OpCase
     {
-        public WriteRowsCase(bool isCopied) : base(nameof(WriteRows), $"3 into 6×{Width}{(isCopied ? ", copied by the queue" : "")}")
+        public WriteRowsCase(StateCopy copy) : base(nameof(WriteRows), $"3 into 6×{Width}" + copy switch
         {
-            IsStateCopied = isCopied;
+            StateCopy.ByItsQueue => ", copied by the queue",
+            StateCopy.ByAnotherQueue => ", copied by another queue",
+            _ => "",
+        })
+        {
+            StateCopy = copy;
             Floats(new Shape(6, Width));
             Floats(new Shape(3, Width));
             Integers(5, -1, 0);
@@ -120,7 +126,7 @@ internal static class MoveCases
 
         public override int? StateInput => 0;
 
-        public override bool IsStateCopied { get; }
+        public override StateCopy StateCopy { get; }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.WriteRows(x[0], x[1], x[2]);
 

@@ -31,8 +31,8 @@ internal abstract class OpCase(string op, string what)
     /// <summary>The input that is a state, which is then the result; null for ops that have none.</summary>
     public virtual int? StateInput => null;
 
-    /// <summary>True if the state is read where the queue has copied it to.</summary>
-    public virtual bool IsStateCopied => false;
+    /// <summary>Who copies the state to where it is read.</summary>
+    public virtual StateCopy StateCopy => StateCopy.None;
 
     /// <summary>Records the op; its result becomes the output, unless it is a state.</summary>
     public abstract Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x);
@@ -70,6 +70,19 @@ internal abstract class OpCase(string op, string what)
         for (int i = 0; i < values.Length; i++) values[i] = (float)(random.NextDouble() * 2 - 1) * scale;
         return values;
     }
+}
+
+/// <summary>Who copies a state that ops write to where it is read.</summary>
+internal enum StateCopy
+{
+    /// <summary>Nobody.</summary>
+    None,
+
+    /// <summary>The queue on which the ops ran.</summary>
+    ByItsQueue,
+
+    /// <summary>Another queue, which waits for that one.</summary>
+    ByAnotherQueue,
 }
 
 /// <summary>A case's numbers as <typeparamref name="T"/>.</summary>
