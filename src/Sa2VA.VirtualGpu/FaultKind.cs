@@ -20,6 +20,20 @@ public enum FaultKind
     /// <summary>Shared memory is touched while an asynchronous copy to it has not been waited for.</summary>
     CopyInFlight,
 
+    /// <summary>
+    /// A register of a product (<c>wgmma</c>) that has not been waited for is read or written, or is used by a product of another shape.
+    /// </summary>
+    ProductInFlight,
+
+    /// <summary>
+    /// An asynchronous operation reads what ordinary stores wrote, uses registers that ordinary instructions wrote, or an mbarrier just
+    /// made, and the fence for that is missing.
+    /// </summary>
+    MissingFence,
+
+    /// <summary>Arrivals or bytes at an mbarrier do not add up.</summary>
+    Mbarrier,
+
     /// <summary>Lanes that must take part in a barrier, a shuffle or a product are not there.</summary>
     DivergentCollective,
 

@@ -12,7 +12,17 @@ internal static class PtxFiles
 
     public static string Text(string name) => File.ReadAllText(Path.Combine(Folder, name + ".ptx"));
 
-    private static byte[] Recorded(string name) => File.ReadAllBytes(Path.Combine(Folder, "recorded", name + ".bin"));
+    /// <summary>All recordings lie beside the repository where they can be had, some of them in it.</summary>
+    private static byte[] Recorded(string name)
+    {
+        string here = Path.Combine(Folder, "recorded", name + ".bin");
+        return File.ReadAllBytes(File.Exists(here) ? here : Path.Combine(AllRecorded, name + ".bin"));
+    }
+
+    private static string AllRecorded => Path.Combine(Fixtures.Repository, "..", "shared", "silicon", "recorded");
+
+    public static bool HasRecorded(string name) =>
+        File.Exists(Path.Combine(Folder, "recorded", name + ".out.bin")) || File.Exists(Path.Combine(AllRecorded, name + ".out.bin"));
 
     public static ushort[] RecordedWords(string name) => MemoryMarshal.Cast<byte, ushort>(Recorded(name)).ToArray();
 

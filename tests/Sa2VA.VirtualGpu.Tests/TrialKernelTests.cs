@@ -31,23 +31,7 @@ public sealed class TrialKernelTests
         ushort[] a = PtxFiles.RandomBFloat16(1, m * k), b = PtxFiles.RandomBFloat16(2, n * k);
         float[] bias = TestValues.Random(3, n);
         ushort[] c = Same(d => TrialKernels.Gemm(d, PtxFiles.Text("gemm_sm80"), a, b, bias, m, n, k, gelu, out _), Assert.Equal);
-        var reference = new double[m * n];
-        var naive = new float[m * n];
-        for (int i = 0; i < m * n; i++)
-        {
-            double sum = bias[i % n];
-            float sum32 = 0;
-            for (int q = 0; q < k; q++)
-            {
-                float x = PtxFiles.BFloat16(a[i / n * k + q]), y = PtxFiles.BFloat16(b[i % n * k + q]);
-                sum += (double)x * y;
-                sum32 += x * y;
-            }
-            sum32 += bias[i % n];
-            reference[i] = gelu ? TrialKernels.Gelu(sum) : sum;
-            naive[i] = gelu ? (float)TrialKernels.Gelu(sum32) : sum32;
-        }
-        TrialKernels.CheckBFloat16(reference, naive, c, $"gemm {m}x{n}x{k}");
+        TrialKernels.CheckProduct(a, b, bias, m, n, k, gelu, c);
     }
 
     [Theory]

@@ -20,6 +20,31 @@ internal static class TrialKernels
         return Fetch(device, c, m * n);
     }
 
+    /// <summary>The same by bulk copies, mbarriers and products of warpgroups.</summary>
+    public static ushort[] HopperGemm(VirtualDevice device, string ptx, ushort[] a, ushort[] b, float[] bias, int m, int n, int k,
+        bool gelu, out LaunchCounters counters)
+    {
+        VirtualKernel kernel = device.LoadModule(ptx)["gemm_bf16_sm90"];
+        ulong c = Result(device, m * n, "C");
+        counters = device.Launch(kernel, new((n + 127) / 128, (m + 127) / 128), new(384), HopperSharedBytes,
+            [Tiles(device.Upload<ushort>(a, "A"), m, k), Tiles(device.Upload<ushort>(b, "B"), n, k), device.Upload<float>(bias, "bias"),
+                c + 2 * Canary, m, n, k, gelu ? 1 : 0]);
+        return Fetch(device, c, m * n);
+    }
+
+    public const int HopperSharedBytes = 1024 + 8 * 16384 + 64;
+
+    /// <summary>The map of a matrix [rows, width] of bfloat16, of which boxes of 128 × 64 are copied.</summary>
+    public static KernelArgument Tiles(ulong address, int rows, int width) => new(new TensorMap
+    {
+        Address = address,
+        ElementBytes = 2,
+        Dimensions = [(ulong)width, (ulong)rows],
+        Strides = [2 * (ulong)width],
+        Box = [64, 128],
+        Swizzle = 128,
+    }.Encode());
+
     public static ushort[] Attention(VirtualDevice device, string ptx, ushort[] q, ushort[] k, ushort[] v, int heads, int queries, int keys,
         bool causal)
     {
@@ -70,6 +95,28 @@ internal static class TrialKernels
         device.Read<ushort>(address, all);
         Assert.All(all[..Canary].Concat(all[^Canary..]), v => Assert.Equal(0x1234, v));
         return all[Canary..^Canary];
+    }
+
+    /// <summary>C against a product in float64.</summary>
+    public static void CheckProduct(ushort[] a, ushort[] b, float[] bias, int m, int n, int k, bool gelu, ushort[] c)
+    {
+        var reference = new double[m * n];
+        var naive = new float[m * n];
+        for (int i = 0; i < m * n; i++)
+        {
+            double sum = bias[i % n];
+            float sum32 = 0;
+            for (int q = 0; q < k; q++)
+            {
+                float x = PtxFiles.BFloat16(a[i / n * k + q]), y = PtxFiles.BFloat16(b[i % n * k + q]);
+                sum += (double)x * y;
+                sum32 += x * y;
+            }
+            sum32 += bias[i % n];
+            reference[i] = gelu ? Gelu(sum) : sum;
+            naive[i] = gelu ? (float)Gelu(sum32) : sum32;
+        }
+        CheckBFloat16(reference, naive, c, $"gemm {m}x{n}x{k}");
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Sa2VA.VirtualGpu.Execution;
+using Sa2VA.VirtualGpu.Lowering;
 
 namespace Sa2VA.VirtualGpu.Checks;
 
@@ -9,48 +10,57 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// Races are found by vector clocks: each warp counts its steps between barriers and knows how far the others had come at the last barrier
 /// that both took part in. An access conflicts with an earlier one of another warp, one of them a write, that it does not know of. Lanes of
 /// one warp count as one. An asynchronous copy writes its cells when it is issued (nobody may still be using them), owns them until it is
-/// waited for, and counts as written by its warp then.
+/// waited for, and counts as written by its warp then. Whatever runs beside the warps is an actor of its own: see the other half.
 /// </remarks>
-internal sealed class SharedShadow
+internal sealed partial class SharedShadow
 {
     private const ulong Atomic = 1u << 31;
-    private const int WarpShift = 24;
-    private const uint IndexMask = (1u << WarpShift) - 1;
+    private const int ActorShift = 23;
+    private const uint IndexMask = (1u << ActorShift) - 1;
 
-    private readonly int warps, cellShift;
+    private readonly int warps, actors, cellShift;
     private readonly Instruction[] code;
     private readonly byte[] written;
 
-    /// <summary>Of each cell the last write: step in the high half; atomic, warp, instruction in the low half.</summary>
+    /// <summary>Of each cell the last write: step in the high half; atomic, actor, instruction in the low half.</summary>
     private readonly ulong[] writes;
 
-    /// <summary>Of each warp and cell the last read: step, instruction.</summary>
-    private readonly ulong[][] reads;
+    /// <summary>Of each actor that reads and each cell the last read: step, instruction.</summary>
+    private readonly ulong[]?[] reads;
 
-    /// <summary>Of each cell the copy that owns it: warp and instruction, plus 1.</summary>
+    /// <summary>Of each cell the copy that owns it: actor and instruction, plus 1.</summary>
     private readonly uint[] copies;
 
-    /// <summary>known[w][v]: how far warp w knows warp v to have come; known[w][w] is where it is.</summary>
+    /// <summary>
+    /// known[w][v]: how far warp w knows actor v to have come; known[w][w] is where it is. Behind that the same of warps, as far as a
+    /// fence lets asynchronous readers know.
+    /// </summary>
     private readonly uint[][] known;
     private uint last;
 
-    public SharedShadow(int warps, int bytes, int cellShift, Instruction[] code)
+    public SharedShadow(int warps, int bytes, LoweredKernel kernel)
     {
         this.warps = warps;
-        this.cellShift = cellShift;
-        this.code = code;
+        cellShift = kernel.CellShift;
+        code = kernel.Code;
+        actors = kernel.IsAsynchronous ? 2 * warps + MostBarriers : warps;
         int cells = (bytes >> cellShift) + 1;
         written = new byte[bytes];
         writes = new ulong[cells];
         copies = new uint[cells];
-        reads = [.. Enumerable.Range(0, warps).Select(_ => new ulong[cells])];
-        known = [.. Enumerable.Range(0, warps).Select(_ => new uint[warps])];
+        reads = new ulong[kernel.IsAsynchronous ? 2 * warps : warps][];
+        for (int a = 0; a < reads.Length; a++)
+            if (a < warps || kernel.ProductRegisters > 0) reads[a] = new ulong[cells];
+        known = [.. Enumerable.Range(0, warps).Select(_ => new uint[kernel.IsAsynchronous ? actors + warps : warps])];
+        clocks = new uint[actors];
     }
 
     /// <summary>A new block: everybody knows of all that earlier blocks did, so no cell need be cleared of it.</summary>
     public void Begin()
     {
         foreach (uint[] k in known) last = Math.Max(last, k.Max());
+        last = Math.Max(last, clocks.Max());
+        Array.Fill(clocks, last);
         for (int w = 0; w < warps; w++)
         {
             Array.Fill(known[w], last);
@@ -63,7 +73,7 @@ internal sealed class SharedShadow
     /// <summary>A warp comes to a barrier: those whom the barrier lets go will know of all it did.</summary>
     public void Release(int warp, ref uint[]? barrier)
     {
-        barrier ??= new uint[warps];
+        barrier ??= new uint[known[warp].Length];
         Join(barrier, known[warp]);
         known[warp][warp]++;
     }
@@ -85,7 +95,7 @@ internal sealed class SharedShadow
         }
         uint[] knows = known[w.Id];
         ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
-        ulong[] mine = reads[w.Id];
+        ulong[] mine = reads[w.Id]!;
         for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
         {
             CheckCopy(w, i, cell, "reads");
@@ -105,7 +115,7 @@ internal sealed class SharedShadow
         if (cellShift != 2) return false;
         uint[] knows = known[w.Id];
         ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
-        ulong[] mine = reads[w.Id];
+        ulong[] mine = reads[w.Id]!;
         fixed (byte* isWritten = written)
         {
             for (int lane = 0; lane < 32; lane++)
@@ -141,11 +151,11 @@ internal sealed class SharedShadow
             {
                 ulong write = writes[cell];
                 if (copies[cell] != 0 || (uint)(write >> 32) > knows[Writer(write)]) return false;
-                for (int v = 0; v < warps; v++)
-                    if ((uint)(reads[v][cell] >> 32) > knows[v] && v != w.Id) return false;
+                for (int v = 0; v < reads.Length; v++)
+                    if (reads[v] is { } by && (uint)(by[cell] >> 32) > knows[v] && v != w.Id) return false;
             }
         }
-        ulong mark = (ulong)knows[w.Id] << 32 | (uint)w.Id << WarpShift | (uint)i.Index;
+        ulong mark = (ulong)knows[w.Id] << 32 | (uint)w.Id << ActorShift | (uint)i.Index;
         fixed (byte* isWritten = written)
         {
             for (int lane = 0; lane < 32; lane++)
@@ -186,15 +196,15 @@ internal sealed class SharedShadow
         ulong write = writes[cell];
         if ((uint)(write >> 32) > knows[Writer(write)] && !(atomic && (write & Atomic) != 0))
             throw Race(w, i, cell, "overwrites", "wrote", Writer(write), (uint)write & IndexMask);
-        for (int v = 0; v < warps; v++)
+        for (int v = 0; v < reads.Length; v++)
         {
-            ulong read = reads[v][cell];
-            if (v != w.Id && (uint)(read >> 32) > knows[v]) throw Race(w, i, cell, "overwrites", "read", v, (uint)read);
+            if (v == w.Id || reads[v] is not { } by || (uint)(by[cell] >> 32) <= knows[v]) continue;
+            throw Race(w, i, cell, "overwrites", v < warps ? "read" : "may still read", v, (uint)by[cell]);
         }
     }
 
     private void SetWrite(Warp w, Instruction i, int cell, bool atomic) =>
-        writes[cell] = (ulong)known[w.Id][w.Id] << 32 | (atomic ? Atomic : 0) | (uint)w.Id << WarpShift | (uint)i.Index;
+        writes[cell] = (ulong)known[w.Id][w.Id] << 32 | (atomic ? Atomic : 0) | (uint)w.Id << ActorShift | (uint)i.Index;
 
     /// <summary>A copy begins: it may land at any time from now on.</summary>
     public void Issue(Warp w, Instruction i, int address, int bytes)
@@ -202,7 +212,7 @@ internal sealed class SharedShadow
         for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
         {
             CheckWrite(w, i, cell, atomic: false);
-            copies[cell] = ((uint)w.Id << WarpShift | (uint)i.Index) + 1;
+            copies[cell] = ((uint)w.Id << ActorShift | (uint)i.Index) + 1;
         }
     }
 
@@ -221,15 +231,19 @@ internal sealed class SharedShadow
     {
         if (copies[cell] == 0) return;
         uint copy = copies[cell] - 1;
-        throw w.Fault(FaultKind.CopyInFlight, i, $"copy in flight at shared address 0x{cell << cellShift:x}: warp {w.Id} {does} "
-            + $"what warp {copy >> WarpShift} copies by line {Place(copy & IndexMask)}, which it has not waited for");
+        throw InFlight(w, i, cell, does, (int)(copy >> ActorShift), copy & IndexMask);
     }
 
-    private static int Writer(ulong write) => (int)((uint)write >> WarpShift & 63);
+    private GpuFaultException InFlight(Warp w, Instruction i, int cell, string does, int copier, uint index) =>
+        w.Fault(FaultKind.CopyInFlight, i, $"copy in flight at shared address 0x{cell << cellShift:x}: warp {w.Id} {does} "
+            + $"what {Name(copier)} copies by line {Place(index)}, which it has not waited for");
+
+    private static int Writer(ulong write) => (int)((uint)write >> ActorShift & 255);
 
     private string Place(uint index) => $"{code[index].Source.Line} ({code[index].Source})";
 
     private GpuFaultException Race(Warp w, Instruction i, int cell, string does, string did, int other, uint index) =>
-        w.Fault(FaultKind.Race, i, $"shared-memory race at 0x{cell << cellShift:x}: warp {w.Id} {does} what warp {other} {did} "
-            + $"at line {Place(index)}, with no barrier between");
+        other >= 2 * warps && did == "wrote" ? InFlight(w, i, cell, does, other, index)
+        : w.Fault(FaultKind.Race, i, $"shared-memory race at 0x{cell << cellShift:x}: warp {w.Id} {does} what {Name(other)} {did} "
+            + $"at line {Place(index)}, with no {(other < warps ? "barrier" : "wait for it")} between");
 }

@@ -42,10 +42,16 @@ public enum InstructionClass
     /// <summary>Tensor cores (<c>mma.sync</c>).</summary>
     Tensor,
 
+    /// <summary>Tensor cores, by warpgroups (<c>wgmma</c>).</summary>
+    WarpgroupTensor,
+
+    /// <summary>Bulk copies of boxes of tensors (<c>cp.async.bulk</c>).</summary>
+    BulkCopy,
+
     /// <summary>Shuffles, votes, reductions over a warp.</summary>
     Shuffle,
 
-    /// <summary>Barriers and fences.</summary>
+    /// <summary>Barriers (of warps, blocks and bytes), waits and fences.</summary>
     Barrier,
 
     /// <summary>Atomics and reductions in memory.</summary>

@@ -82,6 +82,9 @@ internal unsafe delegate int GivesHandleOf(nint handle, nint* result);
 
 internal unsafe delegate int GivesExecutable(nint* executable, nint graph, ulong flags);
 
+internal unsafe delegate int EncodesTensorMap(void* map, int type, uint rank, ulong address, ulong* dimensions, ulong* strides, uint* box,
+    uint* steps, int interleave, int swizzle, int promotion, int fill);
+
 internal unsafe delegate int GivesTime(float* milliseconds, nint start, nint end);
 
 /// <summary>CUmemLocation.</summary>

@@ -77,6 +77,7 @@ public sealed unsafe partial class VirtualDriver : IDisposable
         AddStreamCalls();
         AddEventCalls();
         AddGraphCalls();
+        AddTensorMapCalls();
         foreach (string hidden in options.Hidden) exports.Remove(hidden);
     }
 

@@ -49,4 +49,10 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
 
     /// <summary>What it does to global memory.</summary>
     public GlobalTouch Touch;
+
+    /// <summary>Whether it reads or writes, beside products, a register that a product of a warpgroup uses.</summary>
+    public bool UsesProducts;
+
+    /// <summary>Of those registers the numbers that it reads and writes; of a product itself its factor's and its sums'.</summary>
+    public int[] ProductReads = [], ProductWrites = [];
 }

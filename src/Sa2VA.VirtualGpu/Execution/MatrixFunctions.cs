@@ -45,17 +45,36 @@ internal static unsafe class MatrixFunctions
         for (int lane = 0; lane < 32; lane++)
         {
             int row = lane >> 2, column = 2 * (lane & 3);
-            for (int q = 0; q < 4; q++)
-                Unpack(((uint*)(rows + r[4 + q]))[lane], half, a + (row + q % 2 * 8) * 16 + q / 2 * 8 + column);
+            for (int q = 0; q < 4; q++) UnpackLeft(((uint*)(rows + r[4 + q]))[lane], half, a, lane, q);
             for (int q = 0; q < 2; q++) Unpack(((uint*)(rows + r[8 + q]))[lane], half, b + row * 16 + q * 8 + column);
-            for (int q = 0; q < 4; q++) d[(row + q / 2 * 8) * 8 + column + q % 2] = ((float*)(rows + r[10 + q]))[lane];
         }
+        LoadSums(w, r.AsSpan(10, 4), d);
         if (w.Block.ExactProducts) TensorCore.Exact(a, b, d);
         else TensorCore.Fast(a, b, d);
-        for (int lane = 0; lane < 32; lane++)
+        StoreSums(w, r.AsSpan(0, 4), d);
+    }
+
+    /// <summary>The two elements of 16 × 16 that register q of a lane's fragment holds.</summary>
+    public static void UnpackLeft(uint pair, bool half, float* a, int lane, int q) =>
+        Unpack(pair, half, a + ((lane >> 2) + q % 2 * 8) * 16 + q / 2 * 8 + 2 * (lane & 3));
+
+    /// <summary>Four rows of registers to 16 × 8 sums.</summary>
+    public static void LoadSums(Warp w, ReadOnlySpan<int> rows, float* d)
+    {
+        for (int q = 0; q < 4; q++)
         {
-            int row = lane >> 2, column = 2 * (lane & 3);
-            for (int q = 0; q < 4; q++) ((float*)(rows + r[q]))[lane] = d[(row + q / 2 * 8) * 8 + column + q % 2];
+            float* row = (float*)(w.Rows + rows[q]), to = d + q / 2 * 64 + q % 2;
+            for (int lane = 0; lane < 32; lane++) to[2 * lane] = row[lane];
+        }
+    }
+
+    /// <summary>16 × 8 sums to four rows of registers.</summary>
+    public static void StoreSums(Warp w, ReadOnlySpan<int> rows, float* d)
+    {
+        for (int q = 0; q < 4; q++)
+        {
+            float* row = (float*)(w.Rows + rows[q]), from = d + q / 2 * 64 + q % 2;
+            for (int lane = 0; lane < 32; lane++) row[lane] = from[2 * lane];
         }
     }
 
@@ -66,7 +85,7 @@ internal static unsafe class MatrixFunctions
     }
 
     /// <summary>True when all 32 lanes are here.</summary>
-    private static bool Whole(Warp w, Instruction i, uint mask)
+    public static bool Whole(Warp w, Instruction i, uint mask)
     {
         if (w.Live != ~0u) throw w.Fault(FaultKind.DivergentCollective, i, $"lanes {~w.Live:x8} have ended, but all 32 must take part");
         return w.Gather(i, ~0u, mask);

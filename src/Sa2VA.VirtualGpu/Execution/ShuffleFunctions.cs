@@ -112,4 +112,15 @@ internal static unsafe class ShuffleFunctions
         for (int lane = 0; lane < 32; lane++)
             if ((mask >> lane & 1) != 0) d[lane] = mask;
     }
+
+    /// <summary>elect: D becomes the first of the lanes that take part, and Second holds in that one.</summary>
+    public static void Elect(Warp w, Instruction i, uint mask)
+    {
+        if (!Members(w, i, mask, out uint members)) return;
+        int first = System.Numerics.BitOperations.TrailingZeroCount(members & w.Live);
+        if (i.D >= 0)
+            for (int lane = 0; lane < 32; lane++)
+                if ((mask >> lane & 1) != 0) ((uint*)(w.Rows + i.D))[lane] = (uint)first;
+        if (i.Second >= 0) Lanes.SetPredicate(w.Rows + i.Second, mask, 1u << first);
+    }
 }

@@ -70,7 +70,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
         if (Kernel.LocalBytes > 0) local = new(32 * count, Kernel.LocalBytes, plan.Options.Checks);
         Counts = new(Kernel.Code.Length);
         LastHit = new Allocation?[Kernel.Code.Length];
-        if (plan.Options.Checks) Shadow = new(count, SharedBytes, Kernel.CellShift, Kernel.Code);
+        if (plan.Options.Checks) Shadow = new(count, SharedBytes, Kernel);
+        Mbarriers = new(this, warps);
     }
 
     public LoweredKernel Kernel => plan.Kernel;
@@ -98,6 +99,18 @@ internal sealed unsafe class ThreadBlock : IDisposable
     public BlockFootprint? Footprint { get; }
 
     public BlockCounts Counts { get; }
+
+    public MbarrierTable Mbarriers { get; }
+
+    /// <summary>Bulk copies in flight.</summary>
+    public List<BulkCopy> BulkCopies { get; } = [];
+
+    /// <summary>Registers, for each of 32 threads, that warps have given back and none has taken.</summary>
+    public int FreeRegisters { get; set; }
+
+    public bool Checks => plan.Options.Checks;
+
+    public ReadOnlySpan<Warp> Warps => warps;
 
     /// <summary>Of each instruction the allocation that it hit last.</summary>
     public Allocation?[] LastHit { get; }
@@ -133,10 +146,23 @@ internal sealed unsafe class ThreadBlock : IDisposable
                 if (w.State == WarpState.Ready) ready[count++] = w;
                 done &= w.State == WarpState.Done;
             }
-            if (done) return;
-            if (count == 0) throw Deadlock();
-            ready[Random.Next(count)].Run(1 + Random.Next(MostQuantum));
+            if (done) break;
+            if (BulkCopies.Count > 0 && (count == 0 || Random.Next(4) == 0)) LandOne();
+            else if (count > 0) ready[Random.Next(count)].Run(1 + Random.Next(MostQuantum));
+            else throw Deadlock();
         }
+        if (BulkCopies.Count == 0) return;
+        BulkCopy open = BulkCopies[0];
+        throw open.Warp.Fault(FaultKind.CopyInFlight, open.Issued, "the block ends before this bulk copy has been waited for");
+    }
+
+    private void LandOne()
+    {
+        int n = Random.Next(BulkCopies.Count);
+        BulkCopy copy = BulkCopies[n];
+        BulkCopies[n] = BulkCopies[^1];
+        BulkCopies.RemoveAt(BulkCopies.Count - 1);
+        Execution.BulkCopies.Land(copy);
     }
 
     private void Begin(long number)
@@ -146,6 +172,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
         steps = 0;
         NativeMemory.Fill(Shared, (nuint)SharedBytes, 0xff);
         foreach (Barrier b in barriers) b.Clear();
+        Mbarriers.Clear();
+        BulkCopies.Clear();
+        FreeRegisters = 0;
         Shadow?.Begin();
         local?.Begin();
         int threads = (int)plan.Block.Count;
@@ -230,6 +259,22 @@ internal sealed unsafe class ThreadBlock : IDisposable
                 if (first == 0) first = line;
                 lines.Add($"\n  warp {w.Id} waits at line {line} at barrier {n}, where {barriers[n].Arrived} of "
                     + $"{Threads(barriers[n].Expected)} have come");
+            }
+        }
+        foreach (Warp w in warps)
+        {
+            string? what = w.State switch
+            {
+                WarpState.AtProducts => "for products of its warpgroup that other warps have not issued",
+                WarpState.AtRegisters => $"for registers, of which {FreeRegisters} a thread are free",
+                _ => null,
+            };
+            IEnumerable<(int Line, string For)> waits = w.State == WarpState.AtMbarrier
+                ? w.Sleeping().Select(s => (s.Line, $"at {s.At}")) : what is null ? [] : [(Kernel.Code[w.At].Source.Line, what)];
+            foreach ((int line, string text) in waits)
+            {
+                if (first == 0) first = line;
+                lines.Add($"\n  warp {w.Id} waits at line {line} {text}");
             }
         }
         return new(FaultKind.Deadlock, Kernel.Name, first,

@@ -7,19 +7,31 @@ internal enum WarpState
 {
     Ready,
     AtBarrier,
+
+    /// <summary>All its lanes that could go on sleep at mbarriers.</summary>
+    AtMbarrier,
+
+    /// <summary>Waits for products that other warps of its warpgroup have not issued.</summary>
+    AtProducts,
+
+    /// <summary>Waits for registers that other warps give back.</summary>
+    AtRegisters,
     Done,
 }
 
 /// <summary>
 /// 32 threads with one register file. Lanes that are at different places are fragments; the one that is least far runs, and fragments that
-/// meet are joined: compilers lay code out so that this reconverges. Lanes at a collective wait until the others have come or ended.
+/// meet are joined: compilers lay code out so that this reconverges. Lanes at a collective wait until the others have come or ended, lanes
+/// at an mbarrier until its phase ends.
 /// </summary>
 internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 {
     private readonly int[] fragmentAt = new int[32];
     private readonly uint[] fragmentLanes = new uint[32];
     private readonly bool[] fragmentWaits = new bool[32];
+    private readonly Mbarrier?[] fragmentSleeps = new Mbarrier?[32];
     private int fragments;
+    private Mbarrier? sleeps;
     private uint active, live;
     private int at;
     private bool stop;
@@ -41,8 +53,17 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 
     public CopyQueue Copies { get; } = new();
 
+    /// <summary>Products that it has issued and not waited for; null in kernels without any.</summary>
+    public ProductQueue? Products { get; } = block.Kernel.ProductRegisters > 0 ? new(block) : null;
+
+    /// <summary>Registers that each of its threads has; 0 where the kernel does not say.</summary>
+    public int Registers { get; set; }
+
     public void Begin(uint lanes)
     {
+        sleeps = null;
+        Products?.Clear();
+        Registers = block.Kernel.EntryRegisters;
         active = live = lanes;
         at = 0;
         fragments = 0;
@@ -81,6 +102,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
             executed[i.Index]++;
             lanes[i.Index] += BitOperations.PopCount(mask);
             if (mask == 0) continue;
+            if (i.UsesProducts) Products!.Registers?.Check(this, i);
             i.Run(this, i, mask);
             if (!stop) continue;
             stop = false;
@@ -118,12 +140,14 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         fragmentAt[k] = fragmentAt[fragments];
         fragmentLanes[k] = fragmentLanes[fragments];
         fragmentWaits[k] = fragmentWaits[fragments];
+        fragmentSleeps[k] = fragmentSleeps[fragments];
     }
 
-    private void Park(int where, uint lanes, bool waits)
+    private void Park(int where, uint lanes, bool waits, Mbarrier? until = null)
     {
         fragmentAt[fragments] = where;
         fragmentLanes[fragments] = lanes;
+        fragmentSleeps[fragments] = until;
         fragmentWaits[fragments++] = waits;
     }
 
@@ -144,11 +168,84 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         live &= ~lanes;
         active &= ~lanes;
         // A collective may have waited for these lanes only.
-        for (int k = 0; k < fragments; k++) fragmentWaits[k] = false;
+        for (int k = 0; k < fragments; k++) fragmentWaits[k] = fragmentSleeps[k] is not null;
         if (active != 0 || live != 0 && Switch()) return;
-        State = WarpState.Done;
         stop = true;
+        if (live != 0)
+        {
+            at = fragmentAt[0];
+            active = fragmentLanes[0];
+            sleeps = fragmentSleeps[0];
+            Remove(0);
+            State = WarpState.AtMbarrier;
+            return;
+        }
+        State = WarpState.Done;
         block.WarpEnded();
+    }
+
+    /// <summary>Lanes wait here until a phase of an mbarrier ends, and run the instruction again then; others go on meanwhile.</summary>
+    public void Sleep(Instruction i, uint here, Mbarrier until)
+    {
+        TakeBack(i, here);
+        uint lanes = active;
+        if (Switch())
+        {
+            Park(i.Index, lanes, waits: true, until);
+            return;
+        }
+        sleeps = until;
+        Stop(i, WarpState.AtMbarrier);
+    }
+
+    /// <summary>A phase of an mbarrier has ended.</summary>
+    public void Wake(Mbarrier b)
+    {
+        bool any = sleeps == b;
+        if (any) sleeps = null;
+        for (int k = 0; k < fragments; k++)
+        {
+            if (fragmentSleeps[k] != b) continue;
+            fragmentSleeps[k] = null;
+            fragmentWaits[k] = false;
+            any = true;
+        }
+        if (any && State == WarpState.AtMbarrier) State = WarpState.Ready;
+    }
+
+    /// <summary>The mbarriers at which lanes of a warp without a lane that can go on sleep, and where.</summary>
+    public IEnumerable<(int Line, Mbarrier At)> Sleeping()
+    {
+        if (sleeps is not null) yield return (block.Kernel.Code[at].Source.Line, sleeps);
+        for (int k = 0; k < fragments; k++)
+            if (fragmentSleeps[k] is { } b) yield return (block.Kernel.Code[fragmentAt[k]].Source.Line, b);
+    }
+
+    /// <summary>Ends this turn; the instruction runs again when <see cref="Resume"/> lets it.</summary>
+    public void Retry(Instruction i, uint here, WarpState state)
+    {
+        TakeBack(i, here);
+        Stop(i, state);
+    }
+
+    public void Resume(WarpState from)
+    {
+        if (State == from) State = WarpState.Ready;
+    }
+
+    private void Stop(Instruction i, WarpState state)
+    {
+        at = i.Index;
+        State = state;
+        stop = true;
+    }
+
+    /// <summary>An instruction that will run again counts when it really runs.</summary>
+    private void TakeBack(Instruction i, uint here)
+    {
+        block.Counts.Executed[i.Index]--;
+        block.Counts.Lanes[i.Index] -= BitOperations.PopCount(here);
+        if (i.StartsBlock) block.Trace?.Warps[id].Leave();
     }
 
     private bool Switch()
@@ -173,18 +270,22 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         uint missing = required & live & ~here;
         if (missing == 0) return true;
         uint lanes = active;
-        if (fragments == 0 || !Switch())
+        if (!Switch())
         {
+            for (int k = 0; k < fragments; k++)
+            {
+                if (fragmentSleeps[k] is null) continue;
+                // The others come when their mbarriers let them.
+                Retry(i, here, WarpState.AtMbarrier);
+                return false;
+            }
             string where = string.Join("; ", Enumerable.Range(0, fragments)
                 .Select(k => $"lanes {fragmentLanes[k]:x8} are at line {block.Kernel.Code[fragmentAt[k]].Source.Line}"));
             throw Fault(FaultKind.DivergentCollective, i,
                 $"divergent collective: lanes {missing:x8} of {required & live:x8} do not take part" + (where == "" ? "" : $" ({where})"));
         }
         Park(i.Index, lanes, waits: true);
-        // It counts when it really runs.
-        block.Counts.Executed[i.Index]--;
-        block.Counts.Lanes[i.Index] -= BitOperations.PopCount(here);
-        if (i.StartsBlock) block.Trace?.Warps[id].Leave();
+        TakeBack(i, here);
         return false;
     }
 

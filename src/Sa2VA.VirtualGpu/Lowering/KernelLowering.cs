@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Ptx;
 
@@ -12,6 +13,7 @@ internal sealed unsafe partial class KernelLowering
     private const int MostStaticShared = 48 << 10;
     private const int MostLocal = 64 << 10;
     private const int MostParameterBytes = 4096;
+    private const int RegistersOfMultiprocessor = 1 << 16, MostRegisters = 255;
 
     private readonly PtxModule module;
     private readonly PtxKernel kernel;
@@ -54,8 +56,14 @@ internal sealed unsafe partial class KernelLowering
             lowering.Lower(i, new(code[n]));
             lowered[n] = i;
         }
+        MarkProductRegisters(lowered);
+        bool hasProducts = lowered.Any(i => i.Class == InstructionClass.WarpgroupTensor);
         return new(kernel.Name, lowered)
         {
+            EntryRegisters = kernel.MaxThreads == 0 ? 0
+                : Math.Min(MostRegisters, RegistersOfMultiprocessor / (kernel.MaxThreads * kernel.MinBlocks)) / 8 * 8,
+            ProductRegisters = hasProducts ? kernel.Registers.Count : 0,
+            IsAsynchronous = hasProducts || lowered.Any(i => i.Class == InstructionClass.BulkCopy),
             // An odd number of cache lines between warps keeps their rows out of each other's way.
             RegisterBytes = (lowering.registerBytes + 255) / 256 * 256 + 128,
             LiveRegisters = Math.Clamp(lowering.rows.Bytes / 128, 16, 255),
@@ -117,7 +125,7 @@ internal sealed unsafe partial class KernelLowering
     {
         string name = i.Source.Name;
         bool done = LowerControl(i, m, name) || LowerMemory(i, m, name) || LowerWarp(i, m, name)
-            || LowerExtended(i, m, name) || LowerMove(i, m, name) || LowerArithmetic(i, m, name);
+            || LowerHopper(i, m, name) || LowerExtended(i, m, name) || LowerMove(i, m, name) || LowerArithmetic(i, m, name);
         if (!done) throw i.Source.Error("the instruction is not supported");
         m.End();
     }

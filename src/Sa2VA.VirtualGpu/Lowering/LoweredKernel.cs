@@ -44,6 +44,15 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
 
     public required int MaxThreads { get; init; }
 
+    /// <summary>Registers that a thread begins with, where <c>setmaxnreg</c> needs to know; 0 if the kernel does not say.</summary>
+    public required int EntryRegisters { get; init; }
+
+    /// <summary>Virtual registers of a kernel with products of warpgroups; 0 of one without.</summary>
+    public required int ProductRegisters { get; init; }
+
+    /// <summary>Whether anything but its threads accesses its shared memory: products, bulk copies.</summary>
+    public required bool IsAsynchronous { get; init; }
+
     /// <summary>
     /// Bytes of shared memory that the race check keeps apart, as a power of two: those of the narrowest access, at most four.
     /// </summary>

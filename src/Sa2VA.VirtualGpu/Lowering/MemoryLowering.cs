@@ -212,7 +212,11 @@ internal sealed unsafe partial class KernelLowering
     {
         i.Class = InstructionClass.AsyncCopy;
         if (!m.Take("async")) throw i.Source.Error("the instruction is not supported");
-        if (m.Take("commit_group"))
+        if (m.Take("bulk"))
+        {
+            BulkCopy(i, m);
+        }
+        else if (m.Take("commit_group"))
         {
             Operands(i, 0);
             i.Run = &AsyncCopies.Commit;

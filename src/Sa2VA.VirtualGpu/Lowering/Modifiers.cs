@@ -7,6 +7,8 @@ internal sealed class Modifiers(PtxInstruction instruction)
 {
     private readonly List<string> left = [.. instruction.Modifiers];
 
+    public bool Has(string name) => left.Contains(name);
+
     public bool Take(string name) => left.Remove(name);
 
     /// <summary>The first of those names that is there, taken away; null if none is.</summary>

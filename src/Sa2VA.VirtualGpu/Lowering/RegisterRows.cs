@@ -36,6 +36,7 @@ internal sealed class RegisterRows
     public static RegisterRows Place(PtxKernel kernel, IReadOnlyList<PtxInstruction> code)
     {
         RegisterUse[] uses = [.. code.Select(RegisterUse.Of)];
+        KeepSums(code, uses);
         CheckWritten(kernel, code, uses);
         List<BasicBlock> blocks = ControlFlow.Blocks(code);
         int count = kernel.Registers.Count, words = (count + 63) / 64;
@@ -46,6 +47,15 @@ internal sealed class RegisterRows
         Array.Fill(last, -1);
         Ranges(code, uses, blocks, Liveness(code, uses, blocks, words), first, last);
         return Pack(kernel, first, last);
+    }
+
+    /// <summary>The sums of products of a warpgroup are written until they are waited for, wherever that is.</summary>
+    private static void KeepSums(IReadOnlyList<PtxInstruction> code, RegisterUse[] uses)
+    {
+        PtxRegister[] sums = [.. uses.Where((_, n) => RegisterUse.IsWarpgroupProduct(code[n])).SelectMany(u => u.Writes).Distinct()];
+        if (sums.Length == 0) return;
+        for (int n = 0; n < uses.Length; n++)
+            if (code[n].Name == "wgmma" && code[n].Modifiers.Contains("wait_group")) uses[n].Reads.AddRange(sums);
     }
 
     private static void CheckWritten(PtxKernel kernel, IReadOnlyList<PtxInstruction> code, RegisterUse[] uses)

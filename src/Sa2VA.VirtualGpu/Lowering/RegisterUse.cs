@@ -10,8 +10,12 @@ internal readonly record struct RegisterUse(List<PtxRegister> Reads, List<PtxReg
         var use = new RegisterUse([], []);
         if (i.Guard is not null) use.Reads.Add(i.Guard);
         for (int n = 0; n < i.Operands.Length; n++) Add(i.Operands[n], n == 0 && HasResult(i) ? use.Writes : use.Reads, use.Reads);
+        // A product of a warpgroup adds to what its sums are.
+        if (IsWarpgroupProduct(i)) use.Reads.AddRange(use.Writes);
         return use;
     }
+
+    public static bool IsWarpgroupProduct(PtxInstruction i) => i.Name == "wgmma" && i.Modifiers.Contains("mma_async");
 
     /// <summary>Whether the first operand is a result.</summary>
     private static bool HasResult(PtxInstruction i) => i.Name switch
@@ -32,8 +36,9 @@ internal readonly record struct RegisterUse(List<PtxRegister> Reads, List<PtxReg
                 if (pair.First is not null) to.Add(pair.First);
                 if (pair.Second is not null) to.Add(pair.Second);
                 break;
-            case AddressOperand { Register: { } register }:
-                addresses.Add(register);
+            case AddressOperand address:
+                if (address.Register is not null) addresses.Add(address.Register);
+                if (address.Coordinates is not null) Add(address.Coordinates, addresses, addresses);
                 break;
             case VectorOperand vector:
                 foreach (PtxOperand item in vector.Items) Add(item, to, addresses);

@@ -37,8 +37,8 @@ internal sealed unsafe partial class KernelLowering
             case "bar" or "barrier":
                 Barrier(i, m);
                 break;
-            case "membar" or "fence":
-                m.Ignore("cta", "gl", "sys", "gpu", "sc", "acq_rel");
+            case "membar" or "fence" when !(m.Has("proxy") || m.Has("mbarrier_init")):
+                m.Ignore("cta", "cluster", "gl", "sys", "gpu", "sc", "acq_rel");
                 Operands(i, 0);
                 i.Class = InstructionClass.Barrier;
                 i.Run = &ControlFunctions.Nothing;

@@ -44,6 +44,7 @@ internal sealed partial class PtxParser
             long product = Count(1 << 20, directive);
             while (Accept(",")) product *= Count(1024, directive);
             if (directive is ".maxntid" or ".reqntid") kernel.MaxThreads = (int)Math.Min(product, 1024);
+            else if (directive == ".minnctapersm") kernel.MinBlocks = (int)Math.Clamp(product, 1, 32);
         }
         scopes.Add(new());
         while (scopes.Count > 0) Statement();
@@ -219,8 +220,11 @@ internal sealed partial class PtxParser
             if (Accept("+")) offset = Offset(Accept("-"));
             else if (Accept("-")) offset = Offset(negative: true);
         }
+        VectorOperand? coordinates = null;
+        if (Accept(","))
+            coordinates = Operand(vectors: true) as VectorOperand ?? throw Error("the coordinates of a box are no vector");
         Expect("]");
-        return new AddressOperand(register, symbol, offset);
+        return new AddressOperand(register, symbol, offset) { Coordinates = coordinates };
     }
 
     private long Offset(bool negative)

@@ -54,13 +54,18 @@ internal sealed record VectorOperand(PtxOperand[] Items) : PtxOperand
     public override string ToString() => "{" + string.Join(", ", (object[])Items) + "}";
 }
 
-/// <summary><c>[register + offset]</c>, <c>[variable + offset]</c> or <c>[offset]</c>.</summary>
+/// <summary>
+/// <c>[register + offset]</c>, <c>[variable + offset]</c> or <c>[offset]</c>; with coordinates <c>[register, {x, y}]</c>, the place of a
+/// box in a tensor.
+/// </summary>
 internal sealed record AddressOperand(PtxRegister? Register, string? Symbol, long Offset) : PtxOperand
 {
+    public VectorOperand? Coordinates { get; init; }
+
     public override string ToString()
     {
-        string name = Register?.Name ?? Symbol ?? "";
-        return Offset == 0 ? $"[{name}]" : $"[{name}+{Offset}]";
+        string name = Register?.Name ?? Symbol ?? "", tail = Coordinates is null ? "" : $", {Coordinates}";
+        return Offset == 0 ? $"[{name}{tail}]" : $"[{name}+{Offset}{tail}]";
     }
 }
 

@@ -5,10 +5,19 @@ namespace Sa2VA.VirtualGpu.Timing;
 
 /// <summary>An entry of a <see cref="WarpTrace"/>: a basic block entered, or what an access or a barrier in it asked for.</summary>
 /// <param name="Instruction">The block's first instruction, or the one that asked.</param>
-/// <param name="Sectors">Sectors that L2 must give or take; of a barrier, the threads that it waits for (0: all).</param>
+/// <param name="Sectors">Sectors that L2 must give or take.</param>
 /// <param name="Wavefronts">Turns of shared memory and L1; of a barrier, its number; −1 where a basic block begins.</param>
 internal readonly record struct TraceEntry(int Instruction, short Sectors, short Wavefronts)
 {
+    /// <summary>Address of the mbarrier that it arrives at, waits for, or tells its bytes to; −1 for none.</summary>
+    public int Mbarrier { get; init; } = -1;
+
+    /// <summary>
+    /// Of a barrier the threads that it waits for (0: all); at an mbarrier the bytes that it expects or copies, or, of a wait, the phases
+    /// that must have ended.
+    /// </summary>
+    public int Amount { get; init; }
+
     /// <summary>
     /// Whether the data may be in L1 already: the warp itself has loaded it before. What another warp loaded is most likely still on its
     /// way.
@@ -28,7 +37,10 @@ internal sealed class WarpTrace
     /// <summary>Takes the last <see cref="Enter"/> back: the block is entered later.</summary>
     public void Leave() => Entries.RemoveAt(Entries.Count - 1);
 
-    public void Barrier(Instruction i, int number, int threads) => Entries.Add(new(i.Index, (short)threads, (short)number));
+    public void Barrier(Instruction i, int number, int threads) => Entries.Add(new(i.Index, 0, (short)number) { Amount = threads });
+
+    public void Mbarrier(Instruction i, int address, int amount) =>
+        Entries.Add(new(i.Index, 0, 0) { Mbarrier = address, Amount = amount });
 
     public void Access(Instruction i, int sectors, int wavefronts, bool isNear) =>
         Entries.Add(new(i.Index, (short)sectors, (short)wavefronts) { IsNear = isNear });
@@ -55,6 +67,26 @@ internal sealed class BlockTrace
 
     /// <summary>By instruction the global memory that it was the first of the block to touch.</summary>
     public TouchedRange[] Touched { get; }
+
+    /// <summary>Addresses of the mbarriers that it made, and for how many arrivals.</summary>
+    public List<(int Address, int Count)> Mbarriers { get; } = [];
+
+    /// <summary>A bulk copy.</summary>
+    public void Copy(int warp, BulkCopy copy, int sectors)
+    {
+        ref TouchedRange range = ref Touched[copy.Issued.Index];
+        foreach (BulkRow r in copy.Rows)
+        {
+            if (r.Copied == 0) continue;
+            for (ulong sector = r.Source >> 5; sector <= r.Source + (ulong)r.Copied - 1 >> 5; sector++)
+                if (touched.Add(sector)) range = range.With(sector);
+        }
+        int wavefronts = (copy.Bytes + 127) / 128;
+        Warps[warp].Entries.Add(new(copy.Issued.Index, (short)sectors, (short)wavefronts)
+        {
+            Mbarrier = copy.Barrier.Address, Amount = copy.Bytes,
+        });
+    }
 
     /// <summary>An access to global memory, shared memory or (as a copy) both.</summary>
     public void Access(int warp, Instruction i, ReadOnlySpan<ulong> global, int sectors, int wavefronts)

@@ -231,7 +231,7 @@ internal sealed class MultiprocessorReplay
         b.Arrived += 32;
         b.At = Math.Max(b.At, now);
         if (o.Kind == OperationKind.Barrier) b.Waiting.Add(w);
-        Complete(w.Block, b, e.Sectors);
+        Complete(w.Block, b, e.Amount);
     }
 
     private void Complete(RunningBlock block, WaitingBarrier b, int expected)

@@ -1,0 +1,162 @@
+using System.Numerics;
+using Sa2VA.VirtualGpu.Memory;
+using Sa2VA.VirtualGpu.Ptx;
+
+namespace Sa2VA.VirtualGpu.Execution;
+
+/// <summary>
+/// Bulk copies from global to shared memory: A the destination, B the source (or the tensor map), C the mbarrier, SourceOffset added to its
+/// address. They land in any order, at any time until somebody waits for them.
+/// </summary>
+internal static unsafe class BulkCopies
+{
+    /// <summary>In Mode: the mbarrier's address has 64 bits.</summary>
+    public const int WideBarrier = 1 << 8;
+
+    private const int TensorAlignment = 128, PlainAlignment = 16;
+
+    /// <summary>cp.async.bulk.tensor: Rows are the coordinates, innermost first.</summary>
+    public static void Tensor(Warp w, Instruction i, uint mask)
+    {
+        Span<int> at = stackalloc int[TensorMap.MostDimensions];
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(rest);
+            TensorMap map = Map(w, i, ((ulong*)(w.Rows + i.B))[lane]);
+            if (map.Dimensions.Count != i.Rows.Length)
+                throw w.Fault(FaultKind.Illegal, i, $"{i.Rows.Length} coordinates in a tensor of {map.Dimensions.Count} dimensions");
+            for (int d = 0; d < i.Rows.Length; d++) at[d] = ((int*)(w.Rows + i.Rows[d]))[lane];
+            Issue(w, i, lane, TensorBox.Rows(map, at), map.Swizzle, TensorAlignment);
+        }
+    }
+
+    /// <summary>cp.async.bulk: row Rows[0] holds the bytes.</summary>
+    public static void Plain(Warp w, Instruction i, uint mask)
+    {
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(rest);
+            ulong from = ((ulong*)(w.Rows + i.B))[lane];
+            uint bytes = ((uint*)(w.Rows + i.Rows[0]))[lane];
+            if (bytes % 16 != 0 || bytes > (uint)w.Block.SharedBytes)
+                throw w.Fault(FaultKind.Illegal, i,
+                    $"a bulk copy of {bytes} bytes: a multiple of 16 that fits into shared memory is allowed");
+            if (from % 16 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy from 0x{from:x}, which is no multiple of 16");
+            Issue(w, i, lane, [new((int)bytes, from, 0, (int)bytes)], swizzle: 0, PlainAlignment);
+        }
+    }
+
+    private static void Issue(Warp w, Instruction i, int lane, BulkRow[] rows, int swizzle, int alignment)
+    {
+        ThreadBlock block = w.Block;
+        ulong to = MemoryAccess.Address(w, i, lane);
+        ulong at = Lanes.Get(w.Rows + i.C, lane, (i.Mode & WideBarrier) != 0) + (ulong)i.SourceOffset;
+        int bytes = rows.Sum(r => r.Bytes);
+        if (to % (ulong)alignment != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy to shared address 0x{to:x}, which is no multiple of {alignment}");
+        if (to > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - to)
+            throw w.Fault(FaultKind.OutOfBounds, i,
+                $"a bulk copy of {bytes} bytes to 0x{to:x} is outside the block's shared memory of {block.SharedBytes} bytes");
+        Mbarrier barrier = MbarrierFunctions.Find(w, i, at);
+        if (!barrier.IsFenced)
+            throw w.Fault(FaultKind.MissingFence, i, $"a bulk copy uses the mbarrier at 0x{at:x}, but no fence.mbarrier_init or "
+                + $"fence.proxy.async of warp {barrier.Warp} follows the making of it");
+        var copy = new BulkCopy(w, i, barrier, (int)to, bytes, rows, swizzle);
+        Touch(w, lane, copy);
+        Count(w, copy);
+        block.Shadow?.IssueBulk(copy);
+        barrier.Copies.Add(copy);
+        block.BulkCopies.Add(copy);
+    }
+
+    /// <summary>Tells what blocks touch of global memory, in pieces of which none crosses 64 bytes.</summary>
+    private static void Touch(Warp w, int lane, BulkCopy copy)
+    {
+        if (w.Block.Footprint is not { } footprint) return;
+        foreach (BulkRow r in copy.Rows)
+            for (ulong at = r.Source, end = r.Source + (ulong)r.Copied; at < end;)
+            {
+                ulong next = Math.Min((at | 63) + 1, end);
+                footprint.Touch(w, copy.Issued, lane, at, (int)(next - at));
+                at = next;
+            }
+    }
+
+    private static void Count(Warp w, BulkCopy copy)
+    {
+        if (!w.Block.CountsMemory) return;
+        BlockCounts counts = w.Block.Counts;
+        int n = copy.Issued.Index, sectors = 0;
+        foreach (BulkRow r in copy.Rows)
+            if (r.Copied > 0) sectors += (int)((r.Source + (ulong)r.Copied - 1 >> 5) - (r.Source >> 5)) + 1;
+        counts.GlobalRequests[n]++;
+        counts.GlobalSectors[n] += sectors;
+        counts.GlobalBytes += copy.Rows.Sum(r => r.Copied);
+        counts.SharedRequests[n]++;
+        counts.SharedWavefronts[n] += (copy.Bytes + 127) / 128;
+        w.Block.Trace?.Copy(w.Id, copy, sectors);
+    }
+
+    /// <summary>The copy's data arrive.</summary>
+    public static void Land(BulkCopy copy)
+    {
+        (Warp w, Instruction i, ThreadBlock block) = (copy.Warp, copy.Issued, copy.Warp.Block);
+        Span<byte> row = stackalloc byte[copy.Swizzle > 0 ? copy.Swizzle : 0];
+        byte* to = block.Shared + copy.To;
+        foreach (BulkRow r in copy.Rows)
+        {
+            Span<byte> target = copy.Swizzle > 0 ? row[..r.Bytes] : new(to, r.Bytes);
+            target.Clear();
+            if (r.Copied > 0)
+            {
+                Allocation a = MemoryAccess.GlobalPlace(w, i, r.Source, r.Copied);
+                long offset = (long)(r.Source - a.Address);
+                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, r.Copied);
+                new Span<byte>(a.Host + offset, r.Copied).CopyTo(target[r.Before..]);
+            }
+            if (copy.Swizzle > 0)
+                for (int piece = 0; piece < r.Bytes; piece += 16)
+                    row.Slice(piece, 16).CopyTo(new(block.Shared + Swizzle.Of((uint)(to - block.Shared + piece), copy.Swizzle), 16));
+            to += r.Bytes;
+        }
+        block.Shadow?.LandBulk(copy);
+        copy.Barrier.Copies.Remove(copy);
+        copy.Barrier.Bytes -= copy.Bytes;
+        block.Mbarriers.Settle(copy.Barrier, w, i);
+    }
+
+    /// <summary>The tensor map at an address: of a parameter, or in global memory.</summary>
+    private static TensorMap Map(Warp w, Instruction i, ulong address)
+    {
+        if (address % 64 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a tensor map at 0x{address:x}, which is no multiple of 64");
+        ulong at = address;
+        StateSpace space = AddressWindows.Split(ref at);
+        if (space is StateSpace.Shared or StateSpace.Local)
+            throw w.Fault(FaultKind.Illegal, i, "a tensor map lies in parameters, constants or global memory");
+        ReadOnlySpan<byte> bytes = space == StateSpace.Param ? Parameters(w, i, at) : Global(w, i, address);
+        return TensorMap.Decode(bytes) ?? throw w.Fault(FaultKind.Illegal, i, $"there is no tensor map at 0x{address:x}");
+    }
+
+    private static ReadOnlySpan<byte> Parameters(Warp w, Instruction i, ulong at)
+    {
+        var all = new ReadOnlySpan<byte>(w.Block.Parameters, w.Block.Kernel.ParameterBytes);
+        if (at > (ulong)all.Length || TensorMap.EncodedBytes > all.Length - (int)at)
+            throw w.Fault(FaultKind.OutOfBounds, i, $"a tensor map at parameter address 0x{at:x}, outside the {all.Length} bytes");
+        return all.Slice((int)at, TensorMap.EncodedBytes);
+    }
+
+    private static ReadOnlySpan<byte> Global(Warp w, Instruction i, ulong address)
+    {
+        Allocation a = MemoryAccess.GlobalPlace(w, i, address, TensorMap.EncodedBytes);
+        long offset = (long)(address - a.Address);
+        if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, TensorMap.EncodedBytes);
+        return new(a.Host + offset, TensorMap.EncodedBytes);
+    }
+
+    /// <summary>prefetch.tensormap: A the map's address.</summary>
+    public static void Prefetch(Warp w, Instruction i, uint mask)
+    {
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+            Map(w, i, ((ulong*)(w.Rows + i.A))[BitOperations.TrailingZeroCount(rest)]);
+    }
+}
