@@ -21,6 +21,14 @@ public class HelpTests
         Assert.All(examples, e => Assert.Null(ArgumentReader.Problem(line.Parse(ShellWords.Of(e)[1..]))));
     }
 
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void A_default_is_shown_as_it_would_be_given(string name)
+    {
+        string[] defaults = [.. CliRun.Of(name, "--help").Out.Split("[default: ").Skip(1).Select(t => t[..t.IndexOf(']', StringComparison.Ordinal)])];
+        Assert.All(defaults, d => Assert.Matches("^[a-z0-9:-]+$", d));
+    }
+
     [Fact]
     public void Help_of_the_program_lists_every_command()
     {

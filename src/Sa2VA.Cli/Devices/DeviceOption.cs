@@ -20,7 +20,17 @@ internal enum DeviceKind
 /// <param name="Kind">Which kind.</param>
 /// <param name="Index">Which GPU, from 0.</param>
 /// <param name="Card">Which card a virtual GPU is like, by its name in <see cref="VirtualCards"/>.</param>
-internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, string? Card = null);
+internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, string? Card = null)
+{
+    /// <summary>As it is given; help shows the default so.</summary>
+    public override string ToString() => Kind switch
+    {
+        DeviceKind.Auto => "auto",
+        DeviceKind.Cpu => "cpu",
+        DeviceKind.Cuda => string.Create(CultureInfo.InvariantCulture, $"cuda:{Index}"),
+        _ => $"virtual:{Card}",
+    };
+}
 
 /// <summary><c>--device</c>.</summary>
 internal sealed class DeviceOption : ValueOption<DeviceName>
