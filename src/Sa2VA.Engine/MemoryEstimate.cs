@@ -64,10 +64,10 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         });
         BackendMemory before = all.Memory;
         var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
-        kept.Add(new ObjectTrack(segmentation!, prompt, segmentation!.ConditioningFrames));
+        kept.Add(new ObjectTrack(segmentation!, prompt, SegmentationModel.LanguageFrames));
         // A bank that is full.
-        for (int i = 0; i < MemoryBank.MemorySlots(segmentation.ConditioningFrames); i++) segmentation.Banks.MemorySlots.Take();
-        for (int i = 0; i < MemoryBank.PointerSlots(segmentation.ConditioningFrames); i++) segmentation.Banks.PointerSlots.Take();
+        for (int i = 0; i < MemoryBank.MemorySlots(segmentation!.ConditioningFrames); i++) segmentation.Banks.MemorySlots.Take();
+        for (int i = 0; i < MemoryBank.PointerSlots(segmentation!.ConditioningFrames); i++) segmentation.Banks.PointerSlots.Take();
         list.Add(new StageMemory("segmentation, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         before = all.Memory;
         var results = new MaskResults(segmentation, 1);

@@ -13,6 +13,20 @@ internal sealed class StageOutputs
     /// <summary>Adds floats, row-major.</summary>
     public StageOutputs Add(string name, float[] values, params int[] dims) => Add(new Item(name, null, dims, values, null));
 
+    /// <summary>Adds floats of which some follow from a choice that fell otherwise than the recorded one.</summary>
+    /// <param name="name">Output.</param>
+    /// <param name="values">Row-major.</param>
+    /// <param name="comparable">False for the rows that cannot be compared.</param>
+    /// <param name="dims">Extents; the first is that of the rows.</param>
+    public StageOutputs Add(string name, float[] values, bool[] comparable, params int[] dims)
+    {
+        int each = values.Length / Math.Max(1, comparable.Length);
+        return Add(new Item(name, null, dims, values, null)
+        {
+            Comparable = Array.TrueForAll(comparable, c => c) ? null : [.. values.Select((_, i) => comparable[i / each])],
+        });
+    }
+
     /// <summary>Adds integers, masks or bytes, row-major.</summary>
     public StageOutputs Add(string name, long[] values, params int[] dims) => Add(new Item(name, null, dims, null, values));
 
@@ -50,7 +64,7 @@ internal sealed class StageOutputs
             foreach (Item item in _items.Where(i => i.Name == name))
             {
                 any = true;
-                checks.Add(Compare(item, expected, sampling, tolerance, ties.Comparable(golden, name, item.Dims)));
+                checks.Add(Compare(item, expected, sampling, tolerance, ties.Comparable(golden, name, item.Dims) ?? item.Comparable));
                 if (precision == Precision.Float32 || checks[^1].Problem is not null || item.Floats is null) continue;
                 int end = name == "low" ? ties.FirstFrame : int.MaxValue;
                 if (name is "low" or "masks" && golden.Stage.StartsWith("net.", StringComparison.Ordinal) && end > 0)
@@ -105,5 +119,8 @@ internal sealed class StageOutputs
         return this;
     }
 
-    private sealed record Item(string Name, string? Variant, int[] Dims, float[]? Floats, long[]? Integers);
+    private sealed record Item(string Name, string? Variant, int[] Dims, float[]? Floats, long[]? Integers)
+    {
+        public bool[]? Comparable { get; init; }
+    }
 }

@@ -35,6 +35,9 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>Prompt tokens computed so far, over all questions; what prompts share at their beginning is computed once.</summary>
     public long PrefilledTokens => _conversation.PrefilledTokens;
 
+    /// <summary>The number of an object that joins without a question.</summary>
+    private protected int NextObject() => _objects++;
+
     internal SessionGate Gate { get; }
 
     /// <summary>Tiles or frames that the language model sees.</summary>

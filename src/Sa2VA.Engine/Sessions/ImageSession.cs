@@ -96,7 +96,7 @@ public sealed class ImageSession : ChatSession
             Fence begin = model.Queue.Mark();
             if (_prompted is null)
             {
-                _prompted = new PromptedFrame(model, prompt, cancellation);
+                _prompted = new PromptedFrame(model, prompt, memory: null, cancellation);
                 _prompted.Bind([features], result, 0);
             }
             else _prompted.SetPrompt(prompt, cancellation);

@@ -8,4 +8,12 @@ public sealed record VideoOptions
     /// <see cref="ObjectMask.ToMask"/> what has to stay. False, the default, gives every frame masks of its own.
     /// </summary>
     public bool ReuseMasks { get; init; }
+
+    /// <summary>Most objects that the stream follows when more are added by clicks, boxes or masks, at least 1; 16 by default.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
+    public int MaxObjects
+    {
+        get;
+        init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), "A stream follows at least one object.");
+    } = 16;
 }

@@ -15,6 +15,7 @@ public sealed class VideoSession : ChatSession
 {
     private readonly LanguageFrames _shown;
     private readonly bool _reuseMasks;
+    private readonly int _maxObjects;
     private readonly VideoSegmentation _stream;
     private readonly MaskResampler _resampler;
     private readonly List<(int Id, bool Logits)> _named = [];
@@ -23,7 +24,7 @@ public sealed class VideoSession : ChatSession
     internal VideoSession(Sa2VAModel model, LanguageFrames shown, VideoOptions options) : base(model, shown.Tiles.Count)
     {
         int side = model.Config.Grounding.ImageSize;
-        (_shown, _reuseMasks) = (shown, options.ReuseMasks);
+        (_shown, _reuseMasks, _maxObjects) = (shown, options.ReuseMasks, options.MaxObjects);
         _resampler = new MaskResampler(model.Segmentation.LowSide, side);
         try
         {
@@ -91,12 +92,87 @@ public sealed class VideoSession : ChatSession
         while (await Task.Run(tracking.NextAsync, cancellation).ConfigureAwait(false) is { } masks) yield return masks;
     }
 
+    /// <summary>
+    /// Has an object join that is shown on the newest frame by clicks, a box or a mask (docs/model/interactive.md): later frames follow it.
+    /// </summary>
+    /// <param name="prompt">Where the object is.</param>
+    /// <param name="masks">All objects that have a mask on the newest frame, the new one last.</param>
+    /// <param name="cancellation">Stops between two ops; the object has then not joined.</param>
+    /// <returns>The object's number.</returns>
+    /// <exception cref="PromptException">
+    /// No frame was processed yet, the prompt does not fit the frame, the mask is empty, or there are too many objects.
+    /// </exception>
+    /// <exception cref="NonFiniteException">A result is NaN or infinite; the object has then not joined.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
+    public int Follow(VisualPrompt prompt, out FrameMasks masks, CancellationToken cancellation = default)
+    {
+        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
+        if (_named.Count >= _maxObjects)
+        {
+            throw new PromptException($"There would be too many objects: the stream follows {_named.Count}, at most {_maxObjects}. "
+                + "Remove one, or raise VideoOptions.MaxObjects.");
+        }
+        if (prompt.Mask is { Area: 0 })
+            throw new PromptException("An empty mask cannot begin an object: give a mask that has pixels inside, or a click or a box.");
+        int index = _named.Count;
+        _stream.Add();
+        try
+        {
+            PromptObject(index, prompt, cancellation);
+        }
+        catch
+        {
+            _stream.RemoveFrom(index);
+            throw;
+        }
+        int id = NextObject();
+        _named.Add((id, Logits: false));
+        masks = NewestMasks();
+        return id;
+    }
+
+    /// <summary>
+    /// Corrects an object on the newest frame by clicks, a box or a mask (docs/model/interactive.md): its mask there is refined, with the
+    /// memory that the object has, and becomes part of it. What language said of the object is not repeated on later frames.
+    /// </summary>
+    /// <param name="id">The object's number.</param>
+    /// <param name="prompt">Where the object is, and is not.</param>
+    /// <param name="cancellation">Stops between two ops; nothing has then changed.</param>
+    /// <returns>All objects that have a mask on the newest frame.</returns>
+    /// <exception cref="PromptException">
+    /// No frame was processed yet, the object is not known, or the prompt does not fit the frame.
+    /// </exception>
+    /// <inheritdoc cref="Follow"/>
+    public FrameMasks Correct(int id, VisualPrompt prompt, CancellationToken cancellation = default)
+    {
+        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
+        PromptObject(IndexOf(id), prompt, cancellation);
+        return NewestMasks();
+    }
+
+    /// <summary>
+    /// Has an object leave: later frames have no mask of it, and what it remembered makes room for others, whose masks do not change.
+    /// </summary>
+    /// <param name="id">The object's number.</param>
+    /// <exception cref="PromptException">The session has no such object.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
+    public void Remove(int id)
+    {
+        using SessionGate.Entry gate = Gate.Enter(this);
+        int index = IndexOf(id);
+        _named.RemoveAt(index);
+        _stream.RemoveAt(index);
+        _masks = null;
+    }
+
     private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
 
     private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
         Question question)
     {
-        int conditioning = Math.Min(Tiles, Model.Segmentation.ConditioningFrames), before = _stream.Objects.Count;
+        int conditioning = Math.Min(Tiles, SegmentationModel.LanguageFrames), before = _stream.Objects.Count;
         try
         {
             foreach (SegVector seg in segs)
@@ -114,21 +190,55 @@ public sealed class VideoSession : ChatSession
 
     private protected override void DisposeFrames() => _stream?.Dispose();
 
-    /// <summary>Has an object leave: later frames have no mask of it, and what it remembered makes room for others.</summary>
-    /// <param name="id">The object's number.</param>
-    /// <exception cref="PromptException">The session has no such object.</exception>
-    internal void Remove(int id)
-    {
-        using SessionGate.Entry gate = Gate.Enter(this);
-        int index = _named.FindIndex(o => o.Id == id);
-        if (index < 0) throw new PromptException($"This stream follows no object {id}.");
-        _named.RemoveAt(index);
-        _stream.RemoveAt(index);
-        _masks = null;
-    }
-
     /// <summary>True if a frame's logits are to be read.</summary>
     internal bool WantsLogits => _named.Exists(o => o.Logits);
+
+    private SessionGate.Entry EnterPrompt(VisualPrompt prompt, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        SessionGate.Entry gate = EnterFrame(cancellation);
+        try
+        {
+            if (Frames == 0) throw new PromptException("No frame was processed yet: push one, then show objects on it.");
+            prompt.Check(_shown.Width, _shown.Height);
+            return gate;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    private void PromptObject(int index, VisualPrompt prompt, CancellationToken cancellation)
+    {
+        SegmentationModel model = Model.Segmentation;
+        ObjectTrack track = _stream.Objects[index];
+        PointPrompt[] points = prompt.Points(_shown.Width, _shown.Height, model.Config.ImageSize);
+        if (!prompt.Anew) points = [.. track.Points, .. points];
+        GivenMask? mask = prompt.Mask is { } given ? GivenMask.Of(model, given, cancellation) : null;
+        _stream.Prompt(index, points, mask, WantsLogits, cancellation);
+    }
+
+    private FrameMasks NewestMasks()
+    {
+        var masks = new FrameMasks(_shown.Width, _shown.Height) { Frame = Frames - 1 };
+        for (int i = 0; i < _named.Count; i++)
+        {
+            // Who was named since the frame came has no mask on it.
+            if (!_stream.Objects[i].HasMask) continue;
+            var mask = new ObjectMask(_named[i].Id, _shown.Width, _shown.Height, _named[i].Logits);
+            mask.Fill(_stream.Output!, _stream.Results!, i, _resampler);
+            masks.Add(mask);
+        }
+        return masks;
+    }
+
+    private int IndexOf(int id)
+    {
+        int index = _named.FindIndex(o => o.Id == id);
+        return index >= 0 ? index : throw new PromptException($"This stream follows no object {id}.");
+    }
 
     /// <summary>Begins what is done on a frame; dispose the result to end it.</summary>
     internal SessionGate.Entry EnterFrame(CancellationToken cancellation)

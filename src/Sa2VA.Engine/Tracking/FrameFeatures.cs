@@ -92,6 +92,10 @@ internal sealed class FrameFeatures : IDisposable
         S1.Dispose();
     }
 
-    internal void AddTo(PlanBuffers buffers, FrameInputs inputs) =>
-        buffers.Add(inputs.F, F).Add(inputs.High.S0, S0).Add(inputs.High.S1, S1);
+    /// <summary>Has a plan read the features.</summary>
+    /// <param name="buffers">The plan's.</param>
+    /// <param name="inputs">What it reads.</param>
+    /// <param name="f">Tokens to be read instead, which know of an object's past; null for the frame's own.</param>
+    internal void AddTo(PlanBuffers buffers, FrameInputs inputs, DeviceBuffer? f = null) =>
+        buffers.Add(inputs.F, f ?? F).Add(inputs.High.S0, S0).Add(inputs.High.S1, S1);
 }

@@ -59,11 +59,43 @@ internal sealed class MaskResults : IDisposable
         return buffers.Add(encoder.Low, Buffer, at).Add(encoder.Pointer, Buffer, at + _columns.Pointer);
     }
 
+    /// <summary>Has a mask that is given as the truth take the place of an object's result; <see cref="WriteGiven"/> adds the rest.</summary>
+    public PlanBuffers AddTo(PlanBuffers buffers, MaskAsOutputGraph graph, int row)
+    {
+        long at = (long)row * _columns.Width;
+        return buffers.Add(graph.Low, Buffer, at).Add(graph.Pointer, Buffer, at + _columns.Pointer);
+    }
+
+    /// <summary>Enqueues what stands beside a mask that is given as the truth: sure of it, and no candidate chosen.</summary>
+    public void WriteGiven(DeviceQueue queue, int row, bool isEmpty)
+    {
+        Span<float> beside = stackalloc float[_columns.Pointer - _columns.IouLogits];
+        beside.Clear();
+        beside.Slice(_columns.Ious - _columns.IouLogits, 4).Fill(1);
+        beside[_columns.ObjectLogit - _columns.IouLogits] = isEmpty ? -MaskAsOutputGraph.InsideLogit : MaskAsOutputGraph.InsideLogit;
+        queue.Write<float>(Buffer, beside, (long)row * _columns.Width + _columns.IouLogits);
+    }
+
+    /// <summary>Enqueues having nothing in an object's row, where nothing was written yet.</summary>
+    public void ClearRow(DeviceQueue queue, int row) => queue.Write<float>(Buffer, new float[_columns.Width], (long)row * _columns.Width);
+
+    /// <summary>Enqueues taking over an object's row of other results.</summary>
+    public void CopyRow(DeviceQueue queue, MaskResults from, int fromRow, int row) =>
+        queue.Copy(from.Buffer, (long)fromRow * _columns.Width, Buffer, (long)row * _columns.Width, _columns.Width);
+
     /// <summary>Enqueues reading all objects' rows, logits and all.</summary>
     public Fence BeginRead(DeviceQueue queue)
     {
         if (_values.Length == 0) _values = new float[Objects * _columns.Width];
         return queue.BeginRead(Buffer, _values);
+    }
+
+    /// <summary>Waits for an object's logits [4G, 4G].</summary>
+    public float[] ReadLow(DeviceQueue queue, int row)
+    {
+        var low = new float[_columns.LowCount];
+        queue.Read<float>(Buffer, low, (long)row * _columns.Width);
+        return low;
     }
 
     public void Dispose() => Buffer.Dispose();

@@ -72,4 +72,8 @@ internal sealed class ObjectPrompt
 
     /// <summary>Logits [4G, 4G] within ±32, or null.</summary>
     public float[]? MaskLogits { get; }
+
+    /// <summary>Which graph looks for it.</summary>
+    /// <param name="memory">True if the frame's tokens know of the object's past.</param>
+    public PromptKind Kind(bool memory) => new(Multimask, MaskLogits is not null, memory);
 }

@@ -4,25 +4,26 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// Finds what a prompt names on a picture, without memory. One prompt at a time; another one of its kind can take its place.
+/// Finds what a prompt names on a picture. One prompt at a time; another one of its kind can take its place.
 /// </summary>
 internal sealed class PromptedFrame : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly Compiled<PromptedFrameGraph> _compiled;
     private readonly DeviceBuffer _sparse;
-    private readonly DeviceBuffer? _dense;
+    private readonly DeviceBuffer? _dense, _memory;
     private BoundPlan[] _plans = [];
     private IReadOnlyList<FrameFeatures> _frames = [];
     private int _rows;
 
     /// <param name="model">Model.</param>
     /// <param name="prompt">The first prompt; its kind is that of all.</param>
+    /// <param name="memory">The frame's tokens [G², D] when they know of the object's past; null for a frame that stands alone.</param>
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
-    public PromptedFrame(SegmentationModel model, ObjectPrompt prompt, CancellationToken cancellation)
+    public PromptedFrame(SegmentationModel model, ObjectPrompt prompt, DeviceBuffer? memory, CancellationToken cancellation)
     {
-        _model = model;
-        _compiled = model.PromptedFrame(prompt.Multimask, dense: prompt.MaskLogits is not null, cancellation);
+        (_model, _memory) = (model, memory);
+        _compiled = model.PromptedFrame(prompt.Kind(memory: memory is not null), cancellation);
         PromptedFrameGraph graph = _compiled.Graph;
         try
         {
@@ -47,7 +48,7 @@ internal sealed class PromptedFrame : IDisposable
         {
             PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
             if (graph.Prompt.Dense is not null) buffers.Add(graph.Prompt.Dense, _dense!);
-            frame.AddTo(buffers, graph.Frame);
+            frame.AddTo(buffers, graph.Frame, _memory);
             return _compiled.Plan.Bind(_model.Queue, results.AddTo(buffers, graph.Outputs, row));
         })];
     }

@@ -13,21 +13,27 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>Where checkpoints keep the SAM 2 module.</summary>
     public const string Prefix = CheckpointTensors.GroundingPrefix;
 
+    /// <summary>Conditioning frames that a frame attends to at most: five that language names, and three corrections.</summary>
+    public const int DefaultConditioningFrames = 8;
+
     /// <summary>Frames that upstream conditions on the language vector at most.</summary>
-    public const int DefaultConditioningFrames = 5;
+    public const int LanguageFrames = 5;
 
     private readonly List<ExecutionPlan> _plans = [];
     private readonly IWeightSource _weights;
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<(bool Multimask, bool Dense), Compiled<PromptedFrameGraph>> _prompted = [];
+    private readonly ConcurrentDictionary<PromptKind, Compiled<PromptedFrameGraph>> _prompted = [];
     private readonly ConcurrentDictionary<int, Compiled<TrackedFrameGraph>> _tracked = [];
+    private readonly ConcurrentDictionary<bool, Compiled<MemoryEncoderGraph>> _memoryEncoders = [];
     private Compiled<MaskPromptGraph>? _maskPrompt;
+    private Compiled<MaskAsOutputGraph>? _maskAsOutput;
+    private Compiled<MemoryFeaturesGraph>? _memoryFeatures;
 
     /// <summary>Records and compiles what every stream needs.</summary>
     /// <param name="backend">Device; not owned.</param>
     /// <param name="weights">Checkpoint; must stay open as long as this model.</param>
     /// <param name="config">Sizes.</param>
-    /// <param name="conditioningFrames">Most frames of an object that carry its prompt, 1 or more.</param>
+    /// <param name="conditioningFrames">Most conditioning frames that a frame attends to, 1 or more.</param>
     /// <param name="unrounded">True to keep memories also as they were before they were rounded: for those who compare.</param>
     /// <param name="cancellation">Stops between plans.</param>
     public SegmentationModel(IBackend backend, IWeightSource weights, GroundingConfig config,
@@ -42,10 +48,9 @@ internal sealed class SegmentationModel : IDisposable
             var encoder = new ImageEncoderGraph(weights, Prefix, config);
             ImageEncoder = new(encoder, Compile(encoder.Graph, EncoderQueue, cancellation));
             Banks = new BankStore(backend, config, conditioningFrames, unrounded);
-            var memory = new MemoryEncoderGraph(weights, Prefix, config, Banks.Pools);
-            MemoryEncoder = new(memory, Compile(memory.Graph, Queue, cancellation));
+            MemoryEncoder(binary: false, cancellation);
             TrackedFrame(1, cancellation);
-            PromptedFrame(multimask: true, dense: false, cancellation);
+            PromptedFrame(PromptKind.Language, cancellation);
         }
         catch
         {
@@ -69,7 +74,7 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>Sizes.</summary>
     public GroundingConfig Config { get; }
 
-    /// <summary>Most frames of an object that carry its prompt.</summary>
+    /// <summary>Most conditioning frames that a frame attends to.</summary>
     public int ConditioningFrames { get; }
 
     /// <summary>Side of the low-resolution masks, 4G.</summary>
@@ -80,9 +85,6 @@ internal sealed class SegmentationModel : IDisposable
 
     /// <summary>Pixels → features.</summary>
     public Compiled<ImageEncoderGraph> ImageEncoder { get; }
-
-    /// <summary>A prompted frame enters the bank.</summary>
-    public Compiled<MemoryEncoderGraph> MemoryEncoder { get; }
 
     /// <summary>What the objects of all streams remember.</summary>
     public BankStore Banks { get; }
@@ -106,28 +108,41 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>
     /// A frame with a prompt. Language needs one variant, which is there from the start; the others are compiled when first used.
     /// </summary>
-    /// <param name="multimask">True to choose among candidates 1…3.</param>
-    /// <param name="dense">True when a mask is part of the prompt.</param>
-    /// <param name="cancellation">Stops the compilation.</param>
-    public Compiled<PromptedFrameGraph> PromptedFrame(bool multimask, bool dense, CancellationToken cancellation = default) =>
-        Find(_prompted, (multimask, dense), () =>
+    public Compiled<PromptedFrameGraph> PromptedFrame(PromptKind kind, CancellationToken cancellation = default) =>
+        Find(_prompted, kind, () =>
         {
-            var graph = new PromptedFrameGraph(_weights, Prefix, Config, Prompts, multimask, dense);
+            var graph = new PromptedFrameGraph(_weights, Prefix, Config, Prompts, kind.Multimask, kind.Dense, kind.Memory);
             return new Compiled<PromptedFrameGraph>(graph, Compile(graph.Graph, Queue, cancellation));
         });
 
-    /// <summary>Mask logits of an earlier prediction → dense prompt; compiled when first used.</summary>
-    public Compiled<MaskPromptGraph> MaskPrompt(CancellationToken cancellation = default)
-    {
-        lock (_lock)
+    /// <summary>A prompted frame enters the bank; binary masks are those of clicks, boxes and masks, soft ones those of language.</summary>
+    public Compiled<MemoryEncoderGraph> MemoryEncoder(bool binary, CancellationToken cancellation = default) =>
+        Find(_memoryEncoders, binary, () =>
         {
-            if (_maskPrompt is { } found) return found;
-            var graph = new MaskPromptGraph(_weights, Prefix, Config, LowSide, LowSide);
-            var compiled = new Compiled<MaskPromptGraph>(graph, Compile(graph.Graph, Queue, cancellation));
-            _maskPrompt = compiled;
-            return compiled;
-        }
-    }
+            var graph = new MemoryEncoderGraph(_weights, Prefix, Config, Banks.Pools, binary);
+            return new Compiled<MemoryEncoderGraph>(graph, Compile(graph.Graph, Queue, cancellation));
+        });
+
+    /// <summary>Mask logits of an earlier prediction → dense prompt; compiled when first used.</summary>
+    public Compiled<MaskPromptGraph> MaskPrompt(CancellationToken cancellation = default) => Find(ref _maskPrompt, () =>
+    {
+        var graph = new MaskPromptGraph(_weights, Prefix, Config, LowSide, LowSide);
+        return new Compiled<MaskPromptGraph>(graph, Compile(graph.Graph, Queue, cancellation));
+    });
+
+    /// <summary>A mask that is given as the truth; compiled when first used.</summary>
+    public Compiled<MaskAsOutputGraph> MaskAsOutput(CancellationToken cancellation = default) => Find(ref _maskAsOutput, () =>
+    {
+        var graph = new MaskAsOutputGraph(_weights, Prefix, Config, Prompts);
+        return new Compiled<MaskAsOutputGraph>(graph, Compile(graph.Graph, Queue, cancellation));
+    });
+
+    /// <summary>A frame's tokens look at an object's past; compiled when first used.</summary>
+    public Compiled<MemoryFeaturesGraph> MemoryFeatures(CancellationToken cancellation = default) => Find(ref _memoryFeatures, () =>
+    {
+        var graph = new MemoryFeaturesGraph(_weights, Prefix, Config, Banks.Pools);
+        return new Compiled<MemoryFeaturesGraph>(graph, Compile(graph.Graph, Queue, cancellation));
+    });
 
     /// <inheritdoc/>
     public void Dispose()
@@ -152,6 +167,11 @@ internal sealed class SegmentationModel : IDisposable
             if (!known.TryGetValue(key, out found)) known[key] = found = make();
             return found;
         }
+    }
+
+    private Compiled<TGraph> Find<TGraph>(ref Compiled<TGraph>? known, Func<Compiled<TGraph>> make)
+    {
+        lock (_lock) return known ??= make();
     }
 
     private ExecutionPlan Compile(Graph graph, DeviceQueue queue, CancellationToken cancellation)

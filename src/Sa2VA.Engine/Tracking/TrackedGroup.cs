@@ -54,17 +54,20 @@ internal sealed class TrackedGroup : IDisposable
 
     /// <summary>Has an object step in the next run.</summary>
     /// <param name="bank">Its past.</param>
+    /// <param name="number">The frame's number.</param>
     /// <param name="row">Its row in the group.</param>
-    public void Add(MemoryBank bank, int row)
+    /// <param name="reverse">True if the video runs backwards.</param>
+    public void Add(MemoryBank bank, long number, int row, bool reverse = false)
     {
-        (_memorySlots[_count], _pointerSlots[_count]) = (bank.NextMemorySlot(tracked: true), bank.NextPointerSlot(tracked: true));
-        bank.Select(_memoryIndex.AsSpan(_memories), _timeIndex.AsSpan(_memories), _pointerIndex.AsSpan(_pointers));
+        (_memorySlots[_count], _pointerSlots[_count]) = bank.Next();
+        (int memories, int pointers) = bank.Select(number, reverse, settled: true, _memoryIndex.AsSpan(_memories),
+            _timeIndex.AsSpan(_memories), _pointerIndex.AsSpan(_pointers));
         BankSelection selection = _graph.Selection;
         _rows[_count] = row;
-        _memoryRows[_count] = bank.Memories * selection.RowsPerMemory;
-        _pointerRows[_count] = bank.Pointers * selection.RowsPerPointer;
+        _memoryRows[_count] = memories * selection.RowsPerMemory;
+        _pointerRows[_count] = pointers * selection.RowsPerPointer;
         _allRows[_count] = _memoryRows[_count] + _pointerRows[_count];
-        (_memories, _pointers) = (_memories + bank.Memories, _pointers + bank.Pointers);
+        (_memories, _pointers) = (_memories + memories, _pointers + pointers);
         _count++;
     }
 

@@ -23,9 +23,10 @@ internal sealed class VideoSegmentation : IDisposable
     private readonly List<FrameInput> _inputs = [];
     private readonly List<bool> _taken = [];
     private readonly (int Width, int Height)? _size;
-    private MaskResults? _results;
+    private MaskResults? _results, _scratch;
     private MaskOutput? _output;
     private bool _isBound = true;
+    private int _newest;
 
     /// <param name="model">Model.</param>
     /// <param name="size">Of the frames; null where levels of the encoder's size are brought.</param>
@@ -68,6 +69,15 @@ internal sealed class VideoSegmentation : IDisposable
     public ObjectTrack Add(ObjectPrompt prompt, int conditioningFrames, CancellationToken cancellation = default)
     {
         var track = new ObjectTrack(_model, prompt, conditioningFrames, cancellation);
+        _objects.Add(track);
+        _isBound = false;
+        return track;
+    }
+
+    /// <summary>Adds an object that a prompt on the newest frame will name.</summary>
+    public ObjectTrack Add()
+    {
+        var track = new ObjectTrack(_model);
         _objects.Add(track);
         _isBound = false;
         return track;
@@ -116,7 +126,7 @@ internal sealed class VideoSegmentation : IDisposable
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
             if (!_objects[i].Prediction.IsFinite()) throw NotFinite(0, i);
-        Keep();
+        Keep(0);
     }
 
     /// <summary>Encodes the next frame and steps every object on it; what a session shows is then in <see cref="Output"/>.</summary>
@@ -200,7 +210,36 @@ internal sealed class VideoSegmentation : IDisposable
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
             if (!_output![i].IsFinite()) throw NotFinite(features, i);
-        Keep();
+        Keep(features);
+    }
+
+    /// <summary>
+    /// Prompts an object on the newest frame, and reads all objects' results on it. Nothing has changed when this fails.
+    /// </summary>
+    /// <param name="index">Its place among <see cref="Objects"/>.</param>
+    /// <param name="points">All points on the frame, those of earlier prompts included; none for a mask.</param>
+    /// <param name="mask">A mask to be taken for the truth, or null.</param>
+    /// <param name="logits">True if the results themselves are to be read too.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="NonFiniteException">A result is not finite.</exception>
+    public void Prompt(int index, ReadOnlySpan<PointPrompt> points, GivenMask? mask, bool logits, CancellationToken cancellation)
+    {
+        Prepare(cancellation);
+        _scratch ??= new MaskResults(_model, 1);
+        ObjectTrack track = _objects[index];
+        FrameFeatures features = _features[_newest];
+        if (mask is null) track.Prompt(features, points, _scratch, cancellation);
+        else track.Prompt(features, mask, _scratch, cancellation);
+        // Also what is enqueued behind this, such as the next frame's encoding, finds the features unread.
+        _scratch.BeginRead(_model.Queue).Wait();
+        cancellation.ThrowIfCancellationRequested();
+        if (!_scratch[0].IsFinite()) throw new NonFiniteException($"Frame {Frames - 1}, object {index}: the prompt's result is not finite.");
+        track.KeepPrompt(Frames - 1, points, _scratch);
+        for (int i = 0; i < _objects.Count; i++)
+            if (!_objects[i].HasMask) _results!.ClearRow(_model.Queue, i);
+        Fence end = _output!.BeginRead(CancellationToken.None);
+        if (logits) end = _results!.BeginRead(_model.Queue);
+        end.Wait();
     }
 
     /// <inheritdoc/>
@@ -208,6 +247,8 @@ internal sealed class VideoSegmentation : IDisposable
     {
         RemoveFrom(0);
         Unbind();
+        _results?.Dispose();
+        _scratch?.Dispose();
         foreach (FrameInput input in _inputs) input.Dispose();
         foreach (FrameFeatures features in _features) features.Dispose();
     }
@@ -220,22 +261,23 @@ internal sealed class VideoSegmentation : IDisposable
         {
             ObjectTrack track = _objects[i];
             if (track.IsConditioned) track.Condition(features, remember: !last, cancellation);
-            else track.Track(_groups[i / GroupRows], i % GroupRows);
+            else track.Track(Frames, _groups[i / GroupRows], i % GroupRows);
         }
         foreach (TrackedGroup group in _groups) group.Run(features, cancellation);
     }
 
     private NonFiniteException NotFinite(int features, int i)
     {
-        NonFiniteException e = _objects[i].NotFinite(_features[features]);
+        NonFiniteException e = _objects[i].NotFinite(_features[features], Frames);
         return new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
     }
 
-    private void Keep()
+    private void Keep(int features)
     {
         // Only when every object has its mask does any of them remember the frame.
-        foreach (ObjectTrack track in _objects) track.Keep();
+        foreach (ObjectTrack track in _objects) track.Keep(Frames);
         Frames++;
+        _newest = features;
     }
 
     private void AddFeatures()
@@ -260,21 +302,25 @@ internal sealed class VideoSegmentation : IDisposable
     {
         if (_isBound) return;
         Unbind();
+        MaskResults? results = null;
         try
         {
-            if (_objects.Count > 0) _results = new MaskResults(_model, _objects.Count);
+            if (_objects.Count > 0) results = new MaskResults(_model, _objects.Count);
             for (int i = 0; i < _objects.Count; i++)
             {
-                _objects[i].Bind(_features, _results!, i);
+                _objects[i].Bind(_features, results!, i);
                 if (i % GroupRows > 0) continue;
                 int objects = Math.Min(GroupRows, _objects.Count - i);
-                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), _features, _results!, i));
+                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), _features, results!, i));
             }
+            for (int i = 0; i < _objects.Count; i++) _objects[i].Move(results!, i);
+            (_results, results) = (results, _results);
             _isBound = true;
         }
         finally
         {
-            // The next frame binds all of them again.
+            // Whichever results are of no use any more; the next frame binds all objects again if they are not bound.
+            results?.Dispose();
             if (!_isBound) Unbind();
         }
     }
@@ -284,7 +330,6 @@ internal sealed class VideoSegmentation : IDisposable
         foreach (TrackedGroup group in _groups) group.Dispose();
         _groups.Clear();
         _output?.Dispose();
-        _results?.Dispose();
-        (_output, _results) = (null, null);
+        _output = null;
     }
 }

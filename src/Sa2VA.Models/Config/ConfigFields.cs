@@ -100,6 +100,31 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
         return values;
     }
 
+    /// <summary>A list of numbers; null when absent.</summary>
+    public IReadOnlyList<double>? Numbers(string name, int count) =>
+        Find(name, out JsonElement e) ? NumbersOf(name, e, count) : null;
+
+    /// <summary>A list of lists of numbers; empty when absent.</summary>
+    public IReadOnlyList<IReadOnlyList<double>> NumberRows(string name, int count, int maxRows)
+    {
+        if (!Find(name, out JsonElement e)) return [];
+        ConfigFields fields = this;
+        return [.. Items(name, e, maxRows).Select(row => fields.NumbersOf(name, row, count))];
+    }
+
+    /// <summary>A list of objects; empty when absent.</summary>
+    public IReadOnlyList<ConfigFields> Objects(string name, int maxCount)
+    {
+        if (!Find(name, out JsonElement e)) return [];
+        var objects = new List<ConfigFields>();
+        foreach (JsonElement item in Items(name, e, maxCount))
+        {
+            if (item.ValueKind != JsonValueKind.Object) throw Bad(name, $"holds {Excerpt(item)}, not an object");
+            objects.Add(new ConfigFields(item, file, FormattableString.Invariant($"{Full(name)}[{objects.Count}]")));
+        }
+        return objects;
+    }
+
     /// <summary>Refuses a field that upstream heeds and the engine does not, unless it has the one value that changes nothing.</summary>
     public void MustBe(string name, bool value)
     {
@@ -114,6 +139,23 @@ internal readonly struct ConfigFields(JsonElement element, string file, string p
             if (old == name && !Stored(old, out _) && Stored(newer, out _)) name = newer;
         return new CheckpointException($"'{file}': {Full(name)} {why}.");
     }
+
+    private IReadOnlyList<double> NumbersOf(string name, JsonElement e, int count)
+    {
+        List<double> values = [];
+        foreach (JsonElement item in Items(name, e, count))
+        {
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetDouble(out double value) || !double.IsFinite(value))
+                throw Bad(name, $"holds {Excerpt(item)}, not a number");
+            values.Add(value);
+        }
+        return values.Count == count ? values : throw Bad(name, $"is {Excerpt(e)}, not a list of {count} numbers");
+    }
+
+    private IEnumerable<JsonElement> Items(string name, JsonElement e, int maxCount) =>
+        e.ValueKind == JsonValueKind.Array && e.GetArrayLength() <= maxCount
+            ? e.EnumerateArray()
+            : throw Bad(name, $"is {Excerpt(e)}, not a list of at most {maxCount}");
 
     private bool Find(string name, out JsonElement e)
     {

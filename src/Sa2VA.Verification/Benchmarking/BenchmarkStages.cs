@@ -21,7 +21,7 @@ internal static class BenchmarkStages
     private const int DecodeContext = 1024;
 
     /// <summary>The full bank of a video whose first five frames were prompted: five conditioned and six tracked memories.</summary>
-    private const int ConditioningFrames = SegmentationModel.DefaultConditioningFrames;
+    private const int ConditioningFrames = SegmentationModel.LanguageFrames;
 
     /// <summary>Names in the order of use.</summary>
     public static readonly IReadOnlyDictionary<string, Func<IWeightSource, Sa2VAConfig, DType, BenchmarkStage>> All =

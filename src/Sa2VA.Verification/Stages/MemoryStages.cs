@@ -84,17 +84,20 @@ internal static class MemoryStages
                 new SlotPool("pointers", Pools.PointerSlots));
             for (int i = 0; i < frame; i++)
             {
-                bool tracked = i >= conditioningFrames;
-                (_, _) = (_bank.NextMemorySlot(tracked), _bank.NextPointerSlot(tracked));
-                _bank.Advance(tracked);
+                if (i < conditioningFrames) _bank.KeepPrompted(i);
+                else _bank.KeepTracked(i);
+                _bank.Settle();
+                _bank.Forget(i);
             }
-            (_slots, _times) = (new int[_bank.Memories], new int[_bank.Memories]);
-            _pointerSlots = new int[_bank.Pointers];
-            _bank.Select(_slots, _times, _pointerSlots);
-            Check = count == _bank.Memories && pointers == _bank.Pointers
+            _slots = new int[MemoryBank.MaxMemories(conditioningFrames)];
+            _times = new int[_slots.Length];
+            _pointerSlots = new int[MemoryBank.MaxPointers(conditioningFrames)];
+            (int chosen, int chosenPointers) = _bank.Select(frame, reverse: false, settled: true, _slots, _times, _pointerSlots);
+            (_slots, _times, _pointerSlots) = (_slots[..chosen], _times[..chosen], _pointerSlots[..chosenPointers]);
+            Check = count == chosen && pointers == chosenPointers
                 ? TensorCheck.Compare("in.tpos (bank selection)", Array.ConvertAll(_times, t => (long)t), times.Integers)
                 : TensorCheck.Failed("bank selection",
-                    $"{_bank.Memories} memories and {_bank.Pointers} pointers, expected {count} and {pointers}");
+                    $"{chosen} memories and {chosenPointers} pointers, expected {count} and {pointers}");
         }
 
         /// <summary>Room for the bank.</summary>
@@ -103,7 +106,7 @@ internal static class MemoryStages
         /// <summary>The engine's choice of memories against the recorded one.</summary>
         public TensorCheck Check { get; }
 
-        public int NextMemorySlot => _bank.NextMemorySlot(tracked: true);
+        public int NextMemorySlot => _bank.Next().Memory;
 
         public void Write(GraphRun run, MemoryBankTensors bank, BankSelection selection)
         {
@@ -114,7 +117,7 @@ internal static class MemoryStages
                 run.Write(bank.Pointers, _pointers.Floats.AsSpan(i * width, width), (long)_pointerSlots[i] * width);
             run.Set(selection.MemoryCount, _slots.Length).Set(selection.PointerCount, _pointerSlots.Length)
                 .Set(selection.MemoryIndex, _slots).Set(selection.TimeIndex, _times).Set(selection.PointerIndex, _pointerSlots)
-                .Set(bank.MemorySlots, [NextMemorySlot]).Set(bank.PointerSlots, [_bank.NextPointerSlot(tracked: true)]);
+                .Set(bank.MemorySlots, [NextMemorySlot]).Set(bank.PointerSlots, [_bank.Next().Pointer]);
         }
     }
 }

@@ -30,6 +30,7 @@ internal static class StageCatalog
         SamNetworkStages.Register(stages);
         MemoryStages.Register(stages);
         VideoStage.Register(stages);
+        InteractiveStage.Register(stages);
         LanguageStages.Register(stages);
         return stages;
     }

@@ -19,13 +19,13 @@ internal static class VideoStage
         IReadOnlyList<int> remembered = p.Ints("mem_frames", 0, frames - 1, 0, frames, []);
         int side = config.ImageSize / 4, width = config.DModel, tokens = side * side / 16;
         c.CheckCount(frames, side, side);
-        bool levels = c.Golden.HasInput("base_u8");
-        var source = new Frames(c, frames, levels);
+        RolledFrames? levels = c.Golden.HasInput("base_u8") ? new RolledFrames(c) : null;
+        float[] values = levels is null ? c.In("frames").Expect(frames, 3, config.ImageSize, config.ImageSize).Floats : [];
 
         using var model = new SegmentationModel(c.Backend, c.Weights, config, conditioning, unrounded: true, c.Cancellation);
         using var video = new VideoSegmentation(model);
         // The engine takes levels; normalised frames are encoded beside it.
-        WholeEncoderGraph? encoder = levels ? null : new WholeEncoderGraph(c, SegmentationModel.Prefix, levels: false);
+        WholeEncoderGraph? encoder = levels is not null ? null : new WholeEncoderGraph(c, SegmentationModel.Prefix, levels: false);
         using GraphRun? encoding = encoder is null ? null : new GraphRun(c, encoder.Graph);
         ObjectTrack track = video.Add(new ObjectPrompt(model, c.In("seg").Expect(width).Floats), conditioning, c.Cancellation);
         var low = new float[frames * side * side];
@@ -36,10 +36,11 @@ internal static class VideoStage
         var memories = new float[remembered.Count * tokens * config.MemDim];
         for (int t = 0; t < frames; t++)
         {
-            if (encoder is null) video.Step(source.Levels(t), cancellation: c.Cancellation);
+            if (encoder is null) video.Step(levels!.Levels(t), cancellation: c.Cancellation);
             else
             {
-                encoding!.Write(encoder.Image, source.Values(t)).Execute();
+                int size = config.ImageSize * config.ImageSize;
+                encoding!.Write(encoder.Image, ChannelsFirst.ToEngine(values.AsSpan(t * 3 * size, 3 * size), 3, size)).Execute();
                 model.Queue.Write<float>(video.Features.F, encoding.Floats(encoder.F));
                 model.Queue.Write<float>(video.Features.S0, encoding.Floats(encoder.High.S0));
                 model.Queue.Write<float>(video.Features.S1, encoding.Floats(encoder.High.S1));
@@ -57,46 +58,5 @@ internal static class VideoStage
             .Add("object_logit", logits, frames)
             .Add("selected_index", selected, frames).Add("ptr", pointers, frames, width);
         return remembered.Count == 0 ? outputs : outputs.Add("mem", memories, remembered.Count, tokens, config.MemDim);
-    }
-
-    /// <summary>Frames as levels, rolled from a few base images, or as normalised values.</summary>
-    private sealed class Frames
-    {
-        private readonly int _side, _bases, _down, _right;
-        private readonly byte[] _levels = [];
-        private readonly float[] _values = [];
-
-        public Frames(StageContext c, int frames, bool levels)
-        {
-            _side = c.Config.Grounding.ImageSize;
-            if (levels)
-            {
-                GoldenTensor images = c.In("base_u8");
-                _bases = images.DimsOf(4)[0];
-                _levels = images.Expect(_bases, _side, _side, 3).Bytes();
-                IReadOnlyList<int> shift = c.Golden.Params.Ints("shift", -4096, 4096, 2, 2, [0, 0]);
-                (_down, _right) = (shift[0], shift[1]);
-            }
-            else _values = c.In("frames").Expect(frames, 3, _side, _side).Floats;
-        }
-
-        public byte[] Levels(int t)
-        {
-            int size = _side * _side * 3, down = Wrap(t * _down), right = Wrap(t * _right);
-            ReadOnlySpan<byte> image = _levels.AsSpan(t % _bases * size, size);
-            var frame = new byte[size];
-            for (int y = 0; y < _side; y++)
-                for (int x = 0; x < _side; x++)
-                    image.Slice((Wrap(y - down) * _side + Wrap(x - right)) * 3, 3).CopyTo(frame.AsSpan((y * _side + x) * 3));
-            return frame;
-        }
-
-        public float[] Values(int t)
-        {
-            int size = _side * _side * 3;
-            return ChannelsFirst.ToEngine(_values.AsSpan(t * size, size), 3, _side * _side);
-        }
-
-        private int Wrap(int position) => (position % _side + _side) % _side;
     }
 }

@@ -66,8 +66,8 @@ public sealed class ForgottenPagesTests
         var bank = new MemoryBank(1, pool, pool);
         for (int i = 0; i < 3; i++)
         {
-            bank.NextMemorySlot(tracked: i > 0);
-            bank.Advance(tracked: i > 0);
+            if (i > 0) bank.KeepTracked(i);
+            else bank.KeepPrompted(i);
         }
     }
 }

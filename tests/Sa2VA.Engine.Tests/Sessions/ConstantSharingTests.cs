@@ -53,7 +53,7 @@ public sealed class ConstantSharingTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
         using var model = new SegmentationModel(backend, checkpoint, config);
         long before = backend.Memory.Weights;
-        model.PromptedFrame(multimask: false, dense: true);
+        model.PromptedFrame(new PromptKind(Multimask: false, Dense: true, Memory: false));
         // A dense prompt stands in the place of the "no mask" row, so the variant needs nothing that is not there.
         Assert.Equal(before, backend.Memory.Weights);
         model.Dispose();

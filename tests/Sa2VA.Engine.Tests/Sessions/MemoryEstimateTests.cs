@@ -1,6 +1,7 @@
 using Sa2VA.Core;
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
+using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
@@ -57,7 +58,7 @@ public sealed class MemoryEstimateTests
         {
             // The estimate's picture is as large as what the encoder sees, and its prompt belongs to an object that is remembered.
             int side = config.Grounding.ImageSize;
-            Tensor prompt = model.Segmentation.PromptedFrame(multimask: true, dense: false).Graph.Prompt.Sparse;
+            Tensor prompt = model.Segmentation.PromptedFrame(PromptKind.Language).Graph.Prompt.Sparse;
             expected += stages[2].Buffers + stages[4].Buffers + prompt.Shape.Count * sizeof(float)
                 + (Bits(session.Image.Width, session.Image.Height) - Bits(side, side));
         }

@@ -8,7 +8,8 @@ namespace Sa2VA.Models;
 /// </summary>
 internal sealed class MaskAsOutputGraph
 {
-    private const float InsideLogit = 10;
+    /// <summary>Logit of a pixel inside, and of an object that is there.</summary>
+    public const float InsideLogit = 10;
 
     /// <param name="weights">Checkpoint.</param>
     /// <param name="prefix">Of the SAM 2 module's tensors.</param>

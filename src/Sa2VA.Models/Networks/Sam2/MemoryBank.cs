@@ -3,10 +3,10 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Bookkeeping of one object's past (docs/model/memory.md#bank): which slots of the pools a frame attends to, in what order, and which it
-/// then overwrites. Conditioning frames stay for ever; tracked ones live in two rings, so a stream of any length needs the same memory.
-/// A ring has one slot more than a frame reads: what a frame overwrites it does not read, so a frame that fails can be given up, or run
-/// again. Slots are taken when they are first written.
+/// Bookkeeping of one object's past (docs/model/memory.md#bank): which frames it remembers, in which slots of the pools, and what a frame
+/// attends to, in what order. Conditioning frames were prompted; the others were tracked. A prompt's memory counts from the next frame on
+/// (<see cref="Settle"/>): who is prompted again on the same frame does not see it. What a frame writes is in slots that none reads until it
+/// is kept, so a frame that fails can be given up, or run again.
 /// </summary>
 internal sealed class MemoryBank : IDisposable
 {
@@ -19,32 +19,35 @@ internal sealed class MemoryBank : IDisposable
     /// <summary>Time codes: 0…5 for a distance of 1…6 frames, 6 for conditioning frames.</summary>
     public const int TimeCodes = 7;
 
-    private const int ConditioningTime = 6, MemoryRing = TrackedMemories + 1, PointerRing = TrackedPointers + 1;
-    private const int NotTaken = -1;
+    private const int ConditioningTime = 6, NotTaken = -1;
+
+    // A prompt's beside the frame's own and the next one's.
+    private const int Unsettled = 3;
     private readonly int _capacity;
     private readonly SlotPool _memoryPool, _pointerPool;
-    private readonly int[] _memories, _pointers;
+    private readonly Dictionary<long, Slots> _frames = [];
+    private readonly List<long> _conditioning = [], _selected = [], _memories = [], _pointers = [];
+    private readonly List<int> _times = [];
+    private readonly List<(long Frame, Slots Slots)> _prompted = [];
+    private Slots _next = Slots.None;
 
-    /// <param name="conditioningFrames">Most conditioning frames, at least 1.</param>
+    /// <param name="conditioningFrames">Most conditioning frames that a frame attends to, at least 1.</param>
     /// <param name="memories">Where slots of memories come from.</param>
     /// <param name="pointers">Where slots of pointers come from.</param>
     public MemoryBank(int conditioningFrames, SlotPool memories, SlotPool pointers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(conditioningFrames, 1);
         (_capacity, _memoryPool, _pointerPool) = (conditioningFrames, memories, pointers);
-        (_memories, _pointers) = (new int[MemorySlots(conditioningFrames)], new int[PointerSlots(conditioningFrames)]);
-        Array.Fill(_memories, NotTaken);
-        Array.Fill(_pointers, NotTaken);
     }
 
     /// <summary>A bank that nobody disposed.</summary>
     ~MemoryBank() => ReturnAll();
 
-    /// <summary>Memory slots needed for a number of conditioning frames.</summary>
-    public static int MemorySlots(int conditioningFrames) => conditioningFrames + MemoryRing;
+    /// <summary>Most memory slots that an object of a stream has, for a number of conditioning frames.</summary>
+    public static int MemorySlots(int conditioningFrames) => conditioningFrames + TrackedMemories + Unsettled;
 
-    /// <summary>Pointer slots needed for a number of conditioning frames.</summary>
-    public static int PointerSlots(int conditioningFrames) => conditioningFrames + PointerRing;
+    /// <summary>Most pointer slots that an object of a stream has, for a number of conditioning frames.</summary>
+    public static int PointerSlots(int conditioningFrames) => conditioningFrames + TrackedPointers + Unsettled;
 
     /// <summary>Most memories that a frame reads.</summary>
     public static int MaxMemories(int conditioningFrames) => conditioningFrames + TrackedMemories;
@@ -52,66 +55,139 @@ internal sealed class MemoryBank : IDisposable
     /// <summary>Most pointers that a frame reads.</summary>
     public static int MaxPointers(int conditioningFrames) => conditioningFrames + TrackedPointers;
 
-    /// <summary>Conditioning frames so far.</summary>
-    public int Conditioned { get; private set; }
+    /// <summary>True if nothing is remembered, settled or not.</summary>
+    public bool IsEmpty => _frames.Count == 0 && _prompted.Count == 0;
 
-    /// <summary>Tracked frames so far.</summary>
-    public long Tracked { get; private set; }
+    /// <summary>The frames whose memories the latest <see cref="Select"/> chose, in order.</summary>
+    public IReadOnlyList<long> Memories => _memories;
 
-    /// <summary>Memories that the next tracked frame attends to.</summary>
-    public int Memories => Conditioned + (int)Math.Min(TrackedMemories, Tracked);
+    /// <summary>The time codes of these memories.</summary>
+    public IReadOnlyList<int> Times => _times;
 
-    /// <summary>Pointers that the next tracked frame attends to.</summary>
-    public int Pointers => Conditioned + (int)Math.Min(TrackedPointers, Tracked);
+    /// <summary>The frames whose pointers the latest <see cref="Select"/> chose, in order.</summary>
+    public IReadOnlyList<long> Pointers => _pointers;
 
-    /// <summary>True while a conditioning frame can be added: all of them come before the first tracked one.</summary>
-    public bool AcceptsConditioning => Tracked == 0 && Conditioned < _capacity;
+    /// <summary>Prompted frames whose memories do not count yet, in the order of their first prompts.</summary>
+    public IEnumerable<long> Prompted => _prompted.Select(p => p.Frame);
 
-    /// <summary>Memory slot that the next frame writes, and does not read.</summary>
-    /// <param name="tracked">False for a conditioning frame.</param>
+    /// <summary>True if a frame was prompted and that counts.</summary>
+    public bool IsConditioning(long frame) => _conditioning.Contains(frame);
+
+    /// <summary>Slots that the next frame writes, and none reads; they are taken when first asked for.</summary>
     /// <exception cref="DeviceException">There is no slot to be had.</exception>
-    public int NextMemorySlot(bool tracked) =>
-        SlotAt(_memories, tracked ? _capacity + (int)(Tracked % MemoryRing) : Conditioned, _memoryPool);
+    public (int Memory, int Pointer) Next()
+    {
+        if (_next.Memory == NotTaken) _next = _next with { Memory = _memoryPool.Take() };
+        if (_next.Pointer == NotTaken) _next = _next with { Pointer = _pointerPool.Take() };
+        return (_next.Memory, _next.Pointer);
+    }
 
-    /// <summary>Pointer slot that the next frame writes, and does not read.</summary>
-    /// <param name="tracked">False for a conditioning frame.</param>
-    /// <exception cref="DeviceException">There is no slot to be had.</exception>
-    public int NextPointerSlot(bool tracked) =>
-        SlotAt(_pointers, tracked ? _capacity + (int)(Tracked % PointerRing) : Conditioned, _pointerPool);
+    /// <summary>Remembers what a tracked frame wrote; what was remembered of it is forgotten.</summary>
+    public void KeepTracked(long frame)
+    {
+        if (_frames.Remove(frame, out Slots old)) Return(old);
+        _frames[frame] = TakeNext();
+    }
+
+    /// <summary>Remembers what a prompt on a frame wrote, in place of an earlier prompt's on it, once <see cref="Settle"/> is called.</summary>
+    public void KeepPrompted(long frame)
+    {
+        int index = IndexOfPrompted(frame);
+        if (index < 0) _prompted.Add((frame, TakeNext()));
+        else
+        {
+            Return(_prompted[index].Slots);
+            _prompted[index] = (frame, TakeNext());
+        }
+    }
+
+    /// <summary>Has prompts count: their frames become conditioning frames. A frame that was one keeps its place.</summary>
+    public void Settle()
+    {
+        foreach ((long frame, Slots slots) in _prompted)
+        {
+            if (_frames.Remove(frame, out Slots old)) Return(old);
+            _frames[frame] = slots;
+            if (!_conditioning.Contains(frame)) _conditioning.Add(frame);
+        }
+        _prompted.Clear();
+    }
 
     /// <summary>
-    /// Lists what the next tracked frame attends to, in upstream's order: memories oldest first, tracked pointers newest first.
+    /// Forgets what no frame behind the newest one, and no prompt on that, can attend to: a stream of any length needs the same memory.
+    /// Of conditioning frames the latest stay; an earlier one counts as tracked from now on.
     /// </summary>
-    /// <param name="memories">Receives <see cref="Memories"/> slots.</param>
-    /// <param name="times">Receives each memory's time code.</param>
-    /// <param name="pointers">Receives <see cref="Pointers"/> slots.</param>
-    public void Select(Span<int> memories, Span<int> times, Span<int> pointers)
+    public void Forget(long newest)
     {
-        for (int i = 0; i < Conditioned; i++)
+        while (_conditioning.Count > _capacity)
         {
-            (memories[i], pointers[i]) = (_memories[i], _pointers[i]);
-            times[i] = ConditioningTime;
+            int oldest = 0;
+            for (int i = 1; i < _conditioning.Count; i++)
+                if (_conditioning[i] < _conditioning[oldest]) oldest = i;
+            _conditioning.RemoveAt(oldest);
         }
-        for (int i = Conditioned; i < Memories; i++)
+        foreach ((long frame, Slots slots) in _frames)
         {
-            int distance = Memories - i;
-            memories[i] = _memories[_capacity + (int)((Tracked - distance) % MemoryRing)];
-            times[i] = distance - 1;
-        }
-        for (int i = Conditioned; i < Pointers; i++)
-        {
-            int distance = i - Conditioned + 1;
-            pointers[i] = _pointers[_capacity + (int)((Tracked - distance) % PointerRing)];
+            if (_conditioning.Contains(frame)) continue;
+            if (newest - frame > TrackedPointers)
+            {
+                Return(slots);
+                _frames.Remove(frame);
+            }
+            else if (newest - frame > TrackedMemories && slots.Memory != NotTaken)
+            {
+                _memoryPool.Return(slots.Memory);
+                _frames[frame] = slots with { Memory = NotTaken };
+            }
         }
     }
 
-    /// <summary>Counts a frame whose memory and pointer have been written.</summary>
-    /// <param name="tracked">False for a conditioning frame.</param>
-    public void Advance(bool tracked)
+    /// <summary>
+    /// Chooses what a frame attends to: conditioning frames by number, all or the nearest; then memories of the frames next to it, the
+    /// furthest first, and pointers, the nearest first.
+    /// </summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="reverse">True if the video runs backwards: then what follows is the past.</param>
+    /// <param name="settled">True to count prompts that are not settled yet as if they were.</param>
+    /// <param name="memories">Receives slots.</param>
+    /// <param name="times">Receives each memory's time code.</param>
+    /// <param name="pointers">Receives slots.</param>
+    /// <returns>How many of both.</returns>
+    public (int Memories, int Pointers) Select(long frame, bool reverse, bool settled, Span<int> memories, Span<int> times,
+        Span<int> pointers)
     {
-        if (tracked) Tracked++;
-        else Conditioned++;
+        int step = reverse ? 1 : -1;
+        SelectConditioning(frame, settled);
+        _memories.Clear();
+        _times.Clear();
+        _pointers.Clear();
+        foreach (long c in _selected)
+        {
+            Slots slots = Find(c, settled);
+            Remember(c, slots.Memory, ConditioningTime, memories, times);
+            // Pointers only of the past side.
+            if (reverse ? c < frame : c > frame) continue;
+            pointers[_pointers.Count] = slots.Pointer;
+            _pointers.Add(c);
+        }
+        for (int d = TrackedMemories; d >= 1; d--)
+        {
+            long near = frame + step * d;
+            if (_selected.Contains(near) || Find(near, settled).Memory is not (>= 0 and int slot)) continue;
+            Remember(near, slot, d - 1, memories, times);
+        }
+        for (int d = 1; d <= TrackedPointers; d++)
+        {
+            long near = frame + step * d;
+            if (_selected.Contains(near) || Find(near, settled).Pointer is not (>= 0 and int slot)) continue;
+            pointers[_pointers.Count] = slot;
+            _pointers.Add(near);
+        }
+        return (_memories.Count, _pointers.Count);
     }
+
+    /// <summary>The slot that a frame's memory is in, as it counts or will; −1 if it is not remembered.</summary>
+    public int MemoryOf(long frame) => Find(frame, settled: true).Memory;
 
     /// <summary>Gives all slots back: the object has left.</summary>
     public void Dispose()
@@ -120,22 +196,91 @@ internal sealed class MemoryBank : IDisposable
         ReturnAll();
     }
 
-    private void ReturnAll()
+    /// <summary>
+    /// The conditioning frames that a frame attends to, by number: all if they are few enough; else the nearest before it, the nearest at or
+    /// behind it, and then whichever are nearest.
+    /// </summary>
+    private void SelectConditioning(long frame, bool settled)
     {
-        Return(_memories, _memoryPool);
-        Return(_pointers, _pointerPool);
-        (Conditioned, Tracked) = (0, 0);
+        _selected.Clear();
+        _selected.AddRange(_conditioning);
+        if (settled)
+            foreach ((long prompted, _) in _prompted)
+                if (!_selected.Contains(prompted)) _selected.Add(prompted);
+        int known = _selected.Count, chosen = 0;
+        if (known > _capacity)
+        {
+            Choose(before: true, behind: false);
+            Choose(before: false, behind: true);
+            while (chosen < _capacity) Choose(before: true, behind: true);
+            _selected.RemoveRange(chosen, known - chosen);
+        }
+        _selected.Sort();
+
+        // Moves the nearest of a side to the chosen ones; of equally near ones that which was prompted first.
+        void Choose(bool before, bool behind)
+        {
+            if (chosen == _capacity) return;
+            int best = -1;
+            for (int i = chosen; i < known; i++)
+            {
+                if (!(_selected[i] < frame ? before : behind)) continue;
+                if (best < 0 || Math.Abs(_selected[i] - frame) < Math.Abs(_selected[best] - frame)) best = i;
+            }
+            if (best < 0) return;
+            long nearest = _selected[best];
+            _selected.RemoveAt(best);
+            _selected.Insert(chosen++, nearest);
+        }
     }
 
-    private static int SlotAt(int[] slots, int place, SlotPool pool) =>
-        slots[place] == NotTaken ? slots[place] = pool.Take() : slots[place];
-
-    private static void Return(int[] slots, SlotPool pool)
+    private void Remember(long frame, int slot, int time, Span<int> memories, Span<int> times)
     {
-        foreach (ref int slot in slots.AsSpan())
-        {
-            if (slot != NotTaken) pool.Return(slot);
-            slot = NotTaken;
-        }
+        (memories[_memories.Count], times[_memories.Count]) = (slot, time);
+        _memories.Add(frame);
+        _times.Add(time);
+    }
+
+    private Slots Find(long frame, bool settled)
+    {
+        if (settled && IndexOfPrompted(frame) is >= 0 and int index) return _prompted[index].Slots;
+        return _frames.TryGetValue(frame, out Slots slots) ? slots : Slots.None;
+    }
+
+    private int IndexOfPrompted(long frame)
+    {
+        for (int i = 0; i < _prompted.Count; i++)
+            if (_prompted[i].Frame == frame) return i;
+        return -1;
+    }
+
+    private Slots TakeNext()
+    {
+        Next();
+        Slots taken = _next;
+        _next = Slots.None;
+        return taken;
+    }
+
+    private void ReturnAll()
+    {
+        foreach (Slots slots in _frames.Values) Return(slots);
+        foreach ((_, Slots slots) in _prompted) Return(slots);
+        Return(_next);
+        _frames.Clear();
+        _prompted.Clear();
+        _conditioning.Clear();
+        _next = Slots.None;
+    }
+
+    private void Return(Slots slots)
+    {
+        if (slots.Memory != NotTaken) _memoryPool.Return(slots.Memory);
+        if (slots.Pointer != NotTaken) _pointerPool.Return(slots.Pointer);
+    }
+
+    private readonly record struct Slots(int Memory, int Pointer)
+    {
+        public static Slots None => new(NotTaken, NotTaken);
     }
 }

@@ -12,13 +12,15 @@ internal static class MemoryEncoder
 
     /// <summary>
     /// Records f [G², D] (as it left the neck) and mask logits low [n, 4G, 4G, 1] → memories [n, G, G, Dm]. What is made of f is the same
-    /// for all.
+    /// for all. A binary mask is inside where its logit is above 0; else it is as soft as its logits say.
     /// </summary>
-    public static Tensor Record(GraphBuilder g, Tensor f, Tensor low, WeightScope w, GroundingConfig config)
+    public static Tensor Record(GraphBuilder g, Tensor f, Tensor low, WeightScope w, GroundingConfig config, bool binary = false)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
-        Tensor mask = g.Map(g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear), Activation.Sigmoid, SigmoidScale,
-            SigmoidShift);
+        Tensor logits = g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear);
+        Tensor mask = binary
+            ? g.Where(logits, g.Map(logits, Activation.None, scale: 0, shift: SigmoidScale + SigmoidShift), g.Constant("outside of a mask", new Shape(1, 1), [SigmoidShift]))
+            : g.Map(logits, Activation.Sigmoid, SigmoidScale, SigmoidShift);
         Tensor x = Downsample(g, mask, w.At("mask_downsampler"), width);
         x = g.Add(x, g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width));
         for (int i = 0; i < config.FuserLayers; i++) x = CxBlock(g, x, w.At("fuser.layers").At(i));

@@ -9,7 +9,8 @@ internal sealed class MemoryEncoderGraph
     /// <param name="prefix">Of the SAM 2 module's tensors.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="pools">Where banks are kept.</param>
-    public MemoryEncoderGraph(IWeightSource weights, string prefix, GroundingConfig config, BankPools pools)
+    /// <param name="binary">True to remember what was shown, inside or outside; false to remember how sure that is.</param>
+    public MemoryEncoderGraph(IWeightSource weights, string prefix, GroundingConfig config, BankPools pools, bool binary = false)
     {
         var g = new GraphBuilder("memory encoder", weights);
         int side = config.ImageSize / 4;
@@ -17,7 +18,8 @@ internal sealed class MemoryEncoderGraph
         Low = g.Input("low", DType.F32, new Shape(1, side * side));
         Pointer = g.Input("pointer", DType.F32, new Shape(1, config.DModel));
         Bank = new MemoryBankTensors(g, config, pools, ObjectBatch.One);
-        Tensor encoded = MemoryEncoder.Record(g, F, g.Reshape(Low, new Shape(1, side, side, 1)), g.At(prefix).At("memory_encoder"), config);
+        Tensor encoded = MemoryEncoder.Record(g, F, g.Reshape(Low, new Shape(1, side, side, 1)), g.At(prefix).At("memory_encoder"), config,
+            binary);
         Bank.Store(g, encoded, Pointer);
         Graph = g.Build();
     }
