@@ -35,12 +35,12 @@ internal sealed class ModelSource : IDisposable
             throw golden.Bad($"names the model '{golden.Model}', which is no folder name");
         for (string? at = Path.GetDirectoryName(Path.GetFullPath(golden.Path)); at is not null; at = Path.GetDirectoryName(at))
         {
-            string candidate = Path.Combine(at, "models", golden.Model);
-            if (Directory.Exists(candidate)) return candidate;
+            foreach (string candidate in (string[])[Path.Combine(at, "models"), Path.Combine(at, "samples", "models")])
+                if (Directory.Exists(Path.Combine(candidate, golden.Model))) return Path.Combine(candidate, golden.Model);
         }
         throw new CheckpointException(
-            $"'{golden.Path}' needs the checkpoint '{golden.Model}', and there is no folder models/{golden.Model} above it; "
-            + "name the checkpoint's folder.");
+            $"'{golden.Path}' needs the checkpoint '{golden.Model}', and there is no folder models/{golden.Model} or "
+            + $"samples/models/{golden.Model} above it; name the checkpoint's folder.");
     }
 
     /// <summary>Opens a checkpoint; a formula's weights are computed when they are read.</summary>
