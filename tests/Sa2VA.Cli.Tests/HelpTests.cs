@@ -25,7 +25,8 @@ public class HelpTests
     [MemberData(nameof(Commands))]
     public void A_default_is_shown_as_it_would_be_given(string name)
     {
-        string[] defaults = [.. CliRun.Of(name, "--help").Out.Split("[default: ").Skip(1).Select(t => t[..t.IndexOf(']', StringComparison.Ordinal)])];
+        string[] defaults = [.. CliRun.Of(name, "--help").Out.Split("[default: ").Skip(1)
+            .Select(t => t[..t.IndexOf(']', StringComparison.Ordinal)])];
         Assert.All(defaults, d => Assert.Matches("^[a-z0-9:-]+$", d));
     }
 

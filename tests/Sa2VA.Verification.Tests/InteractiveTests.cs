@@ -2,7 +2,9 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>Every recorded session with clicks, boxes, masks and language that is present: results, memories, and what was attended to.</summary>
+/// <summary>
+/// Every recorded session with clicks, boxes, masks and language that is present: results, memories, and what was attended to.
+/// </summary>
 public sealed class InteractiveTests
 {
     /// <summary>

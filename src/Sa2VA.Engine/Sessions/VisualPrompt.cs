@@ -17,9 +17,9 @@ public readonly record struct Click(float X, float Y, bool Inside = true);
 public readonly record struct Box(float Left, float Top, float Right, float Bottom);
 
 /// <summary>
-/// What a user shows of an object on a frame: clicks, a box, both, or its whole mask (docs/model/interactive.md). Several clicks on one frame
-/// count together: those of a new prompt are added to those that the frame has, unless <see cref="Anew"/> is set. The mask that is there is
-/// refined, not forgotten.
+/// What a user shows of an object on a frame: clicks, a box, both, or its whole mask (docs/model/interactive.md). Several clicks on one
+/// frame count together: those of a new prompt are added to those that the frame has, unless <see cref="Anew"/> is set. The mask that is
+/// there is refined, not forgotten.
 /// </summary>
 public sealed class VisualPrompt
 {
@@ -72,9 +72,10 @@ public sealed class VisualPrompt
                     $"The point ({click.X}, {click.Y}) is outside the frame, which has {width}×{height} pixels."));
         if (Box is { } box)
         {
-            if (!(box.Left >= 0 && box.Top >= 0 && box.Right <= width && box.Bottom <= height && box.Left < box.Right && box.Top < box.Bottom))
-                throw new PromptException(FormattableString.Invariant(
-                    $"Box corners are left, top, right, bottom within {width}×{height}, not {box.Left}, {box.Top}, {box.Right}, {box.Bottom}."));
+            bool fits = box.Left >= 0 && box.Top >= 0 && box.Right <= width && box.Bottom <= height;
+            if (!(fits && box.Left < box.Right && box.Top < box.Bottom))
+                throw new PromptException(FormattableString.Invariant($"Box corners are left, top, right, bottom within {width}×{height}, ")
+                    + FormattableString.Invariant($"not {box.Left}, {box.Top}, {box.Right}, {box.Bottom}."));
             if (!Anew) throw new PromptException("A box starts a new set of points; it cannot be added to those that the frame has.");
         }
         if (Mask is { } mask && (mask.Width != width || mask.Height != height))

@@ -59,7 +59,9 @@ internal sealed class MaskResults : IDisposable
         return buffers.Add(encoder.Low, Buffer, at).Add(encoder.Pointer, Buffer, at + _columns.Pointer);
     }
 
-    /// <summary>Has a mask that is given as the truth take the place of an object's result; <see cref="WriteGiven"/> adds the rest.</summary>
+    /// <summary>
+    /// Has a mask that is given as the truth take the place of an object's result; <see cref="WriteGiven"/> adds the rest.
+    /// </summary>
     public PlanBuffers AddTo(PlanBuffers buffers, MaskAsOutputGraph graph, int row)
     {
         long at = (long)row * _columns.Width;

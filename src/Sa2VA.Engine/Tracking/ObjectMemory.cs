@@ -99,7 +99,9 @@ internal sealed class ObjectMemory : IDisposable
     }
 
     /// <summary>Copies a frame's memory [G², Dm], before it was rounded for the bank, where the model keeps that.</summary>
-    /// <exception cref="InvalidOperationException">It does not (<see cref="BankPools.Unrounded"/>), or the frame is not remembered.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It does not (<see cref="BankPools.Unrounded"/>), or the frame is not remembered.
+    /// </exception>
     public void Read(long number, Span<float> memory)
     {
         if (_model.Banks.Unrounded is not { } unrounded || Bank.MemoryOf(number) is not (>= 0 and int slot))

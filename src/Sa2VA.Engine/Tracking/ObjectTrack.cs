@@ -4,8 +4,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// One object through a stream (docs/model/tracking.md#video-loop). Its first frames are conditioned on what language says, or it begins with
-/// a prompt on the newest frame; later frames are found by what it remembers, and any of them can be corrected while it is the newest
+/// One object through a stream (docs/model/tracking.md#video-loop). Its first frames are conditioned on what language says, or it begins
+/// with a prompt on the newest frame; later frames are found by what it remembers, and any of them can be corrected while it is the newest
 /// (docs/model/interactive.md). Memory does not grow with the stream. A step is only enqueued, and counts only once it is kept: until then
 /// the next one begins where it began.
 /// </summary>
@@ -118,7 +118,9 @@ internal sealed class ObjectTrack : IDisposable
         _points.Clear();
     }
 
-    /// <summary>Enqueues looking anew for the object on the newest frame, with all points that are given and the mask that is there.</summary>
+    /// <summary>
+    /// Enqueues looking anew for the object on the newest frame, with all points that are given and the mask that is there.
+    /// </summary>
     /// <param name="frame">The newest frame's features.</param>
     /// <param name="points">All points on the frame, those of earlier prompts included.</param>
     /// <param name="scratch">Receives the result in its first row; the object's own stays as it is until <see cref="KeepPrompt"/>.</param>

@@ -4,8 +4,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Tracking;
 
 /// <summary>
-/// Prompts, corrections and tracking in a recorded video (docs/model/interactive.md): any frame may be prompted at any time, and objects are
-/// tracked over whichever frames are asked for, forwards or backwards. Every frame's result is kept.
+/// Prompts, corrections and tracking in a recorded video (docs/model/interactive.md): any frame may be prompted at any time, and objects
+/// are tracked over whichever frames are asked for, forwards or backwards. Every frame's result is kept.
 /// </summary>
 internal sealed class OfflineTracking : IDisposable
 {
@@ -182,7 +182,9 @@ internal sealed class OfflineTracking : IDisposable
         _encoded = frame;
     }
 
-    /// <summary>An object, and what is known of each frame: its mask, the points on it, the direction in which it was passed last.</summary>
+    /// <summary>
+    /// An object, and what is known of each frame: its mask, the points on it, the direction in which it was passed last.
+    /// </summary>
     private sealed record Tracked(int Id, ObjectMemory Memory)
     {
         public Dictionary<int, float[]> Low { get; } = [];

@@ -233,7 +233,8 @@ internal sealed class VideoSegmentation : IDisposable
         // Also what is enqueued behind this, such as the next frame's encoding, finds the features unread.
         _scratch.BeginRead(_model.Queue).Wait();
         cancellation.ThrowIfCancellationRequested();
-        if (!_scratch[0].IsFinite()) throw new NonFiniteException($"Frame {Frames - 1}, object {index}: the prompt's result is not finite.");
+        if (!_scratch[0].IsFinite())
+            throw new NonFiniteException($"Frame {Frames - 1}, object {index}: the prompt's result is not finite.");
         track.KeepPrompt(Frames - 1, points, _scratch);
         for (int i = 0; i < _objects.Count; i++)
             if (!_objects[i].HasMask) _results!.ClearRow(_model.Queue, i);

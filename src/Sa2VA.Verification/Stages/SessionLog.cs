@@ -72,8 +72,8 @@ internal sealed class SessionLog
     }
 
     /// <summary>
-    /// True if a mask that is remembered as it was shown has a pixel on the other side than the recorded one, whose recorded logit is nearer
-    /// to zero than the tolerance of logits: its memory is another one then. Known only where the recorded logits are all there.
+    /// True if a mask that is remembered as it was shown has a pixel on the other side than the recorded one, whose recorded logit is
+    /// nearer to zero than the tolerance of logits: its memory is another one then. Known only where the recorded logits are all there.
     /// </summary>
     private bool FellOtherwise(int row)
     {

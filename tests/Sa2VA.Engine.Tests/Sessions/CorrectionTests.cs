@@ -5,7 +5,9 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
 
-/// <summary>Clicks, boxes and masks on the newest frame of a stream: the same bits as in a recorded video, and no influence on others.</summary>
+/// <summary>
+/// Clicks, boxes and masks on the newest frame of a stream: the same bits as in a recorded video, and no influence on others.
+/// </summary>
 public sealed class CorrectionTests
 {
     private const int FrameCount = 12;

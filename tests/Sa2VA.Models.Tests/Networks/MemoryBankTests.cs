@@ -44,7 +44,8 @@ public sealed class MemoryBankTests
     public void A_stream_that_forgets_attends_to_what_one_that_keeps_all_attends_to(int capacity, int seed)
     {
         var random = new Random(seed);
-        SlotPool memories = new("memories", MemoryBank.MemorySlots(capacity)), pointers = new("pointers", MemoryBank.PointerSlots(capacity));
+        var memories = new SlotPool("memories", MemoryBank.MemorySlots(capacity));
+        var pointers = new SlotPool("pointers", MemoryBank.PointerSlots(capacity));
         var bank = new Bank(capacity, memories, pointers);
         SlotPool all = new("all memories", 1000), allPointers = new("all pointers", 1000);
         var keeper = new Bank(capacity, all, allPointers) { Forgets = false };

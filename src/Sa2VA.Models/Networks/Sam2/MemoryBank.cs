@@ -5,8 +5,8 @@ namespace Sa2VA.Models;
 /// <summary>
 /// Bookkeeping of one object's past (docs/model/memory.md#bank): which frames it remembers, in which slots of the pools, and what a frame
 /// attends to, in what order. Conditioning frames were prompted; the others were tracked. A prompt's memory counts from the next frame on
-/// (<see cref="Settle"/>): who is prompted again on the same frame does not see it. What a frame writes is in slots that none reads until it
-/// is kept, so a frame that fails can be given up, or run again.
+/// (<see cref="Settle"/>): who is prompted again on the same frame does not see it. What a frame writes is in slots that none reads until
+/// it is kept, so a frame that fails can be given up, or run again.
 /// </summary>
 internal sealed class MemoryBank : IDisposable
 {
@@ -89,7 +89,9 @@ internal sealed class MemoryBank : IDisposable
         _frames[frame] = TakeNext();
     }
 
-    /// <summary>Remembers what a prompt on a frame wrote, in place of an earlier prompt's on it, once <see cref="Settle"/> is called.</summary>
+    /// <summary>
+    /// Remembers what a prompt on a frame wrote, in place of an earlier prompt's on it, once <see cref="Settle"/> is called.
+    /// </summary>
     public void KeepPrompted(long frame)
     {
         int index = IndexOfPrompted(frame);
@@ -197,8 +199,8 @@ internal sealed class MemoryBank : IDisposable
     }
 
     /// <summary>
-    /// The conditioning frames that a frame attends to, by number: all if they are few enough; else the nearest before it, the nearest at or
-    /// behind it, and then whichever are nearest.
+    /// The conditioning frames that a frame attends to, by number: all if they are few enough; else the nearest before it, the nearest at
+    /// or behind it, and then whichever are nearest.
     /// </summary>
     private void SelectConditioning(long frame, bool settled)
     {

@@ -19,7 +19,8 @@ internal static class MemoryEncoder
         int width = config.DModel, grid = config.ImageSize / 16;
         Tensor logits = g.Resize(low, config.ImageSize, config.ImageSize, ResizeMode.Bilinear);
         Tensor mask = binary
-            ? g.Where(logits, g.Map(logits, Activation.None, scale: 0, shift: SigmoidScale + SigmoidShift), g.Constant("outside of a mask", new Shape(1, 1), [SigmoidShift]))
+            ? g.Where(logits, g.Map(logits, Activation.None, scale: 0, shift: SigmoidScale + SigmoidShift),
+                g.Constant("outside of a mask", new Shape(1, 1), [SigmoidShift]))
             : g.Map(logits, Activation.Sigmoid, SigmoidScale, SigmoidShift);
         Tensor x = Downsample(g, mask, w.At("mask_downsampler"), width);
         x = g.Add(x, g.Pointwise(g.Reshape(f, new Shape(grid, grid, width)), w.At("pix_feat_proj"), width));
