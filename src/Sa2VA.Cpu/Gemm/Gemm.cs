@@ -155,24 +155,25 @@ internal static unsafe class Gemm
     /// <summary>Pairs of vectors in a row of a panel.</summary>
     private static int PairsOf<T>() where T : unmanaged, ISimd<T> => Panel / (2 * T.Count);
 
-    /// <summary>At most mr rows as [k][mr]; missing ones are zeros.</summary>
+    /// <summary>At most mr rows as [k][mr]; missing ones are zeros. Chain by chain, so that what all rows write to stays in L1.</summary>
     private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to)
     {
-        for (int i = 0; i < mr; i++)
-        {
-            if (i >= rows)
-                for (int k = 0; k < depth; k++) to[k * mr + i] = 0;
-            else if (a.IsNarrow)
+        for (int from = 0; from < depth; from += Chain)
+            for (int i = 0, end = Math.Min(from + Chain, depth); i < mr; i++)
             {
-                ushort* from = a.NarrowRow(first + i);
-                for (int k = 0; k < depth; k++) to[k * mr + i] = new BFloat16(from[k]).ToSingle();
+                if (i >= rows)
+                    for (int k = from; k < end; k++) to[k * mr + i] = 0;
+                else if (a.IsNarrow)
+                {
+                    ushort* row = a.NarrowRow(first + i);
+                    for (int k = from; k < end; k++) to[k * mr + i] = new BFloat16(row[k]).ToSingle();
+                }
+                else
+                {
+                    float* row = a.Row(first + i);
+                    for (int k = from; k < end; k++) to[k * mr + i] = row[k];
+                }
             }
-            else
-            {
-                float* from = a.Row(first + i);
-                for (int k = 0; k < depth; k++) to[k * mr + i] = from[k];
-            }
-        }
     }
 
     private static byte* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>

@@ -5,83 +5,53 @@ namespace Sa2VA.Cpu;
 
 /// <summary>
 /// A sum over 16 lanes whatever the vector width: element i goes to lane i mod 16, and the lanes are added pairwise at the end. So a
-/// reduction has the same bits at every width.
+/// reduction has the same bits at every width. The lanes are held in the first one, two or four of four local vectors: only locals stay in
+/// registers.
 /// </summary>
-internal unsafe struct LaneSum<T> where T : unmanaged, ISimd<T>
+internal static unsafe class LaneSum<T> where T : unmanaged, ISimd<T>
 {
     /// <summary>Elements per step.</summary>
     public const int Width = 16;
 
-    private T _s0, _s1, _s2, _s3;
-
-    public LaneSum()
-    {
-        _s0 = _s1 = _s2 = _s3 = T.Zero;
-    }
-
-    /// <summary>Adds x[i] for 16 elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(float* x)
-    {
-        _s0 += T.Load(x);
-        if (T.Count <= 8) _s1 += T.Load(x + T.Count);
-        if (T.Count <= 4) _s2 += T.Load(x + 2 * T.Count);
-        if (T.Count <= 4) _s3 += T.Load(x + 3 * T.Count);
-    }
-
-    /// <summary>Adds (x[i] − shift)² for 16 elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddSquares(float* x, T shift)
-    {
-        Square(x, shift, ref _s0);
-        if (T.Count <= 8) Square(x + T.Count, shift, ref _s1);
-        if (T.Count <= 4) Square(x + 2 * T.Count, shift, ref _s2);
-        if (T.Count <= 4) Square(x + 3 * T.Count, shift, ref _s3);
-    }
-
-    /// <summary>Adds x[i]·y[i] for 16 elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddProducts(float* x, float* y)
-    {
-        _s0 = T.MultiplyAdd(T.Load(x), T.Load(y), _s0);
-        if (T.Count <= 8) _s1 = T.MultiplyAdd(T.Load(x + T.Count), T.Load(y + T.Count), _s1);
-        if (T.Count <= 4) _s2 = T.MultiplyAdd(T.Load(x + 2 * T.Count), T.Load(y + 2 * T.Count), _s2);
-        if (T.Count <= 4) _s3 = T.MultiplyAdd(T.Load(x + 3 * T.Count), T.Load(y + 3 * T.Count), _s3);
-    }
-
     /// <summary>The lanes added pairwise.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly float Total() => Total(_s0, _s1, _s2, _s3);
-
-    /// <summary>16 lanes, held in the first one, two or four vectors by width, added pairwise.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Total(T s0, T s1, T s2, T s3)
     {
-        Vector128<float> four = T.Fold16(s0, s1, s2, s3);
-        Vector128<float> two = four + Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1));
+        Vector128<float> two = Halves(T.Fold16(s0, s1, s2, s3));
         return two[0] + two[1];
     }
 
-    /// <summary>With the elements behind the last whole step added to their lanes.</summary>
-    public LaneSum<T> With(ReadOnlySpan<float> rest)
+    /// <summary>The same with the elements behind the last whole step added to their lanes.</summary>
+    public static float Total(T s0, T s1, T s2, T s3, ReadOnlySpan<float> rest)
     {
         float* lanes = stackalloc float[Width];
-        T.Store(_s0, lanes);
-        if (T.Count <= 8) T.Store(_s1, lanes + T.Count);
-        if (T.Count <= 4) T.Store(_s2, lanes + 2 * T.Count);
-        if (T.Count <= 4) T.Store(_s3, lanes + 3 * T.Count);
+        T.Store(s0, lanes);
+        if (T.Count <= 8) T.Store(s1, lanes + T.Count);
+        if (T.Count <= 4) T.Store(s2, lanes + 2 * T.Count);
+        if (T.Count <= 4) T.Store(s3, lanes + 3 * T.Count);
         for (int i = 0; i < rest.Length; i++) lanes[i] += rest[i];
-        var sum = new LaneSum<T>();
-        sum.Add(lanes);
-        return sum;
+        return Total(
+            T.Load(lanes),
+            T.Count <= 8 ? T.Load(lanes + T.Count) : T.Zero,
+            T.Count <= 4 ? T.Load(lanes + 2 * T.Count) : T.Zero,
+            T.Count <= 4 ? T.Load(lanes + 3 * T.Count) : T.Zero);
+    }
+
+    /// <summary>Four sums at once, of the four lanes that <see cref="ISimd{T}.Fold16"/> leaves of each, added in the same order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Totals(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    {
+        Vector128<float> firstTwo = Vector128.Create(~0, ~0, 0, 0).AsSingle(), everySecond = Vector128.Create(~0, 0, ~0, 0).AsSingle();
+        Vector128<float> ac = Vector128.ConditionalSelect(firstTwo, Halves(a), Halves(c));
+        Vector128<float> bd = Vector128.ConditionalSelect(firstTwo, Halves(b), Halves(d));
+        return Vector128.ConditionalSelect(everySecond, Neighbours(ac), Neighbours(bd));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Square(float* x, T shift, ref T sum)
-    {
-        T d = T.Load(x) - shift;
-        sum = T.MultiplyAdd(d, d, sum);
-    }
+    private static Vector128<float> Halves(Vector128<float> four) => four + Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Neighbours(Vector128<float> two) => two + Vector128.Shuffle(two, Vector128.Create(1, 0, 3, 2));
 }
 
 /// <summary>Reductions of a row.</summary>
@@ -89,24 +59,40 @@ internal static unsafe class RowReduction
 {
     public static float Sum<T>(float* x, int count) where T : unmanaged, ISimd<T>
     {
-        var sum = new LaneSum<T>();
+        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
         int i = 0;
-        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.Add(x + i);
-        if (i < count) sum = sum.With(new ReadOnlySpan<float>(x + i, count - i));
-        return sum.Total();
+        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width)
+        {
+            s0 += T.Load(x + i);
+            if (T.Count <= 8) s1 += T.Load(x + i + T.Count);
+            if (T.Count <= 4) s2 += T.Load(x + i + 2 * T.Count);
+            if (T.Count <= 4) s3 += T.Load(x + i + 3 * T.Count);
+        }
+        return i == count ? LaneSum<T>.Total(s0, s1, s2, s3) : LaneSum<T>.Total(s0, s1, s2, s3, new ReadOnlySpan<float>(x + i, count - i));
     }
 
     /// <summary>Σ (x − shift)².</summary>
     public static float SumOfSquares<T>(float* x, int count, float shift) where T : unmanaged, ISimd<T>
     {
-        var sum = new LaneSum<T>();
-        T s = T.Create(shift);
+        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero, s = T.Create(shift);
         int i = 0;
-        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.AddSquares(x + i, s);
-        if (i == count) return sum.Total();
+        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width)
+        {
+            T d = T.Load(x + i) - s;
+            s0 = T.MultiplyAdd(d, d, s0);
+            if (T.Count > 8) continue;
+            d = T.Load(x + i + T.Count) - s;
+            s1 = T.MultiplyAdd(d, d, s1);
+            if (T.Count > 4) continue;
+            d = T.Load(x + i + 2 * T.Count) - s;
+            s2 = T.MultiplyAdd(d, d, s2);
+            d = T.Load(x + i + 3 * T.Count) - s;
+            s3 = T.MultiplyAdd(d, d, s3);
+        }
+        if (i == count) return LaneSum<T>.Total(s0, s1, s2, s3);
         Span<float> rest = stackalloc float[LaneSum<T>.Width];
         for (int j = i; j < count; j++) rest[j - i] = (x[j] - shift) * (x[j] - shift);
-        return sum.With(rest[..(count - i)]).Total();
+        return LaneSum<T>.Total(s0, s1, s2, s3, rest[..(count - i)]);
     }
 
     /// <summary>
@@ -118,13 +104,19 @@ internal static unsafe class RowReduction
     /// <summary>Σ x·y.</summary>
     public static float Dot<T>(float* x, float* y, int count) where T : unmanaged, ISimd<T>
     {
-        var sum = new LaneSum<T>();
+        T s0 = T.Zero, s1 = T.Zero, s2 = T.Zero, s3 = T.Zero;
         int i = 0;
-        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width) sum.AddProducts(x + i, y + i);
-        if (i == count) return sum.Total();
+        for (; i <= count - LaneSum<T>.Width; i += LaneSum<T>.Width)
+        {
+            s0 = T.MultiplyAdd(T.Load(x + i), T.Load(y + i), s0);
+            if (T.Count <= 8) s1 = T.MultiplyAdd(T.Load(x + i + T.Count), T.Load(y + i + T.Count), s1);
+            if (T.Count <= 4) s2 = T.MultiplyAdd(T.Load(x + i + 2 * T.Count), T.Load(y + i + 2 * T.Count), s2);
+            if (T.Count <= 4) s3 = T.MultiplyAdd(T.Load(x + i + 3 * T.Count), T.Load(y + i + 3 * T.Count), s3);
+        }
+        if (i == count) return LaneSum<T>.Total(s0, s1, s2, s3);
         Span<float> rest = stackalloc float[LaneSum<T>.Width];
         for (int j = i; j < count; j++) rest[j - i] = x[j] * y[j];
-        return sum.With(rest[..(count - i)]).Total();
+        return LaneSum<T>.Total(s0, s1, s2, s3, rest[..(count - i)]);
     }
 
     public static float Max<T>(float* x, int count) where T : unmanaged, ISimd<T>
