@@ -1,5 +1,6 @@
 // Conv2d where x and the weight are bf16: tiles by tensor cores.
 #include "common/conv2d.cuh"
+#include "common/epilogue.cuh"
 #include "common/tensor_product.cuh"
 #include "common/tensor_rows.cuh"
 
@@ -23,22 +24,36 @@ struct GatheredPatches
     DEVICE_MEMBER void fetch(u32 to, int row, int k) const { gather(to, patches.row(row), k, patches.a.weight.columns); }
 };
 
+template <class S> struct Conv2dEpilogue
+{
+    int first_pixel, first_channel, pixels;
+    typedef ThreadQuads<S, S::Columns> Quads;
+    Quads quads;
+    QuadRows y;
+    Quad bias;
+
+    DEVICE_MEMBER Conv2dEpilogue(const Conv2dArguments& a, int pixel, int channel, int end)
+        : first_pixel(pixel), first_channel(channel), pixels(end), quads(a.weight.rows - channel), y(a.y, a.weight.rows),
+          bias(quad_of(a.bias, channel + quads.column, a.weight.rows, NothingToAdd)) {}
+
+    DEVICE_MEMBER void fetch(int, float*) const {}
+
+    DEVICE_MEMBER void finish(int band, const float* sums) const
+    {
+#pragma unroll 1
+        for (int r = quads.row; r < S::WarpRows && first_pixel + band + r < pixels; r += Quads::RowsAtOnce)
+            y.store(first_pixel + band + r, first_channel + quads.column, *(const Quad*)&sums[r * S::SumPitch + quads.column] + bias);
+    }
+};
+
 template <class S, class X, class Rows> DEVICE void conv2d(const Conv2dArguments& a)
 {
     if (is_stopped(a.run)) return;
     int pixels = rows_of(a.run, a.y), first_pixel = blockIdx.x * S::Rows, first_channel = blockIdx.y * S::Columns;
     if (first_pixel >= pixels) return;
     X x = {Patches{a, pixels, first_pixel}};
-    tensor_product<S>(x, Rows(a.weight, first_channel, a.weight.rows), a.weight.columns, [&](int band, const float* sums)
-    {
-        for (int i = threadIdx.x; i < S::WarpRows * S::Columns; i += S::Threads)
-        {
-            int r = i / S::Columns, c = i % S::Columns, pixel = first_pixel + band + r, channel = first_channel + c;
-            if (pixel >= pixels || channel >= a.weight.rows) continue;
-            float y = sums[r * S::SumPitch + c];
-            store(a.y, at(a.y, pixel, channel), a.bias ? y + a.bias[channel] : y);
-        }
-    });
+    tensor_product<S>(x, Rows(a.weight, first_channel, a.weight.rows), a.weight.columns,
+        [&] { return Conv2dEpilogue<S>(a, first_pixel, first_channel, pixels); });
 }
 
 KERNEL(Tile64x64::Threads) conv2d_bf16_64x64(const Conv2dArguments a) { conv2d<Tile64x64, AsyncPatches, AsyncRows>(a); }

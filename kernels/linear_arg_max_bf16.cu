@@ -3,18 +3,28 @@
 #include "common/skinny_product.cuh"
 #include "common/tensor_rows.cuh"
 
-template <class S, class Rows> DEVICE void best_of_tile(const LinearArgMaxArguments& a)
+template <class S> struct BestOfTile
 {
-    if (is_stopped(a.run)) return;
-    const int LanesOfRow = S::Threads / S::WarpRows;
-    int rows = rows_of(a.run, a.x), first_row = blockIdx.x * S::Rows, first_column = blockIdx.y * S::Columns;
-    if (first_row >= rows) return;
-    Rows x(a.x, first_row, rows), weight(a.weight, first_column, a.weight.rows);
-    product_of_tile<S>(x, weight, a.x.columns, [&](int band, const float* sums)
+    static const int LanesOfRow = S::Threads / S::WarpRows;
+    const LinearArgMaxArguments& a;
+    int first_row, first_column;
+
+    DEVICE_MEMBER void fetch(int, float*) const {}
+
+    DEVICE_MEMBER void finish(int band, const float* sums) const
     {
         int r = threadIdx.x / LanesOfRow;
         keep_best<LanesOfRow>(a, sums + r * S::SumPitch, S::Columns, first_row + band + r, first_column);
-    });
+    }
+};
+
+template <class S, class Rows> DEVICE void best_of_tile(const LinearArgMaxArguments& a)
+{
+    if (is_stopped(a.run)) return;
+    int rows = rows_of(a.run, a.x), first_row = blockIdx.x * S::Rows, first_column = blockIdx.y * S::Columns;
+    if (first_row >= rows) return;
+    Rows x(a.x, first_row, rows), weight(a.weight, first_column, a.weight.rows);
+    product_of_tile<S>(x, weight, a.x.columns, [&] { return BestOfTile<S>{a, first_row, first_column}; });
 }
 
 KERNEL(Tile64x128::Threads) linear_arg_max_bf16_64x128(const LinearArgMaxArguments a) { best_of_tile<Tile64x128, AsyncRows>(a); }

@@ -10,6 +10,7 @@ const float Log2OfE = 1.442695041f;
 DEVICE float fast_sigmoid(float x) { return reciprocal(1 + exponential2(-Log2OfE * x)); }
 
 DEVICE float fast_silu(float x) { return x * fast_sigmoid(x); }
+DEVICE Quad fast_silu(const Quad& q) { return {fast_silu(q.x), fast_silu(q.y), fast_silu(q.z), fast_silu(q.w)}; }
 
 // The error function's complement by Abramowitz and Stegun 7.1.26, absolute error below 2e-7.
 DEVICE float fast_gelu(float x)
@@ -23,15 +24,24 @@ DEVICE float fast_gelu(float x)
     return x < 0 ? outside : x - outside;
 }
 
-DEVICE float fast_activate(float x, int activation)
+// What a sigmoid makes of x: sigmoid(x), x·sigmoid(x), or GELU's approximation x·sigmoid(2·√(2/π)·(x + 0.044715·x³)).
+DEVICE float fast_activate_by_sigmoid(float x, int activation)
 {
-    switch (activation)
-    {
-        case Relu: return fused(x, 0, larger(x, 0));
-        case Gelu: return fast_gelu(x);
-        case GeluTanh: return x * fast_sigmoid(1.5957691216057308f * fused(0.044715f * x * x, x, x));
-        case Silu: return fast_silu(x);
-        case Sigmoid: return fast_sigmoid(x);
-        default: return x;
-    }
+    float s = fast_sigmoid(activation == GeluTanh ? 1.5957691216057308f * fused(0.044715f * x * x, x, x) : x);
+    return activation == Sigmoid ? s : x * s;
+}
+
+template <int Count, class F> DEVICE void for_each(Quad (&q)[Count], const F& f)
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++) q[i] = {f(q[i].x), f(q[i].y), f(q[i].z), f(q[i].w)};
+}
+
+// Of some quads at once: the branches, which are the same for all threads, come but once, and quads do not wait for each other.
+template <int Count> DEVICE void fast_activate(Quad (&q)[Count], int activation)
+{
+    if (activation == None) return;
+    if (activation == Relu) for_each(q, [](float x) { return fused(x, 0, larger(x, 0)); });
+    else if (activation == Gelu) for_each(q, [](float x) { return fast_gelu(x); });
+    else for_each(q, [&](float x) { return fast_activate_by_sigmoid(x, activation); });
 }

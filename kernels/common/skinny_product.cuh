@@ -99,10 +99,16 @@ template <class S, class X, class W, class Finish> DEVICE void skinny_product(co
 }
 
 // The product of either kind of tile.
-template <class S, class X, class W, class Finish> DEVICE void product_of_tile(const X& x, const W& w, int depth, const Finish& finish)
+template <class S, class X, class W, class Make> DEVICE void product_of_tile(const X& x, const W& w, int depth, const Make& make_epilogue)
 {
-    if constexpr (S::IsSkinny) skinny_product<S>(x, w, depth, finish);
-    else tensor_product<S>(x, w, depth, finish);
+    if constexpr (S::IsSkinny)
+        skinny_product<S>(x, w, depth, [&](int band, float* sums)
+        {
+            const auto epilogue = make_epilogue();
+            epilogue.fetch(band, sums);
+            epilogue.finish(band, sums);
+        });
+    else tensor_product<S>(x, w, depth, make_epilogue);
 }
 
 // The tiles that there are: those of src/Sa2VA.Cuda/Kernels/SkinnyTile.cs.

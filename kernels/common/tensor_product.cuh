@@ -26,8 +26,9 @@ template <int Depth> DEVICE u32 chunk_offset(u32 row, u32 chunk)
 }
 
 // x·wᵀ for a tile of S. x and w fetch chunks: fetch(to, row, k) brings their numbers k … k + 7 of a row of the tile to shared memory.
-// finish gets the sums by bands of S::WarpRows rows: finish(first row of the band in the tile, sums), sums being [row][S::SumPitch].
-template <class S, class X, class W, class Finish> DEVICE void tensor_product(const X& x, const W& w, int depth, const Finish& finish)
+// make_epilogue makes, when all is multiplied, what gets the sums by bands of S::WarpRows rows: finish(first row of the band in the tile,
+// sums), sums being [row][S::SumPitch]; before they are there, fetch(band, sums) may ask for what it needs besides.
+template <class S, class X, class W, class Make> DEVICE void tensor_product(const X& x, const W& w, int depth, const Make& make_epilogue)
 {
     extern __shared__ ALIGNED(128) char shared[];
     const int ChunksOfRow = S::Depth / ChunkSize, RowsAtOnce = S::Threads / ChunksOfRow, WSource = S::Rows * S::Depth * (int)sizeof(u16);
@@ -37,29 +38,35 @@ template <class S, class X, class W, class Finish> DEVICE void tensor_product(co
     int warp_row = warp % S::WarpsDown * S::WarpRows, warp_column = warp / S::WarpsDown * S::WarpColumns;
     int stages = (depth + S::Depth - 1) / S::Depth;
 
+    // Copies of a stage are issued in as many parts as it has steps, each part beside a step's multiplies: at once they would hold up the
+    // fragments that are loaded through the same pipe.
+    const int RowTurns = (S::Rows + RowsAtOnce - 1) / RowsAtOnce, ColumnTurns = (S::Columns + RowsAtOnce - 1) / RowsAtOnce;
+    const int TurnsOfPart = (RowTurns + ColumnTurns + StepsOfStage - 1) / StepsOfStage;
     int fetched_row = threadIdx.x / ChunksOfRow, fetched_chunk = threadIdx.x % ChunksOfRow;
-    auto fetch = [&](int stage, int slot)
+    u32 fetched_place = chunk_offset<S::Depth>(fetched_row, fetched_chunk);
+    auto fetch = [&](int stage, int slot, int part)
     {
         if (stage < stages)
         {
             u32 to = ring + slot * S::StageBytes;
             int k = stage * S::Depth + fetched_chunk * ChunkSize;
 #pragma unroll
-            for (int i = 0; i < S::Rows; i += RowsAtOnce)
+            for (int i = 0; i < TurnsOfPart; i++)
             {
-                int row = i + fetched_row;
-                if (S::Rows % RowsAtOnce == 0 || row < S::Rows) x.fetch(to + chunk_offset<S::Depth>(row, fetched_chunk), row, k);
-            }
-#pragma unroll
-            for (int i = 0; i < S::Columns; i += RowsAtOnce)
-            {
-                int row = i + fetched_row;
-                if (S::Columns % RowsAtOnce == 0 || row < S::Columns)
-                    w.fetch(to + WSource + chunk_offset<S::Depth>(row, fetched_chunk), row, k);
+                int turn = part * TurnsOfPart + i;
+                bool is_x = turn < RowTurns;
+                int row = (is_x ? turn : turn - RowTurns) * RowsAtOnce + fetched_row, rows = is_x ? S::Rows : S::Columns;
+                // Rows eight apart have their chunks turned alike.
+                u32 place = RowsAtOnce % 8 == 0 ? fetched_place + (row - fetched_row) * S::Depth * (int)sizeof(u16)
+                                                : chunk_offset<S::Depth>(row, fetched_chunk);
+                place += to + (is_x ? 0 : WSource);
+                if (turn >= RowTurns + ColumnTurns || rows % RowsAtOnce != 0 && row >= rows) continue;
+                if (is_x) x.fetch(place, row, k);
+                else w.fetch(place, row, k);
             }
         }
         // An empty group too: groups are counted.
-        commit_copies();
+        if (part == StepsOfStage - 1) commit_copies();
     };
 
     float sums[RowFragments][2 * ColumnFragments][4] = {};
@@ -76,8 +83,10 @@ template <class S, class X, class W, class Finish> DEVICE void tensor_product(co
             load_matrices(ws[buffer][j], stage + WSource + chunk_offset<S::Depth>(w_row + 16 * j, 2 * step + w_half));
     };
 
+#pragma unroll 1
+    for (int stage = 0; stage < S::Stages - 1; stage++)
 #pragma unroll
-    for (int stage = 0; stage < S::Stages - 1; stage++) fetch(stage, stage);
+        for (int part = 0; part < StepsOfStage; part++) fetch(stage, stage, part);
     wait_copies<S::Stages - 2>();
     __syncthreads();
     load(0, 0, 0);
@@ -92,31 +101,31 @@ template <class S, class X, class W, class Finish> DEVICE void tensor_product(co
             if (step + 1 < StepsOfStage) load((step + 1) % 2, read, step + 1);
             else if (stage + 1 < stages)
             {
-                wait_copies<S::Stages - 2>();
+                wait_copies<S::Stages - 3>();
                 __syncthreads();
                 read = read + 1 == S::Stages ? 0 : read + 1;
                 load(0, read, 0);
             }
-            if (step == 0)
-            {
-                // The slot of the stage before: all warps have passed the barrier behind it.
-                fetch(stage + S::Stages - 1, written);
-                written = written + 1 == S::Stages ? 0 : written + 1;
-            }
+            // The slot of the stage before: all warps have passed the barrier behind it.
+            fetch(stage + S::Stages - 1, written, step);
 #pragma unroll
             for (int i = 0; i < RowFragments; i++)
 #pragma unroll
                 for (int j = 0; j < 2 * ColumnFragments; j++)
                     multiply_add(sums[i][j], xs[step % 2][i], ws[step % 2][j / 2][j % 2 * 2], ws[step % 2][j / 2][j % 2 * 2 + 1]);
         }
+        written = written + 1 == S::Stages ? 0 : written + 1;
     }
     wait_copies<0>();
 
+    // Bands take the ring's place.
     float* band_sums = (float*)shared;
+    const auto epilogue = make_epilogue();
 #pragma unroll 1
     for (int band = 0; band < S::Rows; band += S::WarpRows)
     {
         __syncthreads();
+        epilogue.fetch(band, band_sums);
         if (warp_row == band)
         {
 #pragma unroll
@@ -130,13 +139,13 @@ template <class S, class X, class W, class Finish> DEVICE void tensor_product(co
                 }
         }
         __syncthreads();
-        finish(band, band_sums);
+        epilogue.finish(band, band_sums);
     }
 }
 
-// The tiles that there are: those of src/Sa2VA.Cuda/Kernels/TensorTiles.cs, which tells what each is for.
-typedef TensorTile<128, 128, 64, 64, 32, 4> Tile128x128;
-typedef TensorTile<128, 144, 64, 48, 32, 4> Tile128x144;
+// The tiles that there are: those of src/Sa2VA.Cuda/Kernels/TensorTile.cs, which tells what each is for.
+typedef TensorTile<128, 128, 64, 64, 64, 3> Tile128x128;
+typedef TensorTile<96, 96, 48, 48, 64, 3> Tile96x96;
 typedef TensorTile<64, 128, 32, 64, 64, 3> Tile64x128;
 typedef TensorTile<64, 64, 32, 32, 64, 4> Tile64x64;
 typedef TensorTile<16, 64, 16, 16, 128, 4> Tile16x64;

@@ -15,7 +15,8 @@ struct AsyncRows
 
     DEVICE_MEMBER void fetch(u32 to, int row, int k) const
     {
-        copy_async(to, data + (i64)row * stride + k, row < rows && k < depth ? 16 : 0);
+        // A tile's rows are few: 32 bits hold the distance.
+        copy_async(to, data + (row * stride + k), row < rows && k < depth ? 16 : 0);
     }
 };
 

@@ -6,7 +6,7 @@ namespace Sa2VA.Cuda.Kernels;
 internal sealed class GatedLinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("gated_linear",
-        [TensorTile.Trunk, TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle);
+        [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle);
 
     private readonly GatedLinear _op;
     private readonly DeviceMatrix _weight;

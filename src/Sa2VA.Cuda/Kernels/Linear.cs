@@ -6,7 +6,7 @@ namespace Sa2VA.Cuda.Kernels;
 internal sealed class LinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("linear",
-        [TensorTile.Wide, TensorTile.Trunk, TensorTile.Middle, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
+        [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
         SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow) { HasFewRows = true };
 
     private readonly Linear _op;

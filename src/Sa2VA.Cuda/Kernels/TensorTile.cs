@@ -15,17 +15,20 @@ namespace Sa2VA.Cuda.Kernels;
 /// <param name="Registers">Of a thread, about, as ptxas counts them for Linear.</param>
 internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpColumns, int Depth, int Stages, int Registers)
 {
-    /// <summary>Most products for what is read of shared memory. Two blocks fit a multiprocessor.</summary>
-    public static readonly TensorTile Wide = new(128, 128, 64, 64, 32, 4, 244);
+    /// <summary>Most products for what is read of shared memory. Two blocks fit a multiprocessor of an H100.</summary>
+    public static readonly TensorTile Wide = new(128, 128, 64, 64, 64, 3, 254);
 
-    /// <summary>The widths of the image encoder's trunk are multiples of 144.</summary>
-    public static readonly TensorTile Trunk = new(128, 144, 64, 48, 32, 4, 168);
+    /// <summary>
+    /// As many blocks as multiprocessors where 128 rows and columns leave many without one, and three on each where there are more: one
+    /// finishes its sums while others multiply. Widths of the image encoder's trunk are multiples of 48.
+    /// </summary>
+    public static readonly TensorTile Square = new(96, 96, 48, 48, 64, 3, 168);
 
-    /// <summary>Where 128 rows leave multiprocessors without a block.</summary>
-    public static readonly TensorTile Middle = new(64, 128, 32, 64, 64, 3, 160);
+    /// <summary>Few columns for many rows: four results of a pixel, candidates of the largest logit.</summary>
+    public static readonly TensorTile Middle = new(64, 128, 32, 64, 64, 3, 168);
 
     /// <summary>Small products, and operands that are gathered.</summary>
-    public static readonly TensorTile Small = new(64, 64, 32, 32, 64, 4, 96);
+    public static readonly TensorTile Small = new(64, 64, 32, 32, 64, 4, 120);
 
     /// <summary>
     /// Few rows of a small depth, where nothing counts but how soon the weight is there: deep stages, for a barrier costs as much as
@@ -46,8 +49,9 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
 
     private int Threads => 32 * (Rows / WarpRows) * (Columns / WarpColumns);
 
-    /// <summary>The ring, in whose place a band of sums comes afterwards.</summary>
-    private int SharedBytes => Math.Max(Stages * (Rows + Columns) * Depth * sizeof(ushort), WarpRows * (Columns + 8) * sizeof(float));
+    /// <summary>The ring, in whose place a band of sums comes afterwards, and what is added to it.</summary>
+    private int SharedBytes =>
+        Math.Max(Stages * (Rows + Columns) * Depth * sizeof(ushort), WarpRows * (Columns + 8 + Columns) * sizeof(float));
 
     /// <summary>The one of several that should take the least time.</summary>
     public static TensorTile Best(ReadOnlySpan<TensorTile> tiles, long rows, int columns, int depth, DeviceFacts device)
@@ -59,8 +63,8 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     }
 
     /// <summary>
-    /// A model of a product's time: waves of blocks, whose stages take as long as the scarcest of what they use, or as their own chain of
-    /// latencies if that is longer.
+    /// A model of a product's time, that of the multiprocessor with most blocks: their stages take as long as the scarcest of what they use,
+    /// or as a block's own chain of latencies if that is longer.
     /// </summary>
     public double Clocks(long rows, int columns, int depth, DeviceFacts device)
     {
@@ -68,21 +72,22 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
         long blocks = grid.X * grid.Y;
         int resident = Math.Min(65536 / (Registers * Threads), (device.SharedBytes + BlockSharedBytes) / (SharedBytes + BlockSharedBytes));
         if (resident < 1) return double.PositiveInfinity;
-        long wave = (long)resident * device.Multiprocessors, fullWaves = blocks / wave, rest = blocks % wave;
-        return fullWaves * WaveClocks(resident, depth, device)
-            + (rest == 0 ? 0 : WaveClocks((int)((rest - 1) / device.Multiprocessors) + 1, depth, device));
+        // The busiest multiprocessor's; where they are more than it holds, one comes when another has ended.
+        long each = (blocks + device.Multiprocessors - 1) / device.Multiprocessors, together = Math.Min(each, resident);
+        return ClocksOf((int)together, depth, device) * each / together;
     }
 
-    private double WaveClocks(int blocksEach, int depth, DeviceFacts device)
+    private double ClocksOf(int blocksEach, int depth, DeviceFacts device)
     {
         (double multiplies, double fetched) = RatesOf(device.Capability);
         double tensor = Rows * Columns * StepDepth / multiplies;
-        double shared = ((Threads / 32 * (WarpRows + WarpColumns)) + Rows + Columns) * StepDepth * sizeof(ushort) / SharedRate;
-        double cache = (Rows + Columns) * StepDepth * sizeof(ushort) / fetched;
+        double copied = (Rows + Columns) * StepDepth * sizeof(ushort);
+        double read = Threads / 32 * (WarpRows + WarpColumns) * StepDepth * sizeof(ushort);
+        double shared = (CopyPasses * copied + read) / SharedRate + Exposed * tensor / blocksEach;
         double latency = MultiplyLatency + StageLatency * StepDepth / Depth;
-        double step = Math.Max(blocksEach * Math.Max(tensor, Math.Max(shared, cache)), latency);
+        double step = Math.Max(blocksEach * Math.Max(tensor, Math.Max(shared, copied / fetched)), latency);
         int steps = (depth + Depth - 1) / Depth * (Depth / StepDepth);
-        return FillClocks + steps * step + blocksEach * Rows * Columns * ResultClocks;
+        return FillClocks + steps * step + Rows * Columns * Math.Max(ResultLatency, blocksEach * ResultClocks);
     }
 
     // Depth of a multiply of tensor cores.
@@ -91,9 +96,11 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     // Shared memory that the system keeps of each block's.
     private const int BlockSharedBytes = 1024;
 
-    // Bytes of shared memory a clock; clocks of a multiply that the next one waits for; of a barrier and the loads behind it; until the
-    // first stage is there; of one result, which is finished on its way to memory.
-    private const double SharedRate = 128, MultiplyLatency = 33, StageLatency = 80, FillClocks = 900, ResultClocks = 0.1;
+    // Bytes of shared memory a clock, and how often what is copied to it passes; the part of a block's multiplies that no other work of
+    // shared memory hides; clocks of a multiply that the next one waits for; of a barrier and the loads behind it; until the first stage is
+    // there; of one result, where a block is alone and where others are beside it.
+    private const double SharedRate = 128, CopyPasses = 2, Exposed = 0.75, MultiplyLatency = 33, StageLatency = 80, FillClocks = 1200,
+        ResultLatency = 0.5, ResultClocks = 0.2;
 
     /// <summary>Products a clock of a multiprocessor, and bytes a clock that it gets from L2, by compute capability.</summary>
     private static (double Multiplies, double Fetched) RatesOf(int capability) => capability switch
