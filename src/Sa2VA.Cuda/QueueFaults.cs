@@ -5,8 +5,8 @@ using Sa2VA.Cuda.Driver;
 namespace Sa2VA.Cuda;
 
 /// <summary>
-/// What checks on the device find in a queue's runs: a record that stops what follows while something stands in it, and copies of what stood
-/// there before, for work of other queues that waited for what failed. Used under the queue's lock, within the context.
+/// What checks on the device find in a queue's runs: a record that stops what follows while something stands in it, and copies of what
+/// stood there before, for work of other queues that waited for what failed. Used under the queue's lock, within the context.
 /// </summary>
 internal sealed unsafe class QueueFaults
 {

@@ -1,6 +1,8 @@
 namespace Sa2VA.VirtualGpu.Tests;
 
-/// <summary>Blocks of one launch that touch the same bytes of global memory, one of them writing, are found; what is allowed is silent.</summary>
+/// <summary>
+/// Blocks of one launch that touch the same bytes of global memory, one of them writing, are found; what is allowed is silent.
+/// </summary>
 public sealed class BlockRaceTests
 {
     private const int Threads = 64, Blocks = 5;
@@ -79,7 +81,8 @@ public sealed class BlockRaceTests
             var fault = Assert.Throws<GpuFaultException>(() => Run(body, o));
             Assert.Equal(FaultKind.Race, fault.Kind);
             Assert.Contains($"k, PTX line {fault.Line}: race between blocks at byte", fault.Message, StringComparison.Ordinal);
-            Assert.Matches(@"block \(\d, 0, 0\), thread \d+, (reads|writes) what block \(\d, 0, 0\), thread \d+, (read|wrote) at", fault.Message);
+            const string Place = @"block \(\d, 0, 0\), thread \d+, ";
+            Assert.Matches($"{Place}(reads|writes) what {Place}(read|wrote) at", fault.Message);
             foreach (string word in words) Assert.Contains(word.Split(Line)[0], fault.Message, StringComparison.Ordinal);
             int other = int.Parse(fault.Message.Split(" at line ")[1].Split(' ')[0], null);
             foreach (int line in new[] { fault.Line, other })
@@ -96,7 +99,8 @@ public sealed class BlockRaceTests
     public void Launches_one_after_the_other_do_not_race()
     {
         using var device = new VirtualDevice();
-        VirtualKernel kernel = device.LoadModule(Kernel.Text(Own + "ld.global.u64 %rd2, [%in+512];\nst.global.u64 [%out], %rd2;"))["k"];
+        const string Body = Own + "ld.global.u64 %rd2, [%in+512];\nst.global.u64 [%out], %rd2;";
+        VirtualKernel kernel = device.LoadModule(Kernel.Text(Body))["k"];
         ulong[] zeros = new ulong[Threads * (Blocks + 1)];
         ulong a = device.Upload<ulong>(zeros, "a"), b = device.Upload<ulong>(zeros, "b");
         device.Launch(kernel, new(Blocks), new(Threads), 0, [a, b]);

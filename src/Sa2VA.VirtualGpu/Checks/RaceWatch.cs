@@ -4,8 +4,8 @@ using Sa2VA.VirtualGpu.Memory;
 namespace Sa2VA.VirtualGpu.Checks;
 
 /// <summary>
-/// Finds out who it was: while the blocks of a launch in which two raced for a byte run once more, one after the other, it notes who touches
-/// that byte.
+/// Finds out who it was: while the blocks of a launch in which two raced for a byte run once more, one after the other, it notes who
+/// touches that byte.
 /// </summary>
 internal sealed class RaceWatch(ulong watched)
 {

@@ -81,8 +81,8 @@ internal static class Grid
                 // It met what the first run left behind.
             }
         }
-        return new(FaultKind.Race, plan.Kernel.Name, 0, $"{plan.Kernel.Name}: race between blocks at {RaceWatch.Place(plan.Memory, address)}: "
-            + $"two of them touched it, one wrote, and nothing orders the blocks of a launch (seed {plan.Options.Seed}; run once more, no "
+        return new(FaultKind.Race, plan.Kernel.Name, 0, $"{plan.Kernel.Name}: race between blocks at "
+            + $"{RaceWatch.Place(plan.Memory, address)}: two of them touched it, one wrote, and nothing orders the blocks of a launch (seed {plan.Options.Seed}; run once more, no "
             + "two did, so by which lines is not known)");
     }
 
