@@ -109,7 +109,7 @@ public sealed class BlockRaceTests
         Assert.Contains("of a:", fault.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Who it was is found by running the blocks again; where they then do something else, the byte is told all the same.</summary>
+    /// <summary>Who it was is found by running the blocks again; where they then do something else, the byte is told.</summary>
     [Fact]
     public void A_race_that_does_not_come_again_is_told_without_its_lines()
     {

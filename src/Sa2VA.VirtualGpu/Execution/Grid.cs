@@ -82,8 +82,8 @@ internal static class Grid
             }
         }
         return new(FaultKind.Race, plan.Kernel.Name, 0, $"{plan.Kernel.Name}: race between blocks at "
-            + $"{RaceWatch.Place(plan.Memory, address)}: two of them touched it, one wrote, and nothing orders the blocks of a launch (seed {plan.Options.Seed}; run once more, no "
-            + "two did, so by which lines is not known)");
+            + $"{RaceWatch.Place(plan.Memory, address)}: two of them touched it, one wrote, and nothing orders the "
+            + $"blocks of a launch (seed {plan.Options.Seed}; run once more, no two did, so by which lines is not known)");
     }
 
     /// <summary>Two blocks of a launch raced for a byte.</summary>
