@@ -125,10 +125,12 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// Closes the session and waits until its memory is free: until a call that is still running on another thread has ended.
+    /// Closes the session and waits until its memory is free: until a call that is still running on another thread has ended. A callback of
+    /// the session's own question may wait for it too: the question is then answered without further callbacks before its end.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        Callbacks.Closing(this);
         Dispose();
         await Gate.Released.ConfigureAwait(false);
         GC.SuppressFinalize(this);
@@ -175,7 +177,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
                 $"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. "
                 + "Shorten it.");
         // Whatever is refused before leaves nothing behind in the caller's token.
-        var question = new Question(options, onUpdate, cancellation);
+        var question = new Question(this, options, onUpdate, cancellation);
         try
         {
             Generated generated = await GenerateAsync(prompt, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
@@ -194,6 +196,9 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         }
         finally
         {
+            await question.CompleteAsync().ConfigureAwait(false);
+            // A callback may have closed the session and wait until its memory is free.
+            if (Gate.IsClosing) gate.Dispose();
             await question.EndAsync().ConfigureAwait(false);
         }
     }

@@ -6,13 +6,14 @@ internal sealed class Question
     private readonly Action<AnswerUpdate>? _onUpdate;
     private readonly Callbacks? _callbacks;
 
+    /// <param name="session">Whose it is.</param>
     /// <param name="options">Choices.</param>
     /// <param name="onUpdate">Told pieces of the answer, or null.</param>
     /// <param name="cancellation">The caller's.</param>
-    public Question(AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    public Question(object session, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
         (Options, _onUpdate, Caller) = (options, onUpdate, cancellation);
-        if (options.Progress is not null || onUpdate is not null) _callbacks = new Callbacks(cancellation);
+        if (options.Progress is not null || onUpdate is not null) _callbacks = new Callbacks(session, cancellation);
         Cancellation = _callbacks?.Cancellation ?? cancellation;
     }
 
@@ -46,6 +47,9 @@ internal sealed class Question
         if (_callbacks is not null) await _callbacks.FlushAsync().ConfigureAwait(false);
         Cancellation.ThrowIfCancellationRequested();
     }
+
+    /// <summary>Waits until the caller has been told everything, or waits himself for the question's end.</summary>
+    public Task CompleteAsync() => _callbacks?.CompleteAsync() ?? Task.CompletedTask;
 
     /// <summary>Ends telling.</summary>
     public Task EndAsync() => _callbacks?.EndAsync() ?? Task.CompletedTask;

@@ -17,6 +17,9 @@ internal sealed class SessionGate(Action release)
     /// <summary>Ends when the session's memory is free.</summary>
     public Task Released => _released.Task;
 
+    /// <summary>True if the session was closed and its memory goes when the running call ends.</summary>
+    public bool IsClosing => Volatile.Read(ref _state) == Closing;
+
     /// <summary>Begins a call; dispose the result to end it.</summary>
     /// <param name="session">For the message.</param>
     /// <exception cref="SessionBusyException">A call is running.</exception>

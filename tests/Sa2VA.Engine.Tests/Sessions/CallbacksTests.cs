@@ -14,7 +14,7 @@ public sealed class CallbacksTests
     {
         using var stop = new CancellationTokenSource();
         using ManualResetEventSlim begun = new(), end = new();
-        var callbacks = new Callbacks(stop.Token);
+        var callbacks = new Callbacks(this, stop.Token);
         int calls = 0;
         callbacks.Post(() =>
         {

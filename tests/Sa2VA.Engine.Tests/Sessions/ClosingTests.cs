@@ -60,6 +60,35 @@ public sealed class ClosingTests
         await session.DisposeAsync();
     }
 
+    /// <summary>The callback waits for the memory, the memory for the question, and the question not for the callback.</summary>
+    [Theory]
+    [InlineData(AskStage.Vision, false)]
+    [InlineData(AskStage.Decode, false)]
+    [InlineData(AskStage.Decode, true)]
+    public async Task A_callback_may_close_its_session_and_wait_for_that(AskStage stage, bool onAnotherThread)
+    {
+        await using Sa2VAModel model = Shapes.Load();
+        long loaded = model.MemoryInfo.Buffers;
+        ImageSession session = model.OpenImage(Shapes.Image("one-128.png"));
+        int calls = 0;
+        long freed = 0;
+        Task<Answer> asking = session.AskAsync(Shapes.Case("seg-one-128").Prompt, new AskOptions
+        {
+            Progress = new Reports<AskProgress>(p =>
+            {
+                if (p.Stage != stage || calls++ > 0) return;
+                if (onAnotherThread) Task.Run(async () => await session.DisposeAsync(), Cancellation).Wait(Cancellation);
+                else session.DisposeAsync().AsTask().Wait(Cancellation);
+                freed = Shapes.Held(model).Buffers;
+            }),
+        }, Cancellation);
+        Answer answer = await asking.WaitAsync(TimeSpan.FromMinutes(2), Cancellation);
+        Assert.Equal(loaded, freed);
+        Assert.True(calls > 0);
+        Assert.Equal(Shapes.Case("seg-one-128").Prediction, answer.Raw);
+        Assert.Throws<ObjectDisposedException>(() => session.Ask("Hello", cancellation: Cancellation));
+    }
+
     [Fact]
     public async Task Closing_a_busy_model_ends_the_call_with_an_error()
     {
