@@ -117,6 +117,46 @@ public sealed class FaultTests
         Assert.Equal(1, driver.Live.Contexts);
     }
 
+    /// <summary>An error of one call, such as a launch that is refused, is the error of who made it and of nobody else.</summary>
+    [Theory]
+    [InlineData("cuGraphLaunch", 1, DriverResult.LaunchOutOfResources, true)]
+    [InlineData("cuLaunchKernel", 1, DriverResult.LaunchOutOfResources, false)]
+    [InlineData("cuLaunchKernel", 2, DriverResult.LaunchOutOfResources, false)]
+    [InlineData("cuMemcpyHtoDAsync_v2", 1, DriverResult.InvalidValue, true)]
+    [InlineData("cuMemcpyHtoDAsync_v2", 2, DriverResult.InvalidValue, true)]
+    [InlineData("cuMemcpyDtoHAsync_v2", 1, DriverResult.InvalidValue, true)]
+    [InlineData("cuMemcpyDtoHAsync_v2", 2, DriverResult.InvalidValue, true)]
+    [InlineData("cuEventRecord", 1, DriverResult.InvalidValue, true)]
+    [InlineData("cuStreamWaitEvent", 1, DriverResult.InvalidValue, true)]
+    [InlineData("cuLaunchKernel", 1, DriverResult.LaunchOutOfResources, true)]
+    public void A_call_that_is_refused_is_told_and_the_engine_goes_on(string function, long call, DriverResult result, bool usesGraphs)
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { LazyDispatch = true });
+        using (var net = new SumNet(driver, usesGraphs: usesGraphs))
+        {
+            using DeviceQueue second = net.Backend.CreateQueue("second");
+            using DeviceBuffer copied = net.Backend.Allocate("copied", DType.F32, new Shape(SumNet.Count));
+            Assert.Equal(8, Step(2));
+            driver.Inject.FailCall(function, call, result);
+            var error = Assert.Throws<DeviceException>(() => Step(3));
+            Assert.Contains($"error {(int)result}", error.Message, StringComparison.Ordinal);
+            Assert.Equal(16, Step(4));
+            Assert.Equal(20, net.FourTimes(5));
+
+            float Step(float value)
+            {
+                net.Enqueue(value);
+                second.WaitFor(net.Queue.Mark());
+                second.Copy(net.Z, 0, copied, 0, SumNet.Count);
+                var seen = new float[SumNet.Count];
+                second.Read<float>(copied, seen);
+                Assert.All(seen, v => Assert.Equal(seen[0], v));
+                return seen[0];
+            }
+        }
+        Assert.Equal(default, driver.Live);
+    }
+
     /// <summary>A queue that has not been asked since does not know of it yet.</summary>
     [Fact]
     public void What_a_lost_engine_gave_out_can_be_disposed_of()

@@ -22,6 +22,16 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
         Assert.True(idle.Length == 0, $"src/Sa2VA.Verification/SelfTest has no check that runs {string.Join(", ", idle)}.");
     }
 
+    /// <summary>Both times in checked mode: warps, blocks and copies come in another order, and work is enqueued as late as it may be.</summary>
+    [Fact]
+    public void Every_kernel_gives_the_same_bits_whatever_the_order_of_warps_and_blocks()
+    {
+        (KernelRecording again, IReadOnlySet<string> kernels) = VirtualRun.Run(seed: 7, isLazy: true);
+        Assert.All(again.Checks, c => Assert.True(c.Problem is null, $"{c.Name}: {c.Problem}"));
+        Assert.Equal(now.Recording.Checks.Select(c => (c.Name, c.Count, c.Hash)), again.Checks.Select(c => (c.Name, c.Count, c.Hash)));
+        Assert.Equal(now.Kernels.Order(StringComparer.Ordinal), kernels.Order(StringComparer.Ordinal));
+    }
+
     /// <summary>Every bit, but where a kernel has changed since, which the output lists, and within <see cref="Approximate"/>.</summary>
     [Fact]
     public void Cards_that_were_recorded_gave_the_same_bits()
@@ -144,29 +154,32 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
         return card;
     }
 
-    /// <summary>All checks on a virtual H100, in both precisions, and the kernels that ran.</summary>
+    /// <summary>All checks on a virtual H100 in checked mode, in both precisions, and the kernels that ran.</summary>
     public sealed class VirtualRun
     {
-        public VirtualRun()
+        public VirtualRun() => (Recording, Kernels) = Run(seed: 1, isLazy: false);
+
+        internal KernelRecording Recording { get; }
+
+        internal IReadOnlySet<string> Kernels { get; }
+
+        internal static (KernelRecording Recording, IReadOnlySet<string> Kernels) Run(int seed, bool isLazy)
         {
             using var driver = new VirtualDriver(new VirtualDriverOptions
             {
-                Devices = [VirtualDeviceKind.H100], LogLaunches = true,
-                Execution = new VirtualDeviceOptions { Checks = false, CountMemory = false },
+                Devices = [VirtualDeviceKind.H100], LogLaunches = true, LazyDispatch = isLazy,
+                Execution = new VirtualDeviceOptions { Seed = seed, CountMemory = false },
             });
+            var recording = new KernelRecording(
+                new RecordedDevice(VirtualDeviceKind.H100.Name, VirtualDeviceKind.H100.Capability, 13000, DateTimeOffset.UnixEpoch));
             var functions = new CudaDriver(driver.Name, driver.Export);
             foreach (Precision precision in Enum.GetValues<Precision>())
             {
                 using var backend = (CudaBackend)new CudaDevice(functions) { Precision = precision }.Open();
                 foreach (KernelCheck check in KernelSelfTest.Run(backend))
-                    Recording.Add(precision, check, backend.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Stamp));
+                    recording.Add(precision, check, backend.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Stamp));
             }
-            Kernels = driver.Launches.Select(l => l.Kernel).ToHashSet(StringComparer.Ordinal);
+            return (recording, driver.Launches.Select(l => l.Kernel).ToHashSet(StringComparer.Ordinal));
         }
-
-        internal KernelRecording Recording { get; } =
-            new(new RecordedDevice(VirtualDeviceKind.H100.Name, VirtualDeviceKind.H100.Capability, 13000, DateTimeOffset.UnixEpoch));
-
-        internal IReadOnlySet<string> Kernels { get; }
     }
 }

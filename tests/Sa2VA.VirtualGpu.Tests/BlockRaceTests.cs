@@ -125,4 +125,27 @@ public sealed class BlockRaceTests
         Assert.Equal(FaultKind.Race, fault.Kind);
         Assert.Contains("race between blocks at byte 0 of in: two of them touched it", fault.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>No race, and yet a result of the order: what running a kernel with two seeds is for.</summary>
+    [Fact]
+    public void A_sum_by_atomics_on_floats_is_another_with_another_seed()
+    {
+        // Thread t of block b adds 1e8, 1 or −1e8, which floats cannot add in any order.
+        const string Body = """
+            mov.u32 %r1, %ctaid.x;
+            shr.u32 %r2, %t, 5;
+            add.u32 %r1, %r1, %r2;
+            rem.u32 %r1, %r1, 3;
+            setp.eq.u32 %p1, %r1, 0;
+            setp.eq.u32 %p2, %r1, 1;
+            selp.f32 %f1, 0f4CBEBC20, 0f3F800000, %p1;
+            selp.f32 %f1, 0fCCBEBC20, %f1, %p2;
+            sub.s64 %out, %out, %wide;
+            red.global.add.f32 [%out], %f1;
+            """;
+        var sums = new HashSet<ulong>();
+        for (int seed = 0; seed < 8; seed++)
+            sums.Add(Kernel.Run(Body, new ulong[96], 96, new() { Seed = seed, Workers = 1 }, blocks: 3)[0]);
+        Assert.True(sums.Count > 1, "the seed changes no order");
+    }
 }
