@@ -22,7 +22,9 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
         Assert.True(idle.Length == 0, $"src/Sa2VA.Verification/SelfTest has no check that runs {string.Join(", ", idle)}.");
     }
 
-    /// <summary>Both times in checked mode: warps, blocks and copies come in another order, and work is enqueued as late as it may be.</summary>
+    /// <summary>
+    /// Both times in checked mode; the second time warps, blocks and copies come in another order, and work as late as it may.
+    /// </summary>
     [Fact]
     public void Every_kernel_gives_the_same_bits_whatever_the_order_of_warps_and_blocks()
     {
