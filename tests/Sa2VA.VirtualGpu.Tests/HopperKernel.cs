@@ -3,7 +3,7 @@ namespace Sa2VA.VirtualGpu.Tests;
 /// <summary>Small kernels for Hopper: a warpgroup, shared memory from a given image, or from a tensor.</summary>
 internal static class HopperKernel
 {
-    public static readonly VirtualDeviceOptions Options = new() { Capability = 90 };
+    public static readonly VirtualDeviceOptions Options = new() { Capability = 90, StepLimit = 100_000 };
 
     private static string Text(string parameters, string body, string target = "sm_90a") =>
         $$"""

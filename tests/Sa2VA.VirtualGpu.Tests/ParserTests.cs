@@ -102,13 +102,14 @@ public sealed class ParserTests
     [InlineData("layer_norm", 600)]
     [InlineData("flash_attention", 300)]
     [InlineData("gemm_sm80", 200)]
+    [InlineData("gemm_sm90", 150)]
     public void Mutated_modules_load_or_are_refused(string name, int mutations)
     {
         mutations = FullRun.Times(mutations, 20 * mutations);
         string text = PtxFiles.Text(name);
         var random = new Random(7);
         int loaded = 0;
-        using var device = new VirtualDevice();
+        using var device = new VirtualDevice(HopperKernel.Options);
         for (int n = 0; n < mutations; n++)
         {
             string mutant = Mutate(text, random);
@@ -149,6 +150,34 @@ public sealed class ParserTests
                 faults++;
             }
             catch (Exception e) when (e is PtxException or ArgumentException or KeyNotFoundException)
+            {
+            }
+        }
+        Assert.True(ran > 10 && faults > 10, $"{ran} ran, {faults} faults.");
+    }
+
+    [Fact]
+    public void Mutated_kernels_for_Hopper_end()
+    {
+        string product = HopperKernel.Product(16, 4096, "1, 1, 0, 0"), box = HopperKernel.Box(2, 4096);
+        var map = new TensorMap { Address = 0, ElementBytes = 2, Dimensions = [64, 32], Strides = [128], Box = [64, 32], Swizzle = 128 };
+        var random = new Random(13);
+        int ran = 0, faults = 0;
+        for (int n = 0; n < FullRun.Times(200, 4000); n++)
+        {
+            try
+            {
+                if (n % 2 == 0)
+                    HopperKernel.Multiply(MutateOperand(product, random), 16, new ushort[2048], 1ul << 62, 1ul << 62, adds: true);
+                else
+                    HopperKernel.Copy(MutateOperand(box, random), map, d => d.Upload<byte>(new byte[4096], "tensor"), 4096, [0, 0]);
+                ran++;
+            }
+            catch (GpuFaultException)
+            {
+                faults++;
+            }
+            catch (Exception e) when (e is PtxException or ArgumentException)
             {
             }
         }

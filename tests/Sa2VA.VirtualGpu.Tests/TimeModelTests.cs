@@ -20,6 +20,15 @@ public sealed class TimeModelTests
                 device.Allocate(2L * m * n, "C"), m, n, k, 1], card, registers);
     }
 
+    private static ModelledTime HopperGemm(int m, int n, int k, CardRates card)
+    {
+        using var device = new VirtualDevice(Sampled);
+        VirtualKernel kernel = device.LoadModule(PtxFiles.Text("gemm_sm90"))["gemm_bf16_sm90"];
+        return device.Model(kernel, new((n + 127) / 128, (m + 127) / 128), new(384), TrialKernels.HopperSharedBytes,
+            [TrialKernels.Tiles(device.Allocate(2L * m * k, "A"), m, k), TrialKernels.Tiles(device.Allocate(2L * n * k, "B"), n, k),
+                device.Allocate(4L * n, "bias"), device.Allocate(2L * m * n, "C"), m, n, k, 1], card, registers: 168);
+    }
+
     private static ModelledTime Norm(int rows, int width, CardRates card)
     {
         using var device = new VirtualDevice(Sampled);
@@ -42,6 +51,14 @@ public sealed class TimeModelTests
     [InlineData(1024, 1152, 1152, 24.0)]
     public void Products_take_what_a_card_measured(int m, int n, int k, double microseconds) =>
         Near(microseconds, Gemm(m, n, k, CardRates.H200));
+
+    [Theory]
+    [InlineData(4096, 4096, 1024, 99.0)]
+    [InlineData(8192, 8192, 8192, 2181.4)]
+    [InlineData(4096, 1728, 576, 39.5)]
+    [InlineData(1024, 1152, 1152, 13.9)]
+    public void Products_of_warpgroups_take_what_a_card_measured(int m, int n, int k, double microseconds) =>
+        Near(microseconds, HopperGemm(m, n, k, CardRates.H200));
 
     [Theory]
     [InlineData(1024, 20.4)]
@@ -85,6 +102,13 @@ public sealed class TimeModelTests
         Assert.Equal(TimeLimit.Latency, Gemm(384, 384, 1024, CardRates.H200).Limit);
         // A tensor core of this card takes five times as long for a product.
         Assert.Equal(TimeLimit.Tensor, Gemm(4096, 4096, 1024, CardRates.Rtx4090).Limit);
+        // This tile asks L2 for 32 KiB while it multiplies for 512 clocks; were L2 faster, shared memory would be asked for 80 KiB.
+        Assert.Equal(TimeLimit.L2, HopperGemm(4096, 4096, 8192, CardRates.H200).Limit);
+        CardRates fast = CardRates.H200 with { L2BytesPerClock = 1e6, L2BytesPerMultiprocessor = 1e4 };
+        ModelledTime product = HopperGemm(4096, 4096, 8192, fast);
+        Assert.Equal(TimeLimit.SharedMemory, product.Limit);
+        Assert.InRange(product.Shares[TimeLimit.Tensor] / product.Shares[TimeLimit.SharedMemory], 0.79, 0.81);
+        Assert.Equal(TimeLimit.Tensor, HopperGemm(4096, 4096, 8192, fast with { WarpgroupTensor = 8 }).Limit);
         Assert.Equal(TimeLimit.Launch, Norm(1, 144, CardRates.H200 with { LaunchSeconds = 1e-4 }).Limit);
     }
 
@@ -95,6 +119,15 @@ public sealed class TimeModelTests
         double far = Gemm(384, 384, 1024, CardRates.H200 with { L2Latency = 5000 }).Seconds;
         // 32 steps, two of which are on their way at once.
         Assert.InRange((far - near) * 1.98e9, 14 * 4500, 24 * 4500);
+    }
+
+    [Fact]
+    public void A_ring_of_bulk_copies_hides_their_latency()
+    {
+        double near = HopperGemm(384, 384, 1024, CardRates.H200).Seconds;
+        double far = HopperGemm(384, 384, 1024, CardRates.H200 with { BulkLatency = 20300 }).Seconds;
+        // 16 steps over four stages, of which each is given back a step late: 0 … 3 come together, then 4 … 6, 7 … 9, 10 … 12, 13 … 15.
+        Assert.InRange((far - near) * 1.98e9, 4.8 * 20000, 5.05 * 20000);
     }
 
     [Fact]

@@ -46,10 +46,10 @@ internal static unsafe class MbarrierFunctions
             if (i.D >= 0) Lanes.Set(w.Rows + i.D, lane, wide: true, (ulong)b.Phases);
             bool expects = (i.Mode & Expects) != 0;
             if (expects) b.Bytes += n;
-            w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, expects ? (int)n : 0);
-            if ((i.Mode & Arrives) != 0)
+            int count = (i.Mode & Arrives) == 0 ? 0 : expects ? 1 : (int)n;
+            w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, expects ? (int)n : 0, count);
+            if (count > 0)
             {
-                int count = expects ? 1 : (int)n;
                 if (count > b.Pending) throw w.Fault(FaultKind.Mbarrier, i, $"one arrival too many at {b}");
                 b.Pending -= count;
                 w.Block.Shadow?.Release(w.Id, ref b.Known);
@@ -74,7 +74,7 @@ internal static unsafe class MbarrierFunctions
             ulong phase = Lanes.Get(w.Rows + i.B, lane, (i.Mode & Parity) == 0);
             if ((i.Mode & Parity) != 0 ? b.HasEnded(phase) : (ulong)b.Phases > phase)
             {
-                if (ended == 0) w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, (int)b.Phases);
+                if (ended == 0) w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, (int)b.Phases, arrivals: 0);
                 ended |= 1u << lane;
                 if (b.KnownBefore is not null) w.Block.Shadow?.Acquire(w.Id, b.KnownBefore);
             }

@@ -104,13 +104,12 @@ internal static unsafe class WarpgroupProducts
         if (i.A >= 0) Pieces(w, product, product.Left, (i.Mode & TransposeLeft) != 0, 16 * (w.Id & 3), M);
         Pieces(w, product, product.Right, (i.Mode & TransposeRight) != 0, 0, i.Width);
         if (!w.Block.CountsMemory) return;
-        // The warps share the right operand: a quarter of it is counted for each.
         w.Block.Counts.SharedRequests[i.Index]++;
-        w.Block.Counts.SharedWavefronts[i.Index] += Wavefronts(i);
+        w.Block.Counts.SharedWavefronts[i.Index] += (Bytes(i) + 127) / 128;
     }
 
-    /// <summary>Turns of shared memory for a warp's share, rounded up.</summary>
-    public static int Wavefronts(Instruction i) => ((i.A < 0 ? 0 : M * K * 2) + i.Width * K * 2 / 4 + 127) / 128;
+    /// <summary>Bytes of shared memory that a warp's share takes: its rows, and a quarter of what the warps share.</summary>
+    public static int Bytes(Instruction i) => (i.A < 0 ? 0 : M * K * 2) + i.Width * K * 2 / 4;
 
     private static void Pieces(Warp w, PendingProduct product, ulong descriptor, bool transposed, int first, int rows)
     {

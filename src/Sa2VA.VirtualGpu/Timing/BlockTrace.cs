@@ -6,7 +6,9 @@ namespace Sa2VA.VirtualGpu.Timing;
 /// <summary>An entry of a <see cref="WarpTrace"/>: a basic block entered, or what an access or a barrier in it asked for.</summary>
 /// <param name="Instruction">The block's first instruction, or the one that asked.</param>
 /// <param name="Sectors">Sectors that L2 must give or take.</param>
-/// <param name="Wavefronts">Turns of shared memory and L1; of a barrier, its number; −1 where a basic block begins.</param>
+/// <param name="Wavefronts">
+/// Turns of shared memory and L1; of a barrier, its number; at an mbarrier, arrivals; −1 where a basic block begins.
+/// </param>
 internal readonly record struct TraceEntry(int Instruction, short Sectors, short Wavefronts)
 {
     /// <summary>Address of the mbarrier that it arrives at, waits for, or tells its bytes to; −1 for none.</summary>
@@ -39,8 +41,8 @@ internal sealed class WarpTrace
 
     public void Barrier(Instruction i, int number, int threads) => Entries.Add(new(i.Index, 0, (short)number) { Amount = threads });
 
-    public void Mbarrier(Instruction i, int address, int amount) =>
-        Entries.Add(new(i.Index, 0, 0) { Mbarrier = address, Amount = amount });
+    public void Mbarrier(Instruction i, int address, int amount, int arrivals) =>
+        Entries.Add(new(i.Index, 0, (short)arrivals) { Mbarrier = address, Amount = amount });
 
     public void Access(Instruction i, int sectors, int wavefronts, bool isNear) =>
         Entries.Add(new(i.Index, (short)sectors, (short)wavefronts) { IsNear = isNear });

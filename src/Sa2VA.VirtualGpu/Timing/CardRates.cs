@@ -20,6 +20,18 @@ public sealed record CardRates
     /// <summary>Clocks for which <c>mma.sync.m16n8k16</c> keeps the tensor core of a quarter of a multiprocessor busy.</summary>
     public required double Tensor { get; init; }
 
+    /// <summary>Clocks for which 16 × 8 × 16 of a warp's share of a <c>wgmma</c> keep that tensor core busy; 0: none.</summary>
+    public double WarpgroupTensor { get; init; }
+
+    /// <summary>Clocks from the last arrival or byte at an mbarrier until who waits for it goes on. An estimate.</summary>
+    public double MbarrierLatency { get; init; } = 20;
+
+    /// <summary>
+    /// Clocks by which a bulk copy takes longer than a load of the same data: its description is fetched, its addresses are made, and an
+    /// mbarrier is told. An estimate.
+    /// </summary>
+    public double BulkLatency { get; init; } = 300;
+
     /// <summary>Clocks of a warp's float32 instruction in the quarter's units.</summary>
     public required double Float { get; init; }
 
@@ -148,6 +160,7 @@ public sealed record CardRates
         Multiprocessors = 132,
         Gigahertz = 1.98,
         Tensor = 6,
+        WarpgroupTensor = 4,
         Float = 1,
         Double = 2,
         TensorLatency = 33,

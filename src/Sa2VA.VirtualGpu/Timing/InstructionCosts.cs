@@ -16,6 +16,9 @@ internal sealed class InstructionCosts(CardRates card)
     /// </summary>
     private const double Folded = 0.7;
 
+    /// <summary>Instructions for one bulk copy: its operands go into uniform registers first.</summary>
+    private const double BulkSlots = 6;
+
     public MicroOperation Of(Instruction i)
     {
         PtxInstruction source = i.Source;
@@ -39,6 +42,11 @@ internal sealed class InstructionCosts(CardRates card)
             InstructionClass.Tensor => New(OperationKind.Plain, 1, Unit.Tensor, card.Tensor, card.TensorLatency),
             InstructionClass.Shuffle => source.Name == "shfl"
                 ? New(OperationKind.Plain, 1, Unit.Conversion, 4, card.SharedLatency - 6) : Arithmetic(1, Unit.Integer, card.Integer, 12),
+            InstructionClass.WarpgroupTensor => Product(),
+            InstructionClass.BulkCopy => source.Name == "prefetch"
+                ? Arithmetic(1, Unit.None, 0) : New(OperationKind.BulkCopy, BulkSlots, Unit.None, 0, 0),
+            InstructionClass.Barrier when source.Name == "wgmma" => ProductGroup(),
+            InstructionClass.Barrier when source.Name == "mbarrier" => Mbarrier(),
             InstructionClass.Barrier => Barrier(),
             InstructionClass.Atomic => New(writes.Length > 0 ? OperationKind.Load : OperationKind.Store, 1, Unit.None, 0,
                 i.Space == StateSpace.Shared ? card.SharedLatency : card.L2Latency),
@@ -126,7 +134,32 @@ internal sealed class InstructionCosts(CardRates card)
                 ? New(OperationKind.Wait, 1, Unit.None, 0, 0) with { Keep = -1 } : New(OperationKind.Copy, 1, Unit.None, 0, 0);
         }
 
-        MicroOperation Barrier() => source.Modifiers.Contains("warp") || source.Name is "membar" or "fence"
+        // The sums are there when they are waited for: products that follow each other on them do not wait.
+        MicroOperation Product() => New(OperationKind.Product, 1, Unit.None, i.Width / 8 * card.WarpgroupTensor, card.TensorLatency) with
+        {
+            Reads = [.. reads.Except(i.ProductWrites)],
+            Writes = [],
+            Wavefronts = WarpgroupProducts.Bytes(i) / 128.0,
+        };
+
+        MicroOperation ProductGroup() => source.Modifiers.Contains("wait_group")
+            ? New(OperationKind.ProductWait, 1, Unit.None, 0, 0) with { Keep = (int)i.Offset }
+            : New(source.Modifiers.Contains("commit_group") ? OperationKind.ProductCommit : OperationKind.Branch, 1, Unit.None, 0, 0);
+
+        MicroOperation Mbarrier()
+        {
+            string kind = source.Modifiers[0];
+            if (kind is "init" or "inval") return Arithmetic(1, Unit.None, 0);
+            if (kind is "try_wait" or "test_wait") return New(OperationKind.MbarrierWait, 1, Unit.None, 0, card.MbarrierLatency);
+            return New(OperationKind.MbarrierArrive, 1, Unit.None, 0, card.MbarrierLatency) with
+            {
+                Expects = source.Modifiers.Contains("expect_tx"),
+                Arrives = kind == "arrive",
+            };
+        }
+
+        MicroOperation Barrier() => source.Modifiers.Contains("warp")
+            || source.Name is "membar" or "fence" or "setmaxnreg" or "griddepcontrol"
             ? Arithmetic(1, Unit.None, 0)
             : New(source.Modifiers.Contains("arrive") ? OperationKind.Arrive : OperationKind.Barrier, 1, Unit.None, 0, 0);
     }

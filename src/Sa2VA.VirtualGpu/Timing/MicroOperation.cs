@@ -23,6 +23,16 @@ internal enum OperationKind
     Barrier,
     Arrive,
     Branch,
+
+    /// <summary>A warp's share of a product of its warpgroup, which runs beside it.</summary>
+    Product,
+    ProductCommit,
+    ProductWait,
+
+    /// <summary>Arrivals at an mbarrier, and bytes that it is told to expect.</summary>
+    MbarrierArrive,
+    MbarrierWait,
+    BulkCopy,
 }
 
 /// <summary>
@@ -32,8 +42,16 @@ internal enum OperationKind
 internal sealed record MicroOperation(int Index, OperationKind Kind, double Slots, Unit Unit, double Busy, double Latency,
     int[] Reads, int[] Writes)
 {
-    /// <summary>Groups of copies that a wait lets stay in flight; −1 for none, not even uncommitted ones.</summary>
+    /// <summary>Groups of copies or products that a wait lets stay in flight; −1 for none, not even uncommitted ones.</summary>
     public int Keep { get; init; }
+
+    /// <summary>Turns of shared memory that a share of a product needs for its operands.</summary>
+    public double Wavefronts { get; init; }
+
+    /// <summary>Of what an mbarrier is told: whether bytes to expect, and whether an arrival.</summary>
+    public bool Expects { get; init; }
+
+    public bool Arrives { get; init; }
 
     /// <summary>Whether it goes through the pipe of shared memory and L1.</summary>
     public bool IsMemory => Kind is OperationKind.Load or OperationKind.Store or OperationKind.Copy;

@@ -17,7 +17,7 @@ internal sealed record ReplayResult(double Clocks, IReadOnlyDictionary<TimeLimit
 /// order within a warp, when operands are there and the unit is free; one pipe of shared memory and L1; latencies and rates of L2 and
 /// device memory; barriers; groups of copies; a new block wherever one ends.
 /// </summary>
-internal sealed class MultiprocessorReplay
+internal sealed partial class MultiprocessorReplay
 {
     private const int Quarters = 4;
 
@@ -35,12 +35,13 @@ internal sealed class MultiprocessorReplay
     // Latencies vary with the slice of L2 and its queues; without that, blocks would keep in step as they do on no card.
     private readonly Random random = new(1);
     private double toWrite, pipeFree, l2Free, dramFree, end;
-    private int started, warpsStarted, blocks, offset;
+    private int started, warpsStarted, running, blocks, offset;
 
-    private sealed class RunningBlock(int warps)
+    private sealed class RunningBlock(BlockTrace trace)
     {
-        public int Live = warps;
+        public int Live = trace.Warps.Length;
         public readonly Dictionary<int, WaitingBarrier> Barriers = [];
+        public readonly Dictionary<int, RunningMbarrier> Mbarriers = Mbarriers(trace);
     }
 
     private sealed class WaitingBarrier
@@ -56,9 +57,10 @@ internal sealed class MultiprocessorReplay
         public readonly List<TraceEntry> Entries = trace.Entries;
         public readonly int Quarter = quarter;
         public readonly double[] Ready = new double[registers];
-        public readonly List<double> Groups = [];
+        public readonly List<double> Groups = [], ProductGroups = [];
         public readonly Dictionary<int, TraceEntry> Accesses = [];
-        public double Next, Uncommitted;
+        public readonly List<TraceEntry> AtMbarriers = [];
+        public double Next, Uncommitted, UncommittedProducts;
         public int Entry, Step;
         public int[] Order = [];
     }
@@ -95,12 +97,14 @@ internal sealed class MultiprocessorReplay
             if (now > at + 1e-9) ready.Enqueue(w, now);
             else Issue(w, now);
         }
+        if (running > 0) throw new InvalidOperationException($"{running} blocks of the trace wait for what none of their warps does.");
     }
 
     private void Start(double at)
     {
         BlockTrace trace = traces[(offset + started++) % traces.Count];
-        var block = new RunningBlock(trace.Warps.Length);
+        running++;
+        var block = new RunningBlock(trace);
         foreach (WarpTrace t in trace.Warps)
         {
             var w = new RunningWarp(block, t, warpsStarted++ % Quarters, program.Registers) { Next = at };
@@ -130,13 +134,19 @@ internal sealed class MultiprocessorReplay
             w.Order = program.OrderOf(w.Entries[w.Entry++].Instruction);
             w.Step = 0;
             w.Accesses.Clear();
+            w.AtMbarriers.Clear();
             for (; w.Entry < w.Entries.Count && !w.Entries[w.Entry].IsBlock; w.Entry++)
-                w.Accesses[w.Entries[w.Entry].Instruction] = w.Entries[w.Entry];
+            {
+                TraceEntry e = w.Entries[w.Entry];
+                if (e.Mbarrier >= 0) w.AtMbarriers.Add(e);
+                else w.Accesses[e.Instruction] = e;
+            }
         }
         end = Math.Max(end, now);
         w.Block.Live--;
         if (w.Block.Live == 0)
         {
+            running--;
             if (started < blocks) Start(now + card.BlockStart);
         }
         else
@@ -176,9 +186,29 @@ internal sealed class MultiprocessorReplay
                 w.Uncommitted = 0;
                 break;
             case OperationKind.Wait:
-                for (int g = 0; g < w.Groups.Count - Math.Max(o.Keep, 0); g++) w.Next = Math.Max(w.Next, w.Groups[g]);
+                Wait(w, w.Groups, Math.Max(o.Keep, 0));
                 if (o.Keep < 0) w.Next = Math.Max(w.Next, w.Uncommitted);
-                w.Groups.RemoveRange(0, Math.Max(0, w.Groups.Count - Math.Max(o.Keep, 0)));
+                break;
+            case OperationKind.Product:
+                w.UncommittedProducts = Multiply(w, o, now);
+                break;
+            case OperationKind.ProductCommit:
+                w.ProductGroups.Add(w.UncommittedProducts);
+                w.UncommittedProducts = 0;
+                break;
+            case OperationKind.ProductWait:
+                Wait(w, w.ProductGroups, o.Keep);
+                break;
+            case OperationKind.BulkCopy:
+                CopyInBulk(w, o, now);
+                break;
+            case OperationKind.MbarrierArrive:
+                ArriveAtMbarrier(w, o, now);
+                break;
+            case OperationKind.MbarrierWait when !HasEnded(w, o, ref done):
+                return;
+            case OperationKind.MbarrierWait:
+                w.Next = done;
                 break;
             case OperationKind.Branch:
                 w.Next = now + o.Slots + o.Latency;
@@ -190,6 +220,13 @@ internal sealed class MultiprocessorReplay
         }
         foreach (int r in o.Writes) w.Ready[r] = done;
         Advance(w, w.Next);
+    }
+
+    private static void Wait(RunningWarp w, List<double> groups, int keep)
+    {
+        int ended = Math.Max(0, groups.Count - keep);
+        for (int g = 0; g < ended; g++) w.Next = Math.Max(w.Next, groups[g]);
+        groups.RemoveRange(0, ended);
     }
 
     private static TimeLimit LimitOf(Unit unit) => unit switch
@@ -213,13 +250,20 @@ internal sealed class MultiprocessorReplay
         busy[(int)TimeLimit.SharedMemory] += e.Wavefronts + (o.Kind == OperationKind.Store ? 0 : e.Sectors / 4.0);
         double done = pipeFree - 1 + o.Latency;
         if (e.Sectors == 0) return e.IsNear ? done : Math.Max(done, now + card.L2Latency);
-        double bytes = 32.0 * e.Sectors, missed = bytes * share.DramShare;
-        l2Free = Math.Max(l2Free, pipeFree) + bytes / share.L2BytesPerClock;
-        dramFree = Math.Max(dramFree, pipeFree) + missed / share.DramBytesPerClock;
+        return Math.Max(done, Fetch(pipeFree, e.Sectors));
+    }
+
+    /// <summary>Takes sectors from L2, and what it misses from device memory; or takes them there.</summary>
+    /// <returns>When they have come.</returns>
+    private double Fetch(double from, int sectors, double longer = 0)
+    {
+        double bytes = 32.0 * sectors, missed = bytes * share.DramShare;
+        l2Free = Math.Max(l2Free, from) + bytes / share.L2BytesPerClock;
+        dramFree = Math.Max(dramFree, from) + missed / share.DramBytesPerClock;
         busy[(int)TimeLimit.L2] += bytes / share.L2BytesPerClock;
         busy[(int)TimeLimit.Dram] += missed / share.DramBytesPerClock;
         double latency = (card.L2Latency + share.DramShare * (card.DramLatency - card.L2Latency)) * (0.75 + 0.5 * random.NextDouble());
-        done = Math.Max(done, Math.Max(l2Free, dramFree) + latency);
+        double done = Math.Max(l2Free, dramFree) + latency + longer;
         // A kernel has ended when its stores have arrived.
         end = Math.Max(end, done);
         return done;
