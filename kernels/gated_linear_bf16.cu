@@ -16,6 +16,8 @@ template <class Rows> struct GatesAndUps
         if (row < count) gates.fetch(to, row, k);
         else ups.fetch(to, row - count, k);
     }
+
+    DEVICE_MEMBER u32 scale(int row, int stage) const { return row < count ? gates.scale(row, stage) : ups.scale(row - count, stage); }
 };
 
 template <class S> struct GatedEpilogue
@@ -55,13 +57,14 @@ template <class S> struct GatedEpilogue
     }
 };
 
-template <class S, class Rows> DEVICE void gated_linear(const GatedLinearArguments& a)
+template <class S, class Rows, class WeightRows = Rows> DEVICE void gated_linear(const GatedLinearArguments& a)
 {
     if (is_stopped(a.run)) return;
     const int Columns = S::Columns / 2;
     int rows = rows_of(a.run, a.x), columns = a.weight.rows / 2, first_row = blockIdx.x * S::Rows, first_column = blockIdx.y * Columns;
     if (first_row >= rows) return;
-    GatesAndUps<Rows> weight = {Rows(a.weight, first_column, columns), Rows(a.weight, columns + first_column, a.weight.rows), Columns};
+    GatesAndUps<WeightRows> weight =
+        {WeightRows(a.weight, first_column, columns), WeightRows(a.weight, columns + first_column, a.weight.rows), Columns};
     product_of_tile<S>(Rows(a.x, first_row, rows), weight, a.x.columns,
         [&] { return GatedEpilogue<S>(a, first_row, first_column, rows); });
 }
@@ -73,4 +76,12 @@ KERNEL(Tile16x64::Threads) gated_linear_bf16_16x64(const GatedLinearArguments a)
 KERNEL(Tile16x32::Threads) gated_linear_bf16_16x32(const GatedLinearArguments a) { gated_linear<Tile16x32, AsyncRows>(a); }
 KERNEL(Skinny32::Threads) gated_linear_bf16_skinny_32(const GatedLinearArguments a) { gated_linear<Skinny32, AsyncRows>(a); }
 KERNEL(Skinny16::Threads) gated_linear_bf16_skinny_16(const GatedLinearArguments a) { gated_linear<Skinny16, AsyncRows>(a); }
+KERNEL(Skinny32Int8::Threads) gated_linear_bf16_skinny_32_int8(const GatedLinearArguments a)
+{
+    gated_linear<Skinny32Int8, AsyncRows, CodeRows<8>>(a);
+}
+KERNEL(Skinny32Int4::Threads) gated_linear_bf16_skinny_32_int4(const GatedLinearArguments a)
+{
+    gated_linear<Skinny32Int4, AsyncRows, CodeRows<4>>(a);
+}
 KERNEL(Tile64x64::Threads) gated_linear_bf16_gathered(const GatedLinearArguments a) { gated_linear<Tile64x64, GatheredRows>(a); }

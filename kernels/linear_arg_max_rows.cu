@@ -1,5 +1,6 @@
 // LinearArgMax of a few rows in float32: the matrix passes by once, as fast as memory gives it. Rows of x are in shared memory; a warp has
 // four or two columns at a time, and its lanes have eight numbers of the depth in turn. A sum's order depends on the depth alone.
+#include "common/codes.cuh"
 #include "common/linear_arg_max.cuh"
 
 const int Warps = Block / Warp, Eight = 8, Stretch = Warp * Eight;
@@ -23,6 +24,25 @@ DEVICE void load_eight(float (&w)[Eight], const float* from)
     Quad first = ((const Quad*)from)[0], second = ((const Quad*)from)[1];
     w[0] = first.x, w[1] = first.y, w[2] = first.z, w[3] = first.w;
     w[4] = second.x, w[5] = second.y, w[6] = second.z, w[7] = second.w;
+}
+
+// Numbers k … k + 7 of a column of the weight.
+template <class W> DEVICE void load_eight(float (&w)[Eight], const W* column, int k, const View&, int) { load_eight(w, column + k); }
+
+// In codes of 8 bits: as the bf16 numbers that they stand for.
+DEVICE void load_eight(float (&w)[Eight], const u8* column, int k, const View& weight, int c)
+{
+    struct ALIGNED(8) Codes { u32 a, b; };
+    Codes codes = *(const Codes*)(column + k);
+    float scale = bits_to_float(scale_of(weight, c, k / CodeGroup) << 16);
+    const u32 words[2] = {codes.a, codes.b};
+#pragma unroll
+    for (int i = 0; i < Eight; i += 2)
+    {
+        u32 pair = pack_bf16(scaled_byte(words[i / 4], i % 4, scale), scaled_byte(words[i / 4], i % 4 + 1, scale));
+        w[i] = bits_to_float(pair << 16);
+        w[i + 1] = bits_to_float(pair & 0xffff0000);
+    }
 }
 
 // Where number k of a row is in shared memory: the halves of the lanes' eights lie side by side, so that no two lanes meet in a bank.
@@ -55,7 +75,7 @@ template <class W, int Rows, int Columns> DEVICE void best_of_rows(const LinearA
         {
             float w[Columns][Eight];
 #pragma unroll
-            for (int j = 0; j < Columns; j++) load_eight(w[j], from[j] + k);
+            for (int j = 0; j < Columns; j++) load_eight(w[j], from[j], k, a.weight, least(column + j, a.weight.rows - 1));
 #pragma unroll
             for (int r = 0; r < Rows; r++)
             {
@@ -90,3 +110,5 @@ KERNEL(Block) linear_arg_max_bf16_16_rows(const LinearArgMaxArguments a) { best_
 KERNEL(Block) linear_arg_max_f32_1_row(const LinearArgMaxArguments a) { best_of_rows<float, 1, 2>(a); }
 KERNEL(Block) linear_arg_max_f32_4_rows(const LinearArgMaxArguments a) { best_of_rows<float, 4, 4>(a); }
 KERNEL(Block) linear_arg_max_f32_16_rows(const LinearArgMaxArguments a) { best_of_rows<float, 16, 2>(a); }
+KERNEL(Block) linear_arg_max_int8_1_row(const LinearArgMaxArguments a) { best_of_rows<u8, 1, 2>(a); }
+KERNEL(Block) linear_arg_max_int8_4_rows(const LinearArgMaxArguments a) { best_of_rows<u8, 4, 2>(a); }

@@ -60,12 +60,12 @@ template <class S> struct LinearEpilogue
     }
 };
 
-template <class S, class Rows> DEVICE void linear(const LinearArguments& a)
+template <class S, class Rows, class WeightRows = Rows> DEVICE void linear(const LinearArguments& a)
 {
     if (is_stopped(a.run)) return;
     int rows = rows_of(a.run, a.x), columns = a.weight.rows, first_row = blockIdx.x * S::Rows, first_column = blockIdx.y * S::Columns;
     if (first_row >= rows) return;
-    product_of_tile<S>(Rows(a.x, first_row, rows), Rows(a.weight, first_column, columns), a.x.columns,
+    product_of_tile<S>(Rows(a.x, first_row, rows), WeightRows(a.weight, first_column, columns), a.x.columns,
         [&] { return LinearEpilogue<S>(a, first_row, first_column, rows); });
 }
 
@@ -78,4 +78,8 @@ KERNEL(Tile16x16::Threads) linear_bf16_16x16(const LinearArguments a) { linear<T
 KERNEL(Skinny32::Threads) linear_bf16_skinny_32(const LinearArguments a) { linear<Skinny32, AsyncRows>(a); }
 KERNEL(Skinny16::Threads) linear_bf16_skinny_16(const LinearArguments a) { linear<Skinny16, AsyncRows>(a); }
 KERNEL(Skinny8::Threads) linear_bf16_skinny_8(const LinearArguments a) { linear<Skinny8, AsyncRows>(a); }
+KERNEL(Skinny32Int8::Threads) linear_bf16_skinny_32_int8(const LinearArguments a) { linear<Skinny32Int8, AsyncRows, CodeRows<8>>(a); }
+KERNEL(Skinny16Int8::Threads) linear_bf16_skinny_16_int8(const LinearArguments a) { linear<Skinny16Int8, AsyncRows, CodeRows<8>>(a); }
+KERNEL(Skinny32Int4::Threads) linear_bf16_skinny_32_int4(const LinearArguments a) { linear<Skinny32Int4, AsyncRows, CodeRows<4>>(a); }
+KERNEL(Skinny16Int4::Threads) linear_bf16_skinny_16_int4(const LinearArguments a) { linear<Skinny16Int4, AsyncRows, CodeRows<4>>(a); }
 KERNEL(Tile64x64::Threads) linear_bf16_gathered(const LinearArguments a) { linear<Tile64x64, GatheredRows>(a); }

@@ -25,7 +25,7 @@ BIN = os.path.join(HERE, "bin")
 
 # Name, seconds it may take, what it is.
 STEPS = [
-    ("doctor", 120, "every kernel on small shapes against float64, in both precisions; results recorded"),
+    ("doctor", 120, "every kernel on small shapes against float64, in every precision; results recorded"),
     ("bench", 150, "stages of Sa2VA-1B (computed weights) and their kernels, bf16"),
     ("verify-f32", 120, "recorded computations, float32"),
     ("verify-bf16", 120, "recorded computations, bf16"),

@@ -15,7 +15,9 @@ internal sealed class DeviceFlags
     private readonly DeviceOption _device = new();
     private readonly NumberOption _threads = new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
     private readonly ChoiceOption _precision = new("--precision",
-        "How numbers are stored: f32, or bf16 where 16 bits suffice (less memory, and what a GPU computes).", "f32", "bf16");
+        "How numbers are stored: f32; bf16 where 16 bits suffice (less memory, and what a GPU computes); "
+        + "int8 or int4, which is bf16 with the language model's weights in so many bits.",
+        [.. Enum.GetValues<Precision>().Select(p => p.Name())]);
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [_device, _threads, _precision];
@@ -54,7 +56,7 @@ internal sealed class DeviceFlags
             ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values)) : null;
 
     private Precision PrecisionOf(ParseResult values) =>
-        values.GetValue(_precision) == "bf16" ? Precision.BFloat16 : Precision.Float32;
+        Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));
 
     private DeviceChoice Choice(ParseResult values, Precision precision)
     {

@@ -29,7 +29,7 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("height", media.Height);
         json.WriteNumber("frames", media.Frames);
         json.WriteString("device", model.DeviceName);
-        json.WriteString("dtype", model.Precision == Precision.BFloat16 ? "bf16" : "f32");
+        json.WriteString("dtype", model.Precision.Name());
         json.WriteString("protocol", "upstream");
         json.WriteString("frame_selection", media.Selection.Name);
     });

@@ -14,7 +14,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     private readonly List<Tensor> _outputs = [];
     private readonly List<RuntimeScalar> _scalars = [];
     private readonly List<Tensor> _lists = [];
-    private int _floatScopes;
+    private int _floatScopes, _leastBits = 16;
     private bool _built;
 
     /// <summary>Name for messages.</summary>
@@ -40,7 +40,7 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
             throw new CheckpointException($"Tensor '{name}' is stored as {info.Type}; {Name} needs F32, F16 or BF16.");
         if (shape.Length > 0 && info.Shape != new Shape(shape))
             throw new CheckpointException($"Tensor '{name}' has shape {info.Shape}; {Name} needs {new Shape(shape)} by config.json.");
-        return new Weight(Weights, info, info.Shape, null);
+        return new Weight(Weights, info, info.Shape, null) { LeastBits = _leastBits };
     }
 
     /// <summary>A stored table of any number of rows: the stored one decides.</summary>
@@ -158,6 +158,12 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
     /// </summary>
     public FloatScope KeepFloat() => new(this);
 
+    /// <summary>
+    /// Until the scope ends, matrices of linear layers may be stored in as few bits as this, where the backend's precision has so few.
+    /// </summary>
+    /// <param name="least">8 or 4.</param>
+    public BitsScope AllowWeightBits(int least) => new(this, least);
+
     /// <summary>Marks a tensor as a result: each run writes it into a bound buffer. Returns the tensor to bind.</summary>
     public Tensor Output(string name, Tensor tensor)
     {
@@ -224,5 +230,21 @@ public sealed class GraphBuilder(string name, IWeightSource weights)
 
         /// <summary>Ends it.</summary>
         public void Dispose() => _graph._floatScopes--;
+    }
+
+    /// <summary>What <see cref="AllowWeightBits"/> begins.</summary>
+    public readonly struct BitsScope : IDisposable
+    {
+        private readonly GraphBuilder _graph;
+        private readonly int _before;
+
+        internal BitsScope(GraphBuilder graph, int least)
+        {
+            if (least is not (8 or 4)) throw new GraphException($"{graph.Name}: weights have 8 or 4 bits, not {least}.");
+            (_graph, _before, graph._leastBits) = (graph, graph._leastBits, least);
+        }
+
+        /// <summary>Ends it.</summary>
+        public void Dispose() => _graph._leastBits = _before;
     }
 }

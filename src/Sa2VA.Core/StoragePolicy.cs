@@ -16,7 +16,7 @@ public static class StoragePolicy
     public static IReadOnlySet<Tensor> Narrowed(Graph graph, Precision precision)
     {
         HashSet<Tensor> narrow = [];
-        if (precision == Precision.Float32) return narrow;
+        if (!precision.IsNarrow()) return narrow;
         HashSet<Tensor> fixedTypes = [.. graph.Outputs.Select(o => o.Root)];
         foreach (Op op in graph.Ops)
         {

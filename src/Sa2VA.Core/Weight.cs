@@ -8,7 +8,11 @@ public sealed class Weight
         (Source, Info, Shape, RowOrder) = (source, info, shape, rowOrder);
     }
 
-    private Weight(Weight[] parts, WeightInfo info) : this(parts[0].Source, info, info.Shape, null) => Parts = parts;
+    private Weight(Weight[] parts, WeightInfo info) : this(parts[0].Source, info, info.Shape, null)
+    {
+        Parts = parts;
+        LeastBits = parts.Max(p => p.LeastBits);
+    }
 
     /// <summary>Where the bytes come from.</summary>
     public IWeightSource Source { get; }
@@ -27,6 +31,12 @@ public sealed class Weight
     /// </summary>
     public int[]? RowOrder { get; }
 
+    /// <summary>
+    /// Fewest bits that a backend whose precision has so few may store it in, where it is a matrix that a linear layer multiplies
+    /// (<see cref="GraphBuilder.AllowWeightBits"/>); 16 for what is not quantised.
+    /// </summary>
+    public int LeastBits { get; internal init; } = 16;
+
     /// <summary>The stored weights whose rows lie under each other in this one; empty for a weight that is stored itself.</summary>
     public IReadOnlyList<Weight> Parts { get; } = [];
 
@@ -43,7 +53,10 @@ public sealed class Weight
         {
             int[] dims = first.Shape.ToArray();
             dims[0] = rows;
-            return new Weight(first.Source, first.Info, new Shape(dims), [.. parts.SelectMany(p => p.RowOrder!)]);
+            return new Weight(first.Source, first.Info, new Shape(dims), [.. parts.SelectMany(p => p.RowOrder!)])
+            {
+                LeastBits = parts.Max(p => p.LeastBits),
+            };
         }
         if (parts.Any(p => p.Source != first.Source || p.Info.Type != first.Info.Type || p.Shape.Count / p.Shape[0] != width
             || p.RowOrder is not null || p.Parts.Count > 0)) return null;
@@ -59,7 +72,7 @@ public sealed class Weight
         foreach (int r in rows)
             if ((uint)r >= (uint)dims[0]) throw new GraphException($"Weight '{Name}' {Shape} has no row {r}.");
         dims[0] = rows.Length;
-        return new Weight(Source, Info, new Shape(dims), rows);
+        return new Weight(Source, Info, new Shape(dims), rows) { LeastBits = LeastBits };
     }
 
     /// <summary>All stored elements, row-major, widened to F32: for what is computed from weights.</summary>

@@ -62,7 +62,7 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public string Description =>
         $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}"
-        + (Precision == Precision.BFloat16 ? ", bf16" : "");
+        + (Precision.IsNarrow() ? $", {Precision.Name()}" : "");
 
     /// <inheritdoc/>
     public Precision Precision { get; }

@@ -33,8 +33,12 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     public float* TapMajor(Weight weight) => weights.TapMajor(weight);
 
     /// <summary>A matrix weight packed for the GEMM of an op.</summary>
-    public PackedWeights Packed(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor) =>
-        weights.Packed(weight, layout, backend.Precision == Precision.BFloat16 && !op.Output.KeepsFloat ? DType.BF16 : weight.Info.Type);
+    public PackedWeights Packed(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor)
+    {
+        int bits = GroupQuantization.BitsOf(backend.Precision, weight);
+        bool isNarrow = bits < 16 || (backend.Precision.IsNarrow() && !op.Output.KeepsFloat);
+        return weights.Packed(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits);
+    }
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
     public WeightData Stored(Weight weight) => weights.Stored(weight);

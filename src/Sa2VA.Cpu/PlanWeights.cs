@@ -23,8 +23,9 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         ? Vector(weight)
         : Floats(ComputedKey(root.Data!.Key!, root.Data.Source, root.Shape), root.Data.Fill!);
 
-    /// <summary>A matrix packed for the GEMM.</summary>
-    public PackedWeights Packed(Weight weight, WeightLayout layout, DType type) => Take(new WeightKey(layout, weight, type), () =>
+    /// <summary>A matrix packed for the GEMM; rounded to few bits if asked for, but 16 are stored.</summary>
+    public PackedWeights Packed(Weight weight, WeightLayout layout, DType type, int bits) =>
+        Take(new WeightKey(layout, weight, type, bits), () =>
     {
         var packed = new PackedWeights(account, weight, layout, type);
         if (account.CountsOnly) return packed;
@@ -33,7 +34,7 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
             int row = 0;
             foreach (Weight part in WeightValues.PartsOf(weight))
             {
-                using WeightData data = WeightValues.Open(part);
+                using WeightData data = WeightValues.Open(part, bits);
                 WeightPacking.Pack(data, part, layout, packed, row);
                 row += part.Shape[0];
             }

@@ -48,7 +48,7 @@ public sealed unsafe class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public string Description => $"{Facts.Name}, {Facts.Multiprocessors} multiprocessors, compute capability "
-        + $"{Facts.Capability / 10}.{Facts.Capability % 10}" + (Precision == Precision.BFloat16 ? ", bf16" : "");
+        + $"{Facts.Capability / 10}.{Facts.Capability % 10}" + (Precision.IsNarrow() ? $", {Precision.Name()}" : "");
 
     /// <inheritdoc/>
     public Precision Precision { get; }

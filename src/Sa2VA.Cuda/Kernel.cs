@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Cuda.Driver;
+using Sa2VA.Cuda.Kernels;
 
 namespace Sa2VA.Cuda;
 
@@ -39,8 +40,29 @@ internal sealed class PlanContext(CudaBackend backend, PlanWeights weights, List
     public ulong Constant(Tensor root) => weights.Constant(root);
 
     /// <summary>A matrix weight of an op in the type that the op multiplies.</summary>
-    public DeviceMatrix Matrix(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor) => weights.Matrix(weight, layout,
-        backend.Precision == Precision.BFloat16 && !op.Output.KeepsFloat ? DType.BF16 : weight.Info.Type);
+    public DeviceMatrix Matrix(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor)
+    {
+        int bits = GroupQuantization.BitsOf(backend.Precision, weight);
+        bool isNarrow = bits < 16 || (Precision.IsNarrow() && !op.Output.KeepsFloat);
+        return weights.Matrix(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits);
+    }
+
+    /// <summary>
+    /// The same for products of bf16 by tensor cores, in codes where the precision has fewer bits for it and rows of both operands are
+    /// chunks of 16 bytes.
+    /// </summary>
+    public DeviceMatrix MatrixOrCodes(Op op, Weight weight)
+    {
+        Tensor x = op.Inputs[0];
+        bool isInChunks = x.Type == DType.BF16 && !op.Output.KeepsFloat
+            && (x.Offset | (long)x.RowStride | (long)x.Shape.Last) % ProductKernels.ChunkSize == 0;
+        int bits = GroupQuantization.BitsOf(backend.Precision, weight);
+        return bits < 16 && isInChunks ? weights.Codes(weight, new WeightCodes(bits)) : Matrix(op, weight);
+    }
+
+    /// <summary>A matrix in codes of 8 bits in the order of its rows, for kernels without tensor cores; null where it has more.</summary>
+    public DeviceMatrix? RowCodes(Weight weight) => GroupQuantization.BitsOf(backend.Precision, weight) == 8
+        ? weights.Codes(weight, new WeightCodes(8, IsInRowOrder: true)) : null;
 
     /// <summary>A weight in its stored type, for look-ups by row.</summary>
     public DeviceMatrix Stored(Weight weight) => weights.Matrix(weight, WeightLayout.Stored, weight.Info.Type);

@@ -29,18 +29,28 @@ internal sealed unsafe class PlanWeights(CudaBackend backend, WeightStore store)
     /// <param name="weight">The weight.</param>
     /// <param name="layout">Which matrix is meant.</param>
     /// <param name="type">The stored type, or BF16.</param>
-    public DeviceMatrix Matrix(Weight weight, WeightLayout layout, DType type)
+    /// <param name="bits">What it is rounded to by <see cref="GroupQuantization"/>; of <paramref name="type"/> it is all the same.</param>
+    public DeviceMatrix Matrix(Weight weight, WeightLayout layout, DType type, int bits = 16)
     {
         (int rows, int columns) = WeightValues.SizeOf(weight, layout);
-        ulong address = Take(new WeightKey(layout, weight, type), (long)rows * columns * type.Size(), to =>
+        ulong address = Take(new WeightKey(layout, weight, type, bits), (long)rows * columns * type.Size(), to =>
         {
             foreach (Weight part in WeightValues.PartsOf(weight))
             {
-                using WeightData data = WeightValues.Open(part);
+                using WeightData data = WeightValues.Open(part, bits);
                 to += UploadMatrix(to, data, part, layout, type, columns);
             }
         });
         return new DeviceMatrix(address, type, rows, columns);
+    }
+
+    /// <summary>A matrix [rows, columns] in codes of few bits.</summary>
+    public DeviceMatrix Codes(Weight weight, WeightCodes codes)
+    {
+        (int rows, int depth) = WeightValues.SizeOf(weight, WeightLayout.RowMajor);
+        var key = new WeightKey(codes.IsInRowOrder ? WeightLayout.RowCodes : WeightLayout.TensorCodes, weight, DType.BF16, codes.Bits);
+        ulong address = Take(key, codes.Bytes(rows, depth), to => UploadCodes(to, weight, codes, rows, depth));
+        return new DeviceMatrix(address, DType.BF16, rows, depth, codes);
     }
 
     public void Dispose()
@@ -72,6 +82,33 @@ internal sealed unsafe class PlanWeights(CudaBackend backend, WeightStore store)
             backend.Upload(to + (ulong)(row * rowBytes), staged.AsSpan(0, checked((int)(n * rowBytes))));
         }
         return (ulong)(rows * rowBytes);
+    }
+
+    private void UploadCodes(ulong to, Weight weight, WeightCodes codes, int rows, int depth)
+    {
+        int rowBytes = codes.RowBytes(depth), atOnce = Math.Clamp((4 << 20) / rowBytes, 1, rows), groups = GroupQuantization.Groups(depth);
+        var values = new float[depth];
+        var found = new sbyte[WeightCodes.Padded(depth)];
+        var ofRow = new BFloat16[groups];
+        var scales = new BFloat16[checked(groups * rows)];
+        var staged = new byte[checked(atOnce * rowBytes)];
+        int row = 0, held = 0;
+        foreach (Weight part in WeightValues.PartsOf(weight))
+        {
+            using WeightData data = WeightValues.Open(part);
+            (Func<int, long> start, _) = WeightValues.Places(data, part, WeightLayout.RowMajor);
+            for (int r = 0; r < part.Shape[0]; r++, row++)
+            {
+                GroupQuantization.Read(data, start(r), values);
+                GroupQuantization.Quantize(values, codes.Bits, found.AsSpan(0, depth), ofRow);
+                for (int g = 0; g < groups; g++) scales[(long)g * rows + row] = ofRow[g];
+                codes.Place(found, staged.AsSpan(held++ * rowBytes, rowBytes));
+                if (held < atOnce && row + 1 < rows) continue;
+                backend.Upload(to + (ulong)((row + 1L - held) * rowBytes), staged.AsSpan(0, held * rowBytes));
+                held = 0;
+            }
+        }
+        backend.Upload(to + (ulong)((long)rows * rowBytes), MemoryMarshal.AsBytes<BFloat16>(scales));
     }
 
     private static void Convert(WeightData data, long first, long[] places, DType type, Span<byte> target)
@@ -131,7 +168,15 @@ internal sealed unsafe class PlanWeights(CudaBackend backend, WeightStore store)
 
 /// <summary>A weight matrix on the GPU, row-major.</summary>
 /// <param name="Address">First element.</param>
-/// <param name="Type">Element type.</param>
+/// <param name="Type">Element type; of codes, that of the numbers they stand for.</param>
 /// <param name="Rows">Outputs.</param>
 /// <param name="Columns">Inputs.</param>
-internal readonly record struct DeviceMatrix(ulong Address, DType Type, int Rows, int Columns);
+/// <param name="Codes">How codes of few bits lie; null where elements are stored.</param>
+internal readonly record struct DeviceMatrix(ulong Address, DType Type, int Rows, int Columns, WeightCodes? Codes = null)
+{
+    /// <summary>Bits of an element.</summary>
+    public int Bits => Codes?.Bits ?? 8 * Type.Size();
+
+    /// <summary>From a row to the next, in elements; of codes, in bytes.</summary>
+    public int RowStride => Codes?.RowBytes(Columns) ?? Columns;
+}

@@ -37,7 +37,7 @@ internal struct View
     /// <summary>A weight matrix.</summary>
     public View(DeviceMatrix matrix)
     {
-        (Data, Rows, Columns, RowStride, Type) = (matrix.Address, matrix.Rows, matrix.Columns, matrix.Columns, matrix.Type);
+        (Data, Rows, Columns, RowStride, Type) = (matrix.Address, matrix.Rows, matrix.Columns, matrix.RowStride, matrix.Type);
         (Length, PerStep) = (-1, 0);
     }
 }

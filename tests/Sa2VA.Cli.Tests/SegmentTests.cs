@@ -76,6 +76,8 @@ public class SegmentTests
     [Theory]
     [InlineData("f32")]
     [InlineData("bf16")]
+    [InlineData("int8")]
+    [InlineData("int4")]
     public void It_says_how_numbers_are_stored(string precision)
     {
         CliRun run = CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "Please segment the red circle.",

@@ -18,8 +18,8 @@ internal static class DoctorCommand
         var record = new TextOption("--record", "FILE",
             "Also write what a GPU gave in each check to this file (.safetensors), with the stamps of the kernels.");
         return new CliCommand("doctor",
-            "Shows the driver, the GPUs and how kernels are loaded, and checks each kernel of a device against float64, in both precisions "
-            + "unless one is given: exit 0 if the device can be used, 2 with the reason if not.",
+            "Shows the driver, the GPUs and how kernels are loaded, and checks each kernel of a device against float64, in every precision "
+            + "unless one is given (int8, int4: what they have besides bf16): exit 0 if the device can be used, 2 with the reason if not.",
             "sa2va doctor", "sa2va doctor --device cuda:1 --json", "sa2va doctor --device virtual:rtx4090",
             "sa2va doctor --device cuda --record card.safetensors")
         {

@@ -57,8 +57,8 @@ internal static class VirtualCards
         });
         int taken = 0;
         var ceilings = new Ceilings(
-            Spread.Of([precision == Precision.BFloat16 ? rates.TensorFlops : rates.FloatFlops]),
-            precision == Precision.BFloat16 ? "its mma.sync peak" : "its float32 peak", Spread.Of([rates.DramBytesPerSecond]),
+            Spread.Of([precision.IsNarrow() ? rates.TensorFlops : rates.FloatFlops]),
+            precision.IsNarrow() ? "its mma.sync peak" : "its float32 peak", Spread.Of([rates.DramBytesPerSecond]),
             "what copies reach");
         return (new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision }, new ModelledDevice(ceilings, () =>
         {

@@ -54,7 +54,8 @@ internal sealed class DoctorText(Terminal terminal) : IDoctorOutput
                 FormattableString.Invariant($"All {checks.Count} checks passed in {seconds:0.0} s: this device can be used."));
     }
 
-    private static string Verdict(KernelCheck[] checks) => checks.Count(c => c.Problem is not null) is > 0 and int wrong
+    private static string Verdict(KernelCheck[] checks) => checks.Length == 0 ? ""
+        : checks.Count(c => c.Problem is not null) is > 0 and int wrong
         ? FormattableString.Invariant($"{wrong} wrong")
         : checks.Max(c => c.Share) is > 0 and double share ? share.ToString("0 %", CultureInfo.InvariantCulture) : "exact";
 }

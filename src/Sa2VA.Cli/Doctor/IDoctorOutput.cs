@@ -8,10 +8,7 @@ namespace Sa2VA.Cli.Doctor;
 /// <summary>How a kernel fared in one precision.</summary>
 internal sealed record DoctorCheck(KernelCheck Check, Precision Precision)
 {
-    public string PrecisionName => NameOf(Precision);
-
-    /// <summary>The precision as options call it.</summary>
-    public static string NameOf(Precision precision) => precision == Precision.BFloat16 ? "bf16" : "f32";
+    public string PrecisionName => Precision.Name();
 
     public override string ToString() => $"{Check.Op}, {Check.What}, in {PrecisionName}: {Check.Problem ?? "as it should be"}";
 }

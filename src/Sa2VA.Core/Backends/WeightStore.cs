@@ -58,6 +58,10 @@ internal enum WeightLayout
     TapMajor,
     /// <summary>F32, in stored order.</summary>
     Vector,
+    /// <summary>Rows are outputs, in codes of few bits in the order in which tensor cores take them.</summary>
+    TensorCodes,
+    /// <summary>Rows are outputs, in codes of few bits in stored order.</summary>
+    RowCodes,
     /// <summary>Left where it is, in its stored type.</summary>
     Stored,
     /// <summary>F32: values that no source stores.</summary>
@@ -71,11 +75,12 @@ internal enum WeightLayout
 /// <param name="Shape">As the op sees it.</param>
 /// <param name="Order">Rows picked.</param>
 /// <param name="Type">How elements are stored.</param>
+/// <param name="Bits">What they were quantised to; 16 where they were not.</param>
 internal readonly record struct WeightKey(
-    WeightLayout Layout, IWeightSource? Source, string Name, Shape Shape, RowOrder Order, DType Type = DType.F32)
+    WeightLayout Layout, IWeightSource? Source, string Name, Shape Shape, RowOrder Order, DType Type = DType.F32, int Bits = 16)
 {
-    public WeightKey(WeightLayout layout, Weight weight, DType type = DType.F32)
-        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(weight.RowOrder), type) { }
+    public WeightKey(WeightLayout layout, Weight weight, DType type = DType.F32, int bits = 16)
+        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(weight.RowOrder), type, bits) { }
 }
 
 /// <summary>Row orders are compared by content: every plan records its own array.</summary>

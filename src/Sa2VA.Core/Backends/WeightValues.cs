@@ -7,14 +7,17 @@ internal static unsafe class WeightValues
     public static IReadOnlyList<Weight> PartsOf(Weight weight) => weight.Parts.Count > 0 ? weight.Parts : [weight];
 
     /// <summary>A weight that is about to be read as a whole, so that looking for NaN and infinity in it costs little.</summary>
+    /// <param name="weight">One that is stored.</param>
+    /// <param name="bits">What it is rounded to by <see cref="GroupQuantization"/>; 16 for the stored values.</param>
     /// <exception cref="CheckpointException">It cannot be read, or a value is not finite.</exception>
-    public static WeightData Open(Weight weight)
+    public static WeightData Open(Weight weight, int bits = 16)
     {
         WeightData data = weight.Source.Open(weight.Name);
         try
         {
             if (!data.IsComputed) Finite.Check(data);
-            return data;
+            if (bits == 16) return data;
+            using (data) return GroupQuantization.Rounded(data, bits);
         }
         catch
         {

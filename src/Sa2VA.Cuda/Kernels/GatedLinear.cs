@@ -6,16 +6,17 @@ namespace Sa2VA.Cuda.Kernels;
 internal sealed class GatedLinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("gated_linear",
-        [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle);
+        [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle,
+        SkinnyTile.WideInt8, SkinnyTile.WideInt4);
 
     private readonly GatedLinear _op;
-    private readonly DeviceMatrix _weight;
     private readonly ProductKernels _product;
 
     public GatedLinearKernel(GatedLinear op, PlanContext context)
     {
-        (_op, _weight) = (op, context.Matrix(op, op.Weight));
-        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight, weightRowsEach: 2);
+        _op = op;
+        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, context.MatrixOrCodes(op, op.Weight),
+            weightRowsEach: 2);
     }
 
     public override void Launch(LaunchContext c)
@@ -24,7 +25,7 @@ internal sealed class GatedLinearKernel : Kernel
         {
             Run = c.Run,
             X = c.View(_op.Inputs[0]),
-            Weight = new View(_weight),
+            Weight = _product.Weight(c),
             Y = c.View(_op.Output),
         };
         _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);

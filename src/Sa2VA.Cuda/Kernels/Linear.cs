@@ -7,17 +7,17 @@ internal sealed class LinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("linear",
         [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
-        SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow) { HasFewRows = true };
+        SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow, SkinnyTile.WideInt8, SkinnyTile.NarrowInt8, SkinnyTile.WideInt4,
+        SkinnyTile.NarrowInt4) { HasFewRows = true };
 
     private readonly Linear _op;
-    private readonly DeviceMatrix _weight;
     private readonly ulong _bias, _scale;
     private readonly ProductKernels _product;
 
     public LinearKernel(Linear op, PlanContext context)
     {
-        (_op, _weight, _bias, _scale) = (op, context.Matrix(op, op.Weight), context.Vector(op.Bias), context.Vector(op.Scale));
-        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight);
+        (_op, _bias, _scale) = (op, context.Vector(op.Bias), context.Vector(op.Scale));
+        _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, context.MatrixOrCodes(op, op.Weight));
     }
 
     public override void Launch(LaunchContext c)
@@ -26,7 +26,7 @@ internal sealed class LinearKernel : Kernel
         {
             Run = c.Run,
             X = c.View(_op.Inputs[0]),
-            Weight = new View(_weight),
+            Weight = _product.Weight(c),
             Residual = c.View(_op.Residual),
             Y = c.View(_op.Output),
             Bias = _bias,

@@ -20,7 +20,7 @@ internal sealed class LinearArgMaxKernel : Kernel
     public LinearArgMaxKernel(LinearArgMax op, PlanContext context)
     {
         _op = op;
-        _weight = context.Matrix(op, op.Weight);
+        _weight = FewRows.Codes(op, context) ?? context.Matrix(op, op.Weight);
         _product = new ProductKernels(context, op, Family, op.Inputs[0].Shape.Rows, _weight);
         if (!_product.IsOfTensorCores) _few = FewRows.For(op, _weight, context);
         _choose = context.Function("linear_arg_max", "linear_arg_max_choose");
@@ -68,18 +68,26 @@ internal sealed class LinearArgMaxKernel : Kernel
         public const int Threads = 256;
         private const int MostRows = 16, ColumnsOfBlock = Threads / 32 * 4, Stretch = 256, BlocksEach = 4;
 
+        /// <summary>The weight in codes, which no other kernel reads; null where its numbers are stored.</summary>
+        public static DeviceMatrix? Codes(LinearArgMax op, PlanContext context)
+        {
+            Tensor x = op.Inputs[0];
+            bool suits = x.Type == DType.F32 && x.Shape.Rows <= MostRows && x.Shape.Last % 8 == 0;
+            return suits && RowBytes(x.Shape.Last) <= MostRowBytes(context, together: 1) ? context.RowCodes(op.Weight) : null;
+        }
+
         /// <summary>Null where the plain kernel does.</summary>
         public static FewRows? For(LinearArgMax op, DeviceMatrix weight, PlanContext context)
         {
             long rows = op.Inputs[0].Shape.Rows;
             if (rows > MostRows || weight.Columns % 8 != 0 || weight.Type is not (DType.F32 or DType.BF16)) return null;
-            int rowBytes = (weight.Columns + Stretch - 1) / Stretch * Stretch * sizeof(float);
-            // Where all rows find no room at once, the matrix passes by several times.
+            int rowBytes = RowBytes(weight.Columns);
+            // Where all rows find no room at once, the matrix passes by several times; so do codes, from the second cache.
             foreach (int together in (int[])[16, 4, 1])
             {
-                bool isMore = together > 1 && rows <= together / 4;
-                if (isMore || together * (rowBytes + Threads / 32 * CandidateBytes) > context.Device.SharedBytes) continue;
-                string type = weight.Type == DType.F32 ? "f32" : "bf16";
+                bool isMore = together > 1 && rows <= together / 4 || together == 16 && weight.Codes is not null;
+                if (isMore || rowBytes > MostRowBytes(context, together)) continue;
+                string type = weight.Codes is { } codes ? $"int{codes.Bits}" : weight.Type == DType.F32 ? "f32" : "bf16";
                 string name = $"linear_arg_max_{type}_{(together == 1 ? "1_row" : $"{together}_rows")}";
                 long blocks = Math.Min((weight.Rows + ColumnsOfBlock - 1) / ColumnsOfBlock, BlocksEach * context.Device.Multiprocessors);
                 var grid = new Grid((rows + together - 1) / together, (int)blocks);
@@ -87,5 +95,10 @@ internal sealed class LinearArgMaxKernel : Kernel
             }
             return null;
         }
+
+        private static int RowBytes(int depth) => (depth + Stretch - 1) / Stretch * Stretch * sizeof(float);
+
+        private static int MostRowBytes(PlanContext context, int together) =>
+            context.Device.SharedBytes / together - Threads / 32 * CandidateBytes;
     }
 }

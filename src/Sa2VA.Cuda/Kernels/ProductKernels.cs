@@ -18,8 +18,13 @@ internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params Ski
 /// </summary>
 internal sealed class ProductKernels
 {
+    /// <summary>Numbers of bf16 that are copied at once.</summary>
+    public const int ChunkSize = 8;
+
     private readonly int _rows, _weightRows;
     private readonly Version _inChunks, _gathered;
+    private readonly DeviceMatrix _weight;
+    private readonly DequantizeKernel? _dequantize;
 
     /// <param name="context">Where it is compiled.</param>
     /// <param name="op">Reads x first.</param>
@@ -29,9 +34,9 @@ internal sealed class ProductKernels
     /// <param name="weightRowsEach">How many of its rows make one column of the result.</param>
     public ProductKernels(PlanContext context, Op op, ProductFamily family, long rows, DeviceMatrix weight, int weightRowsEach = 1)
     {
-        (_rows, _weightRows) = (checked((int)rows), weight.Rows);
+        (_rows, _weightRows, _weight) = (checked((int)rows), weight.Rows, weight);
         string name = family.Name;
-        if (context.Precision != Precision.BFloat16 || op.Output.KeepsFloat || op.Inputs[0].Type != DType.BF16 || weight.Type != DType.BF16)
+        if (!context.Precision.IsNarrow() || op.Output.KeepsFloat || op.Inputs[0].Type != DType.BF16 || weight.Type != DType.BF16)
         {
             _weightRows /= weightRowsEach;
             _inChunks = _gathered = new Version(context.Function(name, name), ProductTile.Block);
@@ -43,11 +48,13 @@ internal sealed class ProductKernels
         name += "_bf16";
         if (family.SkinnyTiles.Length > 0 && SkinnyTile.Suits(rows, weight.Columns))
         {
-            SkinnyTile tile = SkinnyTile.Best(family.SkinnyTiles, weight.Rows, context.Device.Multiprocessors);
+            SkinnyTile[] tiles = [.. family.SkinnyTiles.Where(t => t.Bits == weight.Bits)];
+            SkinnyTile tile = SkinnyTile.Best(tiles, weight.Rows, context.Device.Multiprocessors);
             _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
         }
         else
         {
+            if (weight.Codes is not null) _dequantize = new DequantizeKernel(weight, context);
             TensorTile tile = TensorTile.Best(family.Tiles, rows, weight.Rows, weight.Columns, context.Device);
             _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
         }
@@ -62,7 +69,10 @@ internal sealed class ProductKernels
     public int BlocksOfRow(bool isInChunks) => GridOf(isInChunks ? _inChunks : _gathered).Y;
 
     /// <summary>True if rows begin at multiples of 16 bytes and consist of whole chunks of as many.</summary>
-    public static bool IsInChunks(in View matrix) => matrix.Data % 16 == 0 && (matrix.RowStride | matrix.Columns) % 8 == 0;
+    public static bool IsInChunks(in View matrix) => matrix.Data % 16 == 0 && (matrix.RowStride | matrix.Columns) % ChunkSize == 0;
+
+    /// <summary>The second operand for a launch that follows: codes that its kernel does not read are first made into numbers.</summary>
+    public View Weight(LaunchContext c) => _dequantize?.Launch(c) ?? new View(_weight);
 
     /// <summary>Launches it.</summary>
     /// <param name="stream">Where.</param>

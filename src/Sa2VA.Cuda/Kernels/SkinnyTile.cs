@@ -6,7 +6,8 @@ namespace Sa2VA.Cuda.Kernels;
 /// </summary>
 /// <param name="Columns">Columns of a block's results.</param>
 /// <param name="Stages">Stages of a warp's ring: what fits where a block has no more than 99 KB.</param>
-internal sealed record SkinnyTile(int Columns, int Stages)
+/// <param name="Bits">Bits of a weight: 16, or those of codes.</param>
+internal sealed record SkinnyTile(int Columns, int Stages, int Bits = 16)
 {
     private const int MostRows = 16, Parts = 8, Depth = 64;
 
@@ -22,10 +23,22 @@ internal sealed record SkinnyTile(int Columns, int Stages)
     /// <summary>Where 16 columns do.</summary>
     public static readonly SkinnyTile Narrow = new(8, 4);
 
-    /// <summary>What kernels are called by it.</summary>
-    public string Name => $"skinny_{Columns}";
+    /// <summary>Codes of 8 bits: the rows of x fill half of the ring, so wide blocks have room for a third stage.</summary>
+    public static readonly SkinnyTile WideInt8 = new(32, 3, 8);
 
-    public ProductBlock Block => new(MostRows, Columns, 32 * Parts, Parts * Stages * (MostRows + Columns) * Depth * sizeof(ushort));
+    /// <summary>Where 32 columns leave multiprocessors without a block.</summary>
+    public static readonly SkinnyTile NarrowInt8 = new(16, 4, 8);
+
+    /// <summary>Codes of 4 bits.</summary>
+    public static readonly SkinnyTile WideInt4 = new(32, 4, 4);
+
+    /// <summary>Where 32 columns leave multiprocessors without a block.</summary>
+    public static readonly SkinnyTile NarrowInt4 = new(16, 4, 4);
+
+    /// <summary>What kernels are called by it.</summary>
+    public string Name => $"skinny_{Columns}" + (Bits < 16 ? $"_int{Bits}" : "");
+
+    public ProductBlock Block => new(MostRows, Columns, 32 * Parts, Parts * Stages * (MostRows * 16 + Columns * Bits) * Depth / 8);
 
     /// <summary>True if a product of at most that many rows is made of such tiles. A question of its size, never of the device.</summary>
     public static bool Suits(long rows, int depth) => rows <= MostRows && depth > ShallowDepth;

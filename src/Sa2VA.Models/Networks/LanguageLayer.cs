@@ -24,6 +24,7 @@ internal static class LanguageLayer
     /// <summary>Records one layer on rows [n, H].</summary>
     public static Tensor Record(GraphBuilder g, Tensor x, WeightScope w, LayerPlace place, LanguageConfig config)
     {
+        using GraphBuilder.BitsScope _ = g.AllowWeightBits(4);
         bool fused = config.Kind == LanguageKind.InternLm2;
         Tensor n = g.RmsNorm(x, w.At(fused ? "attention_norm" : "input_layernorm"), config.Epsilon);
         (Tensor q, Tensor k, Tensor v) = fused

@@ -10,7 +10,7 @@ internal sealed class LanguageStack
     private readonly GraphBuilder _graph;
     private readonly WeightScope _weights;
     private readonly LanguageConfig _config;
-    private readonly Weight _table;
+    private readonly int _rows;
 
     /// <param name="g">Graph that it is recorded in.</param>
     /// <param name="config">Sizes.</param>
@@ -22,8 +22,9 @@ internal sealed class LanguageStack
         (_graph, _weights, _config) = (g, g.At("language_model"), config);
         if (imageRows > 0) ImageTokens = g.Input("image tokens", at.Kv.Type, new Shape(imageRows, config.HiddenSize));
         RotaryTables tables = Tables(g, config, at.Kv.Capacity);
-        _table = Table(g, config);
-        Tensor x = g.Embedding(_table, ids, ImageTokens);
+        Weight table = Table(g, config);
+        _rows = table.Shape[0];
+        Tensor x = g.Embedding(table, ids, ImageTokens);
         var caches = new LayerCache[config.Layers];
         for (int i = 0; i < caches.Length; i++)
         {
@@ -59,7 +60,8 @@ internal sealed class LanguageStack
         // Training parts head and embedding even where config.json ties them, so a stored head is always used, and the embedding serves
         // without one.
         string name = HeadName(_config);
-        return (hidden, _graph.Linear(hidden, _weights.Has(name) ? _weights.Get(name, _table.Shape[0], _config.HiddenSize) : _table));
+        using GraphBuilder.BitsScope _ = _graph.AllowWeightBits(8);
+        return (hidden, _graph.Linear(hidden, _weights.Has(name) ? _weights.Get(name, _rows, _config.HiddenSize) : Table(_graph, _config)));
     }
 
     /// <summary>Records the angles of every position that a sequence may have.</summary>

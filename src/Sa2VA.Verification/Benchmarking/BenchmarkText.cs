@@ -124,7 +124,7 @@ public static class BenchmarkText
         }
     }
 
-    private static string PrecisionName(BenchmarkDevice device) => device.Precision == Precision.BFloat16 ? "bf16" : "f32";
+    private static string PrecisionName(BenchmarkDevice device) => device.Precision.Name();
 
     internal static string Line(Action<Utf8JsonWriter> write)
     {

@@ -20,7 +20,7 @@ internal static class GpuCeilings
     public static Ceilings Measure(IBackend backend, GpuEffort effort, int runs, CancellationToken cancellation)
     {
         int side = effort.ProductSide;
-        string type = backend.Precision == Precision.BFloat16 ? "bf16" : "f32";
+        string type = backend.Precision.IsNarrow() ? "bf16" : "f32";
         return new Ceilings(FlopsPerSecond(backend, side, runs, cancellation), FormattableString.Invariant(
                 $"this program's own {type} product of {side}×{side}×{side}"),
             BytesPerSecond(backend, effort.CopyBytes, runs, cancellation), FormattableString.Invariant(

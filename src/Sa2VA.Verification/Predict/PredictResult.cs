@@ -34,7 +34,7 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
     /// <summary>
     /// True if the answer took another token where the two best recorded ones are no step of bf16 apart: what follows cannot be compared.
     /// </summary>
-    public bool IsTie => Bound.Precision == Precision.BFloat16 && PromptEqual && !IdsEqual && Case.MinMargin <= LogitStep;
+    public bool IsTie => Bound.Precision.IsNarrow() && PromptEqual && !IdsEqual && Case.MinMargin <= LogitStep;
 
     /// <summary>
     /// In bf16: lowest IoU of the reference implementation's own with its float32 on videos of this checkpoint, to judge

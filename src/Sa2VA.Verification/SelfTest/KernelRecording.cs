@@ -54,7 +54,7 @@ public sealed class KernelRecording(RecordedDevice device)
         int step = StepOf(all.Length);
         Restore(new RecordedCheck
         {
-            Name = $"{(precision == Precision.BFloat16 ? "bf16" : "f32")}/{check.Op}/{check.What}",
+            Name = $"{precision.Name()}/{check.Op}/{check.What}",
             Families = [.. kernels.Keys.Order(StringComparer.Ordinal)],
             Problem = check.Problem,
             Count = all.Length,

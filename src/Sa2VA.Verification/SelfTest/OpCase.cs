@@ -28,6 +28,9 @@ internal abstract class OpCase(string op, string what)
     /// </summary>
     public virtual bool IsOfBFloat16Alone => false;
 
+    /// <summary>Bits that a device of few may store its matrices in; with 16, the case is none for such a device.</summary>
+    public int LeastBits { get; init; } = 16;
+
     /// <summary>The input that is a state, which is then the result; null for ops that have none.</summary>
     public virtual int? StateInput => null;
 
@@ -86,10 +89,10 @@ internal enum StateCopy
 }
 
 /// <summary>A case's numbers as <typeparamref name="T"/>.</summary>
-internal sealed class CaseValues<T>(OpCase of, Func<float, float> stored) where T : IBinaryFloatingPointIeee754<T>
+internal sealed class CaseValues<T>(OpCase of, CaseRun run) where T : IBinaryFloatingPointIeee754<T>
 {
     /// <summary>A float input, as it is stored.</summary>
-    public T[] this[int input] => [.. ((float[])of.Inputs[input].Values).Select(v => T.CreateChecked(stored(v)))];
+    public T[] this[int input] => [.. ((float[])of.Inputs[input].Values).Select(v => T.CreateChecked(run.Stored(v)))];
 
     public int[] Integers(int input) => (int[])of.Inputs[input].Values;
 
@@ -99,6 +102,6 @@ internal sealed class CaseValues<T>(OpCase of, Func<float, float> stored) where 
     public T[] Weight(string name)
     {
         (Shape shape, float[] values) = of.Weights[name];
-        return [.. values.Select(v => T.CreateChecked(shape.Rank > 1 ? stored(v) : v))];
+        return [.. (shape.Rank > 1 ? run.Stored(values, shape.Last) : values).Select(T.CreateChecked)];
     }
 }

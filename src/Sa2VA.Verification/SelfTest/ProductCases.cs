@@ -18,7 +18,7 @@ internal static class ProductCases
         new LinearArgMaxCase(2, 264, 70),
         .. ((int[])[1, 4, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true }),
         new MatMulCase(4, 17, 331), new MatMulCase(70, 65, 32),
-        .. Tiles,
+        .. Tiles, .. Codes,
     ];
 
     /// <summary>
@@ -35,6 +35,15 @@ internal static class ProductCases
         // Few rows and a depth that is cut.
         new LinearCase(5, 520, 3200, Plain, true), new LinearCase(16, 1000, 1650, Full, true), new LinearCase(1, 776, 99, Full, true),
         new GatedLinearCase(3, 584, 1600, true), new GatedLinearCase(1, 1032, 70, true), new LinearArgMaxCase(2, 520, 300, true),
+    ];
+
+    /// <summary>Weights in few bits: skinny tiles of both widths, numbers made of codes for many rows, rows that are no chunks.</summary>
+    private static IEnumerable<OpCase> Codes =>
+    [
+        new LinearCase(5, 520, 3200, Plain) { LeastBits = 4 }, new LinearCase(16, 1000, 1650, Full) { LeastBits = 4 },
+        new LinearCase(70, 264, 96, Full) { LeastBits = 4 }, new LinearCase(3, 147, 40, Plain) { LeastBits = 4 },
+        new GatedLinearCase(3, 584, 1600) { LeastBits = 4 }, new GatedLinearCase(17, 136, 70) { LeastBits = 4 },
+        .. ((int[])[1, 4, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true, LeastBits = 8 }),
     ];
 
     private static Epilogue Plain => new(Activation.None, false, false);
