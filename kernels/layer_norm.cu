@@ -1,11 +1,11 @@
-// LayerNorm: y = activation((x − μ)·1/√(σ² + ε)·w + b) over a row: mean, then centred variance.
+// LayerNorm: y = activation((x − μ)·1/√(σ² + ε)·w + b) over a row: mean, then centred variance. x may be a sum that is made here.
 #include "common/norm.cuh"
 #include "common/math.cuh"
 
 struct LayerNormArguments
 {
     Run run;
-    View x, y;
+    View x, y, residual, sum;
     const float *weight, *bias;
     float epsilon;
     int activation;
@@ -18,14 +18,14 @@ template <class Team> DEVICE void layer_norm(const LayerNormArguments& a)
     float sums[4] = {}, squares[4] = {};
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
-        x.read(a.x, row, first, columns);
+        read_first<Team>(x, a, row, first, columns);
         if (Team::AlwaysHolds) gain.read(a.weight, first, columns);
         EACH_HELD(Team) sums[e] = sums[e] + x.x[i][e];
     }
     float mean = quotient(team_sum<Team::Threads>(sums), columns);
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
-        if (!Team::holds(columns)) x.read(a.x, row, first, columns);
+        if (!Team::holds(columns)) read_again<Team>(x, a, row, first, columns);
         EACH_HELD(Team)
         {
             float d = first + x.column(i) + e < columns ? x.x[i][e] - mean : 0;
@@ -44,7 +44,7 @@ template <class Team> DEVICE void layer_norm(const LayerNormArguments& a)
     }
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
-        if (!Team::holds(columns)) x.read(a.x, row, first, columns);
+        if (!Team::holds(columns)) read_again<Team>(x, a, row, first, columns);
         if (!Team::AlwaysHolds) gain.read(a.weight, first, columns);
         bias.read(a.bias, first, columns);
         EACH_HELD(Team) x.x[i][e] = fused((x.x[i][e] - mean) * scale, gain.x[i][e], bias.x[i][e]);

@@ -4,7 +4,7 @@
 struct RmsNormArguments
 {
     Run run;
-    View x, y;
+    View x, y, residual, sum;
     const float* weight;
     float epsilon;
 };
@@ -16,7 +16,7 @@ template <class Team> DEVICE void rms_norm(const RmsNormArguments& a)
     float squares[4] = {};
     for (int first = 0; first < Team::end(columns); first += Team::Span)
     {
-        x.read(a.x, row, first, columns);
+        read_first<Team>(x, a, row, first, columns);
         gain.read(a.weight, first, columns);
         EACH_HELD(Team) squares[e] = fused(x.x[i][e], x.x[i][e], squares[e]);
     }
@@ -25,7 +25,7 @@ template <class Team> DEVICE void rms_norm(const RmsNormArguments& a)
     {
         if (!Team::holds(columns))
         {
-            x.read(a.x, row, first, columns);
+            read_again<Team>(x, a, row, first, columns);
             gain.read(a.weight, first, columns);
         }
         EACH_HELD(Team) x.x[i][e] = x.x[i][e] * scale * gain.x[i][e];

@@ -43,9 +43,11 @@ public sealed class MemoryPlan
                     throw new GraphException($"{graph.Name}, {op.Name}: input {input} is read before it is written.");
                 life.Last = i;
             }
-            Tensor root = op.Output.Root;
-            if (root.Kind != TensorKind.Intermediate || external.Contains(root)) continue;
-            if (!lives.ContainsKey(root)) lives.Add(root, new Life(root, i, Align(root.Shape.Count * root.Type.Size(), alignment)));
+            foreach (Tensor root in op.Outputs.Select(o => o.Root))
+            {
+                if (root.Kind != TensorKind.Intermediate || external.Contains(root)) continue;
+                if (!lives.ContainsKey(root)) lives.Add(root, new Life(root, i, Align(root.Shape.Count * root.Type.Size(), alignment)));
+            }
         }
 
         var order = lives.Values.OrderByDescending(l => l.Bytes).ThenBy(l => l.First).ToList();

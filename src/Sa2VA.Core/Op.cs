@@ -12,6 +12,12 @@ public abstract class Op
     /// <summary>The tensor written. For ops that write a state in place it is that state.</summary>
     public Tensor Output { get; internal set; } = null!;
 
+    /// <summary>Tensors written besides <see cref="Output"/>, in the op's own order: what only ops have that passes record.</summary>
+    public IReadOnlyList<Tensor> Besides { get; internal init; } = [];
+
+    /// <summary>All tensors written.</summary>
+    public IEnumerable<Tensor> Outputs => Besides.Prepend(Output);
+
     /// <summary>Stored weights read.</summary>
     public virtual IEnumerable<Weight> Weights => [];
 

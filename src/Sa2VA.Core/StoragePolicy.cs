@@ -68,6 +68,7 @@ public static class StoragePolicy
         FlashAttention or DecodeAttention or WindowAttention => true,
         WriteRows or Copy or Gather or Concat or Repeat or PixelShuffle or MaxPool2d => makesNarrow,
         RotaryEmbedding => makesNarrow && input == 0,
+        RotaryAppend append => input == 0 ? makesNarrow : input < 3 && append.Besides[input - 1].Type == DType.BF16,
         Map map => makesNarrow && map.Function != Activation.Sigmoid,
         Combine combine => makesNarrow && combine.Function != Combination.Add,
         _ => false,

@@ -25,6 +25,7 @@ internal static class KernelFactory
         WindowAttention o => new WindowAttentionKernel(o, context),
         DecodeAttention o => new DecodeAttentionKernel(o, context),
         RotaryEmbedding o => new RotaryEmbeddingKernel(o, context),
+        RotaryAppend o => new RotaryAppendKernel(o, context),
         Conv2d o => new Conv2dKernel(o, context),
         DepthwiseConv2d o => new DepthwiseConv2dKernel(o, context),
         ConvTranspose2d o => new ConvTranspose2dKernel(o, context),
@@ -38,6 +39,7 @@ internal static class KernelFactory
         Concat o => new ConcatKernel(o, context),
         WriteRows o => new WriteRowsKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
+        Sample o => new SampleKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
         _ => throw new DeviceException($"The CPU backend has no kernel for {op.GetType().Name} ({op.Name})."),
     };

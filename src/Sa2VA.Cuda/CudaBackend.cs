@@ -116,7 +116,7 @@ public sealed unsafe class CudaBackend : IBackend
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
             Sweep();
-            Graph placed = StoragePolicy.Apply(GraphPasses.PatchRows(GraphPasses.Apply(graph)), Precision, NarrowKernels.Instance);
+            Graph placed = StoragePolicy.Apply(GraphPasses.Apply(GraphPasses.PatchRows(graph)), Precision, NarrowKernels.Instance);
             return new CudaPlan(this, graph, placed, new PlanWeights(this, _weights), cancellation);
         }
     }

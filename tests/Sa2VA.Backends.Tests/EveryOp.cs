@@ -15,7 +15,7 @@ internal sealed class EveryOp : IDisposable
         RuntimeScalar start = g.Scalar("start", 40), length = g.Scalar("length", 64);
         Tensor image = g.Input("image", DType.U8, new Shape(32, 32, 3)), ids = g.Input("ids", DType.I32, new Shape(16));
         Tensor keys = g.State("keys", DType.F32, new Shape(64, 24)), values = g.State("values", DType.F32, new Shape(64, 24));
-        Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24));
+        Tensor rounded = g.State("rounded", DType.BF16, new Shape(64, 24)), beside = g.State("beside", DType.BF16, new Shape(64, 24));
         Tensor levels = g.Constant("levels", new Shape(3, 256), TestValues.Random(9, 768));
         Tensor picture = g.PillowResize(g.PillowResize(image, 9, 50), 32, 32);
         // A backend may make patch rows of the first, but not of a copy.
@@ -38,8 +38,10 @@ internal sealed class EveryOp : IDisposable
         var segments = new AttentionSegments(counts, g.Input("offsets", DType.I32, new Shape(3)),
             g.Input("pages", DType.I32, new Shape(2, 4)), 8);
         g.WriteRows(rounded, x, after);
+        Tensor turned = g.RotaryEmbedding(x, cos, sin, rows, 2, RotaryPairing.Half);
         Tensor pool = g.WriteRows(rounded, g.RotaryEmbedding(x, cos, sin, rows, 2, RotaryPairing.Half), rows);
-        x = g.Add(x, g.FlashAttention(x, pool, pool, segments, 2, 2, 0.3f, causal: true));
+        g.WriteRows(beside, x, rows);
+        x = g.Add(x, g.FlashAttention(turned, pool, pool, segments, 2, 2, 0.3f, causal: true));
         x = g.Add(x, g.FlashAttention(q, k, v, 2, 2, 0.3f, causal: true, start));
         Tensor lastRow = g.List("last row", new Shape(1), new IndexRange(0, 16));
         Tensor last = g.Gather(g.LayerNorm(x, g.At("norm"), 1e-6f, Activation.Gelu), lastRow);
@@ -66,6 +68,7 @@ internal sealed class EveryOp : IDisposable
         Tensor[] parts = [.. ((string[])["gate", "up", "value"]).Select(p => g.Linear(gated, g.Weight(p)))];
         Tensor best = g.Output("best", g.ArgMax(g.Add(four, g.FlashAttention(parts[0], parts[1], parts[2], 2, 2, 0.3f))));
         Tensor next = g.Output("next", g.ArgMax(g.Linear(four, g.Weight("table"))));
+        Tensor drawn = g.Output("drawn", g.Sample(g.Map(scores, Activation.None, 9), g.Input("choices", DType.I32, new Shape(4, 4))));
         Tensor bits = g.Output("bits", g.PackMasks(four, 4, 8, 5, 40));
         Plan = backend.Compile(g.Build());
         Queue = backend.CreateQueue("everything");
@@ -82,10 +85,14 @@ internal sealed class EveryOp : IDisposable
         Write("first", [34, 0]);
         Write("second", [1, 3]);
         Write("offsets", [0, 8, 16]);
+        var choices = new int[16];
+        for (int i = 0; i < 4; i++) new SamplingChoice(1, 9, 0.8f, i * 500_000_000).Write(choices.AsSpan(4 * i));
+        Write("choices", choices);
         Write("pages", [1, 5, -1, -1, 5, 0, 2, 1]);
         Output = Allocate(backend, y);
         Allocate(backend, best);
         Allocate(backend, next);
+        Allocate(backend, drawn);
         Allocate(backend, bits);
         Bound = Plan.Bind(Queue, Buffers).Set(start, 5).Set(length, 21).Set(lastRow, [15])
             .Set(after, [.. Enumerable.Range(5, 16)]);

@@ -1,6 +1,9 @@
 namespace Sa2VA.Core;
 
-/// <summary>(x−μ)/√(σ²+ε)·w + b over the last axis, biased variance; on a channels-last map this is LayerNorm2d too.</summary>
+/// <summary>
+/// (x−μ)/√(σ²+ε)·w + b over the last axis, biased variance; on a channels-last map this is LayerNorm2d too. x may be a sum that is made on
+/// the way, and stored beside the result.
+/// </summary>
 public sealed class LayerNorm : Op
 {
     internal LayerNorm(Tensor x, Weight weight, Weight bias, float epsilon, Activation activation)
@@ -20,6 +23,18 @@ public sealed class LayerNorm : Op
 
     /// <summary>Applied last.</summary>
     public Activation Activation { get; }
+
+    /// <inheritdoc cref="RmsNorm.Residual"/>
+    public Tensor? Residual => Inputs.Count > 1 ? Inputs[1] : null;
+
+    /// <inheritdoc cref="RmsNorm.WithSum"/>
+    internal LayerNorm WithSum(Combine sum) => new(sum.Inputs[0], Weight, Bias, Epsilon, Activation)
+    {
+        Inputs = sum.Inputs,
+        Name = Name,
+        Output = Output,
+        Besides = [sum.Output],
+    };
 
     /// <inheritdoc/>
     public override IEnumerable<Weight> Weights => [Weight, Bias];

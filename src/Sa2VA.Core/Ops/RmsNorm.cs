@@ -1,6 +1,6 @@
 namespace Sa2VA.Core;
 
-/// <summary>x·rsqrt(mean x²+ε)·w over the last axis.</summary>
+/// <summary>x·rsqrt(mean x²+ε)·w over the last axis; x may be a sum that is made on the way, and stored beside the result.</summary>
 public sealed class RmsNorm : Op
 {
     internal RmsNorm(Tensor x, Weight weight, float epsilon)
@@ -14,6 +14,21 @@ public sealed class RmsNorm : Op
 
     /// <summary>Added to the mean square.</summary>
     public float Epsilon { get; }
+
+    /// <summary>
+    /// What is added to x before it is normalised, rows repeating as those of <see cref="Combine"/>; the sum is what the op writes
+    /// besides (<see cref="Op.Besides"/>). Null as networks record it: <see cref="GraphPasses"/> do.
+    /// </summary>
+    public Tensor? Residual => Inputs.Count > 1 ? Inputs[1] : null;
+
+    /// <summary>The norm of a sum that it makes itself.</summary>
+    internal RmsNorm WithSum(Combine sum) => new(sum.Inputs[0], Weight, Epsilon)
+    {
+        Inputs = sum.Inputs,
+        Name = Name,
+        Output = Output,
+        Besides = [sum.Output],
+    };
 
     /// <inheritdoc/>
     public override IEnumerable<Weight> Weights => [Weight];

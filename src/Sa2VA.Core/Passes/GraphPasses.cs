@@ -7,7 +7,10 @@ namespace Sa2VA.Core;
 public static class GraphPasses
 {
     private static readonly Func<Graph, Graph>[] All =
-        [FoldLinears.Apply, StackProjections.Apply, FuseSwiGlu.Apply, FuseArgMax.Apply, GatherBeforeProduct.Apply];
+    [
+        FoldLinears.Apply, StackProjections.Apply, FuseSwiGlu.Apply, FuseArgMax.Apply, GatherBeforeProduct.Apply,
+        FuseRotaryAppend.Apply, FuseResidualNorm.Apply,
+    ];
 
     /// <summary>A graph of the same inputs, outputs and scalars; <paramref name="graph"/> itself stays as it is.</summary>
     public static Graph Apply(Graph graph)
@@ -18,7 +21,7 @@ public static class GraphPasses
 
     /// <summary>
     /// The same, where what makes tokens of an 8-bit image is a product of patch rows (<see cref="Core.PatchRows"/>): for backends that
-    /// have a kernel for those.
+    /// have a kernel for those. Before the other passes, one of which takes sums along that these products could add.
     /// </summary>
     public static Graph PatchRows(Graph graph) => FusePatchRows.Apply(graph);
 }

@@ -7,8 +7,11 @@ internal sealed unsafe class LayerNormKernel(LayerNorm op, KernelContext context
 {
     private readonly float* _weight = context.Vector(op.Weight);
     private readonly float* _bias = context.Vector(op.Bias);
+    private readonly ResidualSum _sum = new(op, context);
     private readonly float _epsilon = op.Epsilon;
     private readonly Activation _activation = op.Activation;
+
+    protected override void ResolveInputs(in RunContext run) => _sum.Resolve(run);
 
     protected override void Rows<T>(in RowView x, in RowView y, long first, long end)
     {
@@ -21,7 +24,7 @@ internal sealed unsafe class LayerNormKernel(LayerNorm op, KernelContext context
         }
         for (long r = first; r < end; r++)
         {
-            float* from = x.Row(r), to = y.Row(r);
+            float* from = _sum.Row<T>(x, r), to = y.Row(r);
             float mean = RowReduction.Sum<T>(from, n) / n;
             float variance = RowReduction.SumOfSquares<T>(from, n, mean) / n;
             T shift = T.Create(mean), scale = T.Create(RowReduction.InverseRoot(variance, _epsilon));

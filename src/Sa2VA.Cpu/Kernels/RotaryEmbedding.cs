@@ -34,34 +34,45 @@ internal sealed unsafe class RotaryEmbeddingKernel(RotaryEmbedding op, KernelCon
                 continue;
             }
             float* cos = _cos.Row(position), sin = _sin.Row(position);
-            for (int h = 0; h < _heads; h++, from += 2 * _half, to += 2 * _half)
-            {
-                if (_pairing == RotaryPairing.Half) Half<T>(from, to, cos, sin);
-                else Adjacent(from, to, cos, sin);
-            }
+            Rotation.Row<T>(from, to, cos, sin, _heads, _half, _pairing);
+        }
+    }
+}
+
+/// <summary>The rotation of a row's heads by the angles of one position.</summary>
+internal static unsafe class Rotation
+{
+    /// <summary>Rotates <paramref name="heads"/> heads of twice <paramref name="half"/> channels.</summary>
+    public static void Row<T>(float* x, float* y, float* cos, float* sin, int heads, int half, RotaryPairing pairing)
+        where T : unmanaged, ISimd<T>
+    {
+        for (int h = 0; h < heads; h++, x += 2 * half, y += 2 * half)
+        {
+            if (pairing == RotaryPairing.Half) Half<T>(x, y, cos, sin, half);
+            else Adjacent(x, y, cos, sin, half);
         }
     }
 
-    private void Half<T>(float* x, float* y, float* cos, float* sin) where T : unmanaged, ISimd<T>
+    private static void Half<T>(float* x, float* y, float* cos, float* sin, int half) where T : unmanaged, ISimd<T>
     {
         int i = 0;
-        for (; i <= _half - T.Count; i += T.Count)
+        for (; i <= half - T.Count; i += T.Count)
         {
-            T a = T.Load(x + i), b = T.Load(x + _half + i), c = T.Load(cos + i), s = T.Load(sin + i);
+            T a = T.Load(x + i), b = T.Load(x + half + i), c = T.Load(cos + i), s = T.Load(sin + i);
             T.Store(a * c - b * s, y + i);
-            T.Store(b * c + a * s, y + _half + i);
+            T.Store(b * c + a * s, y + half + i);
         }
-        for (; i < _half; i++)
+        for (; i < half; i++)
         {
-            float a = x[i], b = x[_half + i];
+            float a = x[i], b = x[half + i];
             y[i] = a * cos[i] - b * sin[i];
-            y[_half + i] = b * cos[i] + a * sin[i];
+            y[half + i] = b * cos[i] + a * sin[i];
         }
     }
 
-    private void Adjacent(float* x, float* y, float* cos, float* sin)
+    private static void Adjacent(float* x, float* y, float* cos, float* sin, int half)
     {
-        for (int i = 0; i < _half; i++)
+        for (int i = 0; i < half; i++)
         {
             float a = x[2 * i], b = x[2 * i + 1];
             y[2 * i] = a * cos[i] - b * sin[i];

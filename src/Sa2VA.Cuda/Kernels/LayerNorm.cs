@@ -13,6 +13,8 @@ internal sealed class LayerNormKernel(LayerNorm op, PlanContext context) : Kerne
         Run = c.Run,
         X = c.View(op.Inputs[0]),
         Y = c.View(op.Output),
+        Residual = c.View(op.Residual),
+        Sum = c.View(op.Besides.FirstOrDefault()),
         Weight = _weight,
         Bias = _bias,
         Epsilon = op.Epsilon,
@@ -24,7 +26,7 @@ internal sealed class LayerNormKernel(LayerNorm op, PlanContext context) : Kerne
     private struct Arguments
     {
         public RunArguments Run;
-        public View X, Y;
+        public View X, Y, Residual, Sum;
         public ulong Weight, Bias;
         public float Epsilon;
         public Activation Activation;

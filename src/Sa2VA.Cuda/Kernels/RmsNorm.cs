@@ -13,6 +13,8 @@ internal sealed class RmsNormKernel(RmsNorm op, PlanContext context) : Kernel
         Run = c.Run,
         X = c.View(op.Inputs[0]),
         Y = c.View(op.Output),
+        Residual = c.View(op.Residual),
+        Sum = c.View(op.Besides.FirstOrDefault()),
         Weight = _weight,
         Epsilon = op.Epsilon,
     });
@@ -22,7 +24,7 @@ internal sealed class RmsNormKernel(RmsNorm op, PlanContext context) : Kernel
     private struct Arguments
     {
         public RunArguments Run;
-        public View X, Y;
+        public View X, Y, Residual, Sum;
         public ulong Weight;
         public float Epsilon;
     }

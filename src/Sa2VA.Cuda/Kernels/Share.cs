@@ -12,7 +12,7 @@ internal struct Share
 {
     public const int Threads = 256;
 
-    // Of a long row, a thread has four elements.
+    /// <summary>Elements that a thread has of a long row.</summary>
     private const int ElementsEach = 4;
 
     /// <summary>A block has 256 ≫ Shift rows.</summary>
@@ -22,16 +22,19 @@ internal struct Share
     public int Chunk;
 
     /// <summary>Shares a tensor that has at most these rows and columns.</summary>
-    public static (Share Share, Grid Grid) Of(long rows, int columns)
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="elementsEach">Elements that a thread has of a long row: one where few rows wait for each of them.</param>
+    public static (Share Share, Grid Grid) Of(long rows, int columns, int elementsEach = ElementsEach)
     {
         int shift = 0;
         while (1 << shift < Math.Min(columns, Threads)) shift++;
-        int chunk = ElementsEach << shift;
+        int chunk = elementsEach << shift;
         // Grids have at most 65,535 blocks along y.
         if (columns > 65535L * chunk) chunk = (columns / 65535 + Threads) / Threads * Threads;
         return (new Share { Shift = shift, Chunk = chunk }, Grid.Over(rows, Threads >> shift) with { Y = (columns + chunk - 1) / chunk });
     }
 
-    /// <inheritdoc cref="Of(long, int)"/>
+    /// <inheritdoc cref="Of(long, int, int)"/>
     public static (Share Share, Grid Grid) Of(Tensor tensor) => Of(tensor.Shape.Rows, tensor.Shape.Last);
 }

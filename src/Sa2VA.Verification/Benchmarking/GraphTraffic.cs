@@ -35,8 +35,10 @@ internal static class GraphTraffic
         // What is written into a state is as much as is read for it.
         long result = Bytes(op.Inputs.Any(i => i.Root == op.Output.Root) ? op.Inputs[0] : op.Output, scalars), sum = result;
         if (op is Embedding or Gather) return 2 * result;
+        if (op is RotaryAppend append) sum += Bytes(append.K, scalars) + Bytes(append.V, scalars);
+        else foreach (Tensor more in op.Besides) sum += Bytes(more, scalars);
         foreach (Tensor input in op.Inputs)
-            if (input.Root != op.Output.Root) sum += Bytes(input, scalars);
+            if (op.Outputs.All(o => o.Root != input.Root)) sum += Bytes(input, scalars);
         foreach (Weight w in op.Weights) sum += w.Info.Bytes;
         return sum;
     }

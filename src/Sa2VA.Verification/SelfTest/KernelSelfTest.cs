@@ -20,7 +20,10 @@ public sealed record KernelCheck(string Op, string What, double Share, string? P
 public static class KernelSelfTest
 {
     private static readonly OpCase[] Cases =
-        [.. RowCases.All, .. MoveCases.All, .. ProductCases.All, .. MapCases.All, .. AttentionCases.All, .. PictureCases.All];
+    [
+        .. RowCases.All, .. FusedCases.All, .. SampleCases.All, .. MoveCases.All, .. ProductCases.All, .. MapCases.All,
+        .. AttentionCases.All, .. PictureCases.All,
+    ];
 
     /// <summary>How many checks there are.</summary>
     public static int Count(Precision precision) => CasesIn(precision).Count();

@@ -9,7 +9,7 @@ public class StorageTests
     private static readonly Sa2VAConfig Config = SyntheticPresets.Get("sa2va-1b");
     private static readonly SyntheticWeights Weights = new(Config);
 
-    private static readonly Dictionary<string, Func<Graph>> Networks = new()
+    internal static readonly Dictionary<string, Func<Graph>> Networks = new()
     {
         ["vision tower"] = () => Config.Family.RecordVision(Weights, Config, DType.BF16).Graph,
         ["prefill"] = () => LanguageGraph.Prefill(Weights, Config.Language, KvLayout.Alone(512, DType.BF16), slots: 1, 512).Graph,
@@ -23,8 +23,8 @@ public class StorageTests
     /// <summary>How many results are BF16, by what makes them, and which linear layers are F32: those that end in a sum.</summary>
     [Theory]
     [InlineData("vision tower", "LayerNorm 49, FlashAttention 24, Linear 50, Normalize 1", "Linear 48")]
-    [InlineData("prefill", "RmsNorm 48, RotaryEmbedding 48, FlashAttention 24, Linear 24, GatedLinear 24", "Linear 48")]
-    [InlineData("decode", "RmsNorm 48, RotaryEmbedding 48, DecodeAttention 24, Linear 24, GatedLinear 24", "Linear 48")]
+    [InlineData("prefill", "RmsNorm 48, RotaryAppend 24, FlashAttention 24, Linear 24, GatedLinear 24", "Linear 48")]
+    [InlineData("decode", "RmsNorm 48, RotaryAppend 24, DecodeAttention 24, Linear 24, GatedLinear 24", "Linear 48")]
     public void Operands_are_narrow_and_streams_are_wide(string network, string narrow, string wide)
     {
         Graph graph = GraphPasses.Apply(Networks[network]());
