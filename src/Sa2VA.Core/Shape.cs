@@ -2,15 +2,15 @@ using System.Runtime.CompilerServices;
 
 namespace Sa2VA.Core;
 
-/// <summary>Up to four extents, row-major, the last one contiguous. Feature maps are [height, width, channels].</summary>
+/// <summary>Up to five extents, row-major, the last one contiguous. Feature maps are [height, width, channels].</summary>
 public readonly struct Shape : IEquatable<Shape>
 {
     /// <summary>Most extents a shape can have.</summary>
-    public const int MaxRank = 4;
+    public const int MaxRank = 5;
 
-    private readonly int _d0, _d1, _d2, _d3;
+    private readonly int _d0, _d1, _d2, _d3, _d4;
 
-    /// <summary>Creates a shape from 1 to 4 positive extents.</summary>
+    /// <summary>Creates a shape from 1 to 5 positive extents.</summary>
     /// <exception cref="GraphException">No or too many extents, an extent below 1, or more than 2^40 elements.</exception>
     public Shape(params ReadOnlySpan<int> dims)
     {
@@ -27,6 +27,7 @@ public readonly struct Shape : IEquatable<Shape>
         _d1 = dims.Length > 1 ? dims[1] : 1;
         _d2 = dims.Length > 2 ? dims[2] : 1;
         _d3 = dims.Length > 3 ? dims[3] : 1;
+        _d4 = dims.Length > 4 ? dims[4] : 1;
         Count = count;
     }
 
@@ -43,7 +44,7 @@ public readonly struct Shape : IEquatable<Shape>
         {
             if (axis < 0) axis += Rank;
             if ((uint)axis >= (uint)Rank) throw new GraphException($"Axis {axis} of shape {this} does not exist.");
-            return axis switch { 0 => _d0, 1 => _d1, 2 => _d2, _ => _d3 };
+            return axis switch { 0 => _d0, 1 => _d1, 2 => _d2, 3 => _d3, _ => _d4 };
         }
     }
 
@@ -71,13 +72,14 @@ public readonly struct Shape : IEquatable<Shape>
 
     /// <inheritdoc/>
     public bool Equals(Shape other) =>
-        Rank == other.Rank && _d0 == other._d0 && _d1 == other._d1 && _d2 == other._d2 && _d3 == other._d3;
+        Rank == other.Rank && _d0 == other._d0 && _d1 == other._d1 && _d2 == other._d2 && _d3 == other._d3
+        && _d4 == other._d4;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Shape other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Rank, _d0, _d1, _d2, _d3);
+    public override int GetHashCode() => HashCode.Combine(Rank, _d0, _d1, _d2, _d3, _d4);
 
     /// <summary>Same extents.</summary>
     public static bool operator ==(Shape a, Shape b) => a.Equals(b);

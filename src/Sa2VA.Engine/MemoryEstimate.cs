@@ -47,11 +47,12 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         Count("vision tower", backend =>
         {
             var tower = new VisionTower(backend, weights, config);
-            return (tower, tower.AllocateTokens(config.Family.MaxImageRows(config) / tower.RowsPerTile));
+            return (tower, tower.AllocateTokens(config.Family.MaxImageRows(config)));
         });
         Count(FormattableString.Invariant($"language model, {capacity} tokens"), backend =>
         {
             var model = new LanguageModel(backend, weights, config.Language, config.Family.MaxImageRows(config));
+            foreach (DeviceBuffer rows in model.ImageRows) rows.Commit(rows.Shape.Count);
             var conversation = new Conversation(model, null);
             conversation.MakeRoom(capacity);
             return (model.ImageRows, conversation, new SegVectors(model, weights, config.Grounding.DModel));

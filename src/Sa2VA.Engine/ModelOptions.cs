@@ -7,10 +7,16 @@ public sealed record ModelOptions
     public long MemoryBudget { get; init; }
 
     /// <summary>
-    /// Most tokens that all conversations of the model may hold together; 0 means eight times what one conversation may have. Addresses are
-    /// set aside for them, memory is taken as tokens come.
+    /// Most tokens that all conversations of the model may hold together; 0 means eight times what one conversation may have, or 262144 if
+    /// that is less, and always enough for one. Addresses are set aside for them, memory is taken as tokens come.
     /// </summary>
     public int MaxTokens { get; init; }
+
+    /// <summary>
+    /// True to bring pictures to the size that the language model sees in one resize. False, the default, as upstream does: the Qwen-VL
+    /// kinds resize twice (docs/model/qwen-vl.md#two-resizes). Other kinds have one resize in any case.
+    /// </summary>
+    public bool ResizeOnce { get; init; }
 }
 
 /// <summary>How far loading has come.</summary>

@@ -114,6 +114,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         cancellation.ThrowIfCancellationRequested();
         options ??= new ModelOptions();
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        if (options.ResizeOnce) config = config.Family.ResizeOnce(config);
         Checkpoint checkpoint = Checkpoint.Open(folder);
         IBackend? backend = null;
         try
@@ -198,7 +199,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     private static void CheckIds(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights)
     {
-        string table = "language_model." + LanguageStack.TableName(config.Language);
+        string table = LanguageStack.TableName(config.Language);
         int last = tokenizer.VocabularySize - 1;
         if (!weights.TryDescribe(table, out WeightInfo info) || last < info.Shape[0]) return;
         throw new CheckpointException(

@@ -135,11 +135,17 @@ public sealed class GoldenFile : IDisposable
 
     private unsafe GoldenTensor Read(string name)
     {
-        if (!_file.Contains(name)) throw Bad($"has no tensor '{name}'");
+        SafetensorsEntry entry = _file.Entries.FirstOrDefault(e => e.Name == name) ?? throw Bad($"has no tensor '{name}'");
+        string what = $"Tensor '{name}' in '{Path}'";
+        // Such as the grids of a prompt without pictures.
+        if (entry.Dims.Contains(0))
+        {
+            int[] none = [.. entry.Dims.Select(d => (int)Math.Min(d, int.MaxValue))];
+            return entry.TypeName == "F32" ? new GoldenTensor(what, none, [], null) : new GoldenTensor(what, none, null, []);
+        }
         using WeightData data = _file.Open(name);
         int[] dims = data.Info.Shape.ToArray();
         long count = data.Info.Shape.Count;
-        string what = $"Tensor '{name}' in '{Path}'";
         if (data.Info.Type == DType.F32)
             return new GoldenTensor(what, dims, new ReadOnlySpan<float>(data.Pointer, checked((int)count)).ToArray(), null);
         var values = new long[count];

@@ -7,19 +7,19 @@ namespace Sa2VA.Verification;
 internal sealed class ModelSource : IDisposable
 {
     private const string SyntheticPrefix = "synthetic:";
-    private readonly Checkpoint? _checkpoint;
+    private readonly Lazy<IWeightSource> _weights;
 
-    private ModelSource(string key, IWeightSource weights, Sa2VAConfig config)
+    private ModelSource(string key, Sa2VAConfig config, Func<IWeightSource> open)
     {
-        (Key, Weights, Config) = (key, weights, config);
-        _checkpoint = weights as Checkpoint;
+        (Key, Config) = (key, config);
+        _weights = new Lazy<IWeightSource>(open);
     }
 
     /// <summary>Tells models apart: the folder, or the formula's name.</summary>
     public string Key { get; }
 
-    /// <summary>Weights.</summary>
-    public IWeightSource Weights { get; }
+    /// <summary>Weights, opened when they are first asked for: some stages are rules that read none.</summary>
+    public IWeightSource Weights => _weights.Value;
 
     /// <summary>Sizes.</summary>
     public Sa2VAConfig Config { get; }
@@ -49,12 +49,14 @@ internal sealed class ModelSource : IDisposable
         if (key.StartsWith(SyntheticPrefix, StringComparison.Ordinal))
         {
             Sa2VAConfig preset = SyntheticPresets.Get(key[SyntheticPrefix.Length..]);
-            return new ModelSource(key, new SyntheticWeights(preset), preset);
+            return new ModelSource(key, preset, () => new SyntheticWeights(preset));
         }
-        Sa2VAConfig config = Sa2VAConfig.Read(key);
-        return new ModelSource(key, Checkpoint.Open(key), config);
+        return new ModelSource(key, Sa2VAConfig.Read(key), () => Checkpoint.Open(key));
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _checkpoint?.Dispose();
+    public void Dispose()
+    {
+        if (_weights.IsValueCreated) (_weights.Value as Checkpoint)?.Dispose();
+    }
 }

@@ -5,15 +5,18 @@ namespace Sa2VA.Verification;
 
 /// <summary>What a stage computes from.</summary>
 /// <param name="Golden">Inputs and parameters.</param>
-/// <param name="Weights">The checkpoint, or the weights inside the golden file.</param>
+/// <param name="OpenWeights">Opens the checkpoint, or the weights inside the golden file.</param>
 /// <param name="ModelConfig">Sizes of the checkpoint; null when there is none.</param>
 /// <param name="Backend">Device.</param>
 /// <param name="Cancellation">Stops between two ops.</param>
-internal sealed record StageContext(GoldenFile Golden, IWeightSource Weights, Sa2VAConfig? ModelConfig, IBackend Backend,
+internal sealed record StageContext(GoldenFile Golden, Func<IWeightSource> OpenWeights, Sa2VAConfig? ModelConfig, IBackend Backend,
     CancellationToken Cancellation)
 {
     /// <summary>Most elements of a tensor that parameters ask for.</summary>
     private const long MaxCount = 1 << 28;
+
+    /// <summary>The checkpoint, or the weights inside the golden file.</summary>
+    public IWeightSource Weights => OpenWeights();
 
     /// <summary>Sizes of the checkpoint.</summary>
     /// <exception cref="CheckpointException">The golden file names no checkpoint.</exception>

@@ -90,7 +90,7 @@ public sealed class Verifier : IDisposable
         if (key is null)
         {
             using IBackend backend = _options.CreateBackend();
-            return (stage(new StageContext(golden, golden.Weights, null, backend, cancellation)), backend.Precision);
+            return (stage(new StageContext(golden, () => golden.Weights, null, backend, cancellation)), backend.Precision);
         }
         if (!_models.TryGetValue(key, out ModelSource? model))
         {
@@ -103,6 +103,6 @@ public sealed class Verifier : IDisposable
             (_backend, _backendKey) = (null, null);
             (_backend, _backendKey) = (_options.CreateBackend(), key);
         }
-        return (stage(new StageContext(golden, model.Weights, model.Config, _backend!, cancellation)), _backend!.Precision);
+        return (stage(new StageContext(golden, () => model.Weights, model.Config, _backend!, cancellation)), _backend!.Precision);
     }
 }

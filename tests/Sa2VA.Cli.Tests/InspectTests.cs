@@ -58,11 +58,16 @@ public class InspectTests
         Assert.Contains("1 is missing and 1 has another shape", line, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_family_that_is_not_supported_is_named()
+    [Theory]
+    [InlineData("qwen2_5-vl", "Qwen2.5-VL", "windows of 112 pixels but in 2 layers, a token for 28×28 pixels, at most 2048")]
+    [InlineData("qwen3-vl", "Qwen3-VL", "rows for 3 layers of the language model, a token for 32×32 pixels, at most 1568")]
+    public void A_tower_for_pictures_of_any_size_is_described(string name, string family, string tower)
     {
-        Assert.SkipUnless(Fixtures.Exists("models", "qwen3-vl"), "not among the fixtures of this clone");
-        CliRun.Of("inspect", "--model", Fixtures.Path("models", "qwen3-vl")).AssertRefused("Qwen3-VL", "not supported yet");
+        Assert.SkipUnless(Fixtures.Exists("models", name, "model.safetensors"), "not among the fixtures of this clone");
+        CliRun run = CliRun.Of("inspect", "--model", Fixtures.Path("models", name));
+        Assert.Equal(0, run.Code);
+        Assert.Contains(family, run.Out, StringComparison.Ordinal);
+        Assert.Contains(tower, run.Out, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -6,14 +6,15 @@ using Sa2VA.Tests;
 namespace Sa2VA.Verification.Tests;
 
 /// <summary>
-/// The answers that upstream's own code gave for the small checkpoints: InternLM2, Qwen2 and Phi-3's template, InternViT 300M and 6B, F16,
-/// BF16 and F32, single and sharded. The trained checkpoint's are among the engine's tests.
+/// The answers that upstream's own code gave for the small checkpoints: InternLM2, Qwen2 and Phi-3's template, InternViT 300M and 6B,
+/// Qwen2.5-VL and Qwen3-VL, F16, BF16 and F32, single and sharded. The trained checkpoint's are among the engine's tests.
 /// </summary>
 public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models) : IClassFixture<RecordedAnswerTests.LoadedModels>
 {
     public static TheoryData<string, string> Cases() =>
-        [.. from model in (string[])["internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3", "internvl-6b-vit"]
-            where Fixtures.Exists("predict", model)
+        [.. from model in (string[])["internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3", "internvl-6b-vit", "qwen2_5-vl",
+                "qwen3-vl"]
+            where Fixtures.Exists("predict", model) && Directory.EnumerateFiles(Fixtures.Model(model), "*.safetensors").Any()
             from file in Directory.GetFiles(Fixtures.Path("predict", model), "*.json").Order(StringComparer.Ordinal)
             select (model, Path.GetFileNameWithoutExtension(file))];
 
@@ -65,6 +66,14 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
         ["internvl-6b-vit/video-3-seg"] = 0.9889,
         ["internvl-6b-vit/video-5"] = 0.9855,
         ["internvl-6b-vit/video-6"] = 0.9702,
+        ["qwen2_5-vl/image-gcg"] = 0.9874,
+        ["qwen2_5-vl/image-seg-in-prompt"] = 0.9706,
+        ["qwen2_5-vl/image-tall"] = 0.9762,
+        ["qwen2_5-vl/image-unicode"] = 0.9875,
+        ["qwen2_5-vl/image-wide"] = 0.9706,
+        ["qwen3-vl/image-gcg"] = 0.9839,
+        ["qwen3-vl/image-wide"] = 0.9849,
+        ["qwen3-vl/video-7"] = 0.9881,
         ["sa2va-tiny-shapes/video-48-ring"] = 0.6,
     };
 

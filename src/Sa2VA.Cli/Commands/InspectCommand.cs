@@ -65,8 +65,7 @@ internal static class InspectCommand
         (VisionConfig v, LanguageConfig l, GroundingConfig g) = (config.Vision, config.Language, config.Grounding);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         terminal.WriteLine($"{name}: Sa2VA of the {config.Family.Title} family, template {config.Template}");
-        Line($"  vision tower    width {v.HiddenSize}, {v.SelectedLayers} of {v.Layers} layers, {v.Heads} heads, ",
-            $"tiles of {v.TileSize}×{v.TileSize} pixels as {v.TokensPerTile} tokens");
+        Line($"  vision tower    width {v.HiddenSize}, ", $"{v.Describe()}");
         Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of ",
             $"{l.HeadDim}, vocabulary {l.VocabularySize}, at most {l.MaxPositions} tokens");
         Line($"  segmentation    SAM 2 at {g.ImageSize}×{g.ImageSize}, Hiera width {g.EmbedDim}, {string.Join('+', g.Stages)} blocks, ",

@@ -14,23 +14,9 @@ public sealed class PillowTaps
     /// <param name="to">Target samples, at least 1.</param>
     public PillowTaps(int from, int to)
     {
-        double scale = (double)from / to, filterScale = Math.Max(scale, 1), support = 2 * filterScale, shrink = 1 / filterScale;
-        Stride = (int)Math.Ceiling(support) * 2 + 1;
-        (First, Count, Weights) = (new int[to], new int[to], new int[to * Stride]);
-        var weights = new double[Stride];
-        for (int i = 0; i < to; i++)
-        {
-            double center = (i + 0.5) * scale;
-            int first = Math.Max((int)(center - support + 0.5), 0), count = Math.Min((int)(center + support + 0.5), from) - first;
-            double sum = 0;
-            for (int k = 0; k < count; k++) sum += weights[k] = Kernel((k + first - center + 0.5) * shrink);
-            for (int k = 0; k < count; k++)
-            {
-                double w = sum != 0 ? weights[k] / sum : weights[k];
-                Weights[i * Stride + k] = (int)(w * (1 << FractionBits) + (w < 0 ? -0.5 : 0.5));
-            }
-            (First[i], Count[i]) = (first, count);
-        }
+        var real = new BicubicWeights(from, to);
+        (First, Count, Stride) = (real.First, real.Count, real.Stride);
+        Weights = Array.ConvertAll(real.Weights, w => (int)(w * (1 << FractionBits) + (w < 0 ? -0.5 : 0.5)));
     }
 
     /// <summary>First source sample of each target sample; never decreases.</summary>
@@ -44,12 +30,4 @@ public sealed class PillowTaps
 
     /// <summary>The most taps that any target sample can have.</summary>
     public int Stride { get; }
-
-    private static double Kernel(double x)
-    {
-        const double a = -0.5;
-        x = Math.Abs(x);
-        if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-        return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
-    }
 }

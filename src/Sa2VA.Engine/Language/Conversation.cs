@@ -33,14 +33,20 @@ internal sealed class Conversation : IDisposable
     /// <summary>Prompt tokens computed so far, over all prompts: what prefix reuse saves shows here.</summary>
     public long PrefilledTokens { get; private set; }
 
+    /// <summary>Keeps what is there of a new prompt, all but its last token at most, and forgets the rest.</summary>
+    /// <param name="prompt">Token ids, at least one; −1 − j stands for image row j.</param>
+    /// <returns>Tokens that are there.</returns>
+    public int Begin(ReadOnlySpan<int> prompt) => Begin(prompt, prompt.Length - 1);
+
     /// <summary>Keeps what is there of a new prompt, and forgets the rest.</summary>
     /// <param name="prompt">Token ids, at least one; −1 − j stands for image row j.</param>
-    /// <returns>Tokens that are there: all but one at most.</returns>
-    public int Begin(ReadOnlySpan<int> prompt)
+    /// <param name="most">Tokens that may be there: what follows is to be computed, at least the last one.</param>
+    /// <returns>Tokens that are there.</returns>
+    public int Begin(ReadOnlySpan<int> prompt, int most)
     {
-        int shared = Math.Min(CollectionsMarshal.AsSpan(_prompt).CommonPrefixLength(prompt), prompt.Length - 1);
+        int shared = Math.Min(CollectionsMarshal.AsSpan(_prompt).CommonPrefixLength(prompt), most);
         _model.Pages.Return(_pages, KvLayout.PagesFor(shared));
-        Length = _model.Pages.Find(Key, prompt, _pages, shared);
+        Length = _model.Pages.Find(Key, prompt[..(most + 1)], _pages, shared);
         CollectionsMarshal.SetCount(_prompt, Length);
         prompt[..Length].CopyTo(CollectionsMarshal.AsSpan(_prompt));
         return Length;

@@ -1,12 +1,21 @@
+using Sa2VA.Models;
 using Sa2VA.Models.Tokenizers;
 
 namespace Sa2VA.Engine.Language;
 
 /// <summary>What greedy decoding gave.</summary>
 /// <param name="Ids">New tokens, the stop token included if it was generated.</param>
-/// <param name="Segs">Vector of every [SEG] that was fed back, in text order; the caller's to dispose.</param>
+/// <param name="Segs">
+/// Vector of every [SEG] of the prompt that is an object and of every one that was fed back, in text order; the caller's to dispose.
+/// </param>
 /// <param name="Truncated">True if the limit on new tokens ended it.</param>
 internal sealed record Generated(List<int> Ids, List<SegVector> Segs, bool Truncated);
+
+/// <summary>A prompt as the language model is given it.</summary>
+/// <param name="Ids">Token ids, at least one; −1 − j stands for image row j.</param>
+/// <param name="Positions">Positions on three axes; null where a token's place is its position.</param>
+/// <param name="Segs">Places of [SEG] tokens that are objects too, in order.</param>
+internal sealed record PromptTokens(int[] Ids, TokenPositions? Positions, IReadOnlyList<int> Segs);
 
 /// <summary>Who is told how far a generation is; each may be null. They are called by the scheduler and must be quick.</summary>
 /// <param name="Prefilled">Told how many of the prompt's tokens are in the cache.</param>
@@ -25,21 +34,23 @@ internal readonly record struct GenerationReports(Action<int>? Prefilled, Action
 internal sealed class Generation(Scheduler scheduler, Tokenizer tokenizer, StopRule stop, int segId)
 {
     /// <summary>Answers a prompt.</summary>
-    /// <param name="conversation">Has begun with the prompt (<see cref="Conversation.Begin"/>).</param>
+    /// <param name="conversation">Has begun with the prompt.</param>
     /// <param name="projector">Makes vectors of [SEG] states; null where there is nothing to segment.</param>
-    /// <param name="prompt">Token ids, at least one.</param>
+    /// <param name="prompt">What is answered.</param>
     /// <param name="maxNewTokens">Most tokens of the answer, at least 1.</param>
     /// <param name="reports">Told how far it is.</param>
     /// <param name="cancellation">Stops within one token.</param>
-    public async Task<Generated> RunAsync(Conversation conversation, SegVectors? projector, int[] prompt, int maxNewTokens,
+    public async Task<Generated> RunAsync(Conversation conversation, SegVectors? projector, PromptTokens prompt, int maxNewTokens,
         GenerationReports reports, CancellationToken cancellation)
     {
         List<int> ids = new(Math.Min(maxNewTokens, 4096));
         List<SegVector> segs = [];
         TokenStream stream = tokenizer.Stream();
         string tail = "";
-        var turn = new Turn(conversation, prompt, maxNewTokens, Accept, cancellation)
+        var turn = new Turn(conversation, prompt.Ids, maxNewTokens, Accept, cancellation)
         {
+            Positions = prompt.Positions,
+            StatePlaces = prompt.Segs,
             OnPrefilled = reports.Prefilled,
             OnState = slot => segs.Add(projector!.Take(slot)),
         };

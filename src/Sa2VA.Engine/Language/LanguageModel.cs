@@ -23,9 +23,13 @@ internal sealed class LanguageModel : IDisposable
 
     private const int SmallestCapacity = 1024, UsualConversations = 8;
 
+    /// <summary>Room for eight conversations of 32768 tokens, the most that most models support.</summary>
+    private const int UsualTokens = UsualConversations * 32768;
+
     private readonly IWeightSource _weights;
     private readonly Lock _lock = new();
     private readonly Dictionary<RunKind, Task<LanguageRun>> _runs = [];
+    private readonly List<DeviceBuffer> _images = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly int _imageRows;
     private long _staged;
@@ -48,7 +52,8 @@ internal sealed class LanguageModel : IDisposable
             Pages = new PagePool(backend, config, layout);
             Next = backend.Allocate("next tokens", DType.I32, new Shape(SlotCount, 1));
             Hidden = backend.Allocate("last states", DType.F32, new Shape(SlotCount, config.HiddenSize));
-            ImageRows = backend.Allocate("image rows", layout.Type, new Shape(imageRows, config.HiddenSize));
+            for (int level = 0; level <= config.DeepstackLayers; level++)
+                _images.Add(backend.Reserve("image rows", layout.Type, new Shape(imageRows, config.HiddenSize)));
             foreach (RunKind kind in (RunKind[])[PrefillKind(1, images: true), PrefillKind(1, images: false), DecodeKind(1, 1)])
                 _runs.Add(kind, Task.FromResult(Make(kind, cancellation)));
         }
@@ -74,14 +79,16 @@ internal sealed class LanguageModel : IDisposable
     /// <summary>Next token of each slot, I32 [slots, 1].</summary>
     public DeviceBuffer Next { get; } = null!;
 
-    /// <summary>State after the final norm of each slot's latest row [slots, H].</summary>
+    /// <summary>The state of each slot's latest row that a [SEG] is read from [slots, H].</summary>
     public DeviceBuffer Hidden { get; } = null!;
 
     /// <summary>Takes the turns of all conversations.</summary>
     public Scheduler Scheduler { get; }
 
-    /// <summary>The image rows that the next chunk's ids refer to [rows, H].</summary>
-    public DeviceBuffer ImageRows { get; } = null!;
+    /// <summary>
+    /// The image rows that the next chunk's ids refer to [rows, H], and those that are added behind layers, if there are any.
+    /// </summary>
+    public IReadOnlyList<DeviceBuffer> ImageRows => _images;
 
     /// <summary>The kind of run for chunks of a prompt of so many tokens.</summary>
     public RunKind PrefillKind(int tokens, bool images) => new(0, images, Capacity(tokens));
@@ -133,7 +140,12 @@ internal sealed class LanguageModel : IDisposable
     {
         if (images?.Rows is not { } rows) throw new PromptException("The prompt speaks of an image; this session has none.");
         if (_staged == images.Id) return;
-        Queue.Copy(rows, 0, ImageRows, 0, rows.Shape.Count);
+        for (int level = 0; level < rows.Count; level++)
+        {
+            long count = rows[level].Shape.Count;
+            if (_images[level].Committed < count) _images[level].Commit(count);
+            Queue.Copy(rows[level], 0, _images[level], 0, count);
+        }
         _staged = images.Id;
     }
 
@@ -150,7 +162,7 @@ internal sealed class LanguageModel : IDisposable
             run.ContinueWith(_ => { }, TaskContinuationOptions.ExecuteSynchronously).Wait();
             if (run.IsCompletedSuccessfully) run.Result.Dispose();
         }
-        ImageRows?.Dispose();
+        foreach (DeviceBuffer buffer in _images) buffer.Dispose();
         Next?.Dispose();
         Hidden?.Dispose();
         Pages?.Dispose();
@@ -158,7 +170,8 @@ internal sealed class LanguageModel : IDisposable
 
     private static int PoolPages(LanguageConfig config, int maxTokens)
     {
-        long tokens = maxTokens > 0 ? maxTokens : (long)UsualConversations * config.MaxPositions;
+        long usual = Math.Min((long)UsualConversations * config.MaxPositions, UsualTokens);
+        long tokens = maxTokens > 0 ? maxTokens : Math.Max(config.MaxPositions, usual);
         return KvLayout.PagesFor((int)Math.Min(tokens, int.MaxValue / 2));
     }
 

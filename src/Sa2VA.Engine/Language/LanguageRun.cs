@@ -29,7 +29,7 @@ internal sealed class LanguageRun : IDisposable
         _plan = model.Backend.Compile(graph.Graph, cancellation);
         PlanBuffers buffers = model.Pages.AddTo(new PlanBuffers(graph.Graph), graph.Stack)
             .Add(graph.Slots.Next, model.Next).Add(graph.Slots.Hidden, model.Hidden);
-        if (graph.Stack.ImageTokens is { } images) buffers.Add(images, model.ImageRows);
+        for (int i = 0; i < graph.Stack.ImageTokens.Count; i++) buffers.Add(graph.Stack.ImageTokens[i], model.ImageRows[i]);
         try
         {
             _bound = _plan.Bind(model.Queue, buffers);
@@ -49,15 +49,16 @@ internal sealed class LanguageRun : IDisposable
     public int Sequences => _slots.Length;
 
     /// <summary>Enqueues the next chunk of a prompt.</summary>
-    /// <param name="conversation">Whose prompt; it has room.</param>
     /// <param name="chunk">Token ids.</param>
-    /// <param name="slot">Where the chunk's last row leaves its state and next token.</param>
-    /// <param name="cancellation">Stops between two ops.</param>
-    public void Prefill(Conversation conversation, ReadOnlySpan<int> chunk, int slot, CancellationToken cancellation)
+    /// <param name="turn">
+    /// Whose prompt it is; its conversation has room, and its slot is where the chunk's last row leaves its state and next token.
+    /// </param>
+    public void Prefill(ReadOnlySpan<int> chunk, Turn turn)
     {
-        _bound.Set(_graph.Ids!, chunk).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [slot]);
-        _placement.Begin().Add(conversation.Pages, conversation.Length, chunk.Length).End();
-        _model.Queue.Run(_bound, cancellation);
+        Conversation conversation = turn.Conversation;
+        _bound.Set(_graph.Ids!, chunk).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [turn.Slot]);
+        _placement.Begin().AddChunk(conversation.Pages, conversation.Length, chunk, turn.Positions).End();
+        _model.Queue.Run(_bound, turn.Cancellation);
     }
 
     /// <summary>Enqueues a decode step.</summary>
@@ -68,7 +69,7 @@ internal sealed class LanguageRun : IDisposable
         for (int i = 0; i < turns.Length; i++)
         {
             _slots[i] = turns[i].Slot;
-            _placement.Add(turns[i].Conversation.Pages, turns[i].Conversation.Length, 1);
+            _placement.Add(turns[i].Conversation.Pages, turns[i].Conversation.Length, 1, turns[i].Positions?.Shift ?? 0);
         }
         _placement.End();
         _bound.Set(_graph.Slot, _slots.AsSpan(0, turns.Length));

@@ -23,7 +23,7 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
     /// <param name="specials">How text that spells an added token is read.</param>
     public int[] Encode(string text, PromptMedia media, SpecialTokenText specials)
     {
-        string expanded = media.Tiles == 0 ? text.Replace(ImageTag, "", StringComparison.Ordinal) : Expand(text, media);
+        string expanded = media.Tiles.Count == 0 ? text.Replace(ImageTag, "", StringComparison.Ordinal) : Expand(text, media);
         return specials == SpecialTokenText.Parse
             ? EncodeSpelled(template.Turn(expanded), media)
             : PlaceRows(EncodePlain(text, media), media);
@@ -53,6 +53,7 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
 
     private string Expand(string text, PromptMedia media)
     {
+        if (_family.PutsPictureFirst) return Picture(media) + text.Replace(ImageTag, "", StringComparison.Ordinal);
         int first = text.IndexOf(ImageTag, StringComparison.Ordinal);
         if (first < 0) throw new PromptException($"The prompt lacks {ImageTag}, which says where the picture belongs.");
         if (text.IndexOf(ImageTag, first + 1, StringComparison.Ordinal) >= 0)
@@ -75,10 +76,12 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
     private int[] EncodePlain(string text, PromptMedia media)
     {
         // The tag keeps its meaning; everything else that the user typed is plain.
-        int tag = media.Tiles == 0 ? -1 : text.IndexOf(ImageTag, StringComparison.Ordinal);
+        bool hasPicture = media.Tiles.Count > 0;
+        if (hasPicture && _family.PutsPictureFirst) text = ImageTag + text.Replace(ImageTag, "", StringComparison.Ordinal);
+        int tag = hasPicture ? text.IndexOf(ImageTag, StringComparison.Ordinal) : -1;
         string before = tag < 0 ? text : text[..tag], after = tag < 0 ? "" : text[(tag + ImageTag.Length)..];
-        if (media.Tiles == 0) before = before.Replace(ImageTag, "", StringComparison.Ordinal);
-        var ids = new List<int>(tokenizer.Encode(template.BeforeText));
+        if (!hasPicture) before = before.Replace(ImageTag, "", StringComparison.Ordinal);
+        var ids = new List<int>(tokenizer.Encode(template.System + template.BeforeText));
         ids.AddRange(Ids(before, SpecialTokenText.PlainText));
         if (tag >= 0) ids.AddRange(Ids(Picture(media), SpecialTokenText.Parse));
         ids.AddRange(Ids(after, SpecialTokenText.PlainText));

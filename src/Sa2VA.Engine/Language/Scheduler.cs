@@ -177,12 +177,11 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             model.Ready(model.DecodeKind(1, turn.Prompt.Length + 1));
             if (run is null) return false;
             int most = _decoding.Count == 0 ? run.Chunk : Math.Min(run.Chunk, ChunkBesideDecoding);
-            ReadOnlySpan<int> chunk = turn.Prompt[conversation.Length..];
-            chunk = chunk[..Math.Min(chunk.Length, most)];
+            ReadOnlySpan<int> chunk = turn.Prompt.Slice(conversation.Length, turn.ChunkLength(conversation.Length, most));
             Fence begin = model.Queue.Mark();
             conversation.MakeRoom(chunk.Length);
             if (turn.NeedsImages) model.UseImages(conversation.Images);
-            run.Prefill(conversation, chunk, turn.Slot, turn.Cancellation);
+            run.Prefill(chunk, turn);
             conversation.AddPrompt(chunk);
 
             bool last = conversation.Length == turn.Prompt.Length;
@@ -192,6 +191,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             (last ? _decoding : _prefilling).Add(turn);
             if (last) turn.Promised = 1;
             Enqueue(step, begin, reads: last);
+            if (turn.WantsStateOf(conversation.Length - 1)) TakeState(turn);
             return true;
         }
         catch (Exception e)
@@ -356,7 +356,7 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
 
     private NonFiniteException NotFinite(Turn turn)
     {
-        if (turn.Conversation.Images?.Rows is { } rows && !FiniteCheck.IsFinite(model.Queue, rows))
+        if (turn.Conversation.Images?.Rows is { } rows && rows.Any(r => !FiniteCheck.IsFinite(model.Queue, r)))
             return FiniteCheck.Error("The vision tower or its projector");
         return FiniteCheck.Error(turn.Delivered == 0
             ? "The language model, reading the prompt,"

@@ -1,3 +1,5 @@
+using Sa2VA.Models;
+
 namespace Sa2VA.Engine.Language;
 
 /// <summary>What becomes of an answer behind a token.</summary>
@@ -29,6 +31,24 @@ internal sealed class Turn(Conversation conversation, int[] prompt, int maxNewTo
 
     /// <summary>Token ids.</summary>
     public ReadOnlySpan<int> Prompt => prompt;
+
+    /// <summary>Positions of the prompt's tokens on three axes; null where a token's place is its position.</summary>
+    public TokenPositions? Positions { get; init; }
+
+    /// <summary>Places of the prompt, in order and none known already, whose states are asked for too.</summary>
+    public IReadOnlyList<int> StatePlaces { get; init; } = [];
+
+    /// <summary>Tokens of a chunk that begins at a place: as many as may be, or up to the next place whose state is asked for.</summary>
+    public int ChunkLength(int start, int most)
+    {
+        int length = Math.Min(prompt.Length - start, most);
+        foreach (int place in StatePlaces)
+            if (place >= start && place - start < length) return place - start + 1;
+        return length;
+    }
+
+    /// <summary>True if the state of a place in the prompt is asked for.</summary>
+    public bool WantsStateOf(int place) => StatePlaces.Contains(place);
 
     /// <summary>Told how many of the prompt's tokens are there.</summary>
     public Action<int>? OnPrefilled { get; init; }

@@ -7,9 +7,11 @@ namespace Sa2VA.Engine.Language;
 internal sealed class VisionTower : IDisposable
 {
     private readonly Compiled<VisionGraph> _tower;
+    private readonly Sa2VAConfig _config;
     private readonly Lock _lock = new();
     private readonly DeviceQueue? _queue;
-    private readonly DeviceBuffer? _tile, _tokens;
+    private readonly Dictionary<Tensor, DeviceBuffer> _inputs = [];
+    private readonly List<DeviceBuffer> _tokens = [];
     private readonly BoundPlan? _bound;
 
     /// <param name="backend">Device; not owned.</param>
@@ -18,15 +20,21 @@ internal sealed class VisionTower : IDisposable
     /// <param name="cancellation">Stops the compilation.</param>
     public VisionTower(IBackend backend, IWeightSource weights, Sa2VAConfig config, CancellationToken cancellation = default)
     {
-        Backend = backend;
+        (Backend, _config) = (backend, config);
         VisionGraph graph = config.Family.RecordVision(weights, config, backend.Precision.BoundaryType());
         _tower = new(graph, backend.Compile(graph.Graph, cancellation));
         try
         {
             _queue = backend.CreateQueue("vision");
-            _tile = backend.Allocate("tile", graph.Image.Type, graph.Image.Shape);
-            _tokens = backend.Allocate("tile tokens", graph.Tokens.Type, graph.Tokens.Shape);
-            _bound = _tower.Plan.Bind(_queue, new PlanBuffers(graph.Graph).Add(graph.Image, _tile).Add(graph.Tokens, _tokens));
+            var buffers = new PlanBuffers(graph.Graph);
+            foreach (Tensor input in graph.Graph.Inputs)
+                buffers.Add(input, _inputs[input] = backend.Allocate(input.Name, input.Type, input.Shape));
+            foreach (Tensor tokens in graph.Tokens)
+            {
+                _tokens.Add(backend.Allocate(tokens.Name, tokens.Type, tokens.Shape));
+                buffers.Add(tokens, _tokens[^1]);
+            }
+            _bound = _tower.Plan.Bind(_queue, buffers);
         }
         catch
         {
@@ -41,37 +49,53 @@ internal sealed class VisionTower : IDisposable
     /// <summary>What runs, for measurements.</summary>
     public Graph Graph => _tower.Graph.Graph;
 
-    /// <summary>Rows that stand for a tile.</summary>
-    public int RowsPerTile => _tower.Graph.Tokens.Shape[0];
-
-    /// <summary>Room for the tokens of tiles [tiles·rows of a tile, H].</summary>
-    public DeviceBuffer AllocateTokens(int tiles)
+    /// <summary>
+    /// Room for the tokens of tiles [rows, H]: those that a prompt holds, and those that are added behind layers, if there are any.
+    /// </summary>
+    public DeviceBuffer[] AllocateTokens(int rows)
     {
-        Shape tile = _tower.Graph.Tokens.Shape;
-        return Backend.Allocate("image tokens", _tower.Graph.Tokens.Type, new Shape(tiles * tile[0], tile[1]));
+        var buffers = new DeviceBuffer[_tokens.Count];
+        try
+        {
+            for (int i = 0; i < buffers.Length; i++)
+            {
+                Tensor tokens = _tower.Graph.Tokens[i];
+                buffers[i] = Backend.Allocate("image tokens", tokens.Type, new Shape(rows, tokens.Shape.Last));
+            }
+            return buffers;
+        }
+        catch
+        {
+            foreach (DeviceBuffer? buffer in buffers) buffer?.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Encodes tiles into the rows of a buffer, tile after tile.</summary>
+    /// <summary>Encodes tiles into the rows of buffers, tile after tile.</summary>
     /// <param name="tiles">As the family cuts them.</param>
     /// <param name="tokens">From <see cref="AllocateTokens"/>.</param>
     /// <param name="progress">Told how many tiles are done.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public async Task EncodeAsync(IReadOnlyList<RgbImage> tiles, DeviceBuffer tokens, Action<int>? progress,
+    public async Task EncodeAsync(IReadOnlyList<RgbImage> tiles, DeviceBuffer[] tokens, Action<int>? progress,
         CancellationToken cancellation)
     {
-        long count = _tokens!.Shape.Count;
+        long first = 0;
         for (int i = 0; i < tiles.Count; i++)
         {
             Fence done;
+            RgbImage tile = tiles[i];
+            long count = (long)_config.Family.GridOf(tile, _config).Count * _tokens[0].Shape.Last;
             // Another session's tile must not come between.
             lock (_lock)
             {
                 Fence begin = _queue!.Mark();
-                _queue.Write(_tile!, tiles[i].Pixels);
+                _tower.Graph.Write(tile, _queue, _inputs);
+                _tower.Graph.SetSize(_bound!, tile.Width, tile.Height);
                 _queue.Run(_bound!, cancellation);
-                _queue.Copy(_tokens, 0, tokens, i * count, count);
+                for (int level = 0; level < tokens.Length; level++) _queue.Copy(_tokens[level], 0, tokens[level], first, count);
                 done = _queue.Mark().Since(begin);
             }
+            first += count;
             await done.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             progress?.Invoke(i + 1);
@@ -86,8 +110,7 @@ internal sealed class VisionTower : IDisposable
     {
         _queue?.Dispose();
         _bound?.Dispose();
-        _tile?.Dispose();
-        _tokens?.Dispose();
+        foreach (DeviceBuffer buffer in (DeviceBuffer[])[.. _inputs.Values, .. _tokens]) buffer.Dispose();
         _tower.Plan.Dispose();
     }
 }

@@ -20,12 +20,12 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
     private bool _answered, _ended;
     private int _objects;
 
-    private protected ChatSession(Sa2VAModel model, int tiles)
+    private protected ChatSession(Sa2VAModel model, IReadOnlyList<TokenGrid> tiles)
     {
         Model = model;
         Tiles = tiles;
         Gate = new SessionGate(Release);
-        if (tiles > 0) _images = new ImageTokens(model.VisionTower, tiles, LanguageTiles);
+        if (tiles.Count > 0) _images = new ImageTokens(model.VisionTower, tiles, LanguageTiles);
         _conversation = new Conversation(model.LanguageModel, _images);
     }
 
@@ -40,8 +40,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
     internal SessionGate Gate { get; }
 
-    /// <summary>Tiles or frames that the language model sees.</summary>
-    private protected int Tiles { get; }
+    /// <summary>Tokens of each tile or frame that the language model sees.</summary>
+    private protected IReadOnlyList<TokenGrid> Tiles { get; }
 
     private protected abstract bool IsVideo { get; }
 
@@ -180,10 +180,11 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         var question = new Question(this, options, onUpdate, cancellation);
         try
         {
-            Generated generated = await GenerateAsync(prompt, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
+            PromptTokens tokens = Place(prompt, options.FollowUp ? _history.Count : 0);
+            Generated generated = await GenerateAsync(tokens, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
             try
             {
-                return await CompleteAsync(prompt, generated, question, notes).ConfigureAwait(false);
+                return await CompleteAsync(tokens, generated, question, notes).ConfigureAwait(false);
             }
             finally
             {
@@ -203,16 +204,31 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
-    private async Task<Answer> CompleteAsync(int[] prompt, Generated generated, Question question, List<string> notes)
+    /// <summary>What the language model needs to know of a prompt's tokens.</summary>
+    /// <param name="prompt">Token ids.</param>
+    /// <param name="first">Tokens that were said before: their objects are there already.</param>
+    private PromptTokens Place(int[] prompt, int first)
+    {
+        TokenPositions? positions = Model.Config.Language.Rotary is null ? null : TokenPositions.Of(prompt, Tiles);
+        var segs = new List<int>();
+        // The last token is never fed behind what it would prompt.
+        for (int i = first; i < prompt.Length - 1 && Tiles.Count > 0 && Model.Config.Family.SegmentsPrompt; i++)
+            if (prompt[i] == Model.SegId) segs.Add(i);
+        return new PromptTokens(prompt, positions, segs);
+    }
+
+    private async Task<Answer> CompleteAsync(PromptTokens prompt, Generated generated, Question question, List<string> notes)
     {
         string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated.Ids)).Trim();
         GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids)), Model.StopRule.Words);
         var objects = new List<AnswerObject>();
-        if (Tiles > 0)
+        if (Tiles.Count > 0)
         {
             for (int i = 0; i < generated.Segs.Count; i++)
             {
-                string? phrase = i < grounded.Phrases.Count ? grounded.Phrases[i] : null;
+                // Phrases are the answer's alone.
+                int said = i - prompt.Segs.Count;
+                string? phrase = said >= 0 && said < grounded.Phrases.Count ? grounded.Phrases[said] : null;
                 await generated.Segs[i].Written.WhenReached().ConfigureAwait(false);
                 objects.Add(new AnswerObject(_objects + i, phrase, generated.Segs[i].Values));
             }
@@ -222,24 +238,24 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 
         _objects += objects.Count;
         _history.Clear();
-        _history.AddRange(prompt);
+        _history.AddRange(prompt.Ids);
         _history.AddRange(generated.Ids);
         (_answered, _ended) = (true, !generated.Truncated);
         int context = Model.Prompt.ContextId;
-        return new Answer(grounded, raw, [.. prompt.Select(id => id < 0 ? context : id)], generated, objects, notes);
+        return new Answer(grounded, raw, [.. prompt.Ids.Select(id => id < 0 ? context : id)], generated, objects, notes);
     }
 
-    private async Task<Generated> GenerateAsync(int[] prompt, int maxNewTokens, Question question)
+    private async Task<Generated> GenerateAsync(PromptTokens prompt, int maxNewTokens, Question question)
     {
         // What another session about the same picture has computed is there already, its image rows included.
-        int known = _conversation.Begin(prompt);
-        if (prompt.AsSpan(known).ContainsAnyInRange(int.MinValue, -1) && _images is not null)
-            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles), question.Cancellation).ConfigureAwait(false);
+        int known = _conversation.Begin(prompt.Ids, prompt.Segs.Count > 0 ? prompt.Segs[0] : prompt.Ids.Length - 1);
+        if (prompt.Ids.AsSpan(known).ContainsAnyInRange(int.MinValue, -1) && _images is not null)
+            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles.Count), question.Cancellation).ConfigureAwait(false);
         ReadableText? readable = question.TellsText ? new ReadableText(Model.StopRule.Words) : null;
-        var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Length), question.Report(AskStage.Decode, 0),
+        var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.Report(AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
         Generated generated = await Model.Generation
-            .RunAsync(_conversation, Tiles > 0 ? Model.SegVectors : null, prompt, maxNewTokens, reports, question.Cancellation)
+            .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, maxNewTokens, reports, question.Cancellation)
             .ConfigureAwait(false);
         if (readable is not null) Tell(readable.End());
         return generated;
@@ -270,9 +286,9 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
         var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
-        if (Tiles == 0 && text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
+        if (Tiles.Count == 0 && text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
             notes.Add($"The prompt holds {Prompt.ImageTag}, but there is no picture: the tag was left out.");
-        bool lacksTag = Tiles > 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
+        bool lacksTag = Tiles.Count > 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
         return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, media, options.SpecialTokens);
     }
 
@@ -284,7 +300,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
 /// <summary>A conversation without a picture.</summary>
 public sealed class TextSession : ChatSession
 {
-    internal TextSession(Sa2VAModel model) : base(model, 0) { }
+    internal TextSession(Sa2VAModel model) : base(model, []) { }
 
     private protected override bool IsVideo => false;
 

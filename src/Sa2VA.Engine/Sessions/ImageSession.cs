@@ -18,7 +18,7 @@ public sealed class ImageSession : ChatSession
     private PromptedFrame? _prompted;
 
     internal ImageSession(Sa2VAModel model, RgbImage image)
-        : base(model, model.Config.Family.TileCount(image.Width, image.Height, model.Config))
+        : base(model, model.Config.Family.Grids(image.Width, image.Height, model.Config))
     {
         _image = image;
         _resampler = new MaskResampler(model.Segmentation.LowSide, model.Config.Grounding.ImageSize);

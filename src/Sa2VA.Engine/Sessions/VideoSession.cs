@@ -21,7 +21,8 @@ public sealed class VideoSession : ChatSession
     private readonly List<(int Id, bool Logits)> _named = [];
     private FrameMasks? _masks;
 
-    internal VideoSession(Sa2VAModel model, LanguageFrames shown, VideoOptions options) : base(model, shown.Tiles.Count)
+    internal VideoSession(Sa2VAModel model, LanguageFrames shown, VideoOptions options)
+        : base(model, [.. shown.Tiles.Select(t => model.Config.Family.GridOf(t, model.Config))])
     {
         int side = model.Config.Grounding.ImageSize;
         (_shown, _reuseMasks, _maxObjects) = (shown, options.ReuseMasks, options.MaxObjects);
@@ -172,7 +173,7 @@ public sealed class VideoSession : ChatSession
     private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
         Question question)
     {
-        int conditioning = Math.Min(Tiles, SegmentationModel.LanguageFrames), before = _stream.Objects.Count;
+        int conditioning = Math.Min(Tiles.Count, SegmentationModel.LanguageFrames), before = _stream.Objects.Count;
         try
         {
             foreach (SegVector seg in segs)

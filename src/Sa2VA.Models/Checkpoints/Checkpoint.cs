@@ -13,7 +13,12 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     private const string SingleFile = "model.safetensors", IndexFile = "model.safetensors.index.json";
 
     private readonly List<SafetensorsFile> _files = [];
+    // What a wrapper's loader puts in front of the names of what it wraps; some writers leave it out.
+    private const string Wrapper = "model.";
+    private static readonly string[] Unwrapped = ["model.language_model.", "model.visual.", "lm_head."];
+
     private readonly Dictionary<string, SafetensorsFile> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _storedName = new(StringComparer.Ordinal);
 
     private Checkpoint(string folder) => Folder = folder;
 
@@ -42,6 +47,7 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             if (File.Exists(Path.Combine(folder, SingleFile))) checkpoint.AddFile(SingleFile);
             else if (File.Exists(Path.Combine(folder, IndexFile))) checkpoint.AddShards();
             else throw NoWeights(folder);
+            checkpoint.AddWrapper();
             checkpoint.Names = [.. checkpoint._byName.Keys.Order(StringComparer.Ordinal)];
             foreach (string name in checkpoint.Names)
                 if (name.Contains("lora_", StringComparison.Ordinal) || name.StartsWith("base_model.", StringComparison.Ordinal))
@@ -64,18 +70,35 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     public bool TryDescribe(string name, out WeightInfo info)
     {
         info = default;
-        return _byName.TryGetValue(name, out SafetensorsFile? file) && file.TryDescribe(name, out info);
+        if (!_byName.TryGetValue(name, out SafetensorsFile? file) || !file.TryDescribe(Stored(name), out info)) return false;
+        info = info with { Name = name };
+        return true;
     }
 
     /// <inheritdoc/>
     WeightData IWeightSource.Open(string name) => _byName.TryGetValue(name, out SafetensorsFile? file)
-        ? file.Open(name) // which refuses to once it is closed
+        ? file.Open(Stored(name)) // which refuses to once it is closed
         : throw new CheckpointException($"The checkpoint in '{Folder}' has no tensor '{name}'.");
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (SafetensorsFile file in _files) file.Dispose();
+    }
+
+    private string Stored(string name) => _storedName.GetValueOrDefault(name, name);
+
+    /// <summary>Gives tensors of a Qwen-VL kind the names that they have with their wrapper (docs/model/qwen-vl.md#tensors).</summary>
+    private void AddWrapper()
+    {
+        if (!_byName.Keys.Any(n => n.StartsWith(Unwrapped[0], StringComparison.Ordinal))) return;
+        foreach (string name in (string[])[.. _byName.Keys])
+        {
+            bool wrapped = Unwrapped.Any(u => name.StartsWith(u, StringComparison.Ordinal));
+            if (!wrapped || !_byName.TryAdd(Wrapper + name, _byName[name])) continue;
+            _byName.Remove(name);
+            _storedName.Add(Wrapper + name, name);
+        }
     }
 
     private SafetensorsFile AddFile(string name)

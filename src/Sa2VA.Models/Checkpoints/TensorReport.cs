@@ -32,7 +32,7 @@ public sealed class TensorReport
         List<string> missing = [], misshapen = [];
         var known = new HashSet<string>(StringComparer.Ordinal);
         // A stored head is used whatever config.json says of ties; without one the embedding serves.
-        bool head = checkpoint.Contains("language_model." + LanguageStack.HeadName(config.Language));
+        bool head = checkpoint.Contains(LanguageStack.HeadName(config.Language));
         foreach ((string name, Shape shape) in CheckpointTensors.Of(config, head))
         {
             known.Add(name);
@@ -74,7 +74,7 @@ public sealed class TensorReport
 
     private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal)
         || name.EndsWith("tok_embeddings.weight", StringComparison.Ordinal)
-        || name is "language_model.lm_head.weight" or "language_model.output.weight";
+        || name is "language_model.lm_head.weight" or "language_model.output.weight" or "model.lm_head.weight";
 
     private static string Listed(string what, IReadOnlyList<string> names)
     {

@@ -11,9 +11,53 @@ public enum LanguageKind
     Qwen3,
 }
 
+/// <summary>
+/// Rotary positions on three axes (time, row, column): which frequencies follow which axis (docs/model/language.md#three-axes).
+/// </summary>
+/// <param name="Time">Frequencies of the time axis.</param>
+/// <param name="Row">Frequencies of the row axis.</param>
+/// <param name="Column">Frequencies of the column axis.</param>
+/// <param name="Interleaved">True where the axes take turns, false where each has a section of its own.</param>
+public sealed record RotarySections(int Time, int Row, int Column, bool Interleaved)
+{
+    /// <summary>Frequencies of all axes.</summary>
+    public int Count => Time + Row + Column;
+
+    /// <summary>The axis that a frequency follows: 0 time, 1 row, 2 column.</summary>
+    public int AxisOf(int frequency)
+    {
+        if (!Interleaved) return frequency < Time ? 0 : frequency < Time + Row ? 1 : 2;
+        int turn = frequency % 3;
+        return turn == 1 && frequency < 3 * Row || turn == 2 && frequency < 3 * Column ? turn : 0;
+    }
+}
+
+/// <summary>Where a checkpoint keeps the language model's tensors.</summary>
+/// <param name="Body">What precedes the names of the embedding, the layers and the final norm.</param>
+/// <param name="Head">What precedes the name of the head.</param>
+public sealed record LanguagePrefixes(string Body, string Head)
+{
+    /// <summary>The InternVL kinds: a language model with its head, whole.</summary>
+    public static LanguagePrefixes Default { get; } = new("language_model.model", "language_model");
+}
+
 /// <summary>Sizes of the language model (docs/model/checkpoint.md#configuration).</summary>
 public sealed record LanguageConfig
 {
+    /// <summary>Where its tensors are.</summary>
+    public LanguagePrefixes Prefixes { get; init; } = LanguagePrefixes.Default;
+
+    /// <summary>Axes of the rotary positions; null where a token's position is its place in the sequence.</summary>
+    public RotarySections? Rotary { get; init; }
+
+    /// <summary>
+    /// Layers, from the first on, behind which the image tokens get rows of the vision tower added (docs/model/language.md#deepstack).
+    /// </summary>
+    public int DeepstackLayers { get; init; }
+
+    /// <summary>True where [SEG] is read before the final norm (docs/model/generation.md#seg-vector).</summary>
+    public bool SegBeforeNorm { get; init; }
+
     /// <summary>Architecture.</summary>
     public LanguageKind Kind { get; init; }
 
@@ -59,9 +103,10 @@ public sealed record LanguageConfig
     /// </summary>
     public bool TiedEmbeddings { get; init; }
 
+    /// <summary>Reads the InternVL kinds' <c>llm_config</c>.</summary>
     internal static LanguageConfig Read(ConfigFields root)
     {
-        ConfigFields l = root.RequiredObject("llm_config").Renamed(("hidden_act", "hidden_activation"), ("bias", "attention_bias"));
+        ConfigFields l = Named(root.RequiredObject("llm_config"));
         string? architecture = l.FirstText("architectures");
         (LanguageKind kind, string type) = architecture switch
         {
@@ -73,6 +118,20 @@ public sealed record LanguageConfig
         };
         if (l.Text("model_type") is { } stated && stated != type)
             throw l.Bad("model_type", $"is '{stated}', but architectures says {architecture}");
+        return Read(root, l, kind, axes: false);
+    }
+
+    /// <summary>Fields that newer files call otherwise.</summary>
+    internal static ConfigFields Named(ConfigFields language) =>
+        language.Renamed(("hidden_act", "hidden_activation"), ("bias", "attention_bias"));
+
+    /// <summary>Reads the sizes of a decoder of a known kind.</summary>
+    /// <param name="root">The root object of config.json.</param>
+    /// <param name="l">The decoder's object, <see cref="Named"/>.</param>
+    /// <param name="kind">Its architecture.</param>
+    /// <param name="axes">True where rotary positions have three axes.</param>
+    internal static LanguageConfig Read(ConfigFields root, ConfigFields l, LanguageKind kind, bool axes)
+    {
         Quantization.Refuse(l);
         int hidden = l.Int("hidden_size", 1, 1 << 16), heads = l.Int("num_attention_heads", 1, 1024),
             layers = l.Int("num_hidden_layers", 1, 1024);
@@ -85,10 +144,12 @@ public sealed record LanguageConfig
             throw l.Bad("hidden_act", $"is '{activation}'; only silu is supported");
         CheckWindows(l, layers);
         l.MustBe("mlp_bias", false);
-        l.MustBe("use_mrope", false);
+        if (!axes) l.MustBe("use_mrope", false);
         // The defaults of upstream's three configuration classes.
         int positions = l.Int("max_position_embeddings", 1, 1 << 24, kind == LanguageKind.InternLm2 ? 2048 : 32768);
-        RotaryFields rotary = RotaryFields.Read(l, positions);
+        RotaryFields rotary = RotaryFields.Read(l, positions, axes);
+        if (rotary.Sections is { } sections && sections.Count != headDim / 2)
+            throw l.Bad("rope_scaling", $"has mrope_section for {sections.Count} frequencies; heads of {headDim} have {headDim / 2}");
         bool tied = l.Flag("tie_word_embeddings", root.Flag("tie_word_embeddings", false));
         return new LanguageConfig
         {
@@ -104,6 +165,7 @@ public sealed record LanguageConfig
             Epsilon = (float)l.Number("rms_norm_eps", 0, 1, 1e-6),
             RopeTheta = rotary.Theta,
             MaxPositions = rotary.Positions,
+            Rotary = rotary.Sections,
             Bias = HasBias(l, kind),
             TiedEmbeddings = tied,
         };

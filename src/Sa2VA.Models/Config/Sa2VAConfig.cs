@@ -12,7 +12,7 @@ public sealed record Sa2VAConfig
     /// <summary>Kind of the vision-language half.</summary>
     public required ModelFamily Family { get; init; }
 
-    /// <summary>Vision tower and projector.</summary>
+    /// <summary>Vision tower and projector; of the family's own kind.</summary>
     public required VisionConfig Vision { get; init; }
 
     /// <summary>Language model.</summary>

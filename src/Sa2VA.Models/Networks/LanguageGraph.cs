@@ -13,7 +13,7 @@ internal sealed class LanguageGraph
     {
         (LanguageStack stack, SequenceRows at, Tensor last, Tensor slot, SlotTensors slots) = recorded;
         (Stack, At, Slot, Slots) = (stack, at, slot, slots);
-        (Tensor hidden, Tensor logits) = stack.Head(last);
+        (Tensor hidden, _, Tensor logits) = stack.Head(last);
         Tensor next = g.ArgMax(logits);
         g.WriteRows(slots.Next, g.Reshape(next, new Shape(next.Shape[0], 1)), slot);
         g.WriteRows(slots.Hidden, hidden, slot);
@@ -33,6 +33,7 @@ internal sealed class LanguageGraph
         RuntimeScalar count = g.Scalar("tokens", chunk);
         Tensor ids = g.List("ids", new Shape(chunk), LanguageStack.IdRange(g, config, imageRows), count);
         var at = new SequenceRows(g, kv, chunk, 1, count);
+        if (imageRows > 0) at.DeclarePictures(g, config, imageRows);
         var stack = new LanguageStack(g, config, ids, at, imageRows);
         // The final norm and the head matter for the last row alone.
         Tensor last = g.List("last row", new Shape(1), new IndexRange(0, chunk));
@@ -85,7 +86,7 @@ internal sealed class LanguageGraph
 
 /// <summary>What runs leave on the device for each sequence that is being answered.</summary>
 /// <param name="Next">Most likely next token, I32 [slots, 1]; −1 where the logits are not finite.</param>
-/// <param name="Hidden">State after the final norm [slots, H].</param>
+/// <param name="Hidden">The state that [SEG] is read from [slots, H].</param>
 internal readonly record struct SlotTensors(Tensor Next, Tensor Hidden)
 {
     public static SlotTensors Declare(GraphBuilder g, LanguageConfig config, int slots) =>

@@ -8,7 +8,14 @@ internal readonly record struct LayerCache(Tensor Keys, Tensor Values);
 /// <summary>Angles of rotary positions.</summary>
 /// <param name="Cos">Cosines [positions, d/2].</param>
 /// <param name="Sin">Sines [positions, d/2].</param>
-internal readonly record struct RotaryTables(Tensor Cos, Tensor Sin);
+/// <param name="Positions">The table row for each row, I32 [n]; null where the tables have a row for each.</param>
+internal readonly record struct RotaryTables(Tensor Cos, Tensor Sin, Tensor? Positions)
+{
+    /// <summary>Records the rotation of rows [n, heads·d].</summary>
+    public Tensor Rotate(GraphBuilder g, Tensor x, int heads) => Positions is null
+        ? g.RotaryEmbedding(x, Cos, Sin, heads, RotaryPairing.Half)
+        : g.RotaryEmbedding(x, Cos, Sin, Positions, heads, RotaryPairing.Half);
+}
 
 /// <summary>Where a layer's rows stand and what they see.</summary>
 /// <param name="Cache">The layer's keys and values.</param>
@@ -31,9 +38,8 @@ internal static class LanguageLayer
             ? FusedProjection(g, n, w.At("attention.wqkv"), config)
             : Projections(g, n, w.At("self_attn"), config);
 
-        ((Tensor keys, Tensor values), SequenceRows at, (Tensor cos, Tensor sin)) = place;
-        q = g.RotaryEmbedding(q, cos, sin, at.Positions, config.Heads, RotaryPairing.Half);
-        k = g.RotaryEmbedding(k, cos, sin, at.Positions, config.KvHeads, RotaryPairing.Half);
+        ((Tensor keys, Tensor values), SequenceRows at, RotaryTables tables) = place;
+        (q, k) = (tables.Rotate(g, q, config.Heads), tables.Rotate(g, k, config.KvHeads));
         (keys, values) = (g.WriteRows(keys, k, at.Rows), g.WriteRows(values, v, at.Rows));
         float scale = 1 / MathF.Sqrt(config.HeadDim);
         Tensor attended = at.Segments.QueryOffsets is null

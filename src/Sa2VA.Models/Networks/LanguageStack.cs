@@ -8,7 +8,7 @@ namespace Sa2VA.Models;
 internal sealed class LanguageStack
 {
     private readonly GraphBuilder _graph;
-    private readonly WeightScope _weights;
+    private readonly WeightScope _body;
     private readonly LanguageConfig _config;
     private readonly int _rows;
 
@@ -19,33 +19,43 @@ internal sealed class LanguageStack
     /// <param name="imageRows">Rows of <see cref="ImageTokens"/>; 0 when no token stands for a part of an image.</param>
     public LanguageStack(GraphBuilder g, LanguageConfig config, Tensor ids, SequenceRows at, int imageRows = 0)
     {
-        (_graph, _weights, _config) = (g, g.At("language_model"), config);
-        if (imageRows > 0) ImageTokens = g.Input("image tokens", at.Kv.Type, new Shape(imageRows, config.HiddenSize));
-        RotaryTables tables = Tables(g, config, at.Kv.Capacity);
+        (_graph, _body, _config) = (g, g.At(config.Prefixes.Body), config);
+        if (imageRows > 0) ImageTokens = [.. Enumerable.Range(0, 1 + config.DeepstackLayers).Select(DeclareImages)];
+        RotaryTables tables = at.Axes is { } axes ? AxisTables(g, config, at, axes) : Tables(g, config, at.Kv.Capacity, at.Positions);
         Weight table = Table(g, config);
         _rows = table.Shape[0];
-        Tensor x = g.Embedding(table, ids, ImageTokens);
+        Tensor x = g.Embedding(table, ids, ImageTokens.Count > 0 ? ImageTokens[0] : null);
         var caches = new LayerCache[config.Layers];
         for (int i = 0; i < caches.Length; i++)
         {
             caches[i] = Cache(g, config, at.Kv, i);
-            x = LanguageLayer.Record(g, x, _weights.At("model.layers").At(i), new LayerPlace(caches[i], at, tables), config);
+            x = LanguageLayer.Record(g, x, _body.At("layers").At(i), new LayerPlace(caches[i], at, tables), config);
+            // Rows that stand for no part of an image get zeros.
+            if (at.ImageRows is { } rows && i < config.DeepstackLayers)
+                x = g.Add(x, g.As(DType.F32, g.Gather(ImageTokens[1 + i], rows)));
         }
         (Caches, Rows) = (caches, x);
+
+        Tensor DeclareImages(int level) => g.Input(
+            level == 0 ? "image tokens" : FormattableString.Invariant($"image rows behind layer {level - 1}"), at.Kv.Type,
+            new Shape(imageRows, config.HiddenSize));
     }
 
-    /// <summary>Name of the head's weight below <c>language_model</c>.</summary>
-    public static string HeadName(LanguageConfig config) => config.Kind == LanguageKind.InternLm2 ? "output.weight" : "lm_head.weight";
+    /// <summary>Name of the head's weight.</summary>
+    public static string HeadName(LanguageConfig config) =>
+        $"{config.Prefixes.Head}.{(config.Kind == LanguageKind.InternLm2 ? "output.weight" : "lm_head.weight")}";
 
-    /// <summary>Name of the embedding table below <c>language_model</c>.</summary>
+    /// <summary>Name of the embedding table.</summary>
     public static string TableName(LanguageConfig config) =>
-        config.Kind == LanguageKind.InternLm2 ? "model.tok_embeddings.weight" : "model.embed_tokens.weight";
+        $"{config.Prefixes.Body}.{(config.Kind == LanguageKind.InternLm2 ? "tok_embeddings.weight" : "embed_tokens.weight")}";
 
     /// <summary>Ids that a host may give: those of the embedding table, or −1 − j for row j of the image tokens.</summary>
     public static IndexRange IdRange(GraphBuilder g, LanguageConfig config, int imageRows) => new(-imageRows, Table(g, config).Shape[0]);
 
-    /// <summary>[rows, H], or null.</summary>
-    public Tensor? ImageTokens { get; }
+    /// <summary>
+    /// Inputs [rows, H]: what stands for parts of an image, then what is added to that behind the first layers. Empty where no token does.
+    /// </summary>
+    public IReadOnlyList<Tensor> ImageTokens { get; } = [];
 
     /// <summary>Keys and values of each layer, pools [pages·r, kvHeads·d].</summary>
     public IReadOnlyList<LayerCache> Caches { get; }
@@ -53,34 +63,64 @@ internal sealed class LanguageStack
     /// <summary>States behind the last layer [n, H].</summary>
     public Tensor Rows { get; }
 
-    /// <summary>Records the final norm and the head on some of <see cref="Rows"/> [k, H] → states [k, H] and logits [k, V].</summary>
-    public (Tensor Hidden, Tensor Logits) Head(Tensor rows)
+    /// <summary>
+    /// Records the final norm and the head on some of <see cref="Rows"/> [k, H] → the states that [SEG] is read from, those behind the
+    /// norm [k, H], and logits [k, V].
+    /// </summary>
+    public (Tensor State, Tensor Normed, Tensor Logits) Head(Tensor rows)
     {
-        Tensor hidden = _graph.RmsNorm(rows, _weights.At("model.norm"), _config.Epsilon);
+        Tensor normed = _graph.RmsNorm(rows, _body.At("norm"), _config.Epsilon);
         // Training parts head and embedding even where config.json ties them, so a stored head is always used, and the embedding serves
         // without one.
         string name = HeadName(_config);
         using GraphBuilder.BitsScope _ = _graph.AllowWeightBits(8);
-        return (hidden, _graph.Linear(hidden, _weights.Has(name) ? _weights.Get(name, _rows, _config.HiddenSize) : Table(_graph, _config)));
+        Weight head = _graph.HasWeight(name) ? _graph.Weight(name, _rows, _config.HiddenSize) : Table(_graph, _config);
+        return (_config.SegBeforeNorm ? rows : normed, normed, _graph.Linear(normed, head));
     }
 
     /// <summary>Records the angles of every position that a sequence may have.</summary>
-    internal static RotaryTables Tables(GraphBuilder g, LanguageConfig config, int capacity)
+    internal static RotaryTables Tables(GraphBuilder g, LanguageConfig config, int capacity, Tensor positions)
     {
-        int dim = config.HeadDim, pairs = dim / 2;
-        double theta = config.RopeTheta;
-        var shape = new Shape(capacity, pairs);
-        string key = FormattableString.Invariant($"positions 0…{capacity - 1}, theta {theta:R}, head dim {dim}");
-        return new RotaryTables(g.Constant($"rotary cos, {key}", shape, to => Fill(to, MathF.Cos)),
-            g.Constant($"rotary sin, {key}", shape, to => Fill(to, MathF.Sin)));
+        string key = TableKey(config, capacity);
+        var shape = new Shape(capacity, config.HeadDim / 2);
+        return new RotaryTables(g.Constant($"rotary cos, {key}", shape, to => Fill(config, to, shape.Last, MathF.Cos)),
+            g.Constant($"rotary sin, {key}", shape, to => Fill(config, to, shape.Last, MathF.Sin)), positions);
+    }
 
-        void Fill(Span<float> table, Func<float, float> function)
+    /// <summary>
+    /// Records the angles of each row, whose frequencies follow three axes: of each axis's position the cosines and sines of its own
+    /// frequencies, and zeros for the others, which add up to the angles without rounding.
+    /// </summary>
+    internal static RotaryTables AxisTables(GraphBuilder g, LanguageConfig config, SequenceRows at, AxisPositions axes)
+    {
+        int pairs = config.HeadDim / 2, width = config.HeadDim;
+        RotarySections sections = config.Rotary!;
+        Tensor table = g.Constant($"rotary cos and sin, {TableKey(config, at.Kv.Capacity)}", new Shape(at.Kv.Capacity, width), to =>
         {
-            for (int i = 0; i < pairs; i++)
+            Fill(config, to, width, MathF.Cos);
+            Fill(config, to[pairs..], width, MathF.Sin);
+        });
+        using GraphBuilder.FloatScope exact = g.KeepFloat();
+        Tensor sum = g.Add(g.Add(Axis(0, at.Positions), Axis(1, axes.Rows)), Axis(2, axes.Columns));
+        return new RotaryTables(g.SliceChannels(sum, 0, pairs), g.SliceChannels(sum, pairs, pairs), null);
+
+        Tensor Axis(int axis, Tensor positions) => g.Multiply(g.Gather(table, positions),
+            g.Constant(FormattableString.Invariant($"frequencies of axis {axis} by {sections}"), new Shape(width), to =>
             {
-                float frequency = 1 / (float)Math.Pow(theta, (float)(2 * i) / dim);
-                for (int p = 0; p < capacity; p++) table[p * pairs + i] = function(p * frequency);
-            }
+                for (int i = 0; i < width; i++) to[i] = sections.AxisOf(i % pairs) == axis ? 1 : 0;
+            }));
+    }
+
+    private static string TableKey(LanguageConfig config, int capacity) => FormattableString.Invariant(
+        $"positions 0…{capacity - 1}, theta {config.RopeTheta:R}, head dim {config.HeadDim}");
+
+    /// <summary>Fills the first columns of a table's rows.</summary>
+    private static void Fill(LanguageConfig config, Span<float> table, int width, Func<float, float> function)
+    {
+        for (int i = 0; i < config.HeadDim / 2; i++)
+        {
+            float frequency = 1 / (float)Math.Pow(config.RopeTheta, (float)(2 * i) / config.HeadDim);
+            for (int p = 0; p * width + i < table.Length; p++) table[p * width + i] = function(p * frequency);
         }
     }
 
@@ -92,5 +132,5 @@ internal sealed class LanguageStack
     }
 
     private static Weight Table(GraphBuilder g, LanguageConfig config) =>
-        g.At("language_model").Table(TableName(config), config.VocabularySize, config.HiddenSize);
+        g.Table(TableName(config), config.VocabularySize, config.HiddenSize);
 }

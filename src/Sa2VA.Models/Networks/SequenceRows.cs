@@ -44,14 +44,37 @@ internal sealed class SequenceRows
         Segments = new AttentionSegments(lengths, offsets, pages, KvLayout.PageRows);
     }
 
+    /// <summary>
+    /// Declares where image tokens stand in their picture, for models whose positions have three axes or whose first layers add rows of
+    /// the vision tower; nothing for others.
+    /// </summary>
+    /// <param name="g">Graph.</param>
+    /// <param name="config">The language model.</param>
+    /// <param name="imageRows">Rows of the image tokens.</param>
+    public void DeclarePictures(GraphBuilder g, LanguageConfig config, int imageRows)
+    {
+        if (config.Rotary is not null) Axes = new AxisPositions(List("picture rows", Kv.Capacity), List("picture columns", Kv.Capacity));
+        if (config.DeepstackLayers > 0) ImageRows = List("image rows", imageRows);
+
+        Tensor List(string name, int end) => g.List(name, Rows.Shape, new IndexRange(-1, end), Count);
+    }
+
     /// <summary>The pool.</summary>
     public KvLayout Kv { get; }
 
     /// <summary>Rows of a run, or null.</summary>
     public RuntimeScalar? Count { get; }
 
-    /// <summary>Position of each row in its sequence, I32 [rows]; −1 for a row that nobody uses.</summary>
+    /// <summary>
+    /// Rotary position of each row, I32 [rows]; −1 for a row that nobody uses. Where there are <see cref="Axes"/>, of the time axis.
+    /// </summary>
     public Tensor Positions { get; }
+
+    /// <summary>Rotary positions of the two other axes, or null.</summary>
+    public AxisPositions? Axes { get; private set; }
+
+    /// <summary>The image row that each row stands for, I32 [rows], −1 for a row of text; null where nobody asks.</summary>
+    public Tensor? ImageRows { get; private set; }
 
     /// <summary>The pool's row for each row's keys and values, I32 [rows]; −1 for a row that nobody uses.</summary>
     public Tensor Rows { get; }
@@ -60,6 +83,9 @@ internal sealed class SequenceRows
     public AttentionSegments Segments { get; }
 }
 
+/// <summary>Rotary positions of picture rows and columns, I32 [rows] each.</summary>
+internal sealed record AxisPositions(Tensor Rows, Tensor Columns);
+
 /// <summary>Sets the <see cref="SequenceRows"/> of runs, sequence after sequence. Allocates nothing.</summary>
 /// <param name="rows">Of the plan's graph.</param>
 /// <param name="plan">Whose next runs it is about.</param>
@@ -67,6 +93,7 @@ internal sealed class SequencePlacement(SequenceRows rows, BoundPlan plan)
 {
     private readonly int[] _positions = new int[rows.Positions.Shape[0]], _rows = new int[rows.Rows.Shape[0]];
     private readonly int[] _lengths = new int[rows.Segments.Count], _offsets = new int[rows.Segments.Count + 1];
+    private readonly int[] _imageRows = new int[rows.ImageRows?.Shape[0] ?? 0];
     private int _count, _sequences;
 
     /// <summary>Forgets what was placed.</summary>
@@ -80,18 +107,38 @@ internal sealed class SequencePlacement(SequenceRows rows, BoundPlan plan)
     /// <param name="pages">The sequence's pages in order, with room for the new rows.</param>
     /// <param name="start">Rows that it has.</param>
     /// <param name="count">New rows, at least 1.</param>
-    public SequencePlacement Add(ReadOnlySpan<int> pages, int start, int count)
+    /// <param name="shift">What is added to a row's place to make its rotary position; below 0 behind pictures.</param>
+    public SequencePlacement Add(ReadOnlySpan<int> pages, int start, int count, int shift = 0)
     {
         for (int i = 0; i < count; i++)
         {
-            int position = start + i;
-            _positions[_count + i] = position;
-            _rows[_count + i] = pages[position / KvLayout.PageRows] * KvLayout.PageRows + position % KvLayout.PageRows;
+            int place = start + i;
+            _positions[_count + i] = place + shift;
+            _rows[_count + i] = pages[place / KvLayout.PageRows] * KvLayout.PageRows + place % KvLayout.PageRows;
         }
         _count += count;
         _lengths[_sequences] = start + count;
         plan.SetRow(rows.Segments.Pages!, _sequences, pages[..KvLayout.PagesFor(start + count)]);
         _offsets[++_sequences] = _count;
+        return this;
+    }
+
+    /// <summary>Places a chunk of one prompt, the only sequence of the run, which may hold image tokens.</summary>
+    /// <param name="pages">The sequence's pages in order, with room for the chunk.</param>
+    /// <param name="start">Rows that it has.</param>
+    /// <param name="ids">The chunk.</param>
+    /// <param name="positions">Positions of the prompt's tokens; null where a token's place is its position.</param>
+    public SequencePlacement AddChunk(ReadOnlySpan<int> pages, int start, ReadOnlySpan<int> ids, TokenPositions? positions)
+    {
+        Add(pages, start, ids.Length, positions?.Shift ?? 0);
+        if (rows.Axes is { } axes && positions is not null)
+        {
+            positions.Time.AsSpan(start, ids.Length).CopyTo(_positions);
+            plan.Set(axes.Rows, positions.Row.AsSpan(start, ids.Length)).Set(axes.Columns, positions.Column.AsSpan(start, ids.Length));
+        }
+        if (rows.ImageRows is null) return this;
+        for (int i = 0; i < ids.Length; i++) _imageRows[i] = ids[i] < 0 ? -1 - ids[i] : -1;
+        plan.Set(rows.ImageRows, _imageRows.AsSpan(0, ids.Length));
         return this;
     }
 

@@ -23,7 +23,7 @@ public static class Synthesizer
     /// <param name="preset">One of <see cref="SyntheticPresets.Names"/>.</param>
     /// <param name="outFolder">Folder to write; created, or empty.</param>
     /// <param name="tokenizerFolder">
-    /// Tokenizer of the base language model, whose files are extended by the fourteen added tokens; null writes none.
+    /// Tokenizer of the base language model, whose files are extended by the added tokens; null writes none.
     /// </param>
     /// <param name="progress">Told after every block.</param>
     /// <param name="cancellation">Stops between blocks.</param>
@@ -54,7 +54,7 @@ public static class Synthesizer
         {
             Directory.CreateDirectory(outFolder);
             // What can be refused is refused before gigabytes are written.
-            if (tokenizerFolder is not null) SyntheticTokenizerFiles.Write(config.Language, tokenizerFolder, outFolder);
+            if (tokenizerFolder is not null) SyntheticTokenizerFiles.Write(config, tokenizerFolder, outFolder);
             WriteJson(outFolder, "config.json", json => SyntheticConfigFile.Write(json, config));
             WriteJson(outFolder, "generation_config.json", json =>
             {

@@ -6,42 +6,37 @@ using Sa2VA.Core;
 namespace Sa2VA.Models;
 
 /// <summary>
-/// Tokenizer files of a checkpoint from those of its base language model: the fourteen tokens that InternVL and Sa2VA add come behind the
+/// Tokenizer files of a checkpoint from those of its base language model: the tokens that the family and Sa2VA add come behind the
 /// vocabulary (docs/model/tokenizers.md#special-tokens), in every file that lists added tokens.
 /// </summary>
 internal sealed class SyntheticTokenizerFiles
 {
-    /// <summary>Added tokens in the order of their ids.</summary>
-    public static readonly IReadOnlyList<string> Added =
-        ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", "[SEG]", "<p>", "</p>", "<vp>",
-            "</vp>"];
-
-    // Those of InternVL are also "additional special"; those of Sa2VA are not.
-    private const int InternVlTokens = 9;
     private const string ConfigFile = "tokenizer_config.json", JsonFileName = "tokenizer.json";
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly string _source, _target;
     private readonly bool _sentencePiece;
-    private readonly int _firstId;
+    private readonly IReadOnlyList<string> _added;
+    private readonly int _firstId, _special;
 
-    private SyntheticTokenizerFiles(LanguageConfig language, string source, string target)
+    private SyntheticTokenizerFiles(Sa2VAConfig config, string source, string target)
     {
         (_source, _target) = (source, target);
-        _sentencePiece = language.Kind == LanguageKind.InternLm2;
-        _firstId = language.VocabularySize - Added.Count;
+        _sentencePiece = config.Language.Kind == LanguageKind.InternLm2;
+        (_added, _special) = config.Family.AddedTokens;
+        _firstId = config.Language.VocabularySize - _added.Count;
     }
 
     /// <summary>Writes the files.</summary>
-    /// <param name="language">Architecture, and the vocabulary, whose last fourteen rows are the added tokens.</param>
+    /// <param name="config">Family, architecture, and the vocabulary, whose last rows are the added tokens.</param>
     /// <param name="source">
     /// Folder of the base tokenizer: tokenizer_config.json with tokenizer.json, vocab.json + merges.txt, or tokenizer.model.
     /// </param>
     /// <param name="target">Folder that gets the files.</param>
     /// <exception cref="CheckpointException">A file is missing or broken, or its ids do not leave room for the added tokens.</exception>
-    public static void Write(LanguageConfig language, string source, string target)
+    public static void Write(Sa2VAConfig config, string source, string target)
     {
-        var files = new SyntheticTokenizerFiles(language, source, target);
+        var files = new SyntheticTokenizerFiles(config, source, target);
         string[] copies = files._sentencePiece ? ["tokenizer.model"] : ["vocab.json", "merges.txt"];
         bool any = false;
         foreach (string name in copies)
@@ -82,7 +77,7 @@ internal sealed class SyntheticTokenizerFiles
                         && e.TryGetInt32(out int n) ? n : -1;
                     if (IsBase(JsonFileName, id, token)) token.WriteTo(json);
                 }
-                for (int i = 0; i < Added.Count; i++) WriteToken(json, Added[i], _firstId + i);
+                for (int i = 0; i < _added.Count; i++) WriteToken(json, _added[i], _firstId + i);
                 json.WriteEndArray();
             }
             json.WriteEndObject();
@@ -101,7 +96,7 @@ internal sealed class SyntheticTokenizerFiles
         List<string> special = [];
         if (root.TryGetProperty("additional_special_tokens", out JsonElement list) && list.ValueKind == JsonValueKind.Array)
             special.AddRange(list.EnumerateArray().Where(t => t.ValueKind == JsonValueKind.String).Select(t => t.GetString()!));
-        special.AddRange(Added.Take(InternVlTokens).Except(special));
+        special.AddRange(_added.Take(_special).Except(special));
 
         WriteFile(ConfigFile, json =>
         {
@@ -112,10 +107,10 @@ internal sealed class SyntheticTokenizerFiles
                 json.WritePropertyName(id.ToString(CultureInfo.InvariantCulture));
                 entry.WriteTo(json);
             }
-            for (int i = 0; i < Added.Count; i++)
+            for (int i = 0; i < _added.Count; i++)
             {
                 json.WritePropertyName((_firstId + i).ToString(CultureInfo.InvariantCulture));
-                WriteToken(json, Added[i], null);
+                WriteToken(json, _added[i], null);
             }
             json.WriteEndObject();
             WriteSpecial(json, special);
@@ -129,7 +124,7 @@ internal sealed class SyntheticTokenizerFiles
             // SentencePiece has the base's tokens as pieces of its own.
             if (!_sentencePiece)
                 foreach ((string token, int id, _) in known) json.WriteNumber(token, id);
-            for (int i = 0; i < Added.Count; i++) json.WriteNumber(Added[i], _firstId + i);
+            for (int i = 0; i < _added.Count; i++) json.WriteNumber(_added[i], _firstId + i);
             json.WriteEndObject();
         });
         WriteFile("special_tokens_map.json", json =>
@@ -154,8 +149,8 @@ internal sealed class SyntheticTokenizerFiles
         if (content is null || id < 0)
             throw new CheckpointException($"'{Path.Combine(_source, file)}' lists an added token without a name or an id.");
         int index = id - _firstId;
-        if (index < 0 && !Added.Contains(content)) return true;
-        if (index >= 0 && index < Added.Count && Added[index] == content) return false;
+        if (index < 0 && !_added.Contains(content)) return true;
+        if (index >= 0 && index < _added.Count && _added[index] == content) return false;
         throw new CheckpointException(
             $"'{Path.Combine(_source, file)}' gives '{content}' the id {id}; this checkpoint's added tokens begin at {_firstId}. "
             + "Give the tokenizer of the language model that the checkpoint is built on.");

@@ -48,7 +48,8 @@ internal static class BenchmarkStages
     private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config, DType type)
     {
         VisionGraph graph = config.Family.RecordVision(weights, config, type);
-        return new($"one tile of {graph.Image.Shape[1]}×{graph.Image.Shape[0]}", graph.Graph, _ => { });
+        (int width, int height) = graph.UsualTile;
+        return new($"one tile of {width}×{height}", graph.Graph, run => graph.SetSize(run.Bound, width, height));
     }
 
     private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config, DType type)

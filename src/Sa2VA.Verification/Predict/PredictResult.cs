@@ -84,7 +84,8 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
     {
         if (predict.PastText.Length == 0) return session.Ask(predict.Prompt, options, cancellation);
         Sa2VAConfig config = session.Model.Config;
-        return session.AskSpelled(predict.PastText + config.Family.Template(config).Turn(predict.Prompt), options, cancellation);
+        string spelled = config.Family.Spell(config.Family.Template(config), predict.PastText, predict.Prompt);
+        return session.AskSpelled(spelled, options, cancellation);
     }
 
     private static PredictResult Compare(

@@ -12,8 +12,10 @@ internal sealed class EveryRowGraph
         RuntimeScalar? count = chunk > 1 ? g.Scalar("tokens", chunk) : null;
         Ids = g.List("ids", new Shape(chunk), LanguageStack.IdRange(g, config, imageRows), count);
         At = new SequenceRows(g, kv, chunk, 1, count);
+        if (imageRows > 0) At.DeclarePictures(g, config, imageRows);
         Stack = new LanguageStack(g, config, Ids, At, imageRows);
-        (Tensor hidden, Tensor logits) = Stack.Head(Stack.Rows);
+        (Tensor hidden, Tensor normed, Tensor logits) = Stack.Head(Stack.Rows);
+        if (hidden != normed) Normed = g.Output("normed", normed);
         Next = g.Output("next", g.ArgMax(logits));
         Hidden = g.Output("hidden", hidden);
         Logits = g.Output("logits", logits);
@@ -32,22 +34,32 @@ internal sealed class EveryRowGraph
     public LanguageStack Stack { get; }
 
     /// <summary>Runs new tokens of the one sequence.</summary>
-    public void Feed(GraphRun run, int start, ReadOnlySpan<int> ids)
+    /// <param name="run">The graph's.</param>
+    /// <param name="start">Tokens that are there.</param>
+    /// <param name="ids">New tokens.</param>
+    /// <param name="positions">Of the prompt; null where a token's place is its position.</param>
+    public void Feed(GraphRun run, int start, ReadOnlySpan<int> ids, TokenPositions? positions = null)
     {
         run.Bound.Set(Ids, ids);
-        Place(run, At, start, ids.Length);
+        new SequencePlacement(At, run.Bound).Begin().AddChunk(AllPages(At), start, ids, positions).End();
         run.Execute();
     }
 
     /// <summary>Says where the rows of one sequence stand that has the pool for itself.</summary>
     public static void Place(GraphRun run, SequenceRows at, int start, int count) =>
-        new SequencePlacement(at, run.Bound).Begin().Add([.. Enumerable.Range(0, at.Kv.Pages)], start, count).End();
+        new SequencePlacement(at, run.Bound).Begin().Add(AllPages(at), start, count).End();
+
+    /// <summary>The pages of a sequence that has the pool for itself.</summary>
+    public static int[] AllPages(SequenceRows at) => [.. Enumerable.Range(0, at.Kv.Pages)];
 
     /// <summary>Most likely token after each row I32 [n].</summary>
     public Tensor Next { get; }
 
-    /// <summary>States after the final norm [n, H].</summary>
+    /// <summary>States that [SEG] is read from [n, H].</summary>
     public Tensor Hidden { get; }
+
+    /// <summary>States after the final norm [n, H], where <see cref="Hidden"/> is before it.</summary>
+    public Tensor? Normed { get; }
 
     /// <summary>[n, V].</summary>
     public Tensor Logits { get; }

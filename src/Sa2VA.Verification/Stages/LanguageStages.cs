@@ -26,7 +26,7 @@ internal static class LanguageStages
 
     private static StageOutputs VisionLayer(StageContext c)
     {
-        VisionConfig config = c.Config.Vision with
+        InternVitConfig config = Vit(c) with
         {
             Heads = c.Size("heads"),
             RmsNorm = c.Golden.Params.Text("norm_type") == "rms_norm",
@@ -36,6 +36,9 @@ internal static class LanguageStages
         var s = new StageGraph(c);
         return s.Out("y", InternVit.Layer(s.Builder, s.Rows("x"), s.Weights, config)).Run();
     }
+
+    private static InternVitConfig Vit(StageContext c) =>
+        c.Config.Vision as InternVitConfig ?? throw c.Golden.Bad($"names a model without InternViT, which {c.Golden.Stage} needs");
 
     private static StageOutputs Mlp1(StageContext c)
     {
@@ -62,7 +65,7 @@ internal static class LanguageStages
         Tensor x = g.Input("x", DType.F32, input.Shape);
         var at = new SequenceRows(g, KvLayout.Alone(past + rows, c.Backend.Precision.BoundaryType()), rows, 1);
         LayerCache cache = LanguageStack.Cache(g, config, at.Kv, 0);
-        var place = new LayerPlace(cache, at, LanguageStack.Tables(g, config, at.Kv.Capacity));
+        var place = new LayerPlace(cache, at, LanguageStack.Tables(g, config, at.Kv.Capacity, at.Positions));
         Tensor y = g.Output("y", LanguageLayer.Record(g, x, c.Scope(g), place, config));
         using var run = new GraphRun(c, g.Build());
         run.Write(x, input.Floats);
@@ -86,11 +89,11 @@ internal static class LanguageStages
         int[] d = pixels.DimsOf(4);
         (int tiles, int side) = (d[0], d[2]);
         pixels.Expect(tiles, 3, side, side);
-        VisionConfig model = c.Config.Vision;
+        InternVitConfig model = Vit(c);
         int select = c.Golden.Params.Int("select_layer", -model.Layers - 1, model.Layers),
             patch = c.Golden.Params.Int("patch_size", 1, 256);
         if (side % (2 * patch) != 0) throw c.Golden.Bad($"has tiles of {side} pixels, no multiple of twice the patch size {patch}");
-        VisionConfig config = model with
+        InternVitConfig config = model with
         {
             SelectedLayers = select < 0 ? model.Layers + 1 + select : select,
             TransposedShuffle = c.Golden.Params.Text("ps_version") == "v1",
@@ -224,7 +227,7 @@ internal static class LanguageStages
                 if (id >= graph.Logits.Shape.Last)
                     throw _context.Golden.Bad($"has the token id {id}, the vocabulary has {graph.Logits.Shape.Last}");
             var run = new GraphRun(_context, graph.Graph);
-            return graph.Stack.ImageTokens is { } images ? run.Write(images, _images) : run;
+            return graph.Stack.ImageTokens is [Tensor images] ? run.Write(images, _images) : run;
         }
 
         /// <summary>The next tokens that the graph chooses are those with the largest logits.</summary>

@@ -88,10 +88,9 @@ internal static class OpStages
 
         GraphBuilder g = c.Graph();
         int capacity = (int)positions.Max() + 1;
-        (Tensor cos, Tensor sin) = LanguageStack.Tables(g, config, capacity);
         Tensor at = g.List("positions", new Shape(rows), new IndexRange(0, capacity));
         Tensor xt = g.Input("x", DType.F32, new Shape(rows, heads * dim));
-        Tensor y = g.Output("y", g.RotaryEmbedding(xt, cos, sin, at, heads, RotaryPairing.Half));
+        Tensor y = g.Output("y", LanguageStack.Tables(g, config, capacity, at).Rotate(g, xt, heads));
         using var run = new GraphRun(c, g.Build());
         run.Bound.Set(at, [.. positions.Select(p => (int)p)]);
         run.Write(xt, Heads.ToRows(x)).Execute();

@@ -77,13 +77,13 @@ internal static class PreprocessStages
         return new StageOutputs().Add("logits", logits, height, width).Add("mask", Array.ConvertAll(mask, v => (long)v), height, width);
     }
 
-    private static RgbImage Image(GoldenTensor pixels)
+    internal static RgbImage Image(GoldenTensor pixels)
     {
         int[] d = pixels.DimsOf(3);
         return new RgbImage(d[1], d[0], pixels.Expect(d[0], d[1], 3).Bytes());
     }
 
-    private static long[] Levels(RgbImage image)
+    internal static long[] Levels(RgbImage image)
     {
         var levels = new long[image.Pixels.Length];
         for (int i = 0; i < levels.Length; i++) levels[i] = image.Pixels[i];

@@ -21,7 +21,7 @@ internal sealed class Steps(LanguageModel model)
         {
             ReadOnlySpan<int> next = prompt.AsSpan(conversation.Length, Math.Min(prompt.Length - conversation.Length, chunk));
             conversation.MakeRoom(next.Length);
-            run.Prefill(conversation, next, turn.Slot, CancellationToken.None);
+            run.Prefill(next, turn);
             conversation.AddPrompt(next);
         }
         return turn;

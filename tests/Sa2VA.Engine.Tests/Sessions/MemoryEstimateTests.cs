@@ -24,10 +24,10 @@ public sealed class MemoryEstimateTests
     }
 
     private static readonly string[] Names =
-        ["sa2va-tiny-shapes", "internvl-6b-vit", "internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3"];
+        ["sa2va-tiny-shapes", "internvl-6b-vit", "internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3", "qwen2_5-vl", "qwen3-vl"];
 
     public static TheoryData<string, Precision> Models => [.. from name in Names
-        where File.Exists(Path.Combine(Fixtures.Model(name), "config.json"))
+        where Directory.EnumerateFiles(Fixtures.Model(name), "*.safetensors").Any()
         from precision in Enum.GetValues<Precision>()
         select (name, precision)];
 
@@ -50,10 +50,11 @@ public sealed class MemoryEstimateTests
         // An image whose objects were asked for has features, and no object that is remembered.
         IReadOnlyList<StageMemory> stages = estimate.Stages;
         Assert.Equal(estimate.Total.Buffers, stages.Sum(s => s.Buffers));
-        // The estimate has room for the largest picture.
-        int rows = config.Family.MaxImageRows(config) - config.Family.TileCount(session.Image.Width, session.Image.Height, config)
-            * model.VisionTower.RowsPerTile;
-        long expected = stages[0].Buffers + stages[1].Buffers - (long)rows * config.Language.HiddenSize * precision.BoundaryType().Size();
+        // The estimate has room for the largest picture, in the session and where prompts read it.
+        int rows = config.Family.MaxImageRows(config)
+            - config.Family.Grids(session.Image.Width, session.Image.Height, config).Sum(g => g.Count);
+        long expected = stages[0].Buffers + stages[1].Buffers
+            - 2L * rows * (1 + config.Language.DeepstackLayers) * config.Language.HiddenSize * precision.BoundaryType().Size();
         if (answer.Objects.Count > 0)
         {
             // The estimate's picture is as large as what the encoder sees, and its prompt belongs to an object that is remembered.

@@ -45,6 +45,21 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public unsafe void A_qwen_vl_kind_without_its_wrappers_prefix_has_the_names_with_it()
+    {
+        Shard("model.safetensors", "lm_head.weight", "model.language_model.norm.weight", "model.visual.merger.ln_q.weight",
+            "text_hidden_fcs.0.bias");
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.Path);
+        Assert.Equal(["model.lm_head.weight", "model.model.language_model.norm.weight", "model.model.visual.merger.ln_q.weight",
+            "text_hidden_fcs.0.bias"], checkpoint.Names);
+        Assert.True(checkpoint.TryDescribe("model.model.language_model.norm.weight", out WeightInfo info));
+        Assert.Equal("model.model.language_model.norm.weight", info.Name);
+        using WeightData norm = ((IWeightSource)checkpoint).Open("model.model.language_model.norm.weight");
+        Assert.Equal(7, *norm.Pointer);
+        Assert.False(checkpoint.Contains("lm_head.weight"));
+    }
+
+    [Fact]
     public void The_sharded_fixture_opens()
     {
         string folder = Fixtures.Model("internvl-qwen2");

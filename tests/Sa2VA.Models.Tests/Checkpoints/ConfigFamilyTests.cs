@@ -8,31 +8,16 @@ namespace Sa2VA.Models.Tests;
 /// <summary>Checkpoints of other families and other forms are refused by what they are.</summary>
 public class ConfigFamilyTests
 {
-    private const string Qwen25 =
-        """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen2_5_vl_text"}}""";
-    private const string Qwen3 =
-        """{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen3_vl_text"}}""";
-
     [Theory]
-    [InlineData("qwen2_5-vl", "Qwen2.5-VL")]
-    [InlineData("qwen3-vl", "Qwen3-VL")]
-    public void The_qwen_vl_fixtures_are_not_supported_yet(string fixture, string family)
-    {
-        string folder = Fixtures.Model(fixture);
-        Assert.SkipUnless(Directory.Exists(folder), "Not among the fixtures that every clone carries.");
-        string message = Assert.Throws<CheckpointException>(() => Sa2VAConfig.Read(folder)).Message;
-        Assert.Contains("not supported yet", message, StringComparison.Ordinal);
-        Assert.Contains(family, message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData(Qwen25, "Qwen2.5-VL")]
-    [InlineData(Qwen3, "Qwen3-VL")]
-    public void The_qwen_vl_kinds_are_not_supported_yet(string json, string family)
+    [InlineData("""{"architectures":["Sa2VAChatModelQwen"],"model_type":"sa2va_chat","text_config":{"model_type":"qwen3_vl_moe_text"}}""",
+        "'qwen3_vl_moe_text'")]
+    [InlineData("""{"architectures":["Sa2VAChatModelQwen"],"vision_config":{"model_type":"qwen2_vl"}}""", "'qwen2_vl'")]
+    [InlineData("""{"architectures":["Qwen2_5_VLForConditionalGeneration"],"model_type":"qwen2_5_vl"}""", "'qwen2_5_vl'")]
+    public void Another_kind_of_qwen_vl_is_refused_beside_those_that_are_read(string json, string kind)
     {
         string message = Refused(json);
-        Assert.Contains("not supported yet", message, StringComparison.Ordinal);
-        Assert.Contains(family, message, StringComparison.Ordinal);
+        Assert.Contains(kind, message, StringComparison.Ordinal);
+        Assert.Contains("InternVL, Qwen2.5-VL, Qwen3-VL", message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -108,7 +108,7 @@ public class ConfigFieldTests
             root.Remove(name);
         (Sa2VAConfig? config, string? error) = Try(root.ToJsonString());
         Assert.Null(error);
-        Assert.Equivalent(new VisionConfig(), config!.Vision, strict: true);
+        Assert.Equivalent(new InternVitConfig(), config!.Vision, strict: true);
         Assert.Equivalent(new GroundingConfig(), config.Grounding, strict: true);
     }
 

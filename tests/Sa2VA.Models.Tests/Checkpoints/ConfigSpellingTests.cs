@@ -171,7 +171,7 @@ public class ConfigSpellingTests
         JsonObject root = JsonNode.Parse(Real)!.AsObject();
         root.Remove("ps_version");
         Sa2VAConfig config = Read(root.ToJsonString());
-        Assert.True(config.Vision.TransposedShuffle);
+        Assert.True(((InternVitConfig)config.Vision).TransposedShuffle);
         Assert.Contains("v1", Assert.Single(config.Notes), StringComparison.Ordinal);
         Assert.Empty(Read(Real).Notes);
     }

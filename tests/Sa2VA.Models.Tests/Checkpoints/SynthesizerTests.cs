@@ -210,7 +210,7 @@ public sealed class SynthesizerTests : IDisposable
     private static Sa2VAConfig Small(LanguageKind kind, int vocabulary) => new()
     {
         Family = ModelFamilies.InternVl,
-        Vision = new VisionConfig
+        Vision = new InternVitConfig
         {
             HiddenSize = 12, Layers = 2, Heads = 3, IntermediateSize = 20, PatchSize = 7, ImageSize = 28, TileSize = 56,
                 RmsNorm = kind == LanguageKind.Qwen3,

@@ -105,7 +105,7 @@ public class TensorReportTests
     {
         using var folder = new ScratchFolder();
         Sa2VAConfig config = Sa2VAConfig.Read(Fixtures.Model("sa2va-tiny-shapes"));
-        config = config with { Vision = config.Vision with { QkvBias = false } };
+        config = config with { Vision = (InternVitConfig)config.Vision with { QkvBias = false } };
         WriteCheckpoint(folder, [.. CheckpointTensors.Of(config), (name, new Shape(8))]);
         using Checkpoint checkpoint = Checkpoint.Open(folder.Path);
         TensorReport report = TensorReport.Of(config, checkpoint);

@@ -9,7 +9,8 @@ namespace Sa2VA.Tests.Networks;
 public sealed class NormalisationTests
 {
     public static TheoryData<string> Names =>
-        ["internvl.f32", "internvl.bf16", "sam2_image.f32", "sam2_video.f32", "sam2_image.bf16", "sam2_video.bf16"];
+        ["internvl.f32", "internvl.bf16", "sam2_image.f32", "sam2_video.f32", "sam2_image.bf16", "sam2_video.bf16",
+            "qwen2_5.f32", "qwen3.f32"];
 
     [Theory, MemberData(nameof(Names))]
     public void Table_is_exact(string name)
@@ -18,6 +19,8 @@ public sealed class NormalisationTests
         {
             "internvl.f32" => Normalisation.InternVl,
             "internvl.bf16" => Normalisation.InternVlBf16,
+            "qwen2_5.f32" => Normalisation.Qwen25,
+            "qwen3.f32" => Normalisation.Qwen3,
             "sam2_image.bf16" => Normalisation.GroundingImageBf16,
             "sam2_video.bf16" => Normalisation.GroundingVideoBf16,
             _ => Normalisation.GroundingF32,

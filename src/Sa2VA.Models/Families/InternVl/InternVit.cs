@@ -9,7 +9,7 @@ namespace Sa2VA.Models;
 internal static class InternVit
 {
     /// <summary>Records pixels [t, t, 3] → patch vectors [t/14 · t/14, C], the class token dropped.</summary>
-    public static Tensor Record(GraphBuilder g, Tensor pixels, WeightScope w, VisionConfig config)
+    public static Tensor Record(GraphBuilder g, Tensor pixels, WeightScope w, InternVitConfig config)
     {
         int c = config.HiddenSize, grid = pixels.Shape[0] / config.PatchSize, patches = grid * grid;
         Tensor x = g.Conv2d(pixels, w.At("embeddings.patch_embedding"), c, config.PatchSize, stride: config.PatchSize, padding: 0);
@@ -21,7 +21,7 @@ internal static class InternVit
     }
 
     /// <summary>Records one layer on tokens [n, C].</summary>
-    public static Tensor Layer(GraphBuilder g, Tensor x, WeightScope w, VisionConfig config)
+    public static Tensor Layer(GraphBuilder g, Tensor x, WeightScope w, InternVitConfig config)
     {
         x = g.Linear(Attention(g, Norm(g, x, w.At("norm1"), config), w.At("attn"), config), w.At("attn.proj"), config.HiddenSize,
             scale: w.Get("ls1", config.HiddenSize), residual: x);
@@ -29,7 +29,7 @@ internal static class InternVit
         return g.Linear(hidden, w.At("mlp.fc2"), config.HiddenSize, scale: w.Get("ls2", config.HiddenSize), residual: x);
     }
 
-    private static Tensor Attention(GraphBuilder g, Tensor x, WeightScope w, VisionConfig config)
+    private static Tensor Attention(GraphBuilder g, Tensor x, WeightScope w, InternVitConfig config)
     {
         int c = config.HiddenSize;
         Tensor qkv = g.Linear(x, w.At("qkv"), 3 * c, bias: config.QkvBias);
@@ -42,11 +42,11 @@ internal static class InternVit
         return g.FlashAttention(q, k, v, config.Heads, config.Heads, 1 / MathF.Sqrt(c / config.Heads));
     }
 
-    private static Tensor Norm(GraphBuilder g, Tensor x, WeightScope w, VisionConfig config) =>
+    private static Tensor Norm(GraphBuilder g, Tensor x, WeightScope w, InternVitConfig config) =>
         config.RmsNorm ? g.RmsNorm(x, w, config.Epsilon) : g.LayerNorm(x, w, config.Epsilon);
 
     /// <summary>The learned table [n² + 1, C], its grid part resampled when the image has another grid than the table.</summary>
-    private static Tensor Position(GraphBuilder g, Shape shape, WeightScope w, int grid, VisionConfig config)
+    private static Tensor Position(GraphBuilder g, Shape shape, WeightScope w, int grid, InternVitConfig config)
     {
         int c = config.HiddenSize, stored = config.ImageSize / config.PatchSize;
         Weight weight = w.Get("embeddings.position_embedding", 1, stored * stored + 1, c);
@@ -79,7 +79,7 @@ internal static class Projector
     private const float Epsilon = 1e-5f;
 
     /// <summary>Records patch vectors [n, C] of a square grid → tokens [n/4, H].</summary>
-    public static Tensor Record(GraphBuilder g, Tensor patches, WeightScope w, VisionConfig config, int hidden)
+    public static Tensor Record(GraphBuilder g, Tensor patches, WeightScope w, InternVitConfig config, int hidden)
     {
         int c = config.HiddenSize, grid = (int)Math.Sqrt(patches.Shape[0]);
         Tensor shuffled = g.PixelShuffle(g.Reshape(patches, new Shape(grid, grid, c)), config.TransposedShuffle);

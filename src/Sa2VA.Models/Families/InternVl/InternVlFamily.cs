@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Sa2VA.Core;
 
 namespace Sa2VA.Models;
@@ -21,8 +22,8 @@ internal sealed class InternVlFamily : ModelFamily
 
     internal override string ContextToken => PicturePrompt.ContextToken;
 
-    internal override bool Matches(string architecture, string modelType) =>
-        architecture == "Sa2VAChatModel" && modelType is "" or "sa2va_chat";
+    internal override bool Matches(ConfigFields root) =>
+        root.FirstText("architectures") == "Sa2VAChatModel" && (root.Text("model_type") ?? "") is "" or "sa2va_chat";
 
     internal override Sa2VAConfig ReadConfig(ConfigFields root, string file)
     {
@@ -35,7 +36,7 @@ internal sealed class InternVlFamily : ModelFamily
         return new Sa2VAConfig
         {
             Family = this,
-            Vision = VisionConfig.Read(root),
+            Vision = InternVitConfig.Read(root),
             Language = LanguageConfig.Read(root),
             Grounding = GroundingConfig.Read(root),
             Template = template,
@@ -44,6 +45,12 @@ internal sealed class InternVlFamily : ModelFamily
                 : [$"'{file}' has no ps_version: pixel shuffle v1 is computed, as upstream does then. Every release says v2."],
         };
     }
+
+    internal override void WriteConfig(Utf8JsonWriter json, Sa2VAConfig config) => InternVlConfigFile.Write(json, config);
+
+    // Those of InternVL are also "additional special"; those of Sa2VA are not.
+    internal override (IReadOnlyList<string> Tokens, int Special) AddedTokens { get; } = (
+        ["<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>", .. Sa2VATokens], 9);
 
     internal override ChatTemplate Template(Sa2VAConfig config) => config.Template switch
     {
@@ -55,31 +62,36 @@ internal sealed class InternVlFamily : ModelFamily
             $"config.json names the chat template '{name}'; qwen_chat, internlm2_chat, phi3_chat and vicuna are known."),
     };
 
-    internal override int MaxImageRows(Sa2VAConfig config) => MaxTiles * config.Vision.TokensPerTile;
+    internal override int MaxImageRows(Sa2VAConfig config) => MaxTiles * Vit(config).TokensPerTile;
 
-    internal override int TileCount(int width, int height, Sa2VAConfig config) =>
-        DynamicTiling.Count(DynamicTiling.Grid(width, height, config.Vision.TileSize));
+    internal override IReadOnlyList<TokenGrid> Grids(int width, int height, Sa2VAConfig config) =>
+        [.. Enumerable.Repeat(Tokens(config), DynamicTiling.Count(DynamicTiling.Grid(width, height, Vit(config).TileSize)))];
 
     internal override IReadOnlyList<RgbImage> Tiles(RgbImage image, Sa2VAConfig config) =>
-        DynamicTiling.Split(image, config.Vision.TileSize);
+        DynamicTiling.Split(image, Vit(config).TileSize);
 
     internal override RgbImage FrameTile(RgbImage frame, Sa2VAConfig config) =>
-        PillowBicubic.Resize(frame, config.Vision.TileSize, config.Vision.TileSize);
+        PillowBicubic.Resize(frame, Vit(config).TileSize, Vit(config).TileSize);
 
-    internal override Mask RegionCells(Mask region, Sa2VAConfig config) => RegionGrid.Cells(region, config.Vision.Grid / 2);
+    internal override TokenGrid GridOf(RgbImage tile, Sa2VAConfig config) => Tokens(config);
 
-    internal override string PictureText(PromptMedia media, Sa2VAConfig config) => PicturePrompt.Text(media, config.Vision.TokensPerTile);
+    internal override Mask RegionCells(Mask region, Sa2VAConfig config) => RegionGrid.Cells(region, Vit(config).Grid / 2);
+
+    internal override string PictureText(PromptMedia media, Sa2VAConfig config) => PicturePrompt.Text(media, Vit(config).TokensPerTile);
 
     internal override IReadOnlyList<int> PictureRows(PromptMedia media, Sa2VAConfig config) =>
-        PicturePrompt.Rows(media, config.Vision.TokensPerTile);
+        PicturePrompt.Rows(media, Vit(config).TokensPerTile);
 
     internal override VisionGraph RecordVision(IWeightSource weights, Sa2VAConfig config, DType type) =>
-        InternVlTower.Graph(weights, config.Vision, config.Language.HiddenSize, type);
+        new InternVlGraph(weights, Vit(config), config.Language.HiddenSize, type);
 
     // Layers behind the selected one are stored though nothing reads them.
     internal override void RecordStoredVision(IWeightSource weights, Sa2VAConfig config) =>
-        InternVlTower.Graph(weights, config.Vision with { SelectedLayers = config.Vision.Layers }, config.Language.HiddenSize,
-            DType.F32);
+        _ = new InternVlGraph(weights, Vit(config) with { SelectedLayers = Vit(config).Layers }, config.Language.HiddenSize, DType.F32);
+
+    private static InternVitConfig Vit(Sa2VAConfig config) => (InternVitConfig)config.Vision;
+
+    private static TokenGrid Tokens(Sa2VAConfig config) => new(Vit(config).Grid / 2, Vit(config).Grid / 2);
 
     private static ChatTemplate Im(string[] stopWords) =>
         new("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>", "\n", stopWords);

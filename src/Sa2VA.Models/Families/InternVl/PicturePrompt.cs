@@ -18,10 +18,10 @@ internal static class PicturePrompt
         var s = new StringBuilder();
         if (media.IsVideo)
         {
-            for (int i = 0; i < media.Tiles; i++) Context(s.Append(i > 0 ? "\n<img>" : "<img>"), tokensPerTile).Append("</img>");
+            for (int i = 0; i < media.Tiles.Count; i++) Context(s.Append(i > 0 ? "\n<img>" : "<img>"), tokensPerTile).Append("</img>");
             return s.ToString();
         }
-        Context(s.Append("<img>"), tokensPerTile * media.Tiles).Append("</img>");
+        Context(s.Append("<img>"), tokensPerTile * media.Tiles.Count).Append("</img>");
         if (media.Regions.Count == 0) return s.ToString();
         s.Append(FormattableString.Invariant($"\nThere are {media.Regions.Count} part regions in the picture: "));
         for (int i = 0; i < media.Regions.Count; i++)
@@ -37,7 +37,7 @@ internal static class PicturePrompt
     /// <param name="tokensPerTile">Context tokens of a tile.</param>
     public static int[] Rows(PromptMedia media, int tokensPerTile)
     {
-        int rows = media.Tiles * tokensPerTile, last = rows - tokensPerTile;
+        int rows = media.Tiles.Count * tokensPerTile, last = rows - tokensPerTile;
         return [.. Enumerable.Range(0, rows),
             .. media.Regions.SelectMany(r => Enumerable.Range(0, tokensPerTile).Where(c => r.Pixels[c] != 0).Select(c => last + c))];
     }

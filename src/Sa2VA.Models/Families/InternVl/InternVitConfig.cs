@@ -1,25 +1,13 @@
 namespace Sa2VA.Models;
 
 /// <summary>Sizes of InternViT and of the projector behind it (docs/model/vision.md).</summary>
-public sealed record VisionConfig
+public sealed record InternVitConfig : VisionConfig
 {
     // Keeps the position table, and what follows from it, within the extents that a tensor may have.
     private const int MaxGrid = 1024;
 
-    /// <summary>C: width.</summary>
-    public int HiddenSize { get; init; } = 3200;
-
-    /// <summary>Layers.</summary>
-    public int Layers { get; init; } = 48;
-
-    /// <summary>Attention heads; divides <see cref="HiddenSize"/>.</summary>
-    public int Heads { get; init; } = 25;
-
-    /// <summary>Hidden width of the MLP.</summary>
-    public int IntermediateSize { get; init; } = 12800;
-
-    /// <summary>Patch side in pixels.</summary>
-    public int PatchSize { get; init; } = 14;
+    /// <summary>What upstream's configuration class has where config.json says nothing.</summary>
+    public InternVitConfig() => (HiddenSize, Layers, Heads, IntermediateSize, PatchSize) = (3200, 48, 25, 12800, 14);
 
     /// <summary>Side of the image that the position table was made for, in pixels.</summary>
     public int ImageSize { get; init; } = 224;
@@ -36,7 +24,7 @@ public sealed record VisionConfig
     /// <summary>True when queries and keys pass an RMS norm over the full width.</summary>
     public bool QkNormalization { get; init; } = true;
 
-    /// <summary>t: side of a tile in pixels; a multiple of twice <see cref="PatchSize"/>.</summary>
+    /// <summary>t: side of a tile in pixels; a multiple of twice <see cref="VisionConfig.PatchSize"/>.</summary>
     public int TileSize { get; init; } = 224;
 
     /// <summary>Layers that run: the tower's output is the residual stream after this many.</summary>
@@ -51,7 +39,11 @@ public sealed record VisionConfig
     /// <summary>Tokens that the language model gets per tile.</summary>
     public int TokensPerTile => Grid / 2 * (Grid / 2);
 
-    internal static VisionConfig Read(ConfigFields root)
+    /// <inheritdoc/>
+    public override string Describe() => FormattableString.Invariant(
+        $"{SelectedLayers} of {Layers} layers, {Heads} heads, tiles of {TileSize}×{TileSize} pixels as {TokensPerTile} tokens");
+
+    internal static InternVitConfig Read(ConfigFields root)
     {
         // What is absent has the default of upstream's configuration class, which is what upstream computes then.
         ConfigFields v = root.RequiredObject("vision_config")
@@ -83,7 +75,7 @@ public sealed record VisionConfig
         if (root.Number("downsample_ratio", 0, 1, 0.5) != 0.5) throw root.Bad("downsample_ratio", "is not 0.5, the only supported value");
         string shuffle = root.Text("ps_version") ?? "v1";
         if (shuffle is not ("v1" or "v2")) throw root.Bad("ps_version", $"is '{shuffle}', neither v1 nor v2");
-        return new VisionConfig
+        return new InternVitConfig
         {
             HiddenSize = hidden,
             Layers = layers,
