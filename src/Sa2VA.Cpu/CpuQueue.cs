@@ -18,9 +18,9 @@ internal sealed class CpuQueue : DeviceQueue
     /// <param name="priority">Who goes first.</param>
     public CpuQueue(CpuBackend backend, string name, QueuePriority priority)
     {
-        (Backend, Name) = (backend, name);
+        (Backend, Name, IsUrgent) = (backend, name, priority == QueuePriority.Urgent);
         _arena = new AlignedMemory(backend.Account, MemoryPurpose.Arena, 0, "");
-        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name, backend.Precedence, priority == QueuePriority.Urgent);
+        if (!backend.Account.CountsOnly) _loop = new CommandLoop(name, backend.Precedence, IsUrgent);
     }
 
     /// <summary>A queue that nobody disposed: its thread is told to end, and not waited for.</summary>
@@ -29,6 +29,9 @@ internal sealed class CpuQueue : DeviceQueue
     public CpuBackend Backend { get; }
 
     public override string Name { get; }
+
+    /// <summary>True if it goes before others.</summary>
+    public bool IsUrgent { get; }
 
     /// <summary>Intermediates of whichever plan is running.</summary>
     public unsafe byte* Arena => _arena.Pointer;

@@ -361,15 +361,16 @@ internal sealed class CommandLoop
 
     private void WaitForOther(Fence fence)
     {
-        // What it waits for must not wait for it.
-        if (_isUrgent) _precedence.End();
+        // What it waits for must not wait for it; an urgent queue does not, and between its end and what follows nothing shall slip in.
+        bool givesWay = _isUrgent && fence.Queue is not CpuQueue { IsUrgent: true };
+        if (givesWay) _precedence.End();
         try
         {
             fence.Wait();
         }
         finally
         {
-            if (_isUrgent) _precedence.Begin();
+            if (givesWay) _precedence.Begin();
         }
     }
 }

@@ -6,9 +6,10 @@ namespace Sa2VA.Tests.Sessions;
 /// <summary>
 /// The CPU, with a watcher of everything that is asked of it: who counts, and who fails what is to fail.
 /// </summary>
-internal sealed class WatchedDevice : Device
+/// <param name="device">The CPU; null for one of two threads.</param>
+internal sealed class WatchedDevice(CpuDevice? device = null) : Device
 {
-    private readonly Device _device = new CpuDevice { Threads = 2 };
+    private readonly CpuDevice _device = device ?? new CpuDevice { Threads = 2 };
 
     /// <summary>Told before a run is enqueued, by the graph's name.</summary>
     public Action<string>? Before { get; set; }
@@ -31,6 +32,9 @@ internal sealed class WatchedDevice : Device
     /// <summary>Told before elements move from the device, by the buffer's name.</summary>
     public Action<string>? Reading { get; set; }
 
+    /// <summary>Takes notes of every kernel, from the opening on.</summary>
+    public Timeline? Timeline { get; init; }
+
     /// <summary>Plans that were compiled and not disposed.</summary>
     public int PlansAlive { get; private set; }
 
@@ -38,7 +42,12 @@ internal sealed class WatchedDevice : Device
 
     public override string Description => "a CPU that is watched";
 
-    public override IBackend Open(long memoryBudget = 0) => new Backend(this, _device.Open(memoryBudget));
+    public override IBackend Open(long memoryBudget = 0)
+    {
+        IBackend inner = _device.Open(memoryBudget);
+        inner.Timeline = Timeline;
+        return new Backend(this, inner);
+    }
 
     private sealed class Backend(WatchedDevice device, IBackend inner) : IBackend
     {
