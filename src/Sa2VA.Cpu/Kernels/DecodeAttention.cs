@@ -14,7 +14,9 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     /// <summary>Keys per block: their rows stay in L1 while the heads meet them.</summary>
     private const int Block = 32;
 
-    /// <summary>Places of a block that are fetched from at once, and their rows; a group of <see cref="Together"/> keys fetches one of each.</summary>
+    /// <summary>
+    /// Places of a block that are fetched from at once, and their rows; a group of <see cref="Together"/> keys fetches one of each.
+    /// </summary>
     private const int Streams = 4, Streamed = Block / Streams;
 
     /// <summary>Keys whose scores are computed at a time.</summary>
@@ -197,8 +199,8 @@ internal sealed unsafe class DecodeAttentionKernel : Kernel
     }
 
     /// <summary>
-    /// Asks for a part of the next block while this one is computed with, line after line in <see cref="Streams"/> places: rows of heads are
-    /// read in an order in which processors see no stream to run ahead of.
+    /// Asks for a part of the next block while this one is computed with, line after line in <see cref="Streams"/> places: rows of heads
+    /// are read in an order in which processors see no stream to run ahead of.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Fetch(float** rows, int first, int end, int columns)
