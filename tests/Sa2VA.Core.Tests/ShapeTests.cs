@@ -29,7 +29,7 @@ public class ShapeTests
 
     [Theory]
     [InlineData(new int[0], "1 to 5 extents, not 0")]
-    [InlineData(new[] { 1, 1, 1, 1, 1 }, "not 5")]
+    [InlineData(new[] { 1, 1, 1, 1, 1, 1 }, "not 6")]
     [InlineData(new[] { 2, 0 }, "[2, 0]")]
     [InlineData(new[] { -1 }, "[-1]")]
     [InlineData(new[] { int.MaxValue, int.MaxValue, int.MaxValue, int.MaxValue }, "2^40")]
