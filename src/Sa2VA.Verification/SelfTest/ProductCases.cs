@@ -31,7 +31,7 @@ internal static class ProductCases
         new LinearCase(65, 72, 5000, Full, true), new LinearCase(200, 72, 5000, Full, true), new LinearCase(1500, 40, 1440, Full, true),
         new LinearCase(2000, 24, 2048, Full, true), new GatedLinearCase(250, 24, 8000, true), new GatedLinearCase(480, 24, 2300, true),
         new GatedLinearCase(1, 136, 2304, true), new GatedLinearCase(17, 72, 2304, true), new GatedLinearCase(17, 72, 4000, true),
-        new GatedLinearCase(17, 24, 2304, true), new GatedLinearCase(65, 72, 5000, true), new LinearArgMaxCase(2500, 40, 65, true),
+        new GatedLinearCase(17, 24, 2304, true), new GatedLinearCase(65, 72, 5000, true), new LinearArgMaxCase(2500, 24, 260, true),
         // Few rows and a depth that is cut.
         new LinearCase(5, 520, 3200, Plain, true), new LinearCase(16, 1000, 1650, Full, true), new LinearCase(1, 776, 99, Full, true),
         new GatedLinearCase(3, 584, 1600, true), new GatedLinearCase(1, 1032, 70, true), new LinearArgMaxCase(2, 520, 300, true),
