@@ -27,7 +27,7 @@ public sealed class MemoryEstimateTests
         ["sa2va-tiny-shapes", "internvl-6b-vit", "internvl-internlm2", "internvl-qwen2", "internvl-qwen2-phi3", "qwen2_5-vl", "qwen3-vl"];
 
     public static TheoryData<string, Precision> Models => [.. from name in Names
-        where Directory.EnumerateFiles(Fixtures.Model(name), "*.safetensors").Any()
+        where Directory.Exists(Fixtures.Model(name)) && Directory.EnumerateFiles(Fixtures.Model(name), "*.safetensors").Any()
         from precision in Enum.GetValues<Precision>()
         select (name, precision)];
 
