@@ -63,8 +63,8 @@ internal sealed record TensorTile(int Rows, int Columns, int WarpRows, int WarpC
     }
 
     /// <summary>
-    /// A model of a product's time, that of the multiprocessor with most blocks: their stages take as long as the scarcest of what they use,
-    /// or as a block's own chain of latencies if that is longer.
+    /// A model of a product's time, that of the multiprocessor with most blocks: their stages take as long as the scarcest of what they
+    /// use, or as a block's own chain of latencies if that is longer.
     /// </summary>
     public double Clocks(long rows, int columns, int depth, DeviceFacts device)
     {
