@@ -115,7 +115,12 @@ internal sealed class CpuQueue : DeviceQueue
         else _loop.Read(source.Buffer!, source.Offset, MemoryMarshal.AsBytes(destination));
     }
 
-    public override Fence Mark() => _loop is null ? default : FenceAt(_loop.Position);
+    public override Fence Mark()
+    {
+        if (_loop is null) return default;
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) == 1, this);
+        return FenceAt(_loop.Position);
+    }
 
     public override void WaitFor(Fence fence)
     {

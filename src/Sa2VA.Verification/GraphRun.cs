@@ -160,6 +160,8 @@ internal sealed class GraphRun : IDisposable
             other.WaitFor(_queue.Mark());
             other.Copy(from, 0, to, 0, tensor.Shape.Count);
             _queue.WaitFor(other.Mark());
+            // A queue that is closed leaves undone what is enqueued.
+            _queue.Mark().Wait();
         }
         else _queue.Copy(from, 0, to, 0, tensor.Shape.Count);
         _buffers[tensor] = to;

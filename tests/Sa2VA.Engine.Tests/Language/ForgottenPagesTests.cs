@@ -63,7 +63,7 @@ public sealed class ForgottenPagesTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Forget(SlotPool pool)
     {
-        var bank = new MemoryBank(1, pool, pool);
+        var bank = new MemoryBank(1, pool, new SlotPool("pointers", 100));
         for (int i = 0; i < 3; i++)
         {
             if (i > 0) bank.KeepTracked(i);

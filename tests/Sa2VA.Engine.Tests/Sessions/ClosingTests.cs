@@ -50,13 +50,13 @@ public sealed class ClosingTests
             Progress = new Reports<AskProgress>(_ =>
             {
                 closing ??= session.DisposeAsync().AsTask();
-                early |= closing.IsCompleted || model.MemoryInfo.Buffers == loaded;
+                early |= closing.IsCompleted || model.MemoryInfo.Buffers == loaded + Shapes.PooledBytes(model);
             }),
         }, Cancellation);
         await closing!;
         Assert.False(early);
         Assert.Equal(Shapes.Case("seg-one-128").Prediction, answer.Raw);
-        Assert.Equal(loaded, Shapes.Held(model).Buffers);
+        Assert.Equal(loaded + Shapes.PooledBytes(model), Shapes.Held(model).Buffers);
         await session.DisposeAsync();
     }
 
@@ -79,7 +79,7 @@ public sealed class ClosingTests
                 if (p.Stage != stage || calls++ > 0) return;
                 if (onAnotherThread) Task.Run(async () => await session.DisposeAsync(), Cancellation).Wait(Cancellation);
                 else session.DisposeAsync().AsTask().Wait(Cancellation);
-                freed = Shapes.Held(model).Buffers;
+                freed = Shapes.Held(model).Buffers - Shapes.PooledBytes(model);
             }),
         }, Cancellation);
         Answer answer = await asking.WaitAsync(TimeSpan.FromMinutes(2), Cancellation);

@@ -25,8 +25,9 @@ internal static class Shapes
     public static Sa2VAModel Load(Device? device = null, ModelOptions? options = null, IProgress<LoadProgress>? progress = null,
         CancellationToken cancellation = default) => Sa2VAModel.Load(Folder, device ?? new CpuDevice(), options, progress, cancellation);
 
-    /// <summary>Memory that stays in a model's pools for the next objects.</summary>
-    public static long PooledBytes(Sa2VAModel model) => model.Segmentation.Banks.Memories.Bytes + model.Segmentation.Banks.Pointers.Bytes;
+    /// <summary>Memory that stays in a model's pools for the next objects and pictures.</summary>
+    public static long PooledBytes(Sa2VAModel model) => model.Segmentation.Banks.Memories.Bytes + model.Segmentation.Banks.Pointers.Bytes
+        + model.LanguageModel.ImageRows.Sum(rows => rows.Bytes);
 
     /// <summary>What a model holds when nothing is on its way any more.</summary>
     public static BackendMemory Held(Sa2VAModel model)
