@@ -12,7 +12,7 @@ public sealed class GoldenTensor
     internal GoldenTensor(string what, int[] dims, float[]? floats, long[]? integers) =>
         (_what, Dims, _floats, _integers) = (what, dims, floats, integers);
 
-    /// <summary>Extents, one to four.</summary>
+    /// <summary>Extents, one to five.</summary>
     public IReadOnlyList<int> Dims { get; }
 
     /// <summary>True when the values are floats.</summary>
