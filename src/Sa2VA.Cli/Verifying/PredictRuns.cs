@@ -10,19 +10,21 @@ namespace Sa2VA.Cli.Verifying;
 /// <summary>How a predict case fared.</summary>
 /// <param name="Path">Its file.</param>
 /// <param name="Case">The case.</param>
-/// <param name="Result">Comparison.</param>
+/// <param name="Result">Comparison; null if it was skipped.</param>
+/// <param name="SkipReason">Why it was skipped, or null.</param>
 /// <param name="Seconds">How long it took, without loading the model.</param>
-internal sealed record PredictRun(string Path, PredictCase Case, PredictResult Result, double Seconds)
+internal sealed record PredictRun(string Path, PredictCase Case, PredictResult? Result, string? SkipReason, double Seconds)
 {
     /// <summary>The verdict.</summary>
-    public StageStatus Status => Result.Passed ? StageStatus.Passed : Result.IsTie ? StageStatus.Tied : StageStatus.Failed;
+    public StageStatus Status => Result is null ? StageStatus.Skipped : Result.Passed ? StageStatus.Passed
+        : Result.IsTie ? StageStatus.Tied : StageStatus.Failed;
 }
 
 /// <summary>Runs predict cases; a model stays loaded as long as the next case needs it.</summary>
 internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes notes, CancellationToken cancellation) : IDisposable
 {
     private Sa2VAModel? _model;
-    private string? _folder;
+    private string? _folder, _skip;
 
     /// <summary>Runs a case.</summary>
     /// <exception cref="CheckpointException">The case or its checkpoint is missing or broken.</exception>
@@ -30,32 +32,38 @@ internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes 
     {
         cancellation.ThrowIfCancellationRequested();
         PredictCase predict = PredictCase.Read(path);
-        Sa2VAModel model = Open(modelFolder ?? Locate(predict));
+        Open(modelFolder ?? Locate(predict));
+        if (_model is null) return new PredictRun(path, predict, null, _skip, 0);
         long start = Stopwatch.GetTimestamp();
         PredictResult result;
         try
         {
-            result = PredictResult.Run(predict, model, cancellation);
+            result = PredictResult.Run(predict, _model, cancellation);
         }
         catch (PromptException e)
         {
             // The recorded prompt does not fit this checkpoint: the case fails, the others still run.
-            result = new PredictResult(predict, false, false, [], 0, e.Message, MaskBound.Of(model.Precision));
+            result = new PredictResult(predict, false, false, [], 0, e.Message, MaskBound.Of(_model.Precision));
         }
-        return new PredictRun(path, predict, result, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new PredictRun(path, predict, result, null, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _model?.Dispose();
 
-    private Sa2VAModel Open(string folder)
+    private void Open(string folder)
     {
-        if (_model is not null && folder == _folder) return _model;
+        if (folder == _folder) return;
         _model?.Dispose();
-        (_model, _folder) = (null, folder);
+        (_model, _folder, _skip) = (null, folder, null);
+        // A checkpoint that was found, not named: recordings are carried without the weights where these are too large.
+        if (modelFolder is null && !Directory.EnumerateFiles(folder, "*.safetensors").Any())
+        {
+            _skip = $"the weights of {Path.GetFileName(folder)} are not here";
+            return;
+        }
         _model = Sa2VAModel.Load(folder, device, cancellation: cancellation);
         foreach (string note in _model.Config.Notes) notes.Add(note);
-        return _model;
     }
 
     private static string Locate(PredictCase predict)

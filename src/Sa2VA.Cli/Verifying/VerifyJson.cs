@@ -54,8 +54,9 @@ internal sealed class VerifyJson(Terminal terminal) : IVerifyOutput
             json.WriteString("name", run.Case.Name);
             json.WriteString("model", run.Case.Model);
             json.WriteString("status", Word(run.Status));
+            if (run.SkipReason is { } reason) json.WriteString("reason", reason);
             json.WriteNumber("seconds", Math.Round(run.Seconds, 4));
-            PredictResult r = run.Result;
+            if (run.Result is not { } r) return;
             json.WriteBoolean("text_equal", r.TextEqual);
             json.WriteBoolean("ids_equal", r.IdsEqual);
             json.WriteNumber("objects", r.Ious.Count);

@@ -45,10 +45,10 @@ internal sealed class VerifySummary
     /// <summary>Takes over a predict case.</summary>
     public void Add(PredictRun run)
     {
-        Count(run.Status, null);
+        if (Count(run.Status, run.SkipReason)) return;
         if (!_predictions.TryGetValue(run.Case.Model, out PredictRow? row))
             _predictions.Add(run.Case.Model, row = new PredictRow(run.Case.Model));
-        row.Add(run.Result);
+        row.Add(run.Result!);
         if (run.Status == StageStatus.Tied) Ties++;
     }
 

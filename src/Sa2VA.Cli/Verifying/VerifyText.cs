@@ -35,8 +35,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
 
     public void Write(PredictRun run)
     {
-        terminal.WriteLine($"{Word(run.Status)}  {run.Path}");
-        PredictResult r = run.Result;
+        terminal.WriteLine($"{Word(run.Status)}  {run.Path}{(run.SkipReason is { } reason ? ": " + reason : "")}");
+        if (run.Result is not { } r) return;
         if (r.Mismatch is { } mismatch) terminal.WriteLine("      " + mismatch);
         terminal.WriteLine(r.Ious.Count == 0
             ? "      text and tokens " + (r.TextEqual && r.IdsEqual ? "equal" : "differ")
