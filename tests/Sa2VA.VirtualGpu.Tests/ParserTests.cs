@@ -102,7 +102,7 @@ public sealed class ParserTests
     [InlineData("layer_norm", 600)]
     [InlineData("flash_attention", 300)]
     [InlineData("gemm_sm80", 200)]
-    [InlineData("gemm_sm90", 150)]
+    [InlineData("gemm_sm90", 300)]
     public void Mutated_modules_load_or_are_refused(string name, int mutations)
     {
         mutations = FullRun.Times(mutations, 20 * mutations);
