@@ -28,7 +28,7 @@ internal static class VerifyCells
     public static string Counts(VerifySummary s)
     {
         string ties = s.Ties == 0 ? ""
-            : FormattableString.Invariant($", {s.Tied} with {Plural.Of(s.Ties, "tie")} (choices that bf16 does not decide)");
+            : FormattableString.Invariant($", {s.Tied} with {Plural.Of(s.Ties, "tie")} (choices that rounding decides)");
         return FormattableString.Invariant($"{s.Passed} passed, {s.Failed} failed{ties}, {s.Skipped} skipped");
     }
 

@@ -15,7 +15,7 @@ internal sealed class VerifySummary
     /// <summary>Files outside tolerance.</summary>
     public int Failed { get; private set; }
 
-    /// <summary>Files within tolerance but for choices that bf16 does not decide.</summary>
+    /// <summary>Files within tolerance but for choices that rounding decides.</summary>
     public int Tied { get; private set; }
 
     /// <summary>Such choices in all files.</summary>
@@ -76,7 +76,7 @@ internal sealed class StageRow(string stage)
     /// <summary>Tensors that have to be equal; they are part of <see cref="Tensors"/> and not of the errors below.</summary>
     public int Exact { get; private set; }
 
-    /// <summary>Choices that bf16 does not decide.</summary>
+    /// <summary>Choices that rounding decides.</summary>
     public int Ties { get; private set; }
 
     /// <summary>Worst rms error, relative to the record's rms.</summary>
