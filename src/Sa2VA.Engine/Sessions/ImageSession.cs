@@ -6,12 +6,14 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// A conversation about one image. The image is encoded once, for whichever half needs it first, however many questions follow.
+/// A conversation about one image, and objects that are shown on it by clicks, boxes and masks; neither needs the other. Each half of the
+/// model encodes the image once, when first needed, however many questions and prompts follow.
 /// </summary>
 public sealed class ImageSession : ChatSession
 {
     private readonly RgbImage _image;
     private readonly MaskResampler _resampler;
+    private readonly PictureObjects _objects;
     private FrameFeatures? _features;
     private MaskResults? _result;
     private MaskOutput? _output;
@@ -22,6 +24,7 @@ public sealed class ImageSession : ChatSession
     {
         _image = image;
         _resampler = new MaskResampler(model.Segmentation.LowSide, model.Config.Grounding.ImageSize);
+        _objects = new PictureObjects(model.Segmentation);
     }
 
     /// <summary>The image.</summary>
@@ -29,6 +32,43 @@ public sealed class ImageSession : ChatSession
 
     /// <summary>How often the image encoder has run: at most once.</summary>
     public long EncoderRuns => _features?.EncoderRuns ?? 0;
+
+    /// <summary>
+    /// Segments what is shown by clicks, a box or a mask (docs/model/interactive.md#a-picture): a new object, found without a word. The
+    /// language model has no part in it.
+    /// </summary>
+    /// <param name="prompt">Where the object is.</param>
+    /// <param name="logits">True to keep the mask logits at the picture's size.</param>
+    /// <param name="cancellation">Stops between two ops; there is then no new object.</param>
+    /// <exception cref="PromptException">The prompt does not fit the image, or the mask is empty.</exception>
+    /// <exception cref="NonFiniteException">A result is NaN or infinite; there is then no new object.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
+    public ObjectMask Segment(VisualPrompt prompt, bool logits = false, CancellationToken cancellation = default)
+    {
+        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
+        if (prompt.Mask is { Area: 0 })
+            throw new PromptException("An empty mask cannot begin an object: give a mask that has pixels inside, or a click or a box.");
+        return Show(null, prompt, logits, cancellation);
+    }
+
+    /// <summary>
+    /// Corrects an object by clicks, a box or a mask (docs/model/interactive.md#a-picture), whether it was named or shown: the mask that it
+    /// has is refined by all clicks so far. What language said of it is not repeated.
+    /// </summary>
+    /// <param name="id">The object's number.</param>
+    /// <param name="prompt">Where the object is, and is not.</param>
+    /// <param name="logits">True to keep the mask logits at the picture's size.</param>
+    /// <param name="cancellation">Stops between two ops; nothing has then changed.</param>
+    /// <exception cref="PromptException">The object is not known, or the prompt does not fit the image.</exception>
+    /// <exception cref="NonFiniteException">A result is NaN or infinite; nothing has then changed.</exception>
+    /// <inheritdoc cref="Segment"/>
+    public ObjectMask Correct(int id, VisualPrompt prompt, bool logits = false, CancellationToken cancellation = default)
+    {
+        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
+        if (!_objects.Has(id)) throw new PromptException($"This session knows no object {id}.");
+        return Show(id, prompt, logits, cancellation);
+    }
 
     private protected override bool IsVideo => false;
 
@@ -71,6 +111,7 @@ public sealed class ImageSession : ChatSession
     {
         if (objects.Count > 0) await DecodeAsync(objects, segs, question).ConfigureAwait(false);
         await question.SettleAsync().ConfigureAwait(false);
+        foreach (AnswerObject o in objects) _objects.Add(o.Id, o.Embedding);
     }
 
     private protected override void DisposeFrames()
@@ -87,8 +128,7 @@ public sealed class ImageSession : ChatSession
         Action<int>? report = question.Report(AskStage.Masks, objects.Count);
         SegmentationModel model = Model.Segmentation;
         FrameFeatures features = await FeaturesAsync(cancellation).ConfigureAwait(false);
-        MaskResults result = _result ??= new MaskResults(model, 1);
-        MaskOutput output = _output ??= new MaskOutput(model, result, _image.Width, _image.Height);
+        (MaskResults result, MaskOutput output) = Results();
         for (int i = 0; i < objects.Count; i++)
         {
             AnswerObject o = objects[i];
@@ -112,6 +152,49 @@ public sealed class ImageSession : ChatSession
             report?.Invoke(i + 1);
             question.Tell(new ObjectUpdate(o));
         }
+    }
+
+    private SessionGate.Entry EnterPrompt(VisualPrompt prompt, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        SessionGate.Entry gate = Gate.Enter(this);
+        try
+        {
+            ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
+            cancellation.ThrowIfCancellationRequested();
+            prompt.Check(_image.Width, _image.Height);
+            return gate;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
+    }
+
+    private ObjectMask Show(int? known, VisualPrompt prompt, bool logits, CancellationToken cancellation)
+    {
+        SegmentationModel model = Model.Segmentation;
+        PointPrompt[] points = prompt.Points(_image.Width, _image.Height, model.Config.ImageSize);
+        GivenMask? given = prompt.Mask is { } m ? GivenMask.Of(model, m, cancellation) : null;
+        FrameFeatures features = FeaturesAsync(cancellation).GetAwaiter().GetResult();
+        (MaskResults result, MaskOutput output) = Results();
+        points = _objects.Find(known ?? -1, features, points, given, prompt.Anew, result, cancellation);
+        output.BeginRead(cancellation);
+        result.BeginRead(model.Queue).Wait();
+        cancellation.ThrowIfCancellationRequested();
+        if (!result[0].IsFinite()) throw FiniteCheck.Error(features.IsFinite() ? "The mask decoder" : FrameFeatures.Stage);
+        int id = known ?? NextObject();
+        _objects.Keep(id, points, result[0].Low.ToArray());
+        var mask = new ObjectMask(id, _image.Width, _image.Height, logits);
+        mask.Fill(output, result, 0, _resampler);
+        return mask;
+    }
+
+    private (MaskResults Result, MaskOutput Output) Results()
+    {
+        MaskResults result = _result ??= new MaskResults(Model.Segmentation, 1);
+        return (result, _output ??= new MaskOutput(Model.Segmentation, result, _image.Width, _image.Height));
     }
 
     private async Task<FrameFeatures> FeaturesAsync(CancellationToken cancellation)

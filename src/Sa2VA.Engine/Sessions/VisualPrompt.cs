@@ -17,9 +17,9 @@ public readonly record struct Click(float X, float Y, bool Inside = true);
 public readonly record struct Box(float Left, float Top, float Right, float Bottom);
 
 /// <summary>
-/// What a user shows of an object on a frame: clicks, a box, both, or its whole mask (docs/model/interactive.md). Several clicks on one
-/// frame count together: those of a new prompt are added to those that the frame has, unless <see cref="Anew"/> is set. The mask that is
-/// there is refined, not forgotten.
+/// What a user shows of an object on a picture or frame: clicks, a box, both, or its whole mask (docs/model/interactive.md). Several clicks
+/// on one frame count together: those of a new prompt are added to those that the frame has, unless <see cref="Anew"/> is set. The mask
+/// that is there is refined, not forgotten.
 /// </summary>
 public sealed class VisualPrompt
 {
@@ -44,7 +44,7 @@ public sealed class VisualPrompt
     }
 
     /// <summary>The whole mask, to be taken for the truth; an empty one says that the object is not on the frame.</summary>
-    /// <param name="mask">Of the video's size.</param>
+    /// <param name="mask">Of the picture's size.</param>
     public VisualPrompt(Mask mask)
     {
         ArgumentNullException.ThrowIfNull(mask);
@@ -63,23 +63,28 @@ public sealed class VisualPrompt
     /// <summary>True to forget the clicks that the frame has; false, the default without a box or a mask, to add to them.</summary>
     public bool Anew { get; init; }
 
-    /// <summary>Refuses what does not fit a picture, before anything is done.</summary>
-    internal void Check(int width, int height)
+    /// <summary>Refuses what does not fit a picture; sessions do so before anything is computed.</summary>
+    /// <param name="width">The picture's columns.</param>
+    /// <param name="height">Its rows.</param>
+    /// <exception cref="PromptException">
+    /// A click is outside, a box has no area or is partly outside or is to be added to clicks, or a mask has another size.
+    /// </exception>
+    public void Check(int width, int height)
     {
         foreach (Click click in Clicks)
             if (!(click.X >= 0 && click.X < width && click.Y >= 0 && click.Y < height))
                 throw new PromptException(FormattableString.Invariant(
-                    $"The point ({click.X}, {click.Y}) is outside the frame, which has {width}×{height} pixels."));
+                    $"The point ({click.X}, {click.Y}) is outside the picture, which has {width}×{height} pixels."));
         if (Box is { } box)
         {
             bool fits = box.Left >= 0 && box.Top >= 0 && box.Right <= width && box.Bottom <= height;
             if (!(fits && box.Left < box.Right && box.Top < box.Bottom))
                 throw new PromptException(FormattableString.Invariant($"Box corners are left, top, right, bottom within {width}×{height}, ")
                     + FormattableString.Invariant($"not {box.Left}, {box.Top}, {box.Right}, {box.Bottom}."));
-            if (!Anew) throw new PromptException("A box starts a new set of points; it cannot be added to those that the frame has.");
+            if (!Anew) throw new PromptException("A box starts a new set of points; it cannot be added to those that there are.");
         }
         if (Mask is { } mask && (mask.Width != width || mask.Height != height))
-            throw new PromptException($"The mask's size is {mask.Width}×{mask.Height}, the frame's {width}×{height}; give it that size.");
+            throw new PromptException($"The mask's size is {mask.Width}×{mask.Height}, the picture's {width}×{height}; give it that size.");
     }
 
     /// <summary>The points in pixels of the encoder's input, a box's corners first.</summary>

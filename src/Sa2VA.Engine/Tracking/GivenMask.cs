@@ -41,4 +41,25 @@ internal sealed class GivenMask
         for (int i = 0; i < read.Length; i++) read[i] = read[i] >= Threshold ? 1 : 0;
         return new GivenMask(read);
     }
+
+    /// <summary>Enqueues taking it for the truth.</summary>
+    /// <param name="model">Model.</param>
+    /// <param name="frame">The frame's features.</param>
+    /// <param name="results">Receives the result in its first row.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public void Take(SegmentationModel model, FrameFeatures frame, MaskResults results, CancellationToken cancellation)
+    {
+        (MaskAsOutputGraph graph, ExecutionPlan plan) = model.MaskAsOutput(cancellation);
+        DeviceQueue queue = model.Queue;
+        using DeviceBuffer values = model.Backend.Allocate("given mask", DType.F32, graph.Mask.Shape);
+        using DeviceBuffer any = model.Backend.Allocate("given mask, any inside", DType.F32, graph.AnyInside.Shape);
+        queue.Write<float>(values, Values);
+        queue.Write<float>(any, [IsEmpty ? 0 : 1]);
+        PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Mask, values).Add(graph.AnyInside, any);
+        frame.AddTo(buffers, graph.Frame);
+        using BoundPlan bound = plan.Bind(queue, results.AddTo(buffers, graph, 0));
+        queue.WaitFor(frame.Encoded);
+        queue.Run(bound, cancellation);
+        results.WriteGiven(queue, 0, IsEmpty);
+    }
 }

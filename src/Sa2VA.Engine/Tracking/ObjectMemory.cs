@@ -49,40 +49,6 @@ internal sealed class ObjectMemory : IDisposable
         return _features;
     }
 
-    /// <summary>Enqueues looking for what a prompt names.</summary>
-    /// <param name="frame">The frame's features.</param>
-    /// <param name="memory">What <see cref="Look"/> made of them; null for a frame that stands alone.</param>
-    /// <param name="prompt">The prompt.</param>
-    /// <param name="results">Receives the result in its first row.</param>
-    /// <param name="cancellation">Stops between two ops.</param>
-    public void Find(FrameFeatures frame, DeviceBuffer? memory, ObjectPrompt prompt, MaskResults results, CancellationToken cancellation)
-    {
-        using var prompted = new PromptedFrame(_model, prompt, memory, cancellation);
-        prompted.Bind([frame], results, 0);
-        prompted.Run(0, cancellation);
-    }
-
-    /// <summary>Enqueues taking a mask for the truth.</summary>
-    /// <param name="frame">The frame's features.</param>
-    /// <param name="mask">Of the encoder's size.</param>
-    /// <param name="results">Receives the result in its first row.</param>
-    /// <param name="cancellation">Stops between two ops.</param>
-    public void Take(FrameFeatures frame, GivenMask mask, MaskResults results, CancellationToken cancellation)
-    {
-        (MaskAsOutputGraph graph, ExecutionPlan plan) = _model.MaskAsOutput(cancellation);
-        DeviceQueue queue = _model.Queue;
-        using DeviceBuffer values = _model.Backend.Allocate("given mask", DType.F32, graph.Mask.Shape);
-        using DeviceBuffer any = _model.Backend.Allocate("given mask, any inside", DType.F32, graph.AnyInside.Shape);
-        queue.Write<float>(values, mask.Values);
-        queue.Write<float>(any, [mask.IsEmpty ? 0 : 1]);
-        PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Mask, values).Add(graph.AnyInside, any);
-        frame.AddTo(buffers, graph.Frame);
-        using BoundPlan bound = plan.Bind(queue, results.AddTo(buffers, graph, 0));
-        queue.WaitFor(frame.Encoded);
-        queue.Run(bound, cancellation);
-        results.WriteGiven(queue, 0, mask.IsEmpty);
-    }
-
     /// <summary>Enqueues remembering a prompted frame. It counts once the bank is told to keep it.</summary>
     /// <param name="frame">The frame's features.</param>
     /// <param name="results">The result, in the first row.</param>

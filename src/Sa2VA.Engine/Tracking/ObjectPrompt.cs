@@ -31,7 +31,7 @@ internal sealed class ObjectPrompt
 
         SparseRows = PromptEncoder.SparseRows(points.Length, !seg.IsEmpty);
         if (SparseRows > FramePrompt.MaxSparse)
-            throw new PromptException($"A prompt has at most {FramePrompt.MaxSparse - 2} points, not {points.Length}.");
+            throw new PromptException($"A prompt has at most {FramePrompt.MaxSparse - (seg.IsEmpty ? 1 : 2)} points, not {points.Length}.");
         Sparse = new float[SparseRows * width];
         model.Prompts.EncodeSparse(points, seg, Sparse);
         Multimask = points.Length <= 1;

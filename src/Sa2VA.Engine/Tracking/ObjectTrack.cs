@@ -131,7 +131,7 @@ internal sealed class ObjectTrack : IDisposable
         var prompt = new ObjectPrompt(_model, [], points, low);
         // A frame that was tracked looks at the object's past, as it did then; and does so once.
         if (_isTracked) _looked ??= _memory.Look(frame, _newest, reverse: false, cancellation);
-        _memory.Find(frame, _looked, prompt, scratch, cancellation);
+        PromptedFrame.Find(_model, frame, _looked, prompt, scratch, cancellation);
         _memory.Remember(frame, scratch, binary: true, cancellation);
     }
 
@@ -142,7 +142,7 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="cancellation">Stops between two ops.</param>
     public void Prompt(FrameFeatures frame, GivenMask mask, MaskResults scratch, CancellationToken cancellation)
     {
-        _memory.Take(frame, mask, scratch, cancellation);
+        mask.Take(_model, frame, scratch, cancellation);
         _memory.Remember(frame, scratch, binary: true, cancellation);
     }
 

@@ -86,7 +86,7 @@ internal sealed class OfflineTracking : IDisposable
         Tracked o = Object(id);
         o.Points.Remove(frame);
         Encode(frame);
-        o.Memory.Take(_features, GivenMask.Of(_model, mask, _cancellation), _results, _cancellation);
+        GivenMask.Of(_model, mask, _cancellation).Take(_model, _features, _results, _cancellation);
         Finish(o, frame, OfflineKind.Mask, _binary);
     }
 
@@ -139,7 +139,7 @@ internal sealed class OfflineTracking : IDisposable
         DeviceBuffer? looked = o.Passed.TryGetValue(frame, out bool reverse)
             ? o.Memory.Look(_features, frame, reverse, _cancellation)
             : null;
-        o.Memory.Find(_features, looked, prompt, _results, _cancellation);
+        PromptedFrame.Find(_model, _features, looked, prompt, _results, _cancellation);
         Finish(o, frame, looked is null ? OfflineKind.Prompt : OfflineKind.Correction, binary, prompt.Multimask);
     }
 

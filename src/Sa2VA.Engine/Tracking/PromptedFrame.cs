@@ -38,6 +38,21 @@ internal sealed class PromptedFrame : IDisposable
         }
     }
 
+    /// <summary>Enqueues looking for what a prompt names, once.</summary>
+    /// <param name="model">Model.</param>
+    /// <param name="frame">The frame's features.</param>
+    /// <param name="memory">The frame's tokens when they know of the object's past; null for a frame that stands alone.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="results">Receives the result in its first row.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public static void Find(SegmentationModel model, FrameFeatures frame, DeviceBuffer? memory, ObjectPrompt prompt, MaskResults results,
+        CancellationToken cancellation)
+    {
+        using var prompted = new PromptedFrame(model, prompt, memory, cancellation);
+        prompted.Bind([frame], results, 0);
+        prompted.Run(0, cancellation);
+    }
+
     /// <summary>Says which pictures may be looked at, and where results go.</summary>
     public void Bind(IReadOnlyList<FrameFeatures> frames, MaskResults results, int row)
     {

@@ -126,9 +126,9 @@ public sealed class CorrectionTests
         string before = Live(Assert.Single(first.Objects));
         float nan = float.NaN;
 
-        Refused("outside the frame", () => session.Correct(0, new VisualPrompt(new Click(Width, 0)), Cancellation));
-        Refused("outside the frame", () => session.Correct(0, new VisualPrompt(new Click(0, -0.1f)), Cancellation));
-        Refused("outside the frame", () => session.Correct(0, new VisualPrompt(new Click(nan, 0)), Cancellation));
+        Refused("outside the picture", () => session.Correct(0, new VisualPrompt(new Click(Width, 0)), Cancellation));
+        Refused("outside the picture", () => session.Correct(0, new VisualPrompt(new Click(0, -0.1f)), Cancellation));
+        Refused("outside the picture", () => session.Correct(0, new VisualPrompt(new Click(nan, 0)), Cancellation));
         Refused("Box corners", () => session.Correct(0, new VisualPrompt(new Box(5, 5, 5, 9)), Cancellation));
         Refused("Box corners", () => session.Correct(0, new VisualPrompt(new Box(5, 9, 9, 5)), Cancellation));
         Refused("Box corners", () => session.Correct(0, new VisualPrompt(new Box(0, 0, Width + 1, 5)), Cancellation));
