@@ -55,6 +55,33 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteEndArray();
     });
 
+    /// <summary>An object that was shown, or corrected, by clicks and a box.</summary>
+    /// <param name="id">Its number.</param>
+    /// <param name="shown">How.</param>
+    public void Shown(int id, ShownObject shown) => Write("shown", json =>
+    {
+        json.WriteNumber("object", id);
+        json.WriteNumber("frame", shown.Frame);
+        json.WriteBoolean("corrects", shown.Corrects is not null);
+        json.WriteStartArray("points");
+        foreach (Click click in shown.Prompt.Clicks)
+        {
+            json.WriteStartArray();
+            json.WriteNumberValue(click.X);
+            json.WriteNumberValue(click.Y);
+            json.WriteNumberValue(click.Inside ? 1 : 0);
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+        if (shown.Prompt.Box is { } box)
+        {
+            json.WriteStartArray("box");
+            foreach (float edge in (float[])[box.Left, box.Top, box.Right, box.Bottom]) json.WriteNumberValue(edge);
+            json.WriteEndArray();
+        }
+        else json.WriteNull("box");
+    });
+
     /// <summary>The masks of a frame.</summary>
     public void Frame(SegmentedFrame frame) => Write("frame", json =>
     {

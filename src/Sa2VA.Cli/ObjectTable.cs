@@ -17,6 +17,13 @@ internal sealed class ObjectTable
         foreach (AnswerObject o in answer.Objects) _rows.Add(new Row(o.Id, o.Phrase ?? prompt));
     }
 
+    /// <summary>Takes over an object that was shown.</summary>
+    public void Add(ShownObject shown)
+    {
+        if (shown.Corrects is null) _rows.Add(new Row(_rows.Count, "(shown)"));
+        else _rows[shown.Corrects.Value].Of += ", corrected";
+    }
+
     /// <summary>Takes over a frame's masks.</summary>
     public void Add(SegmentedFrame frame)
     {
@@ -52,7 +59,7 @@ internal sealed class ObjectTable
     private sealed class Row(int id, string of)
     {
         public int Id => id;
-        public string Of => of;
+        public string Of { get; set; } = of;
         public int Frames { get; set; }
         public int Seen { get; set; }
         public long Area { get; set; }

@@ -34,13 +34,17 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     /// <summary>Told each complete answer with its question's number.</summary>
     public Action<int, Answer>? OnAnswer { get; init; }
 
+    /// <summary>Told the number of an object that was shown, before the frame that it was shown on.</summary>
+    public Action<int, ShownObject>? OnShown { get; init; }
+
     /// <summary>Told each frame, in order.</summary>
     public required Action<SegmentedFrame> OnFrame { get; init; }
 
     /// <summary>Runs it.</summary>
     /// <param name="prompts">Questions, each about the same picture anew.</param>
     /// <param name="regions">Regions that they speak of.</param>
-    public async Task<SegmentSummary> RunAsync(IReadOnlyList<string> prompts, IReadOnlyList<Mask> regions)
+    /// <param name="shown">An object that is shown instead of named, or beside; null for none.</param>
+    public async Task<SegmentSummary> RunAsync(IReadOnlyList<string> prompts, IReadOnlyList<Mask> regions, ShownObject? shown = null)
     {
         long start = Stopwatch.GetTimestamp();
         double? firstMask = null;
@@ -51,7 +55,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             var options = new AskOptions { Regions = regions, Progress = new Reports<AskProgress>(terminal.Show) };
             Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
             objects.AddRange(answer.Objects);
-            if (media.Image is not null && answer.Objects.Count > 0) firstMask ??= Seconds();
+            if (session is ImageSession && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
             if (answer.Truncated)
@@ -59,29 +63,59 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }
+        if (shown?.Corrects is { } id && objects.All(o => o.Id != id))
+            throw new UsageException(FormattableString.Invariant($"--correct {id}: ") + (objects.Count == 0 ? "no answer names an object."
+                : $"the answers name {Plural.Of(objects.Count, "object")}, numbered from 0."));
         double prompted = Seconds();
+        int count = objects.Count + (shown is { Corrects: null } ? 1 : 0);
 
-        if (media.Image is not null)
-            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, [.. objects.Select(o => Copy(o.Mask!))]));
-        else if (objects.Count == 0)
+        if (session is ImageSession image)
+        {
+            List<ObjectMask> masks = [.. objects.Select(o => o.Mask!)];
+            if (shown is not null) Show(image, shown, masks);
+            if (masks.Count > 0) firstMask ??= Seconds();
+            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, [.. masks.Select(Copy)]));
+        }
+        else if (count == 0)
             // Nothing to look for: the frames need not be read.
             for (int i = 0; i < media.Frames; i++) OnFrame(new SegmentedFrame(i, media.FrameName(i), null, []));
         else
         {
             int index = 0;
-            await foreach (RgbImage image in media.Video!.Frames(media.Frames, terminal.Cancellation).ConfigureAwait(false))
+            await foreach (RgbImage frame in media.Video!.Frames(media.Frames, terminal.Cancellation).ConfigureAwait(false))
             {
-                FrameMasks masks = Next((VideoSession)session, image, index);
-                firstMask ??= Seconds();
-                OnFrame(new SegmentedFrame(index, media.FrameName(index), image, [.. masks.Objects.Select(Copy)]));
+                // Before something is shown where nothing was named, there is nothing to look for.
+                FrameMasks? masks = objects.Count > 0 || index >= shown!.Frame ? Next((VideoSession)session, frame, index) : null;
+                if (index == shown?.Frame) masks = Show((VideoSession)session, shown);
+                if (masks is { Objects.Count: > 0 }) firstMask ??= Seconds();
+                OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, masks is null ? [] : [.. masks.Objects.Select(Copy)]));
                 index++;
                 terminal.Progress.Count("Segmenting", "frames", index, media.Frames);
             }
             terminal.Progress.Clear();
         }
-        return new SegmentSummary(media.Frames, objects.Count, prompted, firstMask);
+        return new SegmentSummary(media.Frames, count, prompted, firstMask);
 
         double Seconds() => Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private void Show(ImageSession session, ShownObject shown, List<ObjectMask> masks)
+    {
+        ObjectMask mask = shown.Corrects is { } id ? session.Correct(id, shown.Prompt, cancellation: terminal.Cancellation)
+            : session.Segment(shown.Prompt, cancellation: terminal.Cancellation);
+        int known = masks.FindIndex(m => m.Id == mask.Id);
+        if (known >= 0) masks[known] = mask;
+        else masks.Add(mask);
+        OnShown?.Invoke(mask.Id, shown);
+    }
+
+    private FrameMasks Show(VideoSession session, ShownObject shown)
+    {
+        FrameMasks? masks = null;
+        int id = shown.Corrects ?? session.Follow(shown.Prompt, out masks, terminal.Cancellation);
+        masks ??= session.Correct(id, shown.Prompt, terminal.Cancellation);
+        OnShown?.Invoke(id, shown);
+        return masks;
     }
 
     private FrameMasks Next(VideoSession session, RgbImage image, int index)

@@ -18,7 +18,8 @@ internal static partial class SegmentCommand
         TextOption model = CommonOptions.Model();
         var media = new MediaFlags();
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
-            "What to segment, such as \"Please segment the red circle.\"; may be given several times.") { Required = true };
+            "What to segment, such as \"Please segment the red circle.\"; may be given several times.");
+        var show = new ShowFlags();
         var regions = new TextOption("--regions", "PNG",
             "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
         TextOption output = CommonOptions.Out("Folder for masks and overlays; may be left out with --json.");
@@ -28,20 +29,25 @@ internal static partial class SegmentCommand
         return new CliCommand("segment", "Writes one PNG mask per object and frame, and overlays.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
-            "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source")
+            "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source",
+            "sa2va segment --model Sa2VA-1B --image street.jpg --point 420,310 --point 380,200,- --out result")
         {
-            Accepts = [model, .. media.All, prompt, regions, output, names, json, .. device.All],
+            Accepts = [model, .. media.All, prompt, .. show.All, regions, output, names, json, .. device.All],
             Run = async values =>
             {
                 if (values.GetValue(output) is null && !values.GetValue(json))
                     throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
                 CommonOptions.CheckNames(values, names, output);
+                IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
+                if (prompts.Count == 0 && !show.Any(values))
+                    throw new UsageException("Say what to segment with --prompt TEXT, or show it with --point X,Y or "
+                        + "--box LEFT,TOP,RIGHT,BOTTOM.");
                 long start = Stopwatch.GetTimestamp();
                 using MediaInput input = media.Open(terminal, values);
                 await RunAsync(terminal, new Request
                 {
                     Start = start, Media = input, Model = values.GetRequiredValue(model),
-                    Prompts = values.GetRequiredValue(prompt), Regions = values.GetValue(regions),
+                    Prompts = prompts, Shown = show.Of(values, input, prompts.Count > 0), Regions = values.GetValue(regions),
                     Out = values.GetValue(output), Names = values.GetRequiredValue(names), Json = values.GetValue(json),
                     Device = device.Of(values, input.Notes),
                 }).ConfigureAwait(false);
@@ -56,6 +62,7 @@ internal static partial class SegmentCommand
         public required MediaInput Media { get; init; }
         public required string Model { get; init; }
         public required IReadOnlyList<string> Prompts { get; init; }
+        public ShownObject? Shown { get; init; }
         public string? Regions { get; init; }
         public string? Out { get; init; }
         public required string Names { get; init; }
@@ -69,7 +76,7 @@ internal static partial class SegmentCommand
         Mask[] regions = request.Regions is null ? [] : ReadRegions(terminal, request.Regions, media);
         using ResultFolder? results = request.Out is null ? null : new ResultFolder(request.Out, new RunDescription
         {
-            Command = "segment", Model = request.Model, Source = media.Source, Prompts = request.Prompts,
+            Command = "segment", Model = request.Model, Source = media.Source, Prompts = request.Prompts, Shown = request.Shown?.Text,
         })
         {
             Names = request.Names is "source" ? FrameNames.BySource(media) : FrameNames.ByIndex,
@@ -92,6 +99,11 @@ internal static partial class SegmentCommand
                 terminal.WriteLine($"> {request.Prompts[i]}");
                 terminal.WriteLine($"  {answer.Text}");
             },
+            OnShown = (id, shown) =>
+            {
+                json?.Shown(id, shown);
+                table.Add(shown);
+            },
             OnFrame = frame =>
             {
                 results?.Add(frame, media.Video);
@@ -99,7 +111,7 @@ internal static partial class SegmentCommand
                 table.Add(frame);
             },
         };
-        SegmentSummary summary = await run.RunAsync(request.Prompts, regions).ConfigureAwait(false);
+        SegmentSummary summary = await run.RunAsync(request.Prompts, regions, request.Shown).ConfigureAwait(false);
         results?.Commit();
         double total = Stopwatch.GetElapsedTime(request.Start).TotalSeconds;
         json?.End(summary, load, total);

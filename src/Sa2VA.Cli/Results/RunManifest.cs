@@ -19,6 +19,9 @@ internal sealed record RunDescription
 
     /// <summary>The questions, in order.</summary>
     public required IReadOnlyList<string> Prompts { get; init; }
+
+    /// <summary>What was shown by clicks and a box, as on a command line; null for nothing.</summary>
+    public string? Shown { get; init; }
 }
 
 /// <summary>
@@ -89,6 +92,7 @@ internal static partial class RunManifest
             json.WriteStartArray("prompts");
             foreach (string prompt in run.Prompts) json.WriteStringValue(prompt);
             json.WriteEndArray();
+            if (run.Shown is { } shown) json.WriteString("shown", shown);
             json.WriteBoolean("complete", complete);
             json.WriteStartArray("files");
             foreach (string name in files.Order(StringComparer.Ordinal)) json.WriteStringValue(name);
