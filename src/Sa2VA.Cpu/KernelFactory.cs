@@ -39,6 +39,8 @@ internal static class KernelFactory
         Concat o => new ConcatKernel(o, context),
         WriteRows o => new WriteRowsKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
+        SetBits o => new SetBitsKernel(o, context),
+        RepetitionPenalty o => new RepetitionPenaltyKernel(o, context),
         Sample o => new SampleKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
         _ => throw new DeviceException($"The CPU backend has no kernel for {op.GetType().Name} ({op.Name})."),

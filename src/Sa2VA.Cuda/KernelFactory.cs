@@ -30,6 +30,8 @@ internal static class KernelFactory
         Concat o => new ConcatKernel(o, context),
         WriteRows o => new WriteRowsKernel(o, context),
         ArgMax o => new ArgMaxKernel(o, context),
+        SetBits o => new SetBitsKernel(o, context),
+        RepetitionPenalty o => new RepetitionPenaltyKernel(o, context),
         Sample o => new SampleKernel(o, context),
         MaskSelect o => new MaskSelectKernel(o, context),
         PatchRows o => new PatchRowsKernel(o, context),

@@ -68,7 +68,10 @@ internal sealed class EveryOp : IDisposable
         Tensor[] parts = [.. ((string[])["gate", "up", "value"]).Select(p => g.Linear(gated, g.Weight(p)))];
         Tensor best = g.Output("best", g.ArgMax(g.Add(four, g.FlashAttention(parts[0], parts[1], parts[2], 2, 2, 0.3f))));
         Tensor next = g.Output("next", g.ArgMax(g.Linear(four, g.Weight("table"))));
-        Tensor drawn = g.Output("drawn", g.Sample(g.Map(scores, Activation.None, 9), g.Input("choices", DType.I32, new Shape(4, 4))));
+        Tensor choices = g.Input("choices", DType.I32, new Shape(4, 4));
+        Tensor held = g.SetBits(g.Input("held", DType.I32, new Shape(4, 1)), best);
+        Tensor left = g.RepetitionPenalty(g.Map(scores, Activation.None, 9), held, g.Input("penalties", DType.I32, new Shape(4)));
+        Tensor drawn = g.Output("drawn", g.Sample(left, choices));
         Tensor bits = g.Output("bits", g.PackMasks(four, 4, 8, 5, 40));
         Plan = backend.Compile(g.Build());
         Queue = backend.CreateQueue("everything");
@@ -85,9 +88,11 @@ internal sealed class EveryOp : IDisposable
         Write("first", [34, 0]);
         Write("second", [1, 3]);
         Write("offsets", [0, 8, 16]);
-        var choices = new int[16];
-        for (int i = 0; i < 4; i++) new SamplingChoice(1, 9, 0.8f, i * 500_000_000).Write(choices.AsSpan(4 * i));
-        Write("choices", choices);
+        var drawing = new int[16];
+        for (int i = 0; i < 4; i++) new SamplingChoice(1, 9, 0.8f, i * 500_000_000).Write(drawing.AsSpan(4 * i));
+        Write("choices", drawing);
+        Write("held", [0, -1, 0x0f0f, 3]);
+        Write("penalties", [.. Enumerable.Repeat(BitConverter.SingleToInt32Bits(1.3f), 4)]);
         Write("pages", [1, 5, -1, -1, 5, 0, 2, 1]);
         Output = Allocate(backend, y);
         Allocate(backend, best);

@@ -84,6 +84,12 @@ public class GraphBuilderTests
             n => n.G.WriteRows(n.State, n.Rows, n.G.Input("rows of a run", DType.I32, new Shape(20), n.Length)),
         ["WriteRows: list of floats"] = n => n.G.WriteRows(n.State, n.Rows, n.Rows),
         ["ArgMax: ids"] = n => n.G.ArgMax(n.Ids),
+        ["SetBits: floats"] = n => n.G.SetBits(n.Rows, n.Ids),
+        ["SetBits: rows"] = n => n.G.SetBits(n.Bits, n.Two),
+        ["RepetitionPenalty: integers"] = n => n.G.RepetitionPenalty(n.Ids, n.Bits, n.Ids),
+        ["RepetitionPenalty: bits"] = n => n.G.RepetitionPenalty(n.Rows, n.G.Input("wide bits", DType.I32, new Shape(7, 2)), n.Ids),
+        ["RepetitionPenalty: bits of floats"] = n => n.G.RepetitionPenalty(n.Rows, n.Rows, n.Ids),
+        ["RepetitionPenalty: penalties"] = n => n.G.RepetitionPenalty(n.Rows, n.Bits, n.Two),
         ["MaskSelect: IoUs"] = n => n.G.MaskSelect(n.One),
         ["MaskSelect: masks"] = n => n.G.MaskSelect(n.G.SliceChannels(n.G.SliceRows(n.State, 0, 1), 0, 4), n.Rows),
         ["Reshape: count"] = n => n.G.Reshape(n.Rows, new Shape(7, 9)),
@@ -211,6 +217,7 @@ public class GraphBuilderTests
             One = G.Input("one", DType.F32, new Shape(1));
             OneId = G.Input("one id", DType.I32, new Shape(1));
             Two = G.Input("two", DType.I32, new Shape(2));
+            Bits = G.Input("bits", DType.I32, new Shape(7, 1));
             State = G.State("state", DType.F32, new Shape(30, 8));
             Table = G.Constant("table", new Shape(9, 4), new float[36]);
         }
@@ -223,6 +230,7 @@ public class GraphBuilderTests
         public Tensor One { get; }
         public Tensor OneId { get; }
         public Tensor Two { get; }
+        public Tensor Bits { get; }
         public Tensor State { get; }
         public Tensor Table { get; }
     }

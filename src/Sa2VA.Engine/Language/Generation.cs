@@ -3,7 +3,7 @@ using Sa2VA.Models.Tokenizers;
 
 namespace Sa2VA.Engine.Language;
 
-/// <summary>What greedy decoding gave.</summary>
+/// <summary>What decoding gave.</summary>
 /// <param name="Ids">New tokens, the stop token included if it was generated.</param>
 /// <param name="Segs">
 /// Vector of every [SEG] of the prompt that is an object and of every one that was fed back, in text order; the caller's to dispose.
@@ -17,6 +17,11 @@ internal sealed record Generated(List<int> Ids, List<SegVector> Segs, bool Trunc
 /// <param name="Segs">Places of [SEG] tokens that are objects too, in order.</param>
 internal sealed record PromptTokens(int[] Ids, TokenPositions? Positions, IReadOnlyList<int> Segs);
 
+/// <summary>What the tokens of an answer follow.</summary>
+/// <param name="MaxNewTokens">Most of them, at least 1.</param>
+/// <param name="Sampling">How they are drawn; null where the likeliest are taken.</param>
+internal sealed record TokenRules(int MaxNewTokens, TokenSampling? Sampling);
+
 /// <summary>Who is told how far a generation is; each may be null. They are called by the scheduler and must be quick.</summary>
 /// <param name="Prefilled">Told how many of the prompt's tokens are in the cache.</param>
 /// <param name="Decoded">Told how many tokens the answer has.</param>
@@ -24,8 +29,8 @@ internal sealed record PromptTokens(int[] Ids, TokenPositions? Positions, IReadO
 internal readonly record struct GenerationReports(Action<int>? Prefilled, Action<int>? Decoded, Action<string>? Text);
 
 /// <summary>
-/// Greedy decoding (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds. The scheduler
-/// makes the steps, together with those of other conversations.
+/// Decoding (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds. The scheduler makes the
+/// steps, together with those of other conversations.
 /// </summary>
 /// <param name="scheduler">Makes the steps.</param>
 /// <param name="tokenizer">Turns tokens into text.</param>
@@ -37,19 +42,20 @@ internal sealed class Generation(Scheduler scheduler, Tokenizer tokenizer, StopR
     /// <param name="conversation">Has begun with the prompt.</param>
     /// <param name="projector">Makes vectors of [SEG] states; null where there is nothing to segment.</param>
     /// <param name="prompt">What is answered.</param>
-    /// <param name="maxNewTokens">Most tokens of the answer, at least 1.</param>
+    /// <param name="rules">How tokens are chosen, and how many.</param>
     /// <param name="reports">Told how far it is.</param>
     /// <param name="cancellation">Stops within one token.</param>
-    public async Task<Generated> RunAsync(Conversation conversation, SegVectors? projector, PromptTokens prompt, int maxNewTokens,
+    public async Task<Generated> RunAsync(Conversation conversation, SegVectors? projector, PromptTokens prompt, TokenRules rules,
         GenerationReports reports, CancellationToken cancellation)
     {
-        List<int> ids = new(Math.Min(maxNewTokens, 4096));
+        List<int> ids = new(Math.Min(rules.MaxNewTokens, 4096));
         List<SegVector> segs = [];
         TokenStream stream = tokenizer.Stream();
         string tail = "";
-        var turn = new Turn(conversation, prompt.Ids, maxNewTokens, Accept, cancellation)
+        var turn = new Turn(conversation, prompt.Ids, rules.MaxNewTokens, Accept, cancellation)
         {
             Positions = prompt.Positions,
+            Sampling = rules.Sampling,
             StatePlaces = prompt.Segs,
             OnPrefilled = reports.Prefilled,
             OnState = slot => segs.Add(projector!.Take(slot)),

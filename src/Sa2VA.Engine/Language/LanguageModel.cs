@@ -32,6 +32,7 @@ internal sealed class LanguageModel : IDisposable
     private readonly List<DeviceBuffer> _images = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly int _imageRows;
+    private DeviceBuffer? _held;
     private long _staged;
 
     /// <param name="backend">Device; not owned.</param>
@@ -90,12 +91,17 @@ internal sealed class LanguageModel : IDisposable
     /// </summary>
     public IReadOnlyList<DeviceBuffer> ImageRows => _images;
 
+    /// <summary>
+    /// Which tokens each slot's sequence holds, I32 [slots, words]; there once a run that draws its tokens has been made, and null before.
+    /// </summary>
+    public DeviceBuffer? Held => Volatile.Read(ref _held);
+
     /// <summary>The kind of run for chunks of a prompt of so many tokens.</summary>
-    public RunKind PrefillKind(int tokens, bool images) => new(0, images, Capacity(tokens));
+    public RunKind PrefillKind(int tokens, bool images, bool samples = false) => new(0, images, Capacity(tokens), samples);
 
     /// <summary>The kind of run for decode steps of some sequences, the longest of which then has so many tokens.</summary>
-    public RunKind DecodeKind(int sequences, int tokens) =>
-        new((int)BitOperations.RoundUpToPowerOf2((uint)sequences), false, Capacity(tokens));
+    public RunKind DecodeKind(int sequences, int tokens, bool samples = false) =>
+        new((int)BitOperations.RoundUpToPowerOf2((uint)sequences), false, Capacity(tokens), samples);
 
     /// <summary>A run that is ready, or null while it is being compiled; asking begins that.</summary>
     /// <exception cref="DeviceException">It cannot be compiled for want of memory.</exception>
@@ -135,6 +141,13 @@ internal sealed class LanguageModel : IDisposable
     /// <summary>A failure may have taken with it what was enqueued to bring a picture's rows.</summary>
     public void ForgetImages() => _staged = 0;
 
+    /// <summary>Enqueues noting which tokens a turn's prompt holds, where that matters to those that are drawn.</summary>
+    public void NoteHeld(Turn turn)
+    {
+        if (Held is { } held && turn.Sampling?.Held(turn.Prompt, held.Shape.Last) is { } bits)
+            Queue.Write<int>(held, bits, (long)turn.Slot * bits.Length);
+    }
+
     /// <summary>Enqueues bringing a picture's rows to where prompts read them, unless they are there.</summary>
     public void UseImages(ImageTokens? images)
     {
@@ -165,6 +178,7 @@ internal sealed class LanguageModel : IDisposable
         foreach (DeviceBuffer buffer in _images) buffer.Dispose();
         Next?.Dispose();
         Hidden?.Dispose();
+        _held?.Dispose();
         Pages?.Dispose();
     }
 
@@ -191,9 +205,13 @@ internal sealed class LanguageModel : IDisposable
     {
         KvLayout kv = Pages.Layout with { Capacity = kind.Capacity };
         LanguageGraph graph = kind.Sequences > 0
-            ? LanguageGraph.Decode(_weights, Config, kv, SlotCount, kind.Sequences)
+            ? LanguageGraph.Decode(_weights, Config, kv, SlotCount, kind.Sequences, kind.Samples)
             : LanguageGraph.Prefill(_weights, Config, kv, SlotCount, Math.Clamp(kind.Capacity, 2, PrefillChunk),
-                kind.Images ? _imageRows : 0);
+                kind.Images ? _imageRows : 0, kind.Samples);
+        if (graph.Sampling is { } sampling)
+        {
+            lock (_lock) _held ??= Backend.Allocate(sampling.Held.Name, sampling.Held.Type, sampling.Held.Shape);
+        }
         return new LanguageRun(this, graph, cancellation);
     }
 }

@@ -7,7 +7,8 @@ namespace Sa2VA.Engine.Language;
 /// <param name="Sequences">Sequences of a decode step; 0 for a chunk of a prompt.</param>
 /// <param name="Images">True if a chunk's tokens may stand for image rows.</param>
 /// <param name="Capacity">Most tokens of a sequence.</param>
-internal readonly record struct RunKind(int Sequences, bool Images, int Capacity);
+/// <param name="Samples">True if next tokens are drawn as each turn asks, false if the likeliest are taken.</param>
+internal readonly record struct RunKind(int Sequences, bool Images, int Capacity, bool Samples);
 
 /// <summary>A plan of the language model, bound to the pool and the slots. One caller at a time.</summary>
 internal sealed class LanguageRun : IDisposable
@@ -15,7 +16,7 @@ internal sealed class LanguageRun : IDisposable
     private readonly LanguageModel _model;
     private readonly ExecutionPlan _plan;
     private readonly LanguageGraph _graph;
-    private readonly int[] _slots;
+    private readonly int[] _slots, _choices, _penalties;
     private readonly BoundPlan _bound;
     private readonly SequencePlacement _placement;
 
@@ -26,9 +27,11 @@ internal sealed class LanguageRun : IDisposable
     {
         (_model, _graph) = (model, graph);
         _slots = new int[graph.Slot.Shape[0]];
+        (_choices, _penalties) = (new int[_slots.Length * SamplingChoice.Count], new int[_slots.Length]);
         _plan = model.Backend.Compile(graph.Graph, cancellation);
         PlanBuffers buffers = model.Pages.AddTo(new PlanBuffers(graph.Graph), graph.Stack)
             .Add(graph.Slots.Next, model.Next).Add(graph.Slots.Hidden, model.Hidden);
+        if (graph.Sampling is { } sampling) buffers.Add(sampling.Held, model.Held!);
         for (int i = 0; i < graph.Stack.ImageTokens.Count; i++) buffers.Add(graph.Stack.ImageTokens[i], model.ImageRows[i]);
         try
         {
@@ -58,6 +61,7 @@ internal sealed class LanguageRun : IDisposable
         Conversation conversation = turn.Conversation;
         _bound.Set(_graph.Ids!, chunk).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [turn.Slot]);
         _placement.Begin().AddChunk(conversation.Pages, conversation.Length, chunk, turn.Positions).End();
+        Draw([turn]);
         _model.Queue.Run(_bound, turn.Cancellation);
     }
 
@@ -73,6 +77,7 @@ internal sealed class LanguageRun : IDisposable
         }
         _placement.End();
         _bound.Set(_graph.Slot, _slots.AsSpan(0, turns.Length));
+        Draw(turns);
         _model.Queue.Run(_bound);
     }
 
@@ -81,5 +86,18 @@ internal sealed class LanguageRun : IDisposable
     {
         _bound.Dispose();
         _plan.Dispose();
+    }
+
+    /// <summary>Says how the turns' next tokens are drawn, where they are.</summary>
+    private void Draw(ReadOnlySpan<Turn> turns)
+    {
+        if (_graph.Sampling is not { } sampling) return;
+        for (int i = 0; i < turns.Length; i++)
+        {
+            turns[i].Sampling!.Choice(turns[i].Promised).Write(_choices.AsSpan(i * SamplingChoice.Count));
+            _penalties[i] = turns[i].Sampling!.PenaltyBits;
+        }
+        _bound.Set(sampling.Choices, _choices.AsSpan(0, turns.Length * SamplingChoice.Count));
+        _bound.Set(sampling.Penalties, _penalties.AsSpan(0, turns.Length));
     }
 }

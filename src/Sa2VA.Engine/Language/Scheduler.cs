@@ -172,19 +172,21 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
         try
         {
             Conversation conversation = turn.Conversation;
-            LanguageRun? run = model.Ready(model.PrefillKind(turn.Prompt.Length, turn.NeedsImages));
+            bool samples = turn.Sampling is not null;
+            LanguageRun? run = model.Ready(model.PrefillKind(turn.Prompt.Length, turn.NeedsImages, samples));
             // What will be needed next is compiled meanwhile.
-            model.Ready(model.DecodeKind(1, turn.Prompt.Length + 1));
+            model.Ready(model.DecodeKind(1, turn.Prompt.Length + 1, samples));
             if (run is null) return false;
             int most = _decoding.Count == 0 ? run.Chunk : Math.Min(run.Chunk, ChunkBesideDecoding);
             ReadOnlySpan<int> chunk = turn.Prompt.Slice(conversation.Length, turn.ChunkLength(conversation.Length, most));
             Fence begin = model.Queue.Mark();
             conversation.MakeRoom(chunk.Length);
             if (turn.NeedsImages) model.UseImages(conversation.Images);
+            bool last = conversation.Length + chunk.Length == turn.Prompt.Length;
+            if (last) model.NoteHeld(turn);
             run.Prefill(chunk, turn);
             conversation.AddPrompt(chunk);
 
-            bool last = conversation.Length == turn.Prompt.Length;
             Step step = NewStep(chunk.Length);
             step.Turns.Add(turn);
             _prefilling.Remove(turn);
@@ -215,39 +217,36 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             foreach (Turn turn in (Turn[])[.. _decoding]) Leave(turn, e);
             return;
         }
-        int capacity = 0;
-        _batch.Clear();
-        for (int i = 0; i < _decoding.Count; i++)
-        {
-            Turn turn = _decoding[i];
-            if (IsCancelled(turn, _decoding))
-            {
-                i--;
-                continue;
-            }
-            if (!turn.MayFollow) continue;
-            try
-            {
-                int tokens = turn.Conversation.Length + 1;
-                if (model.Ready(model.DecodeKind(1, tokens)) is null) continue;
-                turn.Conversation.MakeRoom(1);
-                capacity = Math.Max(capacity, tokens);
-                _batch.Add(turn);
-            }
-            catch (Exception e)
-            {
-                Leave(turn, e);
-                i--;
-            }
-        }
-        if (_batch.Count == 0) return;
         Step step = NewStep(0);
+        // Whoever takes the likeliest token has, to the last bit, what he has where nobody draws.
+        EnqueueDecoding(step, samples: false);
+        EnqueueDecoding(step, samples: true);
+        if (step.Turns.Count == 0)
+        {
+            Spare(step);
+            return;
+        }
+        try
+        {
+            Enqueue(step, begin, reads: true);
+        }
+        catch (Exception e)
+        {
+            foreach (Turn turn in step.Turns) Leave(turn, e);
+            Spare(step);
+        }
+    }
+
+    /// <summary>Enqueues runs of one kind.</summary>
+    private void EnqueueDecoding(Step step, bool samples)
+    {
+        int capacity = Collect(samples);
         try
         {
             Span<Turn> rest = CollectionsMarshal.AsSpan(_batch);
             while (rest.Length > 0)
             {
-                LanguageRun run = Largest(rest.Length, capacity);
+                LanguageRun run = Largest(rest.Length, capacity, samples);
                 Span<Turn> together = rest[..Math.Min(rest.Length, run.Sequences)];
                 run.Decode(together);
                 foreach (Turn turn in together)
@@ -259,14 +258,43 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
                 }
                 rest = rest[together.Length..];
             }
-            Enqueue(step, begin, reads: true);
         }
         catch (Exception e)
         {
-            Spare(step);
             foreach (Turn turn in _batch) Leave(turn, e);
         }
         _batch.Clear();
+    }
+
+    /// <summary>Fills the batch with those of a kind that may go on, each with room for a token more.</summary>
+    /// <returns>Tokens that the longest one then has.</returns>
+    private int Collect(bool samples)
+    {
+        int capacity = 0;
+        for (int i = 0; i < _decoding.Count; i++)
+        {
+            Turn turn = _decoding[i];
+            if (IsCancelled(turn, _decoding))
+            {
+                i--;
+                continue;
+            }
+            if (!turn.MayFollow || turn.Sampling is not null != samples) continue;
+            try
+            {
+                int tokens = turn.Conversation.Length + 1;
+                if (model.Ready(model.DecodeKind(1, tokens, samples)) is null) continue;
+                turn.Conversation.MakeRoom(1);
+                capacity = Math.Max(capacity, tokens);
+                _batch.Add(turn);
+            }
+            catch (Exception e)
+            {
+                Leave(turn, e);
+                i--;
+            }
+        }
+        return capacity;
     }
 
     /// <summary>Where there is no room for the vector, the others go on.</summary>
@@ -284,11 +312,11 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
     }
 
     /// <summary>The run for all of them, or for as many as one can be had for now.</summary>
-    private LanguageRun Largest(int turns, int capacity)
+    private LanguageRun Largest(int turns, int capacity, bool samples)
     {
         for (int n = Math.Min(turns, LanguageModel.MaxSequences); n > 1; n = (n + 1) / 2)
-            if (model.ReadyIfPossible(model.DecodeKind(n, capacity)) is { } run) return run;
-        return model.Ready(model.DecodeKind(1, capacity))!;
+            if (model.ReadyIfPossible(model.DecodeKind(n, capacity, samples)) is { } run) return run;
+        return model.Ready(model.DecodeKind(1, capacity, samples))!;
     }
 
     private Step NewStep(int chunk)

@@ -35,6 +35,9 @@ internal sealed class Turn(Conversation conversation, int[] prompt, int maxNewTo
     /// <summary>Positions of the prompt's tokens on three axes; null where a token's place is its position.</summary>
     public TokenPositions? Positions { get; init; }
 
+    /// <summary>How its tokens are drawn; null where the likeliest are taken.</summary>
+    public TokenSampling? Sampling { get; init; }
+
     /// <summary>Places of the prompt, in order and none known already, whose states are asked for too.</summary>
     public IReadOnlyList<int> StatePlaces { get; init; } = [];
 

@@ -31,6 +31,56 @@ public sealed record AskOptions
     /// <summary>Most tokens of the answer, 1 or more.</summary>
     public int MaxNewTokens { get; init; } = DefaultMaxNewTokens;
 
+    /// <summary>
+    /// What logits are divided by before a token is drawn (docs/sampling.md), 0 to 100. 0, the default, takes the likeliest token, as
+    /// upstream does; the draw's other choices then have no effect.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is outside of its range.</exception>
+    public float Temperature
+    {
+        get;
+        init => field = value is >= 0 and <= 100 ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "A temperature is 0, for the likeliest token, to 100.");
+    }
+
+    /// <summary>Only so many of the likeliest tokens are drawn from, 1 or more; 0, the default, for all.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int TopK
+    {
+        get;
+        init => field = value is >= 0 and < int.MaxValue ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Top-k is how many tokens are left: 1 or more, or 0 for all.");
+    }
+
+    /// <summary>
+    /// Of those, the likeliest that together have this probability, 0 to 1; one is always left. 1, the default, leaves all.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is no probability.</exception>
+    public float TopP
+    {
+        get;
+        init => field = value is >= 0 and <= 1 ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Top-p is a probability from 0 to 1.");
+    } = 1;
+
+    /// <summary>
+    /// How much less likely a token becomes that prompt or answer hold already, as in Hugging Face transformers: its logit is divided by
+    /// this above 0 and multiplied below, 0.1 to 10. 1, the default, changes nothing. It has effect at any temperature.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is outside of its range.</exception>
+    public float RepetitionPenalty
+    {
+        get;
+        init => field = value is >= 0.1f and <= 10 ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "A repetition penalty is from 0.1 to 10; 1 changes nothing.");
+    } = 1;
+
+    /// <summary>
+    /// What the random numbers of the draw follow from: the same seed gives the same answer, alone or beside other sessions. Null, the
+    /// default, for another one each time.
+    /// </summary>
+    public long? Seed { get; init; }
+
     /// <summary>True to continue the conversation; false to ask about the same picture anew, as if nothing had been said.</summary>
     public bool FollowUp { get; init; }
 

@@ -181,7 +181,8 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         try
         {
             PromptTokens tokens = Place(prompt, options.FollowUp ? _history.Count : 0);
-            Generated generated = await GenerateAsync(tokens, Math.Min(options.MaxNewTokens, room), question).ConfigureAwait(false);
+            var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId));
+            Generated generated = await GenerateAsync(tokens, rules, question).ConfigureAwait(false);
             try
             {
                 return await CompleteAsync(tokens, generated, question, notes).ConfigureAwait(false);
@@ -245,7 +246,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         return new Answer(grounded, raw, [.. prompt.Ids.Select(id => id < 0 ? context : id)], generated, objects, notes);
     }
 
-    private async Task<Generated> GenerateAsync(PromptTokens prompt, int maxNewTokens, Question question)
+    private async Task<Generated> GenerateAsync(PromptTokens prompt, TokenRules rules, Question question)
     {
         // What another session about the same picture has computed is there already, its image rows included.
         int known = _conversation.Begin(prompt.Ids, prompt.Segs.Count > 0 ? prompt.Segs[0] : prompt.Ids.Length - 1);
@@ -255,7 +256,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.Report(AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
         Generated generated = await Model.Generation
-            .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, maxNewTokens, reports, question.Cancellation)
+            .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, rules, reports, question.Cancellation)
             .ConfigureAwait(false);
         if (readable is not null) Tell(readable.End());
         return generated;

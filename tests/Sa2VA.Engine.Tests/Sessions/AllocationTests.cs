@@ -11,8 +11,8 @@ public sealed class AllocationTests
 {
     private const int Steps = 40;
 
-    [Theory, InlineData(1, 1), InlineData(2, 1), InlineData(2, 8)]
-    public async Task Decoded_token(int threads, int chats)
+    [Theory, InlineData(1, 1), InlineData(2, 1), InlineData(2, 8), InlineData(2, 8, true)]
+    public async Task Decoded_token(int threads, int chats, bool draws = false)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
         int[] prompt = [.. Shapes.Case("text-what").PromptIds];
@@ -23,7 +23,12 @@ public sealed class AllocationTests
         {
             var conversation = new Conversation(model.LanguageModel, null);
             conversation.Begin(prompt);
-            turns[i] = new Turn(conversation, prompt, 4 * Steps, i == 0 ? Count : _ => AfterToken.GoOn, CancellationToken.None);
+            // Some draw their tokens, others take the likeliest.
+            var options = new AskOptions { Temperature = draws ? 1 : 0, TopP = 0.9f, RepetitionPenalty = draws ? 1.1f : 1 };
+            turns[i] = new Turn(conversation, prompt, 4 * Steps, i == 0 ? Count : _ => AfterToken.GoOn, CancellationToken.None)
+            {
+                Sampling = i % 3 == 0 ? TokenSampling.Of(options, 0) : null,
+            };
         }
         foreach (Turn turn in turns) model.LanguageModel.Scheduler.Add(turn);
         foreach (Turn turn in turns) Assert.True(await turn.End);

@@ -19,7 +19,7 @@ public sealed class ConstantSharingTests
         using var model = new LanguageModel(backend, checkpoint, config, imageRows: 64);
         long before = backend.Memory.Weights;
         RunKind kind = model.DecodeKind(3, 1025);
-        Assert.Equal(new RunKind(4, false, 2048), kind);
+        Assert.Equal(new RunKind(4, false, 2048, Samples: false), kind);
         SpinWait.SpinUntil(() => model.Ready(kind) is not null);
         Assert.Equal(2L * kind.Capacity * (config.HeadDim / 2) * sizeof(float), backend.Memory.Weights - before);
         model.Dispose();
