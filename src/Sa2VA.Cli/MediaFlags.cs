@@ -13,7 +13,8 @@ internal sealed class MediaFlags
     public TextOption Image { get; } = new("--image", "FILE", "Image: PNG, JPEG, WebP, BMP or GIF (first frame); - is standard input.");
 
     /// <summary>The video.</summary>
-    public TextOption Video { get; } = new("--video", "DIR|FILE", "Video: a folder of frames, an animated GIF or WebP.");
+    public TextOption Video { get; } = new("--video", "DIR|FILE",
+        "Video: a folder of frames, an animated GIF or WebP, or through ffmpeg an mp4, mov, mkv, webm or https://… .");
 
     /// <summary>What the language model sees of a video.</summary>
     public TextOption Frames { get; } = new("--frames", "first|uniform|LIST",
@@ -30,8 +31,12 @@ internal sealed class MediaFlags
     public ChoiceOption Orientation { get; } = new("--orientation",
         "Photos upright as their EXIF entry says, or as they are stored, which is what the reference reads.", "upright", "stored");
 
+    /// <summary>What reads video files.</summary>
+    public TextOption Ffmpeg { get; } = new("--ffmpeg", "FILE",
+        "The ffmpeg that reads video files; without it the one that SA2VA_FFMPEG names, else the first on the path.");
+
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [Image, Video, Frames, MaxFrames, Order, Orientation];
+    public IReadOnlyList<Option> All => [Image, Video, Frames, MaxFrames, Order, Orientation, Ffmpeg];
 
     /// <summary>How much of a video, for a command that chooses the video itself.</summary>
     public static NumberOption MaxFramesOption() => new("--max-frames", "Only the first N frames.", 1, int.MaxValue);
@@ -53,6 +58,7 @@ internal sealed class MediaFlags
         if (video is null && (frames is not null || maxFrames is not null))
             throw new UsageException("--frames and --max-frames belong to --video.");
         if (video is null && ArgumentReader.Has(values, Order)) throw new UsageException("--order belongs to --video.");
+        if (video is null && ArgumentReader.Has(values, Ffmpeg)) throw new UsageException("--ffmpeg belongs to --video.");
         if (video is null && image is null && ArgumentReader.Has(values, Orientation))
             throw new UsageException("--orientation belongs to --image or --video.");
         if (File.Exists(video) && ArgumentReader.Has(values, Order))
@@ -61,6 +67,7 @@ internal sealed class MediaFlags
         {
             Upright = values.GetValue(Orientation) is "upright",
             Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
+            Ffmpeg = values.GetValue(Ffmpeg),
         };
         if (image is not null) return MediaInput.OpenImage(terminal, image, options);
         if (video is null) return null;

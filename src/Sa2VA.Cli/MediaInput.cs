@@ -60,26 +60,31 @@ internal sealed class MediaInput : IDisposable
 
     /// <summary>Opens a video.</summary>
     /// <param name="terminal">Its signals end waiting for a pipe.</param>
-    /// <param name="path">Folder or animation.</param>
+    /// <param name="path">Folder, file or address.</param>
     /// <param name="selection">Frames for the language model.</param>
     /// <param name="maxFrames">Only so many first frames; null for all.</param>
     /// <param name="options">How it is read.</param>
     public static MediaInput OpenVideo(Terminal terminal, string path, FrameSelection selection, int? maxFrames, MediaOptions options)
     {
-        if (!Directory.Exists(path) && !File.Exists(path))
-            throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames or an animated GIF or WebP.");
+        if (!FfmpegVideo.IsAddress(path) && !Directory.Exists(path) && !File.Exists(path))
+            throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames, a video file, "
+                + "an animated GIF or WebP, or an address such as https://….");
         var notes = new HeldNotes(terminal);
         VideoSource source = Interruptible(terminal, () => VideoSource.Open(path, options with { OnNote = notes.Add }));
+        int count = 0;
         try
         {
-            int count = Math.Min(maxFrames ?? int.MaxValue, source.FrameCount);
+            count = source.CountFrames(maxFrames ?? int.MaxValue, n => terminal.Progress.Count("Counting frames", "frames", n, 0),
+                terminal.Cancellation);
+            terminal.Progress.Clear();
             selection.Indices(count);
             return new MediaInput(path, notes) { Video = source, Frames = count, Selection = selection };
         }
         catch (Exception e)
         {
             source.Dispose();
-            if (e is PromptException && maxFrames < source.FrameCount)
+            terminal.Progress.Clear();
+            if (e is PromptException && maxFrames == count)
                 throw new UsageException(FormattableString.Invariant($"{e.Message.TrimEnd('.')} with --max-frames {maxFrames}."), e);
             throw;
         }

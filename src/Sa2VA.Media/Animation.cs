@@ -32,6 +32,8 @@ internal sealed class Animation : VideoSource
 
     public override TimeSpan? Duration(int index) => TimeSpan.FromMilliseconds(_frames[index].Duration);
 
+    public override TimeSpan? Time(int index) => TimeSpan.FromMilliseconds(_frames.Take(index).Sum(f => (long)f.Duration));
+
     /// <summary>
     /// Frames change what an earlier one left. The chain back to one that stands alone, or to what the canvas holds, is walked here rather
     /// than by the codec, which would call itself once per frame.

@@ -114,12 +114,15 @@ internal static class ForeignFile
     /// <summary>The sentence for a known kind of file.</summary>
     public static string Refusal(Kind kind, string what, string name) => kind switch
     {
-        Kind.Video => $"{name} is {what}, which is not read; extract its frames and give their folder as the video: "
-            + $"mkdir frames && ffmpeg -i {Quoted(name)} frames/%05d.png",
+        Kind.Video => $"{name} is {what}, which is not read here; give it alone as the video, or a folder of its frames: "
+            + ExtractCommand(name),
         Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG.",
         Kind.Packed => $"{name} is {what}, which is not read; unpack it first.",
         _ => $"{name} is {what} and not a picture: give a PNG, JPEG, WebP, GIF or BMP file.",
     };
+
+    /// <summary>The command that makes a folder of pictures of a video.</summary>
+    public static string ExtractCommand(string video) => $"mkdir frames && ffmpeg -i {Quoted(video)} frames/%05d.png";
 
     /// <summary>What a file is by its content; null if that is not known or it is read.</summary>
     public static (Kind Kind, string Name)? Recognise(ReadOnlySpan<byte> start)

@@ -23,6 +23,17 @@ public sealed record MediaOptions
     public FrameOrder Order { get; init; } = FrameOrder.Natural;
 
     /// <summary>
+    /// The ffmpeg that reads video files, streams and cameras; null for the one that the environment variable SA2VA_FFMPEG names, else the
+    /// first on the path.
+    /// </summary>
+    public string? Ffmpeg { get; init; }
+
+    /// <summary>
+    /// How long ffmpeg may keep a reader waiting for the next frame; null for two minutes with files and 20 seconds with all else.
+    /// </summary>
+    public TimeSpan? Patience { get; init; }
+
+    /// <summary>
     /// Is told, in a sentence for the user, what was done with the input that might not be expected: pictures turned or left on their side,
     /// an order other than the reference's, files of a folder left out. Called while opening or reading, on the thread that reads; what it
     /// throws ends that call.

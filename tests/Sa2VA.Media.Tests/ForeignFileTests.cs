@@ -13,6 +13,8 @@ namespace Sa2VA.Tests;
 /// </summary>
 public sealed class ForeignFileTests
 {
+    private static readonly MediaOptions WithoutFfmpeg = new() { Ffmpeg = Path.Combine(Path.GetTempPath(), "no", "ffmpeg.exe") };
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static TheoryData<string, string, string> Foreign => new()
@@ -63,7 +65,8 @@ public sealed class ForeignFileTests
         byte[] bytes = Encoding.Latin1.GetBytes(content);
         File.WriteAllBytes(folder.At("x.png"), bytes);
         Action[] reads =
-            [() => ImageFile.Load(folder.At("x.png")), () => VideoSource.Open(folder.At("x.png")), () => VideoSource.Open(folder.Path)];
+            [() => ImageFile.Load(folder.At("x.png")), () => VideoSource.Open(folder.At("x.png"), WithoutFfmpeg),
+                () => VideoSource.Open(folder.Path)];
         foreach (Action read in reads)
         {
             string message = Assert.Throws<MediaException>(read).Message;
@@ -106,7 +109,7 @@ public sealed class ForeignFileTests
         }
         using var folder = new ScratchFolder();
         File.WriteAllBytes(folder.At("a.png"), apng);
-        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("a.png"))).Message,
+        Assert.Contains("ffmpeg -i", Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("a.png"), WithoutFfmpeg)).Message,
             StringComparison.Ordinal);
     }
 
