@@ -61,7 +61,8 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         Count("segmentation, per stream", backend =>
         {
             segmentation = new SegmentationModel(backend, weights, config.Grounding);
-            return new FrameFeatures(segmentation);
+            // Of the newest frame, and of the next one while it is in work.
+            return (new FrameFeatures(segmentation), new FrameFeatures(segmentation));
         });
         BackendMemory before = all.Memory;
         var prompt = new ObjectPrompt(segmentation!, new float[config.Grounding.DModel]);
@@ -73,7 +74,7 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         before = all.Memory;
         var results = new MaskResults(segmentation, 1);
         // A picture's size is not known beforehand: masks as large as what the encoder sees.
-        kept.Add(new MaskOutput(segmentation, results, config.Grounding.ImageSize, config.Grounding.ImageSize));
+        kept.Add(new MaskOutput(segmentation, [results], config.Grounding.ImageSize, config.Grounding.ImageSize));
         list.Add(new StageMemory("masks, per object", 0, 0, all.Memory.Buffers - before.Buffers));
         BackendMemory total = all.Memory;
         GC.KeepAlive(kept);

@@ -166,13 +166,13 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Opens a conversation about a video. Its frames are given one at a time later.</summary>
     /// <param name="languageFrames">
-    /// What the language model sees of it, 1 to 13 frames of one size (see <see cref="FrameSelection"/>). Upstream takes the first five. As
+    /// What the language model sees of it, 1 to 13 frames (see <see cref="FrameSelection"/>). Upstream takes the first five. As
     /// many of the stream's first frames, up to five, are segmented by the answer alone; the later ones from memory. They are read once,
     /// and none is held at its full size longer than it takes to shrink it.
     /// </param>
     /// <param name="options">Choices; null for the defaults.</param>
     /// <param name="cancellation">Stops between two frames.</param>
-    /// <exception cref="MediaException">No frames, or frames of different sizes.</exception>
+    /// <exception cref="MediaException">No frames.</exception>
     /// <exception cref="PromptException">Too many frames.</exception>
     public VideoSession OpenVideo(IEnumerable<RgbImage> languageFrames, VideoOptions? options = null,
         CancellationToken cancellation = default)
@@ -180,6 +180,17 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         ArgumentNullException.ThrowIfNull(languageFrames);
         return new VideoSession(this, LanguageFrames.Read(languageFrames, Config, cancellation), options ?? new VideoOptions());
+    }
+
+    /// <summary>
+    /// Opens a stream of frames without words: objects are shown on the newest frame by clicks, boxes and masks
+    /// (<see cref="VideoSession.Follow"/>). The language model sees nothing of it, so questions are refused.
+    /// </summary>
+    /// <param name="options">Choices; null for the defaults.</param>
+    public VideoSession OpenTracker(VideoOptions? options = null)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new VideoSession(this, [], options ?? new VideoOptions());
     }
 
     /// <summary>Closes the model. Calls of sessions that are still running end with an <see cref="ObjectDisposedException"/>.</summary>

@@ -136,6 +136,9 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Refuses a question that the session cannot take as it is now.</summary>
+    private protected virtual void CheckQuestion() { }
+
     /// <summary>What the language model sees, each [t, t, 3].</summary>
     private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
 
@@ -167,6 +170,7 @@ public abstract class ChatSession : IDisposable, IAsyncDisposable
         using SessionGate.Entry gate = Gate.Enter(this);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
+        CheckQuestion();
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();

@@ -12,7 +12,7 @@ namespace Sa2VA.Engine;
 internal sealed class FrameTracking : IAsyncDisposable
 {
     private readonly VideoSession _session;
-    private readonly VideoSegmentation _stream;
+    private readonly ObjectStream _stream;
     private readonly CancellationToken _cancellation;
     private readonly CancellationTokenSource _ended;
     private readonly IAsyncEnumerator<RgbImage> _frames;
@@ -23,7 +23,7 @@ internal sealed class FrameTracking : IAsyncDisposable
     /// <param name="stream">Its stream.</param>
     /// <param name="frames">Frames as they come.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public FrameTracking(VideoSession session, VideoSegmentation stream, IAsyncEnumerable<RgbImage> frames, CancellationToken cancellation)
+    public FrameTracking(VideoSession session, ObjectStream stream, IAsyncEnumerable<RgbImage> frames, CancellationToken cancellation)
     {
         (_session, _stream, _cancellation) = (session, stream, cancellation);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -35,18 +35,19 @@ internal sealed class FrameTracking : IAsyncDisposable
     {
         if (_ahead is null && !await Moved().ConfigureAwait(false)) return null;
         using SessionGate.Entry gate = _session.EnterFrame(_cancellation);
+        VideoSegmentation video = _stream.Video;
         Ahead ahead = _ahead ?? new Ahead(_frames.Current);
         _ahead = null;
         try
         {
-            if (ahead.Features < 0) ahead.Features = _stream.TakeFeatures();
             ahead.Error?.Throw();
-            _session.CheckSize(ahead.Frame.View, _session.Frames);
-            FrameMasks masks = _session.RoomForMasks();
-            AllowAhead();
-            _stream.Prepare(_cancellation);
-            if (!ahead.IsEncoded) _stream.Encode(ahead.Features, ahead.Frame.View, _ended.Token);
-            Task tracked = _stream.Enqueue(ahead.Features, _session.WantsLogits, _ended.Token).WhenReached();
+            RgbImage frame = ahead.Frame ?? throw new MediaException($"Frame {_session.Frames} is null.");
+            (int Width, int Height) size = (frame.Width, frame.Height);
+            if (ahead.Features < 0) ahead.Features = video.TakeFeatures(size, _cancellation);
+            FrameMasks masks = _stream.RoomForMasks(size.Width, size.Height);
+            video.Prepare(size, _cancellation);
+            if (!ahead.IsEncoded) video.Encode(ahead.Features, frame.View, _ended.Token);
+            Task tracked = video.Enqueue(ahead.Features, _stream.WantsLogits, _ended.Token).WhenReached();
             try
             {
                 await EncodeNext(tracked).ConfigureAwait(false);
@@ -56,13 +57,13 @@ internal sealed class FrameTracking : IAsyncDisposable
                 // Nobody else may use the stream before the objects are through.
                 await tracked.ConfigureAwait(false);
             }
-            _stream.Finish(ahead.Features, _cancellation);
-            _session.Fill(masks);
+            video.Finish(ahead.Features, size, _cancellation);
+            _stream.Fill(masks);
             return masks;
         }
         finally
         {
-            if (ahead.Features >= 0) _stream.ReturnFeatures(ahead.Features);
+            if (ahead.Features >= 0) _stream.Video.ReturnFeatures(ahead.Features);
         }
     }
 
@@ -70,7 +71,7 @@ internal sealed class FrameTracking : IAsyncDisposable
     {
         // A source that is asked for a frame must have answered before it may be closed.
         await _ended.CancelAsync().ConfigureAwait(false);
-        if (_ahead is { Features: >= 0 } ahead) _stream.ReturnFeatures(ahead.Features);
+        if (_ahead is { Features: >= 0 } ahead) _stream.Video.ReturnFeatures(ahead.Features);
         if (_moving is not null) await ((Task)_moving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _frames.DisposeAsync().ConfigureAwait(false);
         _ended.Dispose();
@@ -91,13 +92,14 @@ internal sealed class FrameTracking : IAsyncDisposable
         _moving ??= _frames.MoveNextAsync().AsTask();
         await Task.WhenAny(tracked, _moving).ConfigureAwait(false);
         if (!_moving.IsCompletedSuccessfully || !await Moved().ConfigureAwait(false)) return;
-        _ahead = new Ahead(_frames.Current) { Features = _stream.TakeFeatures() };
-        if (_ahead.Features < 0) return;
+        _ahead = new Ahead(_frames.Current);
+        if (_ahead.Frame is not { } frame) return;
         try
         {
-            _session.CheckSize(_ahead.Frame.View, _session.Frames + 1);
-            await _stream.WhenEncoderIsFree().ConfigureAwait(false);
-            _stream.Encode(_ahead.Features, _ahead.Frame.View, _ended.Token);
+            _ahead.Features = _stream.Video.TakeFeatures((frame.Width, frame.Height), _ended.Token);
+            if (_ahead.Features < 0) return;
+            await _stream.Video.WhenEncoderIsFree().ConfigureAwait(false);
+            _stream.Video.Encode(_ahead.Features, frame.View, _ended.Token);
             _ahead.IsEncoded = true;
         }
         catch (Exception e)
@@ -106,22 +108,10 @@ internal sealed class FrameTracking : IAsyncDisposable
         }
     }
 
-    /// <summary>Where the budget has no room for a second frame, frames are encoded when their turn comes.</summary>
-    private void AllowAhead()
-    {
-        try
-        {
-            _stream.AllowAhead();
-        }
-        catch (DeviceException)
-        {
-        }
-    }
-
     /// <summary>A frame that was asked for before its turn.</summary>
-    private sealed class Ahead(RgbImage frame)
+    private sealed class Ahead(RgbImage? frame)
     {
-        public RgbImage Frame => frame;
+        public RgbImage? Frame => frame;
 
         /// <summary>Taken for it; −1 where there were none.</summary>
         public int Features { get; set; } = -1;

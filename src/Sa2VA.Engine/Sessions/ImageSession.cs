@@ -137,12 +137,12 @@ public sealed class ImageSession : ChatSession
             if (_prompted is null)
             {
                 _prompted = new PromptedFrame(model, prompt, memory: null, cancellation);
-                _prompted.Bind([features], result, 0);
+                _prompted.Bind([features], [result], 0);
             }
             else _prompted.SetPrompt(prompt, cancellation);
             _prompted.Run(0, cancellation);
             // Each object is shown as soon as it is there, so each is read by itself.
-            Fence end = output.BeginRead(cancellation);
+            Fence end = output.BeginRead(0, cancellation);
             if (logits) end = result.BeginRead(model.Queue);
             await end.Since(begin).WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
@@ -180,7 +180,7 @@ public sealed class ImageSession : ChatSession
         FrameFeatures features = FeaturesAsync(cancellation).GetAwaiter().GetResult();
         (MaskResults result, MaskOutput output) = Results();
         points = _objects.Find(known ?? -1, features, points, given, prompt.Anew, result, cancellation);
-        output.BeginRead(cancellation);
+        output.BeginRead(0, cancellation);
         result.BeginRead(model.Queue).Wait();
         cancellation.ThrowIfCancellationRequested();
         if (!result[0].IsFinite()) throw FiniteCheck.Error(features.IsFinite() ? "The mask decoder" : FrameFeatures.Stage);
@@ -194,7 +194,7 @@ public sealed class ImageSession : ChatSession
     private (MaskResults Result, MaskOutput Output) Results()
     {
         MaskResults result = _result ??= new MaskResults(Model.Segmentation, 1);
-        return (result, _output ??= new MaskOutput(Model.Segmentation, result, _image.Width, _image.Height));
+        return (result, _output ??= new MaskOutput(Model.Segmentation, [result], _image.Width, _image.Height));
     }
 
     private async Task<FrameFeatures> FeaturesAsync(CancellationToken cancellation)
@@ -203,7 +203,7 @@ public sealed class ImageSession : ChatSession
         var features = new FrameFeatures(Model.Segmentation);
         try
         {
-            using var input = new FrameInput(Model.Segmentation, features.Image, _image.Width, _image.Height);
+            using var input = new FrameInput(Model.Segmentation, features.Image);
             features.Encode(input.Write(_image.View, cancellation), cancellation);
             await features.Encoded.WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();

@@ -9,27 +9,21 @@ namespace Sa2VA.Engine;
 /// <summary>
 /// A conversation about a video, and the video itself as a stream: questions name objects, frames go in one at a time, masks of all objects
 /// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Objects may be named before the first
-/// frame or between any two. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed.
+/// frame or between any two. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed. Frames may
+/// have any size, and each another one: masks have the frame's.
 /// </summary>
 public sealed class VideoSession : ChatSession
 {
-    private readonly LanguageFrames _shown;
-    private readonly bool _reuseMasks;
-    private readonly int _maxObjects;
-    private readonly VideoSegmentation _stream;
-    private readonly MaskResampler _resampler;
-    private readonly List<(int Id, bool Logits)> _named = [];
-    private FrameMasks? _masks;
+    private readonly IReadOnlyList<RgbImage> _tiles;
+    private readonly ObjectStream _stream;
 
-    internal VideoSession(Sa2VAModel model, LanguageFrames shown, VideoOptions options)
-        : base(model, [.. shown.Tiles.Select(t => model.Config.Family.GridOf(t, model.Config))])
+    internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> tiles, VideoOptions options)
+        : base(model, [.. tiles.Select(t => model.Config.Family.GridOf(t, model.Config))])
     {
-        int side = model.Config.Grounding.ImageSize;
-        (_shown, _reuseMasks, _maxObjects) = (shown, options.ReuseMasks, options.MaxObjects);
-        _resampler = new MaskResampler(model.Segmentation.LowSide, side);
+        _tiles = tiles;
         try
         {
-            _stream = new VideoSegmentation(model.Segmentation, (shown.Width, shown.Height));
+            _stream = new ObjectStream(model.Segmentation, options);
         }
         catch
         {
@@ -42,10 +36,10 @@ public sealed class VideoSession : ChatSession
     public long Frames => _stream.Frames;
 
     /// <summary>Objects that the stream follows.</summary>
-    public int ObjectCount => _named.Count;
+    public int ObjectCount => _stream.Count;
 
     /// <summary>How often the image encoder has run: once per frame, and for a frame that was encoded ahead and then given up.</summary>
-    public long EncoderRuns => _stream.EncoderRuns;
+    public long EncoderRuns => _stream.Video.EncoderRuns;
 
     private protected override bool IsVideo => true;
 
@@ -58,21 +52,17 @@ public sealed class VideoSession : ChatSession
     }
 
     /// <summary>Processes the next frame from memory of the caller, as a camera gives it.</summary>
-    /// <param name="frame">Of the size of the frames that the language model was shown.</param>
+    /// <param name="frame">Of any size.</param>
     /// <param name="cancellation">Stops between two ops; the frame is then skipped.</param>
     /// <returns>All objects on it, with masks of their own unless <see cref="VideoOptions.ReuseMasks"/> is set.</returns>
-    /// <exception cref="MediaException">The frame's size differs.</exception>
+    /// <exception cref="MediaException">It is no picture: a default <see cref="ImageView"/>.</exception>
     /// <exception cref="NonFiniteException">A result is NaN or infinite; the frame is then skipped.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
     {
         using SessionGate.Entry gate = EnterFrame(cancellation);
-        CheckSize(frame, Frames);
-        FrameMasks masks = RoomForMasks();
-        _stream.Step(frame, WantsLogits, cancellation);
-        Fill(masks);
-        return masks;
+        return _stream.Next(frame, cancellation);
     }
 
     /// <summary>
@@ -80,7 +70,7 @@ public sealed class VideoSession : ChatSession
     /// <paramref name="frames"/> is asked for it before that one's masks are returned; one that was taken and not returned is skipped.
     /// Questions may be asked between two frames.
     /// </summary>
-    /// <param name="frames">Frames of the size that the language model was shown.</param>
+    /// <param name="frames">Frames of any size.</param>
     /// <param name="cancellation">Stops within one frame, which is then skipped.</param>
     /// <returns>Masks per frame, each as soon as they are done.</returns>
     /// <inheritdoc cref="Next(ImageView, CancellationToken)"/>
@@ -108,28 +98,10 @@ public sealed class VideoSession : ChatSession
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public int Follow(VisualPrompt prompt, out FrameMasks masks, CancellationToken cancellation = default)
     {
-        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
-        if (_named.Count >= _maxObjects)
-        {
-            throw new PromptException($"There would be too many objects: the stream follows {_named.Count}, at most {_maxObjects}. "
-                + "Remove one, or raise VideoOptions.MaxObjects.");
-        }
-        if (prompt.Mask is { Area: 0 })
-            throw new PromptException("An empty mask cannot begin an object: give a mask that has pixels inside, or a click or a box.");
-        int index = _named.Count;
-        _stream.Add();
-        try
-        {
-            PromptObject(index, prompt, cancellation);
-        }
-        catch
-        {
-            _stream.RemoveFrom(index);
-            throw;
-        }
-        int id = NextObject();
-        _named.Add((id, Logits: false));
-        masks = NewestMasks();
+        ArgumentNullException.ThrowIfNull(prompt);
+        using SessionGate.Entry gate = EnterFrame(cancellation);
+        int id = _stream.Follow(prompt, NextObject, cancellation);
+        masks = _stream.NewestMasks();
         return id;
     }
 
@@ -147,9 +119,10 @@ public sealed class VideoSession : ChatSession
     /// <inheritdoc cref="Follow"/>
     public FrameMasks Correct(int id, VisualPrompt prompt, CancellationToken cancellation = default)
     {
-        using SessionGate.Entry gate = EnterPrompt(prompt, cancellation);
-        PromptObject(IndexOf(id), prompt, cancellation);
-        return NewestMasks();
+        ArgumentNullException.ThrowIfNull(prompt);
+        using SessionGate.Entry gate = EnterFrame(cancellation);
+        _stream.Correct(id, prompt, cancellation);
+        return _stream.NewestMasks();
     }
 
     /// <summary>
@@ -162,84 +135,38 @@ public sealed class VideoSession : ChatSession
     public void Remove(int id)
     {
         using SessionGate.Entry gate = Gate.Enter(this);
-        int index = IndexOf(id);
-        _named.RemoveAt(index);
-        _stream.RemoveAt(index);
-        _masks = null;
+        _stream.Remove(id);
     }
 
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _shown.Tiles;
+    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _tiles;
+
+    private protected override void CheckQuestion()
+    {
+        if (Tiles.Count > 0) return;
+        throw new PromptException("The language model was shown no frame of this video, so it cannot be asked about it: open the video with "
+            + "OpenVideo and frames for the language model, or show objects by clicks, boxes and masks.");
+    }
 
     private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
         Question question)
     {
-        int conditioning = Math.Min(Tiles.Count, SegmentationModel.LanguageFrames), before = _stream.Objects.Count;
+        int conditioning = Math.Min(Tiles.Count, SegmentationModel.LanguageFrames), before = _stream.Count;
         try
         {
             foreach (SegVector seg in segs)
-                _stream.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, question.Cancellation);
+                _stream.Video.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, question.Cancellation);
             foreach (AnswerObject o in objects) question.Tell(new ObjectUpdate(o));
             await question.SettleAsync().ConfigureAwait(false);
         }
         catch
         {
-            _stream.RemoveFrom(before);
+            _stream.Video.RemoveFrom(before);
             throw;
         }
-        foreach (AnswerObject o in objects) _named.Add((o.Id, question.Options.Logits));
+        _stream.Join(objects.Select(o => o.Id), question.Options.Logits);
     }
 
     private protected override void DisposeFrames() => _stream?.Dispose();
-
-    /// <summary>True if a frame's logits are to be read.</summary>
-    internal bool WantsLogits => _named.Exists(o => o.Logits);
-
-    private SessionGate.Entry EnterPrompt(VisualPrompt prompt, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(prompt);
-        SessionGate.Entry gate = EnterFrame(cancellation);
-        try
-        {
-            if (Frames == 0) throw new PromptException("No frame was processed yet: push one, then show objects on it.");
-            prompt.Check(_shown.Width, _shown.Height);
-            return gate;
-        }
-        catch
-        {
-            gate.Dispose();
-            throw;
-        }
-    }
-
-    private void PromptObject(int index, VisualPrompt prompt, CancellationToken cancellation)
-    {
-        SegmentationModel model = Model.Segmentation;
-        ObjectTrack track = _stream.Objects[index];
-        PointPrompt[] points = prompt.Points(_shown.Width, _shown.Height, model.Config.ImageSize);
-        if (!prompt.Anew) points = [.. track.Points, .. points];
-        GivenMask? mask = prompt.Mask is { } given ? GivenMask.Of(model, given, cancellation) : null;
-        _stream.Prompt(index, points, mask, WantsLogits, cancellation);
-    }
-
-    private FrameMasks NewestMasks()
-    {
-        var masks = new FrameMasks(_shown.Width, _shown.Height) { Frame = Frames - 1 };
-        for (int i = 0; i < _named.Count; i++)
-        {
-            // Who was named since the frame came has no mask on it.
-            if (!_stream.Objects[i].HasMask) continue;
-            var mask = new ObjectMask(_named[i].Id, _shown.Width, _shown.Height, _named[i].Logits);
-            mask.Fill(_stream.Output!, _stream.Results!, i, _resampler);
-            masks.Add(mask);
-        }
-        return masks;
-    }
-
-    private int IndexOf(int id)
-    {
-        int index = _named.FindIndex(o => o.Id == id);
-        return index >= 0 ? index : throw new PromptException($"This stream follows no object {id}.");
-    }
 
     /// <summary>Begins what is done on a frame; dispose the result to end it.</summary>
     internal SessionGate.Entry EnterFrame(CancellationToken cancellation)
@@ -256,38 +183,5 @@ public sealed class VideoSession : ChatSession
             gate.Dispose();
             throw;
         }
-    }
-
-    /// <summary>Refuses a frame of another size.</summary>
-    /// <param name="frame">The frame.</param>
-    /// <param name="number">Its number, for the message.</param>
-    internal void CheckSize(ImageView frame, long number)
-    {
-        PixelSize.Check(frame.Width, frame.Height, "The frame");
-        if (frame.Width != _shown.Width || frame.Height != _shown.Height)
-        {
-            throw new MediaException($"Frame {number} is {frame.Width}×{frame.Height}, the frames shown to the language model are "
-                + $"{_shown.Width}×{_shown.Height}; begin a new session for another size.");
-        }
-    }
-
-    /// <summary>Takes over what was read of the latest frame, which is kept.</summary>
-    internal void Fill(FrameMasks masks)
-    {
-        masks.Frame = Frames - 1;
-        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(_stream.Output!, _stream.Results!, i, _resampler);
-    }
-
-    /// <summary>
-    /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.
-    /// </summary>
-    internal FrameMasks RoomForMasks()
-    {
-        FrameMasks masks = _reuseMasks
-            ? _masks ??= new FrameMasks(_shown.Width, _shown.Height)
-            : new FrameMasks(_shown.Width, _shown.Height);
-        for (int i = masks.Objects.Count; i < _named.Count; i++)
-            masks.Add(new ObjectMask(_named[i].Id, _shown.Width, _shown.Height, _named[i].Logits, _reuseMasks));
-        return masks;
     }
 }

@@ -3,33 +3,48 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
 
-/// <summary>Brings pictures of one size to the image encoder: as they are to the device, where they are resized.</summary>
+/// <summary>
+/// Brings pictures to the image encoder: as they are to the device, where they are resized. What that takes is made for the size that comes
+/// and kept while it stays the same.
+/// </summary>
 internal sealed class FrameInput : IDisposable
 {
+    private readonly SegmentationModel _model;
     private readonly DeviceQueue _queue;
     private readonly DeviceBuffer _target;
-    private readonly DeviceBuffer? _picture;
-    private readonly ExecutionPlan? _plan;
-    private readonly BoundPlan? _resize;
+    private (int Width, int Height) _size;
+    private DeviceBuffer? _picture;
+    private ExecutionPlan? _plan;
+    private BoundPlan? _resize;
     private byte[] _rgb = [];
 
     /// <param name="model">Model.</param>
     /// <param name="target">What the image encoder reads [S, S, 3].</param>
-    /// <param name="width">Columns of the pictures.</param>
-    /// <param name="height">Rows of the pictures.</param>
-    public FrameInput(SegmentationModel model, DeviceBuffer target, int width, int height)
+    public FrameInput(SegmentationModel model, DeviceBuffer target)
     {
-        (_queue, _target) = (model.EncoderQueue, target);
+        (_model, _queue, _target) = (model, model.EncoderQueue, target);
         int side = model.Config.ImageSize;
-        if ((width, height) == (side, side)) return;
-        var g = new GraphBuilder("frame resize", model.Weights);
-        Tensor picture = g.Input("picture", DType.U8, new Shape(height, width, 3));
+        _size = (side, side);
+    }
+
+    /// <summary>Makes ready for pictures of a size.</summary>
+    public void Prepare((int Width, int Height) size, CancellationToken cancellation)
+    {
+        if (size == _size) return;
+        // What is left of a failure is as good as what there is for pictures of the encoder's size: nothing.
+        Dispose();
+        int side = _model.Config.ImageSize;
+        _size = (side, side);
+        if (size == _size) return;
+        var g = new GraphBuilder("frame resize", _model.Weights);
+        Tensor picture = g.Input("picture", DType.U8, new Shape(size.Height, size.Width, 3));
         Tensor frame = g.Output("frame", g.PillowResize(picture, side, side));
-        _plan = model.Backend.Compile(g.Build());
         try
         {
-            _picture = model.Backend.Allocate("picture", DType.U8, picture.Shape);
-            _resize = _plan.Bind(_queue, new PlanBuffers(_plan.Graph).Add(picture, _picture).Add(frame, target));
+            _plan = _model.Backend.Compile(g.Build(), cancellation);
+            _picture = _model.Backend.Allocate("picture", DType.U8, picture.Shape);
+            _resize = _plan.Bind(_queue, new PlanBuffers(_plan.Graph).Add(picture, _picture).Add(frame, _target));
+            _size = size;
         }
         catch
         {
@@ -37,18 +52,18 @@ internal sealed class FrameInput : IDisposable
             throw;
         }
     }
-
     /// <summary>Enqueues writing and resizing a picture.</summary>
     /// <returns>Where that begins.</returns>
     public Fence Write(ImageView picture, CancellationToken cancellation)
     {
+        Prepare((picture.Width, picture.Height), cancellation);
         Fence begin = _queue.Mark();
         DeviceBuffer to = _picture ?? _target;
         int row = picture.Width * 3;
         if (picture.Format == PixelFormat.Rgb24 && picture.Stride == row) _queue.Write(to, picture.Pixels);
         else
         {
-            if (_rgb.Length == 0) _rgb = new byte[row * picture.Height];
+            if (_rgb.Length != row * picture.Height) _rgb = new byte[row * picture.Height];
             for (int y = 0; y < picture.Height; y++) picture.CopyRow(y, _rgb.AsSpan(y * row, row));
             _queue.Write<byte>(to, _rgb);
         }
@@ -61,5 +76,6 @@ internal sealed class FrameInput : IDisposable
         _resize?.Dispose();
         _picture?.Dispose();
         _plan?.Dispose();
+        (_resize, _picture, _plan) = (null, null, null);
     }
 }

@@ -17,9 +17,9 @@ internal sealed class ObjectTrack : IDisposable
     private readonly int _conditioningFrames;
     private readonly List<PointPrompt> _points = [];
     private BoundPlan[] _remember = [];
-    private DeviceBuffer? _looked;
-    private MaskResults? _results;
-    private int _row, _conditioned;
+    private DeviceBuffer? _looking, _looked;
+    private IReadOnlyList<MaskResults> _results = [];
+    private int _frame, _conditioned;
     private long _newest = -1;
     private bool _isTracked;
     private Step _step;
@@ -44,7 +44,10 @@ internal sealed class ObjectTrack : IDisposable
     private enum Step { None, Conditioned, Tracked }
 
     /// <summary>Where the object is on the latest frame, once the results were read.</summary>
-    public MaskPrediction Prediction => _results![_row];
+    public MaskPrediction Prediction => _results[_frame][Row];
+
+    /// <summary>Its row of results.</summary>
+    public int Row { get; private set; }
 
     /// <summary>True while the next frame is conditioned on what language says.</summary>
     public bool IsConditioned => _conditioned < _conditioningFrames;
@@ -55,23 +58,19 @@ internal sealed class ObjectTrack : IDisposable
     /// <summary>True if there is a mask of the object on the newest frame.</summary>
     public bool HasMask { get; private set; }
 
-    /// <summary>Says which features are looked at from now on, and in which row results go.</summary>
-    public void Bind(IReadOnlyList<FrameFeatures> frames, MaskResults results, int row)
+    /// <summary>Says which features are looked at from now on, and where each frame's results go.</summary>
+    public void Bind(IReadOnlyList<FrameFeatures> frames, IReadOnlyList<MaskResults> results, int row)
     {
         if (_language is null) return;
         _language.Bind(frames, results, row);
         Unbind();
         (MemoryEncoderGraph encoder, ExecutionPlan plan) = _model.MemoryEncoder(binary: false);
-        _remember = [.. frames.Select(frame => plan.Bind(_model.Queue, results.AddTo(
+        _remember = [.. frames.Select((frame, i) => plan.Bind(_model.Queue, results[i].AddTo(
             _model.Banks.AddTo(new PlanBuffers(encoder.Graph), encoder.Bank).Add(encoder.F, frame.F), encoder, row)))];
     }
 
-    /// <summary>Has the object's row be where it was bound to; what is known of the newest frame goes along.</summary>
-    public void Move(MaskResults results, int row)
-    {
-        if (HasMask) results.CopyRow(_model.Queue, _results!, _row, row);
-        (_results, _row) = (results, row);
-    }
+    /// <summary>Has the object's row be where it was bound to.</summary>
+    public void Move(IReadOnlyList<MaskResults> results, int row) => (_results, Row) = (results, row);
 
     /// <summary>Enqueues a frame with what language says.</summary>
     /// <param name="frame">Which of the features.</param>
@@ -79,7 +78,7 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="cancellation">Stops between two ops.</param>
     public void Condition(int frame, bool remember, CancellationToken cancellation = default)
     {
-        _step = Step.None;
+        (_frame, _step) = (frame, Step.None);
         if (!IsConditioned)
             throw new PromptException($"An object takes its prompt on its first {_conditioningFrames} frames; this one is past them.");
         _language!.Run(frame, cancellation);
@@ -92,12 +91,13 @@ internal sealed class ObjectTrack : IDisposable
     }
 
     /// <summary>Has the object step on a frame from memory alone, in the next run of its group.</summary>
+    /// <param name="frame">Which of the features.</param>
     /// <param name="number">The frame's number.</param>
     /// <param name="group">Its group.</param>
     /// <param name="row">Its row there.</param>
-    public void Track(long number, TrackedGroup group, int row)
+    public void Track(int frame, long number, TrackedGroup group, int row)
     {
-        _step = Step.None;
+        (_frame, _step) = (frame, Step.None);
         if (_memory.Bank.IsEmpty)
             throw new PromptException("An object must be conditioned on a frame and remember it before it can be tracked.");
         group.Add(_memory.Bank, number, row);
@@ -114,24 +114,26 @@ internal sealed class ObjectTrack : IDisposable
         if (_step == Step.Conditioned) bank.KeepPrompted(number);
         bank.Forget(number);
         if (_step == Step.Conditioned) _conditioned++;
-        (_newest, _isTracked, _step, HasMask, _looked) = (number, _step == Step.Tracked, Step.None, true, null);
+        (_newest, _isTracked, _step, HasMask) = (number, _step == Step.Tracked, Step.None, true);
+        _looking = _looked = null;
         _points.Clear();
     }
 
     /// <summary>
     /// Enqueues looking anew for the object on the newest frame, with all points that are given and the mask that is there.
     /// </summary>
-    /// <param name="frame">The newest frame's features.</param>
+    /// <param name="newest">The newest frame.</param>
     /// <param name="points">All points on the frame, those of earlier prompts included.</param>
     /// <param name="scratch">Receives the result in its first row; the object's own stays as it is until <see cref="KeepPrompt"/>.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Prompt(FrameFeatures frame, ReadOnlySpan<PointPrompt> points, MaskResults scratch, CancellationToken cancellation)
+    public void Prompt(FrameSet newest, ReadOnlySpan<PointPrompt> points, MaskResults scratch, CancellationToken cancellation)
     {
-        float[] low = HasMask ? _results!.ReadLow(_model.Queue, _row) : [];
+        float[] low = HasMask ? newest.Results!.ReadLow(_model.Queue, Row) : [];
         var prompt = new ObjectPrompt(_model, [], points, low);
-        // A frame that was tracked looks at the object's past, as it did then; and does so once.
-        if (_isTracked) _looked ??= _memory.Look(frame, _newest, reverse: false, cancellation);
-        PromptedFrame.Find(_model, frame, _looked, prompt, scratch, cancellation);
+        FrameFeatures frame = newest.Features;
+        // A frame that was tracked looks at the object's past, as it did then; and does so once, unless it fails.
+        _looking = _isTracked ? _looked ?? _memory.Look(frame, _newest, reverse: false, cancellation) : null;
+        PromptedFrame.Find(_model, frame, _looking, prompt, scratch, cancellation);
         _memory.Remember(frame, scratch, binary: true, cancellation);
     }
 
@@ -142,6 +144,7 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="cancellation">Stops between two ops.</param>
     public void Prompt(FrameFeatures frame, GivenMask mask, MaskResults scratch, CancellationToken cancellation)
     {
+        _looking = null;
         mask.Take(_model, frame, scratch, cancellation);
         _memory.Remember(frame, scratch, binary: true, cancellation);
     }
@@ -153,11 +156,13 @@ internal sealed class ObjectTrack : IDisposable
     /// <param name="number">The newest frame's number.</param>
     /// <param name="points">All points on the frame; none behind a mask.</param>
     /// <param name="scratch">The result, in the first row.</param>
-    public void KeepPrompt(long number, ReadOnlySpan<PointPrompt> points, MaskResults scratch)
+    /// <param name="results">Of the newest frame; receives the result in the object's row.</param>
+    public void KeepPrompt(long number, ReadOnlySpan<PointPrompt> points, MaskResults scratch, MaskResults results)
     {
-        _results!.CopyRow(_model.Queue, scratch, 0, _row);
+        results.CopyRow(_model.Queue, scratch, 0, Row);
         _memory.Bank.KeepPrompted(number);
         (_conditioned, HasMask) = (_conditioningFrames, true);
+        _looked = _looking ?? _looked;
         _points.Clear();
         _points.AddRange(points);
     }

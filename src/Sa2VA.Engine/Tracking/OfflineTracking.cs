@@ -30,7 +30,7 @@ internal sealed class OfflineTracking : IDisposable
         try
         {
             _results = new MaskResults(model, 1);
-            _group = new TrackedGroup(model, model.TrackedFrame(1, cancellation), [_features], _results, 0);
+            _group = new TrackedGroup(model, model.TrackedFrame(1, cancellation), [_features], [_results], 0);
         }
         catch
         {

@@ -49,22 +49,22 @@ internal sealed class PromptedFrame : IDisposable
         CancellationToken cancellation)
     {
         using var prompted = new PromptedFrame(model, prompt, memory, cancellation);
-        prompted.Bind([frame], results, 0);
+        prompted.Bind([frame], [results], 0);
         prompted.Run(0, cancellation);
     }
 
-    /// <summary>Says which pictures may be looked at, and where results go.</summary>
-    public void Bind(IReadOnlyList<FrameFeatures> frames, MaskResults results, int row)
+    /// <summary>Says which pictures may be looked at, and where each one's results go.</summary>
+    public void Bind(IReadOnlyList<FrameFeatures> frames, IReadOnlyList<MaskResults> results, int row)
     {
         PromptedFrameGraph graph = _compiled.Graph;
         Unbind();
         _frames = frames;
-        _plans = [.. frames.Select(frame =>
+        _plans = [.. frames.Select((frame, i) =>
         {
             PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Prompt.Sparse, _sparse);
             if (graph.Prompt.Dense is not null) buffers.Add(graph.Prompt.Dense, _dense!);
             frame.AddTo(buffers, graph.Frame, _memory);
-            return _compiled.Plan.Bind(_model.Queue, results.AddTo(buffers, graph.Outputs, row));
+            return _compiled.Plan.Bind(_model.Queue, results[i].AddTo(buffers, graph.Outputs, row));
         })];
     }
 

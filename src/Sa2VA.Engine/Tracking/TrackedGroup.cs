@@ -20,10 +20,10 @@ internal sealed class TrackedGroup : IDisposable
     /// <param name="model">Model.</param>
     /// <param name="compiled">With room for all objects of the group.</param>
     /// <param name="frames">Features that a run may read.</param>
-    /// <param name="results">Where results go.</param>
+    /// <param name="results">Where each one's results go.</param>
     /// <param name="firstRow">The group's first row there.</param>
     public TrackedGroup(SegmentationModel model, Compiled<TrackedFrameGraph> compiled, IReadOnlyList<FrameFeatures> frames,
-        MaskResults results, int firstRow)
+        IReadOnlyList<MaskResults> results, int firstRow)
     {
         (_queue, _graph, _frames) = (model.Queue, compiled.Graph, frames);
         int capacity = _graph.Objects.Capacity, conditioning = model.ConditioningFrames;
@@ -39,7 +39,7 @@ internal sealed class TrackedGroup : IDisposable
             {
                 PlanBuffers buffers = model.Banks.AddTo(new PlanBuffers(_graph.Graph), _graph.Bank);
                 frames[i].AddTo(buffers, _graph.Frame);
-                _plans[i] = compiled.Plan.Bind(_queue, results.AddTo(buffers, _graph.Results, firstRow));
+                _plans[i] = compiled.Plan.Bind(_queue, results[i].AddTo(buffers, _graph.Results, firstRow));
             }
         }
         catch

@@ -9,35 +9,32 @@ namespace Sa2VA.Engine.Tracking;
 /// would get alone. An object may join at any frame, whose own first frames are then its conditioning frames, and leave at any. A frame
 /// that fails or is cancelled is skipped: nothing of it stays.
 /// <para>
-/// There are features for one frame, or for two, so that the next frame can be encoded while objects are tracked on one: whoever brings a
-/// frame takes them (<see cref="TakeFeatures"/>) and gives them back when the frame is through.
+/// There are features for up to three frames: those of the newest one stay for prompts on it, whatever becomes of the next, and one can be
+/// encoded while objects are tracked on another. Whoever brings a frame takes features (<see cref="TakeFeatures"/>) and gives them back when
+/// the frame is through. Frames may have any size, and each another one.
 /// </para>
 /// </summary>
 internal sealed class VideoSegmentation : IDisposable
 {
-    private const int GroupRows = TrackedFrameGraph.MaxCapacity;
+    private const int GroupRows = TrackedFrameGraph.MaxCapacity, MostSets = 3, None = -1;
     private readonly SegmentationModel _model;
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<TrackedGroup> _groups = [];
-    private readonly List<FrameFeatures> _features = [];
-    private readonly List<FrameInput> _inputs = [];
-    private readonly List<bool> _taken = [];
-    private readonly (int Width, int Height)? _size;
-    private MaskResults? _results, _scratch;
+    private readonly List<FrameSet> _frames = [];
+    private MaskResults? _scratch;
     private MaskOutput? _output;
-    private bool _isBound = true;
-    private int _newest;
+    private bool _isBound = true, _mayAddSets = true;
+    private int _newest = None;
 
     /// <param name="model">Model.</param>
-    /// <param name="size">Of the frames; null where levels of the encoder's size are brought.</param>
-    public VideoSegmentation(SegmentationModel model, (int Width, int Height)? size = null)
+    public VideoSegmentation(SegmentationModel model)
     {
-        (_model, _size) = (model, size);
-        AddFeatures();
+        _model = model;
+        Add(new FrameSet(model));
     }
 
     /// <summary>The features that a stream always has.</summary>
-    public FrameFeatures Features => _features[0];
+    public FrameFeatures Features => _frames[0].Features;
 
     /// <summary>How often the image encoder ran.</summary>
     public long EncoderRuns
@@ -45,16 +42,19 @@ internal sealed class VideoSegmentation : IDisposable
         get
         {
             long runs = 0;
-            foreach (FrameFeatures features in _features) runs += features.EncoderRuns;
+            foreach (FrameSet frame in _frames) runs += frame.Features.EncoderRuns;
             return runs;
         }
     }
 
+    /// <summary>Columns and rows of the newest frame; 0 before the first one.</summary>
+    public (int Width, int Height) Size { get; private set; }
+
     /// <summary>What the host is told of the latest frame; null without objects.</summary>
     public MaskOutput? Output => _output;
 
-    /// <summary>What was read of the results themselves, where that was asked for.</summary>
-    public MaskResults? Results => _results;
+    /// <summary>What was read of the newest frame's results themselves, where that was asked for.</summary>
+    public MaskResults? Results => _newest == None ? null : _frames[_newest].Results;
 
     /// <summary>Frames that were processed and kept.</summary>
     public long Frames { get; private set; }
@@ -121,7 +121,7 @@ internal sealed class VideoSegmentation : IDisposable
         BindObjects(cancellation);
         Fence begin = _model.Queue.Mark();
         EnqueueObjects(0, last, cancellation);
-        Fence end = _results?.BeginRead(_model.Queue) ?? Features.Encoded;
+        Fence end = _frames[0].Results?.BeginRead(_model.Queue) ?? Features.Encoded;
         end.Since(begin).Wait();
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
@@ -130,20 +130,21 @@ internal sealed class VideoSegmentation : IDisposable
     }
 
     /// <summary>Encodes the next frame and steps every object on it; what a session shows is then in <see cref="Output"/>.</summary>
-    /// <param name="frame">Of the stream's size.</param>
+    /// <param name="frame">Of any size.</param>
     /// <param name="logits">True if the results themselves are to be read too.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
     public void Step(ImageView frame, bool logits, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        int features = TakeFeatures();
+        (int Width, int Height) size = (frame.Width, frame.Height);
+        int features = TakeFeatures(size, cancellation);
         try
         {
-            Prepare(cancellation);
+            Prepare(size, cancellation);
             Encode(features, frame, cancellation);
             Enqueue(features, logits, cancellation).Wait();
-            Finish(features, cancellation);
+            Finish(features, size, cancellation);
         }
         finally
         {
@@ -151,32 +152,35 @@ internal sealed class VideoSegmentation : IDisposable
         }
     }
 
-    /// <summary>Has a frame wait for no other's features: there are then two.</summary>
-    /// <exception cref="DeviceException">The memory budget does not suffice for them.</exception>
-    public void AllowAhead()
+    /// <summary>
+    /// Features for a frame that comes; those of the newest frame only where there is no memory for others. −1 if there are none to be had.
+    /// </summary>
+    public int TakeFeatures((int Width, int Height) size, CancellationToken cancellation)
     {
-        if (_features.Count == 1) AddFeatures();
-    }
-
-    /// <summary>Features for a frame that comes; −1 if there are none to be had.</summary>
-    public int TakeFeatures()
-    {
-        int free = _taken.IndexOf(false);
-        if (free >= 0) _taken[free] = true;
+        int free = None;
+        for (int i = 0; i < _frames.Count && (free == None || free == _newest); i++)
+            if (!_frames[i].IsTaken) free = i;
+        if ((free == None || free == _newest) && TryAddSet(size, cancellation)) free = _frames.Count - 1;
+        if (free != None) _frames[free].IsTaken = true;
         return free;
     }
 
     /// <summary>The frame is through, or given up.</summary>
-    public void ReturnFeatures(int features) => _taken[features] = false;
+    public void ReturnFeatures(int features) => _frames[features].IsTaken = false;
 
     /// <summary>
-    /// Makes ready for a frame what depends on the objects, when they have changed. Before anything of the frame is enqueued: what has to
-    /// be compiled for that holds up nobody else.
+    /// Makes ready for a frame what depends on the objects, when they have changed, or on its size. Before anything of the frame is enqueued:
+    /// what has to be compiled for that holds up nobody else.
     /// </summary>
-    public void Prepare(CancellationToken cancellation)
+    public void Prepare((int Width, int Height) size, CancellationToken cancellation)
     {
         BindObjects(cancellation);
-        if (_output is null && _results is not null) _output = new MaskOutput(_model, _results, _size!.Value.Width, _size.Value.Height);
+        if (_output is not null && _output.Size != size)
+        {
+            _output.Dispose();
+            _output = null;
+        }
+        if (_output is null && _objects.Count > 0) _output = new MaskOutput(_model, Rows, size.Width, size.Height);
     }
 
     /// <summary>When a frame can be brought to the device without waiting.</summary>
@@ -185,7 +189,8 @@ internal sealed class VideoSegmentation : IDisposable
     /// <summary>Enqueues encoding a frame; no object steps yet.</summary>
     public void Encode(int features, ImageView frame, CancellationToken cancellation)
     {
-        _features[features].Encode(_inputs[features].Write(frame, cancellation), cancellation);
+        if (features == _newest) _newest = None;
+        _frames[features].Encode(frame, cancellation);
     }
 
     /// <summary>Enqueues every object's step on an encoded frame, and the one read of what came of it.</summary>
@@ -198,19 +203,20 @@ internal sealed class VideoSegmentation : IDisposable
         Fence begin = _model.Queue.Mark();
         EnqueueObjects(features, last: false, cancellation);
         // One read for all objects; nothing that is read decides what was enqueued.
-        Fence end = _output?.BeginRead(cancellation) ?? _features[features].Encoded;
-        if (logits && _results is not null) end = _results.BeginRead(_model.Queue);
+        Fence end = _output?.BeginRead(features, cancellation) ?? _frames[features].Features.Encoded;
+        if (logits && _frames[features].Results is { } results) end = results.BeginRead(_model.Queue);
         return end.Since(begin);
     }
 
     /// <summary>Looks at what has arrived; only if it is sound do the objects remember the frame.</summary>
     /// <exception cref="NonFiniteException">A result is not finite; the message names frame, object and stage.</exception>
-    public void Finish(int features, CancellationToken cancellation)
+    public void Finish(int features, (int Width, int Height) size, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         for (int i = 0; i < _objects.Count; i++)
             if (!_output![i].IsFinite()) throw NotFinite(features, i);
         Keep(features);
+        Size = size;
     }
 
     /// <summary>
@@ -221,25 +227,32 @@ internal sealed class VideoSegmentation : IDisposable
     /// <param name="mask">A mask to be taken for the truth, or null.</param>
     /// <param name="logits">True if the results themselves are to be read too.</param>
     /// <param name="cancellation">Stops between two ops.</param>
+    /// <exception cref="PromptException">The newest frame's features had to make room for those of a frame that was skipped.</exception>
     /// <exception cref="NonFiniteException">A result is not finite.</exception>
     public void Prompt(int index, ReadOnlySpan<PointPrompt> points, GivenMask? mask, bool logits, CancellationToken cancellation)
     {
-        Prepare(cancellation);
+        if (_newest == None)
+        {
+            throw new PromptException("What a prompt would look at had to make room for a later frame, which was skipped, since the memory "
+                + "budget is small: push another frame and show the object there, or raise ModelOptions.MemoryBudget.");
+        }
+        Prepare(Size, cancellation);
         _scratch ??= new MaskResults(_model, 1);
         ObjectTrack track = _objects[index];
-        FrameFeatures features = _features[_newest];
-        if (mask is null) track.Prompt(features, points, _scratch, cancellation);
-        else track.Prompt(features, mask, _scratch, cancellation);
+        FrameSet newest = _frames[_newest];
+        if (mask is null) track.Prompt(newest, points, _scratch, cancellation);
+        else track.Prompt(newest.Features, mask, _scratch, cancellation);
         // Also what is enqueued behind this, such as the next frame's encoding, finds the features unread.
         _scratch.BeginRead(_model.Queue).Wait();
         cancellation.ThrowIfCancellationRequested();
         if (!_scratch[0].IsFinite())
             throw new NonFiniteException($"Frame {Frames - 1}, object {index}: the prompt's result is not finite.");
-        track.KeepPrompt(Frames - 1, points, _scratch);
+        MaskResults results = newest.Results!;
+        track.KeepPrompt(Frames - 1, points, _scratch, results);
         for (int i = 0; i < _objects.Count; i++)
-            if (!_objects[i].HasMask) _results!.ClearRow(_model.Queue, i);
-        Fence end = _output!.BeginRead(CancellationToken.None);
-        if (logits) end = _results!.BeginRead(_model.Queue);
+            if (!_objects[i].HasMask) results.ClearRow(_model.Queue, i);
+        Fence end = _output!.BeginRead(_newest, CancellationToken.None);
+        if (logits) end = results.BeginRead(_model.Queue);
         end.Wait();
     }
 
@@ -248,10 +261,8 @@ internal sealed class VideoSegmentation : IDisposable
     {
         RemoveFrom(0);
         Unbind();
-        _results?.Dispose();
         _scratch?.Dispose();
-        foreach (FrameInput input in _inputs) input.Dispose();
-        foreach (FrameFeatures features in _features) features.Dispose();
+        foreach (FrameSet frame in _frames) frame.Dispose();
     }
 
     /// <summary>Those that are conditioned one by one, then the others group by group.</summary>
@@ -262,14 +273,16 @@ internal sealed class VideoSegmentation : IDisposable
         {
             ObjectTrack track = _objects[i];
             if (track.IsConditioned) track.Condition(features, remember: !last, cancellation);
-            else track.Track(Frames, _groups[i / GroupRows], i % GroupRows);
+            else track.Track(features, Frames, _groups[i / GroupRows], i % GroupRows);
         }
         foreach (TrackedGroup group in _groups) group.Run(features, cancellation);
     }
 
+    private MaskResults[] Rows => [.. _frames.Select(f => f.Results!)];
+
     private NonFiniteException NotFinite(int features, int i)
     {
-        NonFiniteException e = _objects[i].NotFinite(_features[features], Frames);
+        NonFiniteException e = _objects[i].NotFinite(_frames[features].Features, Frames);
         return new NonFiniteException($"Frame {Frames}, object {i}: {e.Message}", e);
     }
 
@@ -281,48 +294,73 @@ internal sealed class VideoSegmentation : IDisposable
         _newest = features;
     }
 
-    private void AddFeatures()
+    private bool TryAddSet((int Width, int Height) size, CancellationToken cancellation)
     {
-        var features = new FrameFeatures(_model);
+        if (!_mayAddSets || _frames.Count == MostSets) return false;
+        FrameSet? set = null;
         try
         {
-            if (_size is { } size) _inputs.Add(new FrameInput(_model, features.Image, size.Width, size.Height));
+            set = new FrameSet(_model);
+            set.Prepare(size, cancellation);
+            (FrameSet added, set) = (set, null);
+            Add(added);
+            return true;
         }
-        catch
+        catch (DeviceException)
         {
-            features.Dispose();
-            throw;
+            // Not tried for every frame.
+            return _mayAddSets = false;
         }
-        _features.Add(features);
-        _taken.Add(false);
+        finally
+        {
+            set?.Dispose();
+        }
+    }
+
+    private void Add(FrameSet set)
+    {
+        _frames.Add(set);
         _isBound = _objects.Count == 0;
     }
 
-    /// <summary>Gives every object a row of the results, and every group a plan with room for its objects.</summary>
+    /// <summary>Gives every object a row of each frame's results, and every group a plan with room for its objects.</summary>
     private void BindObjects(CancellationToken cancellation)
     {
         if (_isBound) return;
         Unbind();
-        MaskResults? results = null;
+        var results = new List<MaskResults>();
         try
         {
-            if (_objects.Count > 0) results = new MaskResults(_model, _objects.Count);
+            for (int i = 0; i < _frames.Count && _objects.Count > 0; i++) results.Add(new MaskResults(_model, _objects.Count));
+            FrameFeatures[] features = [.. _frames.Select(f => f.Features)];
             for (int i = 0; i < _objects.Count; i++)
             {
-                _objects[i].Bind(_features, results!, i);
+                _objects[i].Bind(features, results, i);
                 if (i % GroupRows > 0) continue;
                 int objects = Math.Min(GroupRows, _objects.Count - i);
-                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), _features, results!, i));
+                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), features, results, i));
             }
-            for (int i = 0; i < _objects.Count; i++) _objects[i].Move(results!, i);
-            (_results, results) = (results, _results);
+            for (int i = 0; i < _objects.Count; i++)
+            {
+                // What is known of the newest frame goes along.
+                if (_objects[i].HasMask && Results is { } known) results[_newest].CopyRow(_model.Queue, known, _objects[i].Row, i);
+                _objects[i].Move(results, i);
+            }
+            for (int i = 0; i < _frames.Count; i++)
+            {
+                _frames[i].Results?.Dispose();
+                _frames[i].Results = _objects.Count > 0 ? results[i] : null;
+            }
             _isBound = true;
         }
         finally
         {
-            // Whichever results are of no use any more; the next frame binds all objects again if they are not bound.
-            results?.Dispose();
-            if (!_isBound) Unbind();
+            // The next frame binds all objects again.
+            if (!_isBound)
+            {
+                foreach (MaskResults unused in results) unused.Dispose();
+                Unbind();
+            }
         }
     }
 

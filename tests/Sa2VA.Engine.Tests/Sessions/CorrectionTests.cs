@@ -156,6 +156,48 @@ public sealed class CorrectionTests
     }
 
     [Fact]
+    public void A_prompt_that_is_cancelled_within_any_plan_leaves_nothing_behind()
+    {
+        var device = new WatchedDevice();
+        using Sa2VAModel model = Shapes.Load(device);
+        var plans = new List<string>();
+        string expected = Play(correct: null);
+        Assert.Contains("memory features", plans);
+        // When masks are packed, the prompt is part of the object.
+        Assert.Equal("mask output", plans[^1]);
+        int last = plans.Count - 1;
+        for (int at = 0; at < last; at++)
+        {
+            using var stop = new CancellationTokenSource();
+            string disturbed = Play(session =>
+            {
+                int runs = 0;
+                device.Before = _ =>
+                {
+                    if (runs++ == at) stop.Cancel();
+                };
+                Assert.ThrowsAny<OperationCanceledException>(() => session.Correct(0, new VisualPrompt(new Click(90, 90)), stop.Token));
+            });
+            Assert.Equal(expected, disturbed);
+        }
+
+        string Play(Action<VideoSession>? correct)
+        {
+            using VideoSession session = model.OpenTracker();
+            session.Next(Shapes.Clip[0], Cancellation);
+            session.Follow(new VisualPrompt(new Click(60, 40)), out _, Cancellation);
+            session.Next(Shapes.Clip[1], Cancellation);
+            correct?.Invoke(session);
+            plans.Clear();
+            device.Before = plans.Add;
+            string first = Live(session.Correct(0, new VisualPrompt(new Click(30, 30)), Cancellation).Objects[0]);
+            device.Before = null;
+            return first + Live(session.Correct(0, new VisualPrompt(new Click(33, 30)), Cancellation).Objects[0])
+                + Live(session.Next(Shapes.Clip[2], Cancellation).Objects[0]);
+        }
+    }
+
+    [Fact]
     public void A_stream_follows_as_many_objects_as_it_was_told()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1], new VideoOptions { MaxObjects = 1 });

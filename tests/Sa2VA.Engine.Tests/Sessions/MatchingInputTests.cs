@@ -144,15 +144,6 @@ public sealed class MatchingInputTests
         Assert.Contains($"at index {index} ", followed, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void The_stream_has_the_size_of_what_the_language_model_was_shown()
-    {
-        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
-        string message = Assert.Throws<MediaException>(() => session.Next(Shapes.Pattern(Height, Width))).Message;
-        Assert.Contains($"Frame 0 is {Height}×{Width}, the frames shown to the language model are {Width}×{Height}", message,
-            StringComparison.Ordinal);
-    }
-
     private static string Refused(ImageSession session, string text, IReadOnlyList<Mask> regions)
     {
         string message = Assert.Throws<PromptException>(() => session.Ask(text, new AskOptions { Regions = regions })).Message;

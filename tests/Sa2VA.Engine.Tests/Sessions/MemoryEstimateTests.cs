@@ -60,7 +60,8 @@ public sealed class MemoryEstimateTests
             // The estimate's picture is as large as what the encoder sees, and its prompt belongs to an object that is remembered.
             int side = config.Grounding.ImageSize;
             Tensor prompt = model.Segmentation.PromptedFrame(PromptKind.Language).Graph.Prompt.Sparse;
-            expected += stages[2].Buffers + stages[4].Buffers + prompt.Shape.Count * sizeof(float)
+            // A stream has features of two frames.
+            expected += stages[2].Buffers / 2 + stages[4].Buffers + prompt.Shape.Count * sizeof(float)
                 + (Bits(session.Image.Width, session.Image.Height) - Bits(side, side));
         }
         Close("buffers", held.Buffers, expected);

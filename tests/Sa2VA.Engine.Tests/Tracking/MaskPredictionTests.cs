@@ -23,7 +23,7 @@ public sealed class MaskPredictionTests
         {
             var prompt = new ObjectPrompt(model, TestValues.Random(seed, model.Config.DModel, 2));
             using var frame = new PromptedFrame(model, prompt, memory: null, TestContext.Current.CancellationToken);
-            frame.Bind([features], results, 1);
+            frame.Bind([features], [results], 1);
             frame.Run(0, TestContext.Current.CancellationToken);
             results.BeginRead(model.Queue).Wait();
             MaskPrediction prediction = results[1];

@@ -1,0 +1,161 @@
+using Sa2VA.Core;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine;
+
+/// <summary>
+/// The half of a video session that frames go through: which objects are followed, by number, and their masks in each frame's size. One
+/// caller at a time; the session sees to that.
+/// </summary>
+internal sealed class ObjectStream : IDisposable
+{
+    private readonly SegmentationModel _model;
+    private readonly bool _reuseMasks;
+    private readonly int _maxObjects;
+    private readonly MaskResampler _resampler;
+    private readonly List<(int Id, bool Logits)> _named = [];
+    private FrameMasks? _masks;
+
+    public ObjectStream(SegmentationModel model, VideoOptions options)
+    {
+        (_model, _reuseMasks, _maxObjects) = (model, options.ReuseMasks, options.MaxObjects);
+        _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
+        Video = new VideoSegmentation(model);
+    }
+
+    /// <summary>What the objects do on a frame.</summary>
+    public VideoSegmentation Video { get; }
+
+    /// <summary>Frames that were kept.</summary>
+    public long Frames => Video.Frames;
+
+    /// <summary>Objects that are followed.</summary>
+    public int Count => _named.Count;
+
+    /// <summary>True if a frame's logits are to be read.</summary>
+    public bool WantsLogits => _named.Exists(o => o.Logits);
+
+    /// <summary>Processes the next frame.</summary>
+    public FrameMasks Next(ImageView frame, CancellationToken cancellation)
+    {
+        PixelSize.Check(frame.Width, frame.Height, "The frame");
+        FrameMasks masks = RoomForMasks(frame.Width, frame.Height);
+        Video.Step(frame, WantsLogits, cancellation);
+        Fill(masks);
+        return masks;
+    }
+
+    /// <summary>Has objects that language names join.</summary>
+    /// <param name="objects">Their numbers, in order.</param>
+    /// <param name="logits">True to keep logits of them.</param>
+    public void Join(IEnumerable<int> objects, bool logits)
+    {
+        foreach (int id in objects) _named.Add((id, logits));
+    }
+
+    /// <summary>Has an object join that is shown on the newest frame.</summary>
+    /// <param name="prompt">Where it is.</param>
+    /// <param name="number">Gives its number, once it has joined.</param>
+    /// <param name="cancellation">Stops between two ops; the object has then not joined.</param>
+    public int Follow(VisualPrompt prompt, Func<int> number, CancellationToken cancellation)
+    {
+        Check(prompt);
+        if (_named.Count >= _maxObjects)
+        {
+            throw new PromptException($"There would be too many objects: the stream follows {_named.Count}, at most {_maxObjects}. "
+                + "Remove one, or raise VideoOptions.MaxObjects.");
+        }
+        if (prompt.Mask is { Area: 0 })
+            throw new PromptException("An empty mask cannot begin an object: give a mask that has pixels inside, or a click or a box.");
+        int index = _named.Count;
+        Video.Add();
+        try
+        {
+            Prompt(index, prompt, cancellation);
+        }
+        catch
+        {
+            Video.RemoveFrom(index);
+            throw;
+        }
+        int id = number();
+        _named.Add((id, Logits: false));
+        return id;
+    }
+
+    /// <summary>Corrects an object on the newest frame.</summary>
+    public void Correct(int id, VisualPrompt prompt, CancellationToken cancellation)
+    {
+        Check(prompt);
+        Prompt(IndexOf(id), prompt, cancellation);
+    }
+
+    /// <summary>Has an object leave.</summary>
+    public void Remove(int id)
+    {
+        int index = IndexOf(id);
+        _named.RemoveAt(index);
+        Video.RemoveAt(index);
+        _masks = null;
+    }
+
+    /// <summary>All objects that have a mask on the newest frame, as they are now.</summary>
+    public FrameMasks NewestMasks()
+    {
+        (int width, int height) = Video.Size;
+        var masks = new FrameMasks(width, height) { Frame = Frames - 1 };
+        for (int i = 0; i < _named.Count; i++)
+        {
+            // Who was named since the frame came has no mask on it.
+            if (!Video.Objects[i].HasMask) continue;
+            var mask = new ObjectMask(_named[i].Id, width, height, _named[i].Logits);
+            mask.Fill(Video.Output!, Video.Results!, i, _resampler);
+            masks.Add(mask);
+        }
+        return masks;
+    }
+
+    /// <summary>
+    /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.
+    /// </summary>
+    public FrameMasks RoomForMasks(int width, int height)
+    {
+        FrameMasks masks = _reuseMasks && _masks is { } last && last.Width == width && last.Height == height
+            ? last
+            : new FrameMasks(width, height);
+        if (_reuseMasks) _masks = masks;
+        for (int i = masks.Objects.Count; i < _named.Count; i++)
+            masks.Add(new ObjectMask(_named[i].Id, width, height, _named[i].Logits, _reuseMasks));
+        return masks;
+    }
+
+    /// <summary>Takes over what was read of the latest frame, which is kept.</summary>
+    public void Fill(FrameMasks masks)
+    {
+        masks.Frame = Frames - 1;
+        for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(Video.Output!, Video.Results!, i, _resampler);
+    }
+
+    public void Dispose() => Video.Dispose();
+
+    private void Check(VisualPrompt prompt)
+    {
+        if (Frames == 0) throw new PromptException("No frame was processed yet: push one, then show objects on it.");
+        prompt.Check(Video.Size.Width, Video.Size.Height);
+    }
+
+    private void Prompt(int index, VisualPrompt prompt, CancellationToken cancellation)
+    {
+        PointPrompt[] points = prompt.Points(Video.Size.Width, Video.Size.Height, _model.Config.ImageSize);
+        if (!prompt.Anew) points = [.. Video.Objects[index].Points, .. points];
+        GivenMask? mask = prompt.Mask is { } given ? GivenMask.Of(_model, given, cancellation) : null;
+        Video.Prompt(index, points, mask, WantsLogits, cancellation);
+    }
+
+    private int IndexOf(int id)
+    {
+        int index = _named.FindIndex(o => o.Id == id);
+        return index >= 0 ? index : throw new PromptException($"This stream follows no object {id}.");
+    }
+}
