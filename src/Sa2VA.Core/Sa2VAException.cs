@@ -23,6 +23,12 @@ public sealed class MediaException(string message, Exception? inner = null) : Sa
 /// <summary>A prompt, a region mask or a follow-up does not fit the model or the conversation.</summary>
 public sealed class PromptException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 
+/// <summary>
+/// A session's state cannot be restored: it is no state, of another version, of another model or precision, cut off, or damaged. Nothing
+/// was restored.
+/// </summary>
+public sealed class StateException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
 /// <summary>A session was called while another call of it is running. Wait for that one, or open a session per caller.</summary>
 public sealed class SessionBusyException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 

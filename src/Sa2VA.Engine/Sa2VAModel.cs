@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
+using Sa2VA.Engine.State;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 using Sa2VA.Models.Tokenizers;
@@ -14,13 +15,15 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 {
     private readonly IBackend _backend;
     private readonly Checkpoint _checkpoint;
+    private readonly Lazy<byte[]> _fingerprint;
     private bool _disposed;
 
-    private Sa2VAModel(CheckpointParts parts, IBackend backend, int maxTokens, IProgress<LoadProgress>? progress,
+    private Sa2VAModel(CheckpointParts parts, IBackend backend, ModelOptions options, IProgress<LoadProgress>? progress,
         CancellationToken cancellation)
     {
         (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint) = parts;
         (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
+        _fingerprint = new Lazy<byte[]>(() => ModelFingerprint.Of(config, options.ResizeOnce, checkpoint));
         ChatTemplate template = config.Family.Template(config);
         SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
             : throw new CheckpointException(
@@ -35,7 +38,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             reporting.Begin("vision tower");
             VisionTower = new VisionTower(backend, reporting, config, cancellation);
             reporting.Begin("language model");
-            LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), maxTokens,
+            LanguageModel = new LanguageModel(backend, reporting, config.Language, config.Family.MaxImageRows(config), options.MaxTokens,
                 cancellation);
             SegVectors = new SegVectors(LanguageModel, reporting, config.Grounding.DModel, cancellation);
             Generation = new Generation(LanguageModel.Scheduler, tokenizer, StopRule, SegId);
@@ -98,6 +101,9 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     internal int SegId { get; }
 
+    /// <summary>What tells this model from others, for what is saved of its sessions.</summary>
+    internal byte[] Fingerprint => _fingerprint.Value;
+
     /// <summary>Reads a checkpoint's folder as it is published, and prepares everything that a first question needs.</summary>
     /// <param name="folder">Folder with config.json, tokenizer files and safetensors.</param>
     /// <param name="device">Where to compute, from a backend package: <c>new CpuDevice()</c>.</param>
@@ -125,8 +131,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
             string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options.MaxTokens, progress,
-                cancellation);
+            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options, progress, cancellation);
         }
         catch
         {
@@ -191,6 +196,33 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new VideoSession(this, [], options ?? new VideoOptions());
+    }
+
+    /// <summary>Goes on with a video session that was saved (<see cref="VideoSession.Save"/>), with the bits that it would have had.</summary>
+    /// <param name="stream">Read from where it is to the end of the state, and no further; not closed. It may be anything: what is not such a
+    /// state, or not one of this model, is refused.</param>
+    /// <param name="cancellation">Stops within the reading, or between two objects.</param>
+    /// <exception cref="StateException">
+    /// It is no state of a video session, of another version, of another model or precision, cut off, or damaged.
+    /// </exception>
+    /// <exception cref="DeviceException">The memory budget does not suffice for it.</exception>
+    /// <exception cref="IOException">The stream cannot be read.</exception>
+    public VideoSession RestoreVideo(Stream stream, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ArgumentNullException.ThrowIfNull(stream);
+        VideoState state = VideoState.Read(stream, this, cancellation);
+        var session = new VideoSession(this, state.Tiles, state.Options);
+        try
+        {
+            session.Restore(state, cancellation);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Closes the model. Calls of sessions that are still running end with an <see cref="ObjectDisposedException"/>.</summary>

@@ -12,7 +12,7 @@ namespace Sa2VA.Engine;
 /// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and has one caller at a time; different
 /// sessions of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
 /// </summary>
-public abstract class ChatSession : IDisposable, IAsyncDisposable
+public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 {
     private readonly Conversation _conversation;
     private readonly ImageTokens? _images;

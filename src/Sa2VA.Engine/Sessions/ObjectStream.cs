@@ -8,7 +8,7 @@ namespace Sa2VA.Engine;
 /// The half of a video session that frames go through: which objects are followed, by number, and their masks in each frame's size. One
 /// caller at a time; the session sees to that.
 /// </summary>
-internal sealed class ObjectStream : IDisposable
+internal sealed partial class ObjectStream : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly bool _reuseMasks;
@@ -135,6 +135,14 @@ internal sealed class ObjectStream : IDisposable
     {
         masks.Frame = Frames - 1;
         for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(Video.Output!, Video.Results!, i, _resampler);
+    }
+
+    /// <summary>Has neither frames nor objects any more; buffers stay.</summary>
+    public void Reset()
+    {
+        _named.Clear();
+        _masks = null;
+        Video.Reset();
     }
 
     public void Dispose() => Video.Dispose();

@@ -12,7 +12,7 @@ namespace Sa2VA.Engine;
 /// frame or between any two. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed. Frames may
 /// have any size, and each another one: masks have the frame's.
 /// </summary>
-public sealed class VideoSession : ChatSession
+public sealed partial class VideoSession : ChatSession
 {
     private readonly IReadOnlyList<RgbImage> _tiles;
     private readonly ObjectStream _stream;
@@ -20,7 +20,7 @@ public sealed class VideoSession : ChatSession
     internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> tiles, VideoOptions options)
         : base(model, [.. tiles.Select(t => model.Config.Family.GridOf(t, model.Config))])
     {
-        _tiles = tiles;
+        (_tiles, Options) = (tiles, options);
         try
         {
             _stream = new ObjectStream(model.Segmentation, options);
@@ -31,6 +31,9 @@ public sealed class VideoSession : ChatSession
             throw;
         }
     }
+
+    /// <summary>As it was opened.</summary>
+    public VideoOptions Options { get; }
 
     /// <summary>Frames processed.</summary>
     public long Frames => _stream.Frames;

@@ -100,6 +100,18 @@ internal sealed class MaskResults : IDisposable
         return low;
     }
 
+    /// <summary>Waits for all that an object's row says [<see cref="MaskColumns"/>].</summary>
+    public float[] ReadRow(DeviceQueue queue, int row)
+    {
+        var values = new float[_columns.Pointer + _columns.PointerCount];
+        queue.Read<float>(Buffer, values, (long)row * _columns.Width);
+        return values;
+    }
+
+    /// <summary>Enqueues having in an object's row what another one said.</summary>
+    public void WriteRow(DeviceQueue queue, int row, ReadOnlySpan<float> values) =>
+        queue.Write(Buffer, values, (long)row * _columns.Width);
+
     public void Dispose() => Buffer.Dispose();
 
     internal ReadOnlySpan<float> Low(int row) => _values.AsSpan(row * _columns.Width, _columns.LowCount);

@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Engine.State;
 using Sa2VA.Models;
 
 namespace Sa2VA.Engine.Tracking;
@@ -73,6 +74,35 @@ internal sealed class ObjectMemory : IDisposable
         if (_model.Banks.Unrounded is not { } unrounded || Bank.MemoryOf(number) is not (>= 0 and int slot))
             throw new InvalidOperationException($"There is no unrounded memory of frame {number}.");
         _model.Queue.Read(unrounded, memory, (long)slot * unrounded.Shape.Last);
+    }
+
+    /// <summary>Waits for all that is remembered.</summary>
+    public IReadOnlyList<MemoryState> Capture()
+    {
+        BankStore banks = _model.Banks;
+        int size = banks.Memories.Shape.Last, width = banks.Pointers.Shape.Last;
+        var all = new List<MemoryState>();
+        foreach (RememberedFrame r in Bank.Frames)
+        {
+            ushort[] memory = r.Memory >= 0 ? new ushort[size] : [];
+            var pointer = new float[width];
+            if (r.Memory >= 0) _model.Queue.Read<ushort>(banks.Memories, memory, (long)r.Memory * size);
+            _model.Queue.Read<float>(banks.Pointers, pointer, (long)r.Pointer * width);
+            all.Add(new MemoryState(r.Frame, r.Role, memory, pointer));
+        }
+        return all;
+    }
+
+    /// <summary>Enqueues remembering what another object remembered.</summary>
+    public void Restore(IReadOnlyList<MemoryState> all)
+    {
+        BankStore banks = _model.Banks;
+        foreach (MemoryState m in all)
+        {
+            RememberedFrame r = Bank.Restore(m.Frame, m.Role, m.Memory.Length > 0);
+            if (r.Memory >= 0) _model.Queue.Write<ushort>(banks.Memories, m.Memory, (long)r.Memory * m.Memory.Length);
+            _model.Queue.Write<float>(banks.Pointers, m.Pointer, (long)r.Pointer * m.Pointer.Length);
+        }
     }
 
     /// <summary>Forgets everything.</summary>

@@ -9,7 +9,7 @@ namespace Sa2VA.Engine.Tracking;
 /// (docs/model/interactive.md). Memory does not grow with the stream. A step is only enqueued, and counts only once it is kept: until then
 /// the next one begins where it began.
 /// </summary>
-internal sealed class ObjectTrack : IDisposable
+internal sealed partial class ObjectTrack : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly ObjectMemory _memory;

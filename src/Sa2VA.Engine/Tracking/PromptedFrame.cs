@@ -89,6 +89,15 @@ internal sealed class PromptedFrame : IDisposable
         queue.Run(bound, cancellation);
     }
 
+    /// <summary>Waits for the language vector that ends the prompt [D].</summary>
+    public float[] ReadSeg()
+    {
+        int width = _sparse.Shape.Last;
+        var seg = new float[width];
+        _model.Queue.Read<float>(_sparse, seg, (_rows - 1L) * width);
+        return seg;
+    }
+
     /// <summary>Enqueues looking for the prompt.</summary>
     /// <param name="frame">Which of the pictures.</param>
     /// <param name="cancellation">Stops between two ops.</param>

@@ -14,7 +14,7 @@ namespace Sa2VA.Engine.Tracking;
 /// the frame is through. Frames may have any size, and each another one.
 /// </para>
 /// </summary>
-internal sealed class VideoSegmentation : IDisposable
+internal sealed partial class VideoSegmentation : IDisposable
 {
     private const int GroupRows = TrackedFrameGraph.MaxCapacity, MostSets = 3, None = -1;
     private readonly SegmentationModel _model;
@@ -98,6 +98,13 @@ internal sealed class VideoSegmentation : IDisposable
     public void RemoveFrom(int count)
     {
         while (_objects.Count > count) RemoveAt(_objects.Count - 1);
+    }
+
+    /// <summary>Begins anew, with the buffers that there are.</summary>
+    public void Reset()
+    {
+        RemoveFrom(0);
+        (Frames, Size, _newest) = (0, default, None);
     }
 
     /// <summary>Encodes the next frame and steps every object on it.</summary>

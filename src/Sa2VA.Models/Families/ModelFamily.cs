@@ -76,6 +76,9 @@ public abstract class ModelFamily
     /// <summary>The tile of a frame of a video.</summary>
     internal abstract RgbImage FrameTile(RgbImage frame, Sa2VAConfig config);
 
+    /// <summary>True if <see cref="FrameTile"/> can give a tile of this size.</summary>
+    internal abstract bool IsFrameTile(int width, int height, Sa2VAConfig config);
+
     /// <summary>The tokens of a tile.</summary>
     internal abstract TokenGrid GridOf(RgbImage tile, Sa2VAConfig config);
 

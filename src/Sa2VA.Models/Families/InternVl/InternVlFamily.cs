@@ -73,6 +73,9 @@ internal sealed class InternVlFamily : ModelFamily
     internal override RgbImage FrameTile(RgbImage frame, Sa2VAConfig config) =>
         PillowBicubic.Resize(frame, Vit(config).TileSize, Vit(config).TileSize);
 
+    internal override bool IsFrameTile(int width, int height, Sa2VAConfig config) =>
+        width == Vit(config).TileSize && height == Vit(config).TileSize;
+
     internal override TokenGrid GridOf(RgbImage tile, Sa2VAConfig config) => Tokens(config);
 
     internal override Mask RegionCells(Mask region, Sa2VAConfig config) => RegionGrid.Cells(region, Vit(config).Grid / 2);

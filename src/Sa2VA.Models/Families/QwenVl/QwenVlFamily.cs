@@ -102,6 +102,13 @@ internal sealed class QwenVlFamily : ModelFamily
 
     internal override RgbImage FrameTile(RgbImage frame, Sa2VAConfig config) => QwenPicture.Resize(frame, Vision(config)).Last;
 
+    internal override bool IsFrameTile(int width, int height, Sa2VAConfig config)
+    {
+        int side = Vision(config).TokenSide;
+        return width >= side && height >= side && width % side == 0 && height % side == 0
+            && (long)width / side * (height / side) <= Vision(config).MaxTokens;
+    }
+
     internal override TokenGrid GridOf(RgbImage tile, Sa2VAConfig config) => PatchGrid.Of(tile.Width, tile.Height, Vision(config)).Tokens;
 
     internal override string PictureText(PromptMedia media, Sa2VAConfig config) =>

@@ -188,6 +188,35 @@ internal sealed class MemoryBank : IDisposable
         return (_memories.Count, _pointers.Count);
     }
 
+    /// <summary>All that is remembered: conditioning frames in the order of their prompts, tracked ones, prompts that do not count yet.</summary>
+    public IEnumerable<RememberedFrame> Frames
+    {
+        get
+        {
+            foreach (long frame in _conditioning) yield return Of(frame, FrameRole.Conditioning, _frames[frame]);
+            foreach ((long frame, Slots slots) in _frames)
+                if (!_conditioning.Contains(frame)) yield return Of(frame, FrameRole.Tracked, slots);
+            foreach ((long frame, Slots slots) in _prompted) yield return Of(frame, FrameRole.Prompted, slots);
+
+            static RememberedFrame Of(long frame, FrameRole role, Slots slots) => new(frame, role, slots.Memory, slots.Pointer);
+        }
+    }
+
+    /// <summary>Remembers a frame anew, in slots that are taken for it; in the order of <see cref="Frames"/>.</summary>
+    /// <param name="frame">Its number.</param>
+    /// <param name="role">Why it is remembered.</param>
+    /// <param name="memory">False if only its pointer is remembered still.</param>
+    /// <returns>Where what it wrote belongs.</returns>
+    /// <exception cref="DeviceException">There is no slot to be had.</exception>
+    public RememberedFrame Restore(long frame, FrameRole role, bool memory)
+    {
+        Slots slots = memory ? TakeNext() : new Slots(NotTaken, _pointerPool.Take());
+        if (role == FrameRole.Prompted) _prompted.Add((frame, slots));
+        else _frames[frame] = slots;
+        if (role == FrameRole.Conditioning) _conditioning.Add(frame);
+        return new RememberedFrame(frame, role, slots.Memory, slots.Pointer);
+    }
+
     /// <summary>The slot that a frame's memory is in, as it counts or will; −1 if it is not remembered.</summary>
     public int MemoryOf(long frame) => Find(frame, settled: true).Memory;
 
@@ -286,3 +315,21 @@ internal sealed class MemoryBank : IDisposable
         public static Slots None => new(NotTaken, NotTaken);
     }
 }
+
+/// <summary>Why a frame is remembered.</summary>
+internal enum FrameRole
+{
+    /// <summary>It was prompted.</summary>
+    Conditioning,
+    /// <summary>It was tracked; or prompted, so long ago that it counts as tracked.</summary>
+    Tracked,
+    /// <summary>It was prompted, which counts from the next frame on.</summary>
+    Prompted,
+}
+
+/// <summary>A frame that is remembered.</summary>
+/// <param name="Frame">Its number.</param>
+/// <param name="Role">Why.</param>
+/// <param name="Memory">Slot of its memory; −1 if only its pointer is remembered still.</param>
+/// <param name="Pointer">Slot of its pointer.</param>
+internal readonly record struct RememberedFrame(long Frame, FrameRole Role, int Memory, int Pointer);

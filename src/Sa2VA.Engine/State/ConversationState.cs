@@ -1,0 +1,41 @@
+namespace Sa2VA.Engine.State;
+
+/// <summary>
+/// A conversation between two questions (docs/session-state.md#the-conversation). Keys and values are computed anew from it: an answer
+/// depends on its prompt alone, to the last bit.
+/// </summary>
+/// <param name="History">Token ids of what was said last and before; −1 − j stands for image row j.</param>
+/// <param name="IsAnswered">True if a question was answered.</param>
+/// <param name="IsEnded">True if the last answer ended with its stop marker.</param>
+/// <param name="Objects">Objects that were numbered.</param>
+internal sealed record ConversationState(int[] History, bool IsAnswered, bool IsEnded, int Objects)
+{
+    public void Write(StateWriter writer)
+    {
+        writer.Write(History.Length);
+        writer.WriteAll<int>(History);
+        writer.WriteFlag(IsAnswered);
+        writer.WriteFlag(IsEnded);
+        writer.Write(Objects);
+    }
+
+    /// <param name="reader">The state.</param>
+    /// <param name="model">Whose tokens they are.</param>
+    /// <param name="imageRows">Rows of the session's pictures.</param>
+    public static ConversationState Read(StateReader reader, Sa2VAModel model, int imageRows)
+    {
+        int count = reader.ReadInt("the tokens that were said", 0, model.Config.Language.MaxPositions);
+        int[] history = reader.ReadAll<int>("what was said", count);
+        bool inOrder = model.Config.Language.Rotary is not null;
+        int next = 0;
+        foreach (int id in history)
+        {
+            if (id < -imageRows || id >= model.Tokenizer.VocabularySize)
+                throw StateReader.Damaged(FormattableString.Invariant($"there is no token {id}"));
+            // Positions on three axes follow from the place that a row has in its picture.
+            if (inOrder && id < 0 && -1 - id != next++) throw StateReader.Damaged("a picture's rows are not in order");
+        }
+        return new ConversationState(history, reader.ReadFlag("whether there is an answer"), reader.ReadFlag("whether it ended"),
+            reader.ReadInt("the number of objects", 0, int.MaxValue / 2));
+    }
+}

@@ -1,0 +1,84 @@
+using Sa2VA.Core;
+using Sa2VA.Engine.Tracking;
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine.State;
+
+/// <summary>A stream between two frames (docs/session-state.md#the-stream).</summary>
+internal sealed record StreamState
+{
+    // A hundred years at a million frames a second.
+    private const long MostFrames = 1L << 52;
+
+    /// <summary>Frames that it had.</summary>
+    public required long Frames { get; init; }
+
+    /// <summary>Columns and rows of the newest one; 0 before the first.</summary>
+    public required (int Width, int Height) Size { get; init; }
+
+    /// <summary>
+    /// The newest one as the image encoder saw it [S, S, 3]; empty before the first, and where there was no memory to keep it.
+    /// </summary>
+    public required byte[] Levels { get; init; }
+
+    /// <summary>Each object's number, and whether its logits are wanted.</summary>
+    public required IReadOnlyList<(int Id, bool Logits)> Named { get; init; }
+
+    /// <summary>What is known of each.</summary>
+    public required IReadOnlyList<TrackState> Tracks { get; init; }
+
+    public void Write(StateWriter writer)
+    {
+        writer.Write(Frames);
+        writer.Write(Size.Width);
+        writer.Write(Size.Height);
+        writer.WriteFlag(Levels.Length > 0);
+        writer.WriteAll<byte>(Levels);
+        writer.Write(Named.Count);
+        for (int i = 0; i < Named.Count; i++)
+        {
+            writer.Write(Named[i].Id);
+            writer.WriteFlag(Named[i].Logits);
+            Tracks[i].Write(writer);
+        }
+    }
+
+    /// <param name="reader">The state.</param>
+    /// <param name="model">Whose shapes it has.</param>
+    /// <param name="numbers">Objects that were numbered.</param>
+    public static StreamState Read(StateReader reader, SegmentationModel model, int numbers)
+    {
+        long frames = reader.ReadLong("the number of frames", 0, MostFrames);
+        (int width, int height) = (reader.Read<int>("the newest frame's width"), reader.Read<int>("the newest frame's height"));
+        CheckSize(frames, width, height);
+        int side = model.Config.ImageSize;
+        bool hasLevels = reader.ReadFlag("the newest frame's presence");
+        if (hasLevels && frames == 0) throw StateReader.Damaged("there is a newest frame, but no frame");
+        byte[] levels = hasLevels ? reader.ReadAll<byte>("the newest frame", side * side * 3) : [];
+        int count = reader.ReadInt("the number of objects that are followed", 0, numbers);
+        // Not sized beforehand: how many there are is only true if they come.
+        var named = new List<(int Id, bool Logits)>();
+        var tracks = new List<TrackState>();
+        for (int i = 0; i < count; i++)
+        {
+            int id = reader.ReadInt("an object's number", i == 0 ? 0 : named[^1].Id + 1, numbers - 1);
+            named.Add((id, reader.ReadFlag("whether logits are wanted")));
+            tracks.Add(TrackState.Read(reader, model, frames, hasLevels));
+        }
+        return new StreamState { Frames = frames, Size = (width, height), Levels = levels, Named = named, Tracks = tracks };
+    }
+
+    private static void CheckSize(long frames, int width, int height)
+    {
+        if (frames == 0 && (width, height) == (0, 0)) return;
+        try
+        {
+            PixelSize.Check(width, height, "the newest frame");
+        }
+        catch (MediaException e)
+        {
+            throw StateReader.Damaged(e.Message.TrimEnd('.'));
+        }
+        if (frames == 0) throw StateReader.Damaged("the newest frame has a size, but there is none");
+    }
+}

@@ -1,0 +1,40 @@
+using Sa2VA.Models;
+
+namespace Sa2VA.Engine.State;
+
+/// <summary>All that a video session is between two calls (docs/session-state.md).</summary>
+/// <param name="Options">As it was opened.</param>
+/// <param name="Tiles">What the language model is shown.</param>
+/// <param name="Conversation">What was said.</param>
+/// <param name="Stream">Frames and objects.</param>
+internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> Tiles, ConversationState Conversation, StreamState Stream)
+{
+    public void Write(Stream stream, Sa2VAModel model, CancellationToken cancellation)
+    {
+        using var writer = new StateWriter(stream, cancellation);
+        StateHeader.Write(writer, SessionKind.Video, model);
+        writer.WriteFlag(Options.ReuseMasks);
+        writer.Write(Options.MaxObjects);
+        LanguageTiles.Write(writer, Tiles);
+        Conversation.Write(writer);
+        Stream.Write(writer);
+        writer.End();
+    }
+
+    /// <summary>Reads and checks all of it; nothing is done with any of it before.</summary>
+    public static VideoState Read(Stream stream, Sa2VAModel model, CancellationToken cancellation)
+    {
+        using var reader = new StateReader(stream, cancellation);
+        StateHeader.Check(reader, SessionKind.Video, model);
+        var options = new VideoOptions
+        {
+            ReuseMasks = reader.ReadFlag("whether masks are reused"), MaxObjects = reader.ReadInt("the most objects", 1, int.MaxValue),
+        };
+        IReadOnlyList<RgbImage> tiles = LanguageTiles.Read(reader, model.Config);
+        int rows = tiles.Sum(t => model.Config.Family.GridOf(t, model.Config).Count);
+        ConversationState conversation = ConversationState.Read(reader, model, rows);
+        StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects);
+        reader.End();
+        return new VideoState(options, tiles, conversation, objects);
+    }
+}
