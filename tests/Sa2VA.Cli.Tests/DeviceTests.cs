@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sa2VA.Cli.Devices;
 using Sa2VA.Core;
 using Sa2VA.Cpu;
@@ -34,6 +35,24 @@ public class DeviceTests
         DeviceChoice choice = Choose(DeviceKind.Auto, gpus);
         Assert.IsType<CpuDevice>(choice.Device);
         Assert.Contains(reason, choice.Note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_program_that_may_not_use_the_processors_vectors_says_so_in_a_line()
+    {
+        Assert.SkipUnless(CpuFeatures.Available.Count > 1, "this processor has no wider vectors");
+        Assert.Null(CpuFeatures.Shortfall);
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sa2va.dll"), "chat", "--device", "cpu",
+            "--model", CliRun.Toy, "--prompt", "What is red?"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // As a program that was compiled for any processor of its kind.
+        start.Environment["DOTNET_EnableAVX"] = "0";
+        using Process process = Process.Start(start)!;
+        Task<string> answer = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string said = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.NotEmpty(await answer);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, process.ExitCode);
+        Assert.Single(said.Split('\n'), l => l.Contains("fused multiply-adds", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -20,7 +20,7 @@ internal sealed record DeviceChoice(Device Device, string? Note)
     /// <exception cref="DeviceException">It cannot be used; the message says why.</exception>
     public static DeviceChoice Of(DeviceName name, int threads, Precision precision, CudaDriver? driver = null) => name.Kind switch
     {
-        DeviceKind.Cpu => new DeviceChoice(Cpu(threads, precision), null),
+        DeviceKind.Cpu => new DeviceChoice(Cpu(threads, precision), CpuFeatures.Shortfall),
         DeviceKind.Cuda => new DeviceChoice(Usable(Gpu(driver, name.Index, precision)), null),
         DeviceKind.Virtual => new DeviceChoice(Gpu(VirtualCards.Driver(name.Card!, threads), 0, precision),
             "The virtual GPU runs a GPU's kernels on the processor and checks every access: for checking, and slow."),
@@ -35,7 +35,8 @@ internal sealed record DeviceChoice(Device Device, string? Note)
                 return new DeviceChoice(Gpu(driver, i, precision), FormattableString.Invariant(
                     $"Device: cuda:{i}, {found.Devices[i].Name}, the first GPU that can be used; {Otherwise}."));
         // A machine without a driver has no GPU that somebody could have meant.
-        return new DeviceChoice(Cpu(threads, precision), found.HasDriver ? $"Device: the CPU, since {found.Reason}." : null);
+        return new DeviceChoice(Cpu(threads, precision), found.HasDriver ? $"Device: the CPU, since {found.Reason}."
+            : CpuFeatures.Shortfall);
     }
 
     private static CudaDevice Usable(CudaDevice device)

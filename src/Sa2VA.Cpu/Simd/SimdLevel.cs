@@ -22,6 +22,12 @@ public static class CpuFeatures
     public static IReadOnlyList<SimdLevel> Available { get; } = Detect();
 
     /// <summary>
+    /// What makes kernels many times slower here than the processor is, in a sentence; null if nothing does. A program that was compiled
+    /// ahead of time (NativeAOT) for processors without wide vectors and fused multiply-adds computes the latter in software.
+    /// </summary>
+    public static string? Shortfall { get; } = FindShortfall();
+
+    /// <summary>
     /// The forced level, else the one named by the environment variable <c>SA2VA_SIMD</c> (128, 256 or 512), else the widest.
     /// </summary>
     /// <exception cref="DeviceException">The machine lacks that level, or the variable is none of the three.</exception>
@@ -42,6 +48,16 @@ public static class CpuFeatures
         if (!Available.Contains(forced.Value))
             throw new DeviceException($"This machine has no {(int)forced.Value}-bit vectors; it has up to {(int)Available[^1]} bits.");
         return forced.Value;
+    }
+
+    private static string? FindShortfall()
+    {
+        if (Available.Count > 1 || !X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return null;
+        // Avx2 and Fma say what this program may use; the processor itself says what it has.
+        const int Fma = 1 << 12, Avx2 = 1 << 5;
+        if ((X86Base.CpuId(1, 0).Ecx & Fma) == 0 || (X86Base.CpuId(7, 0).Ebx & Avx2) == 0) return null;
+        return "This program may not use the processor's wide vectors and fused multiply-adds, and is many times slower for it: compiled ahead "
+            + "of time, it needs <IlcInstructionSet>native</IlcInstructionSet> (scripts/publish-aot sets it).";
     }
 
     private static SimdLevel[] Detect()
