@@ -68,7 +68,7 @@ public static class ImageFile
     public static void SavePng(string path, RgbImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        PngWriter.Write(path, image.Width, image.Height, grey: false, (y, pixels) => image.Row(y).CopyTo(pixels));
+        PngWriter.Write(path, image.Width, image.Height, PngKind.Rgb, (y, pixels) => image.Row(y).CopyTo(pixels));
     }
 
     /// <summary>Encodes pixels that lie in managed memory; <paramref name="name"/> begins the message if the codec refuses.</summary>

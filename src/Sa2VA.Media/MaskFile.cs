@@ -10,7 +10,7 @@ public static class MaskFile
     public static void Save(string path, Mask mask)
     {
         ArgumentNullException.ThrowIfNull(mask);
-        PngWriter.Write(path, mask.Width, mask.Height, grey: true, (y, pixels) =>
+        PngWriter.Write(path, mask.Width, mask.Height, PngKind.Grey, (y, pixels) =>
         {
             ReadOnlySpan<byte> inside = mask.Row(y);
             for (int x = 0; x < pixels.Length; x++) pixels[x] = (byte)(inside[x] * 255);

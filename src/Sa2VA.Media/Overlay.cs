@@ -48,7 +48,7 @@ public static class Overlay
     public static void SavePng(string path, RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids = null)
     {
         Check(image, masks, ids);
-        PngWriter.Write(path, image.Width, image.Height, grey: false, (y, pixels) => DrawRow(image, masks, ids, y, pixels));
+        PngWriter.Write(path, image.Width, image.Height, PngKind.Rgb, (y, pixels) => DrawRow(image, masks, ids, y, pixels));
     }
 
     private static void Check(RgbImage image, IReadOnlyList<Mask> masks, IReadOnlyList<int>? ids)

@@ -19,12 +19,12 @@ internal delegate void PngRow(ReadOnlySpan<byte> packed, int columns, int y, int
 /// </summary>
 internal sealed class PngPixels
 {
-    public const int Grey = 0, Rgb = 2, Palette = 3;
+    public const int Grey = 0, Rgb = 2, Palette = 3, Rgba = 6;
 
     /// <summary>Of the data of a header.</summary>
     public const int HeaderBytes = 13;
 
-    private const int GreyAlpha = 4, Rgba = 6, ColourBytes = 3, MostColours = 256;
+    private const int GreyAlpha = 4, ColourBytes = 3, MostColours = 256;
 
     /// <summary>Deflate makes no more bytes of one.</summary>
     public const int MaxDeflation = 1032;

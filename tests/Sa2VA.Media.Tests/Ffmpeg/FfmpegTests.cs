@@ -167,11 +167,11 @@ public sealed class FfmpegTests
 
         FfmpegVideo stream = FfmpegVideo.Open(path, Fake, Cancellation);
         Assert.True(stream.Read(new VideoFrame(), Cancellation));
-        reader = Task.Run(() => stream.Read(new VideoFrame()), Cancellation);
+        reader = Task.Run(() => stream.Read(new VideoFrame(), CancellationToken.None), Cancellation);
         await Task.Delay(100, Cancellation);
         stream.Dispose();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => reader);
-        Assert.Throws<ObjectDisposedException>(() => stream.Read(new VideoFrame()));
+        Assert.Throws<ObjectDisposedException>(() => stream.Read(new VideoFrame(), Cancellation));
         Assert.True(await FakeFfmpeg.HasEndedAsync(path, Cancellation));
     }
 

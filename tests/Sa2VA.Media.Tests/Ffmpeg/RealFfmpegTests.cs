@@ -110,7 +110,7 @@ public sealed class RealFfmpegTests
         string address = $"http://127.0.0.1:{((IPEndPoint)server.LocalEndpoint).Port}/live.ts";
         var options = new MediaOptions { Patience = TimeSpan.FromSeconds(1) };
         Task<MediaException> opening =
-            Task.Run(() => Assert.Throws<MediaException>(() => FfmpegVideo.Open(address, options)), Cancellation);
+            Task.Run(() => Assert.Throws<MediaException>(() => FfmpegVideo.Open(address, options, Cancellation)), Cancellation);
         using TcpClient client = await server.AcceptTcpClientAsync(Cancellation);
         Assert.Contains(address, (await opening).Message, StringComparison.Ordinal);
     }
