@@ -9,8 +9,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine;
 
 /// <summary>
-/// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and has one caller at a time; different
-/// sessions of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
+/// A conversation, perhaps about a picture. It owns its KV cache, keeps what questions share, and takes one question at a time;
+/// different sessions of a model may be used from different threads. A cancelled or failed question leaves the session as it was before.
 /// </summary>
 public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 {
@@ -36,7 +36,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     public long PrefilledTokens => _conversation.PrefilledTokens;
 
     /// <summary>The number of an object that joins without a question.</summary>
-    private protected int NextObject() => _objects++;
+    private protected int NextObject() => Interlocked.Increment(ref _objects) - 1;
 
     internal SessionGate Gate { get; }
 
@@ -167,7 +167,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
         CancellationToken cancellation)
     {
-        using SessionGate.Entry gate = Gate.Enter(this);
+        using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Chat);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         CheckQuestion();
@@ -226,22 +226,28 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     {
         string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated.Ids)).Trim();
         GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids)), Model.StopRule.Words);
+        int count = Tiles.Count > 0 ? generated.Segs.Count : 0, first = Interlocked.Add(ref _objects, count) - count;
         var objects = new List<AnswerObject>();
-        if (Tiles.Count > 0)
+        try
         {
-            for (int i = 0; i < generated.Segs.Count; i++)
+            for (int i = 0; i < count; i++)
             {
                 // Phrases are the answer's alone.
                 int said = i - prompt.Segs.Count;
                 string? phrase = said >= 0 && said < grounded.Phrases.Count ? grounded.Phrases[said] : null;
                 await generated.Segs[i].Written.WhenReached().ConfigureAwait(false);
-                objects.Add(new AnswerObject(_objects + i, phrase, generated.Segs[i].Values));
+                objects.Add(new AnswerObject(first + i, phrase, generated.Segs[i].Values));
             }
             question.Cancellation.ThrowIfCancellationRequested();
+            await SegmentAsync(objects, generated.Segs, question).ConfigureAwait(false);
         }
-        await SegmentAsync(objects, generated.Segs, question).ConfigureAwait(false);
+        catch
+        {
+            // Nobody has heard of these numbers, unless others were given meanwhile.
+            Interlocked.CompareExchange(ref _objects, first, first + count);
+            throw;
+        }
 
-        _objects += objects.Count;
         _history.Clear();
         _history.AddRange(prompt.Ids);
         _history.AddRange(generated.Ids);

@@ -47,11 +47,16 @@ internal sealed partial class ObjectStream : IDisposable
     }
 
     /// <summary>Has objects that language names join.</summary>
-    /// <param name="objects">Their numbers, in order.</param>
+    /// <param name="tracks">The objects; owned from now on.</param>
+    /// <param name="numbers">Their numbers.</param>
     /// <param name="logits">True to keep logits of them.</param>
-    public void Join(IEnumerable<int> objects, bool logits)
+    public void Join(IReadOnlyList<ObjectTrack> tracks, IReadOnlyList<int> numbers, bool logits)
     {
-        foreach (int id in objects) _named.Add((id, logits));
+        for (int i = 0; i < tracks.Count; i++)
+        {
+            Video.Add(tracks[i]);
+            _named.Add((numbers[i], logits));
+        }
     }
 
     /// <summary>Has an object join that is shown on the newest frame.</summary>

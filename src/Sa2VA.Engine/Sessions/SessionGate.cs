@@ -2,51 +2,116 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Engine;
 
+/// <summary>What calls of a session have to do with, and exclude each other from.</summary>
+[Flags]
+internal enum SessionPart
+{
+    /// <summary>The conversation, and what the language model sees.</summary>
+    Chat = 1,
+    /// <summary>Frames, and the objects on them.</summary>
+    Stream = 2,
+    /// <summary>The whole session.</summary>
+    All = Chat | Stream,
+}
+
 /// <summary>
-/// A session has one caller at a time: the second one is told so instead of spoiling the first one's state. A session that is closed in the
-/// middle of a call, by another thread or by a callback, lets the call end before its memory goes.
+/// A part of a session has one caller at a time: the second one is told so instead of spoiling the first one's state. Questions and frames
+/// go on side by side; what a question has to change in the stream waits for the end of the frame that is in work. A session that is closed
+/// in the middle of a call, by another thread or by a callback, lets the call end before its memory goes.
 /// </summary>
 /// <param name="release">Frees what the session owns; called once.</param>
 internal sealed class SessionGate(Action release)
 {
-    private const int Free = 0, Busy = 1, Closing = 2, Closed = 3;
-
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _state;
+    private readonly Queue<(Action Change, TaskCompletionSource Done)> _changes = [];
+    private readonly Lock _lock = new();
+    private SessionPart _busy;
+    private bool _isClosing, _isReleased;
 
     /// <summary>Ends when the session's memory is free.</summary>
     public Task Released => _released.Task;
 
-    /// <summary>True if the session was closed and its memory goes when the running call ends.</summary>
-    public bool IsClosing => Volatile.Read(ref _state) == Closing;
+    /// <summary>True if the session was closed and its memory goes when the running calls end.</summary>
+    public bool IsClosing
+    {
+        get
+        {
+            lock (_lock) return _isClosing && !_isReleased;
+        }
+    }
 
     /// <summary>Begins a call; dispose the result to end it.</summary>
     /// <param name="session">For the message.</param>
-    /// <exception cref="SessionBusyException">A call is running.</exception>
+    /// <param name="part">What the call has to do with.</param>
+    /// <exception cref="SessionBusyException">A call is running that has to do with that too.</exception>
     /// <exception cref="ObjectDisposedException">The session is closed.</exception>
-    public Entry Enter(object session)
+    public Entry Enter(object session, SessionPart part = SessionPart.All)
     {
-        int was = Interlocked.CompareExchange(ref _state, Busy, Free);
-        ObjectDisposedException.ThrowIf(was >= Closing, session);
-        if (was == Busy)
-            throw new SessionBusyException("This session is busy with another call; wait for it, or open a session per caller.");
-        return new Entry(this);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isClosing, session);
+            if ((_busy & part) != 0)
+                throw new SessionBusyException("This session is busy with another call; wait for it, or open a session per caller.");
+            _busy |= part;
+        }
+        return new Entry(this, part);
     }
 
-    /// <summary>Ends the session, now or when the running call ends.</summary>
+    /// <summary>
+    /// Changes the stream between two frames: at once, or when the frame in work is through. For a call that keeps the session open.
+    /// </summary>
+    /// <param name="change">Short, and without waiting for anything: nothing else can begin or end meanwhile.</param>
+    public Task BetweenFramesAsync(Action change)
+    {
+        lock (_lock)
+        {
+            if ((_busy & SessionPart.Stream) == 0)
+            {
+                change();
+                return Task.CompletedTask;
+            }
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _changes.Enqueue((change, done));
+            return done.Task;
+        }
+    }
+
+    /// <summary>Ends the session, now or when the running calls end.</summary>
     public void Close()
     {
-        int was = Interlocked.CompareExchange(ref _state, Closed, Free);
-        if (was == Free) Release();
-        // The running call may end in between; then nobody else will free the memory.
-        else if (was == Busy && Interlocked.CompareExchange(ref _state, Closing, Busy) == Free) Close();
+        lock (_lock)
+        {
+            _isClosing = true;
+            if (_busy != 0 || _isReleased) return;
+            _isReleased = true;
+        }
+        Release();
     }
 
-    private void Exit()
+    private void Exit(SessionPart part)
     {
-        if (Interlocked.CompareExchange(ref _state, Free, Busy) != Closing) return;
-        Volatile.Write(ref _state, Closed);
+        lock (_lock)
+        {
+            if ((part & SessionPart.Stream) != 0)
+                while (_changes.TryDequeue(out (Action Change, TaskCompletionSource Done) next)) Complete(next.Change, next.Done);
+            _busy &= ~part;
+            if (!_isClosing || _busy != 0 || _isReleased) return;
+            _isReleased = true;
+        }
         Release();
+    }
+
+    private static void Complete(Action change, TaskCompletionSource done)
+    {
+        try
+        {
+            change();
+            done.SetResult();
+        }
+        catch (Exception e)
+        {
+            done.SetException(e);
+        }
     }
 
     private void Release()
@@ -61,8 +126,8 @@ internal sealed class SessionGate(Action release)
         }
     }
 
-    public readonly struct Entry(SessionGate gate) : IDisposable
+    public readonly struct Entry(SessionGate gate, SessionPart part) : IDisposable
     {
-        public void Dispose() => gate.Exit();
+        public void Dispose() => gate.Exit(part);
     }
 }

@@ -12,7 +12,7 @@ public sealed partial class VideoSession
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public void Reset()
     {
-        using SessionGate.Entry gate = EnterFrame(CancellationToken.None);
+        using SessionGate.Entry gate = EnterFrame(CancellationToken.None, SessionPart.All);
         ForgetConversation();
         _stream.Reset();
     }

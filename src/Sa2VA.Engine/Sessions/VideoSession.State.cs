@@ -21,7 +21,7 @@ public sealed partial class VideoSession
     {
         ArgumentNullException.ThrowIfNull(stream);
         VideoState state;
-        using (EnterFrame(cancellation)) state = new VideoState(Options, _tiles, CaptureConversation(), _stream.Capture());
+        using (EnterFrame(cancellation, SessionPart.All)) state = new VideoState(Options, _tiles, CaptureConversation(), _stream.Capture());
         state.Write(stream, Model, cancellation);
     }
 

@@ -8,8 +8,8 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// A conversation about a video, and the video itself as a stream: questions name objects, frames go in one at a time, masks of all objects
-/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Objects may be named before the first
-/// frame or between any two. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed. Frames may
+/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Questions and frames go on side by side, a
+/// caller each: what an answer names, at any time, joins when the frame in work is through. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed. Frames may
 /// have any size, and each another one: masks have the frame's.
 /// </summary>
 public sealed partial class VideoSession : ChatSession
@@ -60,7 +60,7 @@ public sealed partial class VideoSession : ChatSession
     /// <returns>All objects on it, with masks of their own unless <see cref="VideoOptions.ReuseMasks"/> is set.</returns>
     /// <exception cref="MediaException">It is no picture: a default <see cref="ImageView"/>.</exception>
     /// <exception cref="NonFiniteException">A result is NaN or infinite; the frame is then skipped.</exception>
-    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="SessionBusyException">Another frame, prompt or removal is in work.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
     {
@@ -71,7 +71,7 @@ public sealed partial class VideoSession : ChatSession
     /// <summary>
     /// Processes frames as they come; no thread waits meanwhile. A frame is encoded while objects are tracked on the one before it, so
     /// <paramref name="frames"/> is asked for it before that one's masks are returned; one that was taken and not returned is skipped.
-    /// Questions may be asked between two frames.
+    /// Questions may be asked at any time.
     /// </summary>
     /// <param name="frames">Frames of any size.</param>
     /// <param name="cancellation">Stops within one frame, which is then skipped.</param>
@@ -97,7 +97,7 @@ public sealed partial class VideoSession : ChatSession
     /// No frame was processed yet, the prompt does not fit the frame, the mask is empty, or there are too many objects.
     /// </exception>
     /// <exception cref="NonFiniteException">A result is NaN or infinite; the object has then not joined.</exception>
-    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="SessionBusyException">Another frame, prompt or removal is in work.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public int Follow(VisualPrompt prompt, out FrameMasks masks, CancellationToken cancellation = default)
     {
@@ -133,11 +133,11 @@ public sealed partial class VideoSession : ChatSession
     /// </summary>
     /// <param name="id">The object's number.</param>
     /// <exception cref="PromptException">The session has no such object.</exception>
-    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="SessionBusyException">Another frame, prompt or removal is in work.</exception>
     /// <exception cref="ObjectDisposedException">The session is closed.</exception>
     public void Remove(int id)
     {
-        using SessionGate.Entry gate = Gate.Enter(this);
+        using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Stream);
         _stream.Remove(id);
     }
 
@@ -153,28 +153,35 @@ public sealed partial class VideoSession : ChatSession
     private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
         Question question)
     {
-        int conditioning = Math.Min(Tiles.Count, SegmentationModel.LanguageFrames), before = _stream.Count;
+        int conditioning = Math.Min(Tiles.Count, SegmentationModel.LanguageFrames);
+        var tracks = new List<ObjectTrack>();
         try
         {
             foreach (SegVector seg in segs)
-                _stream.Video.Add(new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written), conditioning, question.Cancellation);
+            {
+                var prompt = new ObjectPrompt(Model.Segmentation, seg.Buffer, seg.Written);
+                tracks.Add(new ObjectTrack(Model.Segmentation, prompt, conditioning, question.Cancellation));
+            }
             foreach (AnswerObject o in objects) question.Tell(new ObjectUpdate(o));
             await question.SettleAsync().ConfigureAwait(false);
         }
         catch
         {
-            _stream.Video.RemoveFrom(before);
+            foreach (ObjectTrack track in tracks) track.Dispose();
             throw;
         }
-        _stream.Join(objects.Select(o => o.Id), question.Options.Logits);
+        int[] numbers = [.. objects.Select(o => o.Id)];
+        await Gate.BetweenFramesAsync(() => _stream.Join(tracks, numbers, question.Options.Logits)).ConfigureAwait(false);
     }
 
     private protected override void DisposeFrames() => _stream?.Dispose();
 
     /// <summary>Begins what is done on a frame; dispose the result to end it.</summary>
-    internal SessionGate.Entry EnterFrame(CancellationToken cancellation)
+    /// <param name="cancellation">Checked first.</param>
+    /// <param name="part">What it has to do with.</param>
+    internal SessionGate.Entry EnterFrame(CancellationToken cancellation, SessionPart part = SessionPart.Stream)
     {
-        SessionGate.Entry gate = Gate.Enter(this);
+        SessionGate.Entry gate = Gate.Enter(this, part);
         try
         {
             ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);

@@ -66,18 +66,16 @@ internal sealed partial class VideoSegmentation : IDisposable
     /// <param name="prompt">What names it.</param>
     /// <param name="conditioningFrames">Its first frames that carry the prompt, 1 to the model's capacity.</param>
     /// <param name="cancellation">Stops the compilation of a prompt kind that the model has not met before.</param>
-    public ObjectTrack Add(ObjectPrompt prompt, int conditioningFrames, CancellationToken cancellation = default)
-    {
-        var track = new ObjectTrack(_model, prompt, conditioningFrames, cancellation);
-        _objects.Add(track);
-        _isBound = false;
-        return track;
-    }
+    public ObjectTrack Add(ObjectPrompt prompt, int conditioningFrames, CancellationToken cancellation = default) =>
+        Add(new ObjectTrack(_model, prompt, conditioningFrames, cancellation));
 
     /// <summary>Adds an object that a prompt on the newest frame will name.</summary>
-    public ObjectTrack Add()
+    public ObjectTrack Add() => Add(new ObjectTrack(_model));
+
+    /// <summary>Adds an object that has seen no frame yet.</summary>
+    /// <param name="track">The object; owned from now on.</param>
+    public ObjectTrack Add(ObjectTrack track)
     {
-        var track = new ObjectTrack(_model);
         _objects.Add(track);
         _isBound = false;
         return track;

@@ -43,7 +43,7 @@ public sealed class SharingTests
             {
                 // From a callback and from another thread.
                 refusals.Add(Assert.Throws<SessionBusyException>(() => session.Ask("Hello")).Message);
-                refusals.Add(Task.Run(() => Assert.Throws<SessionBusyException>(() => session.Next(Shapes.Clip[0])).Message).GetAwaiter()
+                refusals.Add(Task.Run(() => Assert.Throws<SessionBusyException>(() => session.Ask("Hello")).Message).GetAwaiter()
                     .GetResult());
             }),
         });
