@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Sa2VA.Cli.Arguments;
 
 namespace Sa2VA.Cli;
@@ -12,19 +11,6 @@ internal static class CommonOptions
     /// <summary>The option that asks for JSON lines; errors are such lines then.</summary>
     public const string Json = "--json";
 
-    public static TextOption Model() =>
-        new("--model", "DIR", "Folder of a checkpoint: config.json, tokenizer files, safetensors.") { Required = true };
-
-    public static TextOption Out(string description) => new("--out", "DIR", description);
-
-    public static ChoiceOption Names() =>
-        new("--names",
-            "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
-
-    /// <summary>Refuses names for files that are not written.</summary>
-    public static void CheckNames(ParseResult values, ChoiceOption names, TextOption output)
-    {
-        if (values.GetValue(output) is null && ArgumentReader.Has(values, names))
-            throw new UsageException("--names belongs to --out: without a folder there are no files to name.");
-    }
+    public static FractionOption MinScore() =>
+        new("--min-score", "Leave out masks whose score, the model's own guess of how good they are, is lower: 0 to 1.");
 }

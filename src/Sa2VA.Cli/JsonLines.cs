@@ -14,14 +14,22 @@ namespace Sa2VA.Cli;
 /// </summary>
 internal sealed class JsonLines(TextWriter output)
 {
+    /// <summary>Version of the lines: fields may be added without a new one.</summary>
+    private const int Schema = 1;
+
     private readonly ArrayBufferWriter<byte> _line = new();
 
     /// <summary>Leaves letters of all languages as they are; lone halves of surrogate pairs become U+FFFD.</summary>
     public static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     /// <summary>What is about to be computed.</summary>
-    public void Start(Sa2VAModel model, MediaInput media) => Write("start", json =>
+    /// <param name="model">The model.</param>
+    /// <param name="media">The picture or video.</param>
+    /// <param name="picture">Its number among the pictures, from 0.</param>
+    /// <param name="pictures">How many there are; 1 for a video.</param>
+    public void Start(Sa2VAModel model, MediaInput media, int picture, int pictures) => Write("start", json =>
     {
+        json.WriteNumber("schema", Schema);
         json.WriteString("model", model.Name);
         json.WriteString("family", model.Family);
         json.WriteString("source", media.Source);
@@ -32,6 +40,8 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteString("dtype", model.Precision.Name());
         json.WriteString("protocol", "upstream");
         json.WriteString("frame_selection", media.Selection.Name);
+        json.WriteNumber("picture", picture);
+        json.WriteNumber("pictures", pictures);
     });
 
     /// <summary>A complete answer.</summary>
@@ -118,10 +128,16 @@ internal sealed class JsonLines(TextWriter output)
     });
 
     /// <summary>What was computed, and how long it took.</summary>
-    public void End(SegmentSummary summary, double loadSeconds, double totalSeconds) => Write("end", json =>
+    /// <param name="summary">What was computed.</param>
+    /// <param name="loadSeconds">Loading the model; 0 if it was there.</param>
+    /// <param name="totalSeconds">All of it.</param>
+    /// <param name="output">Where results are; null for nowhere.</param>
+    public void End(SegmentSummary summary, double loadSeconds, double totalSeconds, string? output) => Write("end", json =>
     {
         json.WriteNumber("frames", summary.Frames);
         json.WriteNumber("objects", summary.Objects);
+        json.WriteNumber("dropped", summary.Dropped);
+        json.WriteString("out", output);
         json.WriteStartObject("seconds");
         json.WriteNumber("load", Math.Round(loadSeconds, 4));
         json.WriteNumber("prompt", Math.Round(summary.PromptSeconds, 4));

@@ -6,11 +6,23 @@ using Sa2VA.Media;
 
 namespace Sa2VA.Cli;
 
-/// <summary>The options that choose an image or a video; a command makes its own.</summary>
+/// <summary>The options that choose images or a video; a command makes its own.</summary>
 internal sealed class MediaFlags
 {
-    /// <summary>The image.</summary>
-    public TextOption Image { get; } = new("--image", "FILE", "Image: PNG, JPEG, WebP, BMP or GIF (first frame); - is standard input.");
+    private readonly bool _several;
+
+    /// <param name="several">True for a command that takes several images, and folders of them.</param>
+    public MediaFlags(bool several = false)
+    {
+        _several = several;
+        Image = new("--image", several ? "FILE|DIR" : "FILE", "Image: PNG, JPEG, WebP, BMP or GIF (first frame); - is standard input."
+            + (several ? " May be given several times; a folder stands for its pictures." : ""));
+        Order = new("--order", (several ? "Frames or pictures of a folder" : "Frames of a folder")
+            + " by their numbers (2.png before 10.png), or by their names as the reference sorts them.", "natural", "name");
+    }
+
+    /// <summary>The images.</summary>
+    public TextListOption Image { get; }
 
     /// <summary>The video.</summary>
     public TextOption Video { get; } = new("--video", "DIR|FILE",
@@ -24,8 +36,7 @@ internal sealed class MediaFlags
     public NumberOption MaxFrames { get; } = MaxFramesOption();
 
     /// <summary>The order of a folder's frames.</summary>
-    public ChoiceOption Order { get; } = new("--order",
-        "Frames of a folder by their numbers (2.png before 10.png), or by their names as the reference sorts them.", "natural", "name");
+    public ChoiceOption Order { get; }
 
     /// <summary>How photos are turned.</summary>
     public ChoiceOption Orientation { get; } = new("--orientation",
@@ -45,37 +56,53 @@ internal sealed class MediaFlags
     public static int? Count(ParseResult values, NumberOption maxFrames) =>
         values.GetValue(maxFrames) is > 0 and int count ? count : null;
 
-    /// <summary>Opens what was chosen, or says that nothing was.</summary>
-    public MediaInput Open(Terminal terminal, ParseResult values) =>
-        TryOpen(terminal, values) ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE.");
+    /// <summary>Finds what was chosen, or says that nothing was.</summary>
+    public MediaList Open(Terminal terminal, ParseResult values)
+    {
+        string[] images = values.GetValue(Image) ?? [];
+        if (images.Length == 0 || values.GetValue(Video) is not null)
+            return new MediaList(TryOpen(terminal, values)
+                ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE."));
+        CheckVideoOptions(values, isFolder: Array.Exists(images, Directory.Exists));
+        return MediaList.OfPictures(terminal, images, Options(values));
+    }
 
-    /// <summary>Opens what was chosen; null if nothing was.</summary>
+    /// <summary>Opens the one image or video that was chosen; null if nothing was.</summary>
     public MediaInput? TryOpen(Terminal terminal, ParseResult values)
     {
-        string? image = values.GetValue(Image), video = values.GetValue(Video), frames = values.GetValue(Frames);
-        int? maxFrames = Count(values, MaxFrames);
-        if (image is not null && video is not null) throw new UsageException("Give either --image or --video, not both.");
-        if (video is null && (frames is not null || maxFrames is not null))
-            throw new UsageException("--frames and --max-frames belong to --video.");
-        if (video is null && ArgumentReader.Has(values, Order)) throw new UsageException("--order belongs to --video.");
-        if (video is null && ArgumentReader.Has(values, Ffmpeg)) throw new UsageException("--ffmpeg belongs to --video.");
-        if (video is null && image is null && ArgumentReader.Has(values, Orientation))
+        string[] images = values.GetValue(Image) ?? [];
+        string? video = values.GetValue(Video), frames = values.GetValue(Frames);
+        if (images.Length > 0 && video is not null) throw new UsageException("Give either --image or --video, not both.");
+        if (images.Length > 1) throw new UsageException("--image is given twice; give it once.");
+        if (video is null) CheckVideoOptions(values, isFolder: false);
+        if (video is null && images.Length == 0 && ArgumentReader.Has(values, Orientation))
             throw new UsageException("--orientation belongs to --image or --video.");
         if (File.Exists(video) && ArgumentReader.Has(values, Order))
             throw new UsageException($"--order belongs to a folder of frames; {Quoted.Of(video)} is one file.");
-        var options = new MediaOptions
-        {
-            Upright = values.GetValue(Orientation) is "upright",
-            Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
-            Ffmpeg = values.GetValue(Ffmpeg),
-        };
-        if (image is not null) return MediaInput.OpenImage(terminal, image, options);
+        MediaOptions options = Options(values);
+        if (images is [{ } image]) return MediaInput.OpenImage(terminal, image, options);
         if (video is null) return null;
         FrameSelection selection = frames is null ? FrameSelection.First : FrameSelection.Parse(frames);
         if (frames?.Contains(',') == true
             && frames.Split(',').CountBy(f => int.Parse(f, CultureInfo.InvariantCulture)).FirstOrDefault(f => f.Value > 1)
                 is { Value: > 1 } twice)
             throw new UsageException(FormattableString.Invariant($"--frames names frame {twice.Key} twice; name each frame once."));
-        return MediaInput.OpenVideo(terminal, video, selection, maxFrames, options);
+        return MediaInput.OpenVideo(terminal, video, selection, Count(values, MaxFrames), options);
     }
+
+    private void CheckVideoOptions(ParseResult values, bool isFolder)
+    {
+        if (values.GetValue(Frames) is not null || Count(values, MaxFrames) is not null)
+            throw new UsageException("--frames and --max-frames belong to --video.");
+        if (ArgumentReader.Has(values, Ffmpeg)) throw new UsageException("--ffmpeg belongs to --video.");
+        if (ArgumentReader.Has(values, Order) && !isFolder)
+            throw new UsageException($"--order belongs to --video{(_several ? " and to a folder of pictures" : "")}.");
+    }
+
+    private MediaOptions Options(ParseResult values) => new()
+    {
+        Upright = values.GetValue(Orientation) is "upright",
+        Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
+        Ffmpeg = values.GetValue(Ffmpeg),
+    };
 }

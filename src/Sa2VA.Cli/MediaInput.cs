@@ -36,23 +36,35 @@ internal sealed class MediaInput : IDisposable
 
     /// <summary>Name of the file that a frame came from, without its folder.</summary>
     /// <param name="index">From 0.</param>
-    public string FrameName(int index) => Video?.FrameName(index) ?? (Source == "-" ? "stdin" : Path.GetFileName(Source));
+    public string FrameName(int index) => Video?.FrameName(index) ?? NameOf(Source);
+
+    /// <summary>Name of an image's file, without its folder.</summary>
+    /// <param name="source">Its path, or - for standard input.</param>
+    public static string NameOf(string source) => source == "-" ? "stdin" : Path.GetFileName(source);
+
+    /// <summary>Refuses what is no file.</summary>
+    /// <param name="terminal">Says whether standard input can be read.</param>
+    /// <param name="path">File, or - for standard input.</param>
+    public static void CheckImage(Terminal terminal, string path)
+    {
+        if (!(path == "-" && terminal.Bytes is not null) && !File.Exists(path))
+            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
+    }
 
     /// <summary>Opens an image; a pipe will do.</summary>
     /// <param name="terminal">Its signals end waiting for a pipe.</param>
     /// <param name="path">File, or - for standard input.</param>
     /// <param name="options">How it is read.</param>
-    public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options)
+    /// <param name="notes">Receives what is to be said of it; null for notes of its own.</param>
+    public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options, HeldNotes? notes = null)
     {
         if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with --video.");
-        bool isInput = path == "-" && terminal.Bytes is not null;
-        if (!isInput && !File.Exists(path))
-            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
-        var notes = new HeldNotes(terminal);
+        CheckImage(terminal, path);
+        notes ??= new HeldNotes(terminal);
         options = options with { OnNote = notes.Add };
         return new MediaInput(path, notes)
         {
-            Image = Interruptible(terminal, () => isInput
+            Image = Interruptible(terminal, () => path == "-"
                 ? ImageFile.Load(terminal.Bytes!, "Standard input", options)
                 : ImageFile.Load(path, options)),
         };

@@ -8,11 +8,11 @@ internal static class ModelLoader
 {
     /// <summary>Loads a checkpoint.</summary>
     /// <param name="terminal">Shows the progress.</param>
-    /// <param name="folder">Checkpoint.</param>
+    /// <param name="choice">Checkpoint.</param>
     /// <param name="device">Where to compute.</param>
-    public static Sa2VAModel Load(Terminal terminal, string folder, Device device)
+    public static Sa2VAModel Load(Terminal terminal, ModelChoice choice, Device device)
     {
-        var model = Sa2VAModel.Load(folder, device,
+        var model = Sa2VAModel.Load(choice.Folder(), device,
             progress: new Reports<LoadProgress>(p => terminal.Progress.Bytes("Loading", p.Bytes, p.TotalBytes)),
             cancellation: terminal.Cancellation);
         terminal.Progress.Clear();

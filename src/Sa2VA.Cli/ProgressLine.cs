@@ -10,8 +10,8 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
     private readonly Lock _lock = new();
-    private string _what = "";
-    private long _started, _shown;
+    private string _what = "", _whole = "";
+    private long _begun, _started, _shown;
     private double _first;
     private int _length;
 
@@ -32,6 +32,22 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
     /// <param name="total">Bytes in all.</param>
     public void Bytes(string what, double done, double total) => Show(what, done, total,
         () => Text($"{done / 1e6:0}/{total / 1e6:0} MB"), rate => Text($"{rate / 1e6:0} MB/s"));
+
+    /// <summary>What is shown from now on is part of a larger whole, whose state stands in front.</summary>
+    /// <param name="unit">What is counted, in the singular.</param>
+    /// <param name="done">Units done.</param>
+    /// <param name="total">Units in all.</param>
+    public void Within(string unit, int done, int total)
+    {
+        if (!enabled) return;
+        lock (_lock)
+        {
+            long now = Stopwatch.GetTimestamp();
+            if (done == 0) _begun = now;
+            string left = done == 0 ? "" : ", " + Left(Stopwatch.GetElapsedTime(_begun, now).TotalSeconds / done * (total - done));
+            (_whole, _what) = (Text($"[{unit} {done + 1}/{total}{left}] "), "");
+        }
+    }
 
     /// <summary>Removes the line, so that other text can take its place.</summary>
     public void Clear()
@@ -58,15 +74,16 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
             double seconds = Stopwatch.GetElapsedTime(_started, now).TotalSeconds;
             // What was done before the first report took time that is not known.
             double rate = seconds > 0.2 ? (done - _first) / seconds : 0;
-            string text = $"{what}: {amount()}";
+            string text = $"{_whole}{what}: {amount()}";
             if (rate > 0) text += ", " + speed(rate);
-            if (rate > 0 && done < total)
-                text += Text($", {TimeSpan.FromSeconds(Math.Min(359_999, (total - done) / rate)):h\\:mm\\:ss} left");
+            if (rate > 0 && done < total) text += ", " + Left((total - done) / rate);
             error.Write("\r" + text.PadRight(_length));
             error.Flush();
             _length = text.Length;
         }
     }
+
+    private static string Left(double seconds) => Text($"{TimeSpan.FromSeconds(Math.Min(359_999, seconds)):h\\:mm\\:ss} left");
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

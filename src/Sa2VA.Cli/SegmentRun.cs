@@ -21,16 +21,20 @@ internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image,
 
 /// <summary>What a run did.</summary>
 /// <param name="Frames">Frames.</param>
-/// <param name="Objects">Objects over all answers.</param>
+/// <param name="Objects">Objects over all answers, and those that were shown.</param>
+/// <param name="Dropped">Masks that were left out for their score.</param>
 /// <param name="PromptSeconds">From opening the session to the last answer; for an image its masks are part of it.</param>
 /// <param name="FirstMaskSeconds">From opening the session to the first mask; null without one.</param>
-internal sealed record SegmentSummary(int Frames, int Objects, double PromptSeconds, double? FirstMaskSeconds);
+internal sealed record SegmentSummary(int Frames, int Objects, int Dropped, double PromptSeconds, double? FirstMaskSeconds);
 
 /// <summary>
 /// Asks about an image or a video and gives the masks of every frame as soon as they are there. Holds one frame at a time.
 /// </summary>
 internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput media)
 {
+    /// <summary>Masks of a lower score are left out.</summary>
+    public float MinScore { get; init; }
+
     /// <summary>Told each complete answer with its question's number.</summary>
     public Action<int, Answer>? OnAnswer { get; init; }
 
@@ -48,6 +52,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     {
         long start = Stopwatch.GetTimestamp();
         double? firstMask = null;
+        int dropped = 0;
         using ChatSession session = media.OpenSession(model);
         var objects = new List<AnswerObject>();
         for (int i = 0; i < prompts.Count; i++)
@@ -74,7 +79,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             List<ObjectMask> masks = [.. objects.Select(o => o.Mask!)];
             if (shown is not null) Show(image, shown, masks);
             if (masks.Count > 0) firstMask ??= Seconds();
-            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, [.. masks.Select(Copy)]));
+            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, Copies(masks)));
         }
         else if (count == 0)
             // Nothing to look for: the frames need not be read.
@@ -88,15 +93,23 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
                 FrameMasks? masks = objects.Count > 0 || index >= shown!.Frame ? Next((VideoSession)session, frame, index) : null;
                 if (index == shown?.Frame) masks = Show((VideoSession)session, shown);
                 if (masks is { Objects.Count: > 0 }) firstMask ??= Seconds();
-                OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, masks is null ? [] : [.. masks.Objects.Select(Copy)]));
+                OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, Copies(masks?.Objects ?? [])));
                 index++;
                 terminal.Progress.Count("Segmenting", "frames", index, media.Frames);
             }
             terminal.Progress.Clear();
         }
-        return new SegmentSummary(media.Frames, count, prompted, firstMask);
+        return new SegmentSummary(media.Frames, count, dropped, prompted, firstMask);
 
         double Seconds() => Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        List<SegmentedObject> Copies(IReadOnlyList<ObjectMask> masks)
+        {
+            List<SegmentedObject> kept = [.. masks.Where(m => m.Score >= MinScore)
+                .Select(o => new SegmentedObject(o.Id, o.ToMask(), o.Score, o.Present))];
+            dropped += masks.Count - kept.Count;
+            return kept;
+        }
     }
 
     private void Show(ImageSession session, ShownObject shown, List<ObjectMask> masks)
@@ -129,8 +142,6 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             throw new MediaException($"{media.Source}, frame {index}: {e.Message}", e);
         }
     }
-
-    private static SegmentedObject Copy(ObjectMask o) => new(o.Id, o.ToMask(), o.Score, o.Present);
 }
 
 /// <summary>A question's progress on the terminal.</summary>

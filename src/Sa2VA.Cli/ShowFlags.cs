@@ -38,27 +38,32 @@ internal sealed class ShowFlags
     /// <summary>True if something is shown.</summary>
     public bool Any(ParseResult values) => ArgumentReader.Has(values, _points) || ArgumentReader.Has(values, _box);
 
+    /// <summary>Refuses options that do not go together.</summary>
+    /// <param name="values">The command line.</param>
+    /// <param name="isVideo">True if there is a video to show it on.</param>
+    /// <param name="asks">True if something is also asked for in words.</param>
+    public void Check(ParseResult values, bool isVideo, bool asks)
+    {
+        bool corrects = ArgumentReader.Has(values, _correct), hasFrame = ArgumentReader.Has(values, _at);
+        if (!Any(values) && (corrects || hasFrame))
+            throw new UsageException($"{(corrects ? _correct.Name : _at.Name)} belongs to --point or --box.");
+        if (corrects && !asks) throw new UsageException("--correct belongs to --prompt: it corrects what an answer names.");
+        if (hasFrame && !isVideo) throw new UsageException("--at belongs to --video.");
+    }
+
     /// <summary>What is shown; null if nothing is.</summary>
     /// <param name="values">The command line.</param>
     /// <param name="media">The picture or video that it is shown on.</param>
-    /// <param name="asks">True if something is also asked for in words.</param>
-    /// <exception cref="UsageException">The options do not go together, or there is no such frame.</exception>
+    /// <exception cref="UsageException">There is no such frame.</exception>
     /// <exception cref="Sa2VA.Core.PromptException">A place is outside the picture.</exception>
-    public ShownObject? Of(ParseResult values, MediaInput media, bool asks)
+    public ShownObject? Of(ParseResult values, MediaInput media)
     {
-        bool corrects = ArgumentReader.Has(values, _correct), hasFrame = ArgumentReader.Has(values, _at);
-        if (!Any(values))
-        {
-            if (corrects || hasFrame) throw new UsageException($"{(corrects ? _correct.Name : _at.Name)} belongs to --point or --box.");
-            return null;
-        }
-        if (corrects && !asks) throw new UsageException("--correct belongs to --prompt: it corrects what an answer names.");
+        if (!Any(values)) return null;
         int frame = values.GetValue(_at);
-        if (hasFrame && media.Video is null) throw new UsageException("--at belongs to --video.");
         if (frame >= media.Frames)
             throw new UsageException(FormattableString.Invariant($"--at {frame}: the video has frames 0 to {media.Frames - 1}."));
         var prompt = new VisualPrompt(values.GetValue(_points) ?? [], values.GetValue(_box));
         prompt.Check(media.Width, media.Height);
-        return new ShownObject(prompt, frame, corrects ? values.GetValue(_correct) : null);
+        return new ShownObject(prompt, frame, ArgumentReader.Has(values, _correct) ? values.GetValue(_correct) : null);
     }
 }

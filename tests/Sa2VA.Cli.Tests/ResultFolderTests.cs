@@ -9,14 +9,14 @@ public class ResultFolderTests
     private static readonly string[] Two = ["--prompt", "Please segment the red circle.", "--prompt", "Please segment the blue star."];
 
     [Fact]
-    public void A_later_run_replaces_what_the_former_one_wrote_and_nothing_else()
+    public void A_run_that_overwrites_replaces_what_the_former_one_wrote_and_nothing_else()
     {
         using var folder = new ScratchFolder();
         Directory.CreateDirectory(folder.At("masks", "mine"));
         File.WriteAllText(folder.At("masks", "mine", "frame-00000.png"), "mine");
         File.WriteAllText(folder.At("frame-00000.png"), "mine too");
         Assert.Equal(0, Run(folder.Path, 4, Two).Code);
-        Assert.Equal((0, ""), (Run(folder.Path, 2, Two[..2]).Code, Run(folder.Path, 2, Two[..2]).Error));
+        Assert.Equal((0, ""), (Run(folder.Path, 2, Two[..2], "--overwrite").Code, Run(folder.Path, 2, Two[..2], "--overwrite").Error));
         Assert.Equal(
         [
             "frame-00000.png", "masks", "masks/mine", "masks/mine/frame-00000.png", "masks/object-0", "masks/object-0/frame-00000.png",
@@ -30,6 +30,43 @@ public class ResultFolderTests
         Assert.Equal(["masks/object-0/frame-00000.png", "masks/object-0/frame-00001.png", "overlay.webp", "overlays/frame-00000.png",
             "overlays/frame-00001.png"],
             list.GetProperty("files").EnumerateArray().Select(f => f.GetString()!));
+    }
+
+    [Fact]
+    public void Another_run_goes_beside_the_former_one()
+    {
+        using var folder = new ScratchFolder();
+        Assert.Equal(0, Run(folder.At("out"), 2, Two).Code);
+        // What would be in the way there is not in the way of another folder.
+        File.WriteAllText(folder.At("out", "masks", "object-0", "frame-00009.png"), "mine");
+        Dictionary<string, byte[]> first = Contents(folder.At("out"));
+        File.WriteAllText(folder.At("out-2"), "mine");
+        CliRun run = Run(folder.At("out") + Path.DirectorySeparatorChar, 1, Two[..2]);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Contains($"in {folder.At("out-3")} (", run.Out, StringComparison.Ordinal);
+        Assert.Equal(first, Contents(folder.At("out")));
+        Assert.Equal(["masks/object-0/frame-00000.png", "overlay.webp", "overlays/frame-00000.png", "sa2va-run.json"],
+            ResultFiles.In(folder.At("out-3")).Order(StringComparer.Ordinal));
+        // One more, and JSON says where.
+        Assert.Equal(folder.At("out-4"), Run(folder.At("out"), 1, Two[..2], "--json").Json[^1].GetProperty("out").GetString());
+        Assert.Equal(["out", "out-2", "out-3", "out-4"],
+            Directory.EnumerateFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal));
+        // That of a numbered folder is its own.
+        Assert.Equal(folder.At("out-3-2"), Run(folder.At("out-3"), 1, Two[..2], "--json").Json[^1].GetProperty("out").GetString());
+    }
+
+    [Fact]
+    public void The_current_folder_has_a_neighbour_too()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("in", "side"));
+        foreach (string here in (string[])[folder.At("in"), folder.At("in", "side", "..")])
+        {
+            using var results = new ResultFolder(here, new RunDescription { Command = "c", Model = "m", Source = "s", Prompts = [] }, false);
+            results.Commit();
+        }
+        Assert.Contains("in-2/sa2va-run.json", folder.Entries);
+        Assert.Contains("in/sa2va-run.json", folder.Entries);
     }
 
     [Theory]
@@ -99,7 +136,8 @@ public class ResultFolderTests
         Directory.CreateDirectory(folder.At("frames"));
         for (int i = 0; i < 3; i++) File.Copy(Path.Combine(CliRun.Clip, $"{i:D3}.png"), folder.At("frames", $"{i:D3}.png"));
         File.WriteAllBytes(folder.At("frames", "002.png"), File.ReadAllBytes(folder.At("frames", "002.png"))[..200]);
-        CliRun run = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("frames"), .. Two[..2], "--out", folder.At("out")]);
+        CliRun run = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("frames"), .. Two[..2], "--out", folder.At("out"),
+            "--overwrite"]);
         Assert.Equal(2, run.Code);
         Assert.Equal(before, Contents(folder.At("out")));
     }
@@ -119,7 +157,7 @@ public class ResultFolderTests
         RunManifest.Write(folder.Path, new RunDescription { Command = "segment", Model = "m", Source = "s", Prompts = [] }, [],
             complete: true);
         Dictionary<string, byte[]> before = Contents(folder.Path);
-        CliRun run = Run(folder.Path, 1, Two[..2]);
+        CliRun run = Run(folder.Path, 1, Two[..2], "--overwrite");
         Assert.Equal(2, run.Code);
         Assert.Contains("in the way", run.Error, StringComparison.Ordinal);
         Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -131,6 +169,9 @@ public class ResultFolderTests
     [InlineData("{\"files\":[\"masks/object-0/../../mine.txt\"]}")]
     [InlineData("{\"files\":[\"../masks/object-0/a.png\"]}")]
     [InlineData("{\"files\":[\"/masks/object-0/a.png\"]}")]
+    [InlineData("{\"files\":[\"../overlay.webp\"]}")]
+    [InlineData("{\"files\":[\"./overlay.webp\"]}")]
+    [InlineData("{\"files\":[\"a/b/overlay.webp\"]}")]
     [InlineData("{\"files\":[1]}")]
     [InlineData("{\"files\":{}}")]
     [InlineData("{\"files\":[\"\\ud800\"]}")]
@@ -157,7 +198,7 @@ public class ResultFolderTests
         using var folder = new ScratchFolder();
         if (exists) Directory.CreateDirectory(folder.At("out"));
         Task<CliRun>[] runs = [.. Enumerable.Range(1, 4)
-            .Select(i => Task.Run(() => Run(folder.At("out"), i, i % 2 == 0 ? Two : Two[..2])))];
+            .Select(i => Task.Run(() => Run(folder.At("out"), i, i % 2 == 0 ? Two : Two[..2], "--overwrite")))];
         Assert.All(await Task.WhenAll(runs), r => Assert.Equal((0, ""), (r.Code, r.Error)));
         Assert.Equal(["out"], Directory.EnumerateFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)));
         JsonElement list = JsonDocument.Parse(File.ReadAllBytes(folder.At("out", "sa2va-run.json"))).RootElement;
@@ -165,6 +206,26 @@ public class ResultFolderTests
         Assert.Equal(listed.Append("sa2va-run.json"), ResultFiles.In(folder.At("out")).Order(StringComparer.Ordinal));
         int frames = listed.Count(f => f.StartsWith("overlays/", StringComparison.Ordinal));
         Assert.Equal((frames % 2 == 0 ? 3 : 2) * frames, listed.Length - 1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Runs_at_the_same_time_go_beside_each_other(bool exists)
+    {
+        using var folder = new ScratchFolder();
+        if (exists) Directory.CreateDirectory(folder.At("out"));
+        Task<CliRun>[] runs = [.. Enumerable.Range(1, 4).Select(i => Task.Run(() => Run(folder.At("out"), i, Two[..2], "--json")))];
+        CliRun[] done = await Task.WhenAll(runs);
+        Assert.Equal(["out", "out-2", "out-3", "out-4"],
+            Directory.EnumerateFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal));
+        for (int i = 0; i < done.Length; i++)
+        {
+            Assert.Equal((0, ""), (done[i].Code, done[i].Error));
+            string place = done[i].Json[^1].GetProperty("out").GetString()!;
+            Assert.Equal(i + 1, Directory.GetFiles(Path.Combine(place, "masks", "object-0")).Length);
+            Assert.Equal(i + 1, Directory.GetFiles(Path.Combine(place, "overlays")).Length);
+        }
     }
 
     [Fact]
@@ -185,7 +246,7 @@ public class ResultFolderTests
         // Two files that differ in their extension alone keep it.
         File.Copy(Path.Combine(CliRun.Clip, "003.png"), folder.At("clip", "00012.PNG"));
         Assert.Equal(0, CliRun.Of(["segment", "--model", CliRun.Toy, "--video", folder.At("clip"), .. Two[..2], "--names", "source",
-            "--out", folder.At("out")]).Code);
+            "--out", folder.At("out"), "--overwrite"]).Code);
         Assert.Equal(4, Directory.GetFiles(folder.At("out", "masks", "object-0")).Length);
         Assert.Contains("out/masks/object-0/00012.png.png", folder.Entries);
     }
@@ -199,8 +260,9 @@ public class ResultFolderTests
         Assert.Contains("out/masks/object-0/shapes.png", folder.Entries);
     }
 
-    private static CliRun Run(string output, int frames, string[] prompts) =>
-        CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. prompts, "--max-frames", $"{frames}", "--out", output]);
+    private static CliRun Run(string output, int frames, string[] prompts, params string[] more) =>
+        CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. prompts, "--max-frames", $"{frames}", "--out", output,
+            .. more]);
 
     private static Dictionary<string, byte[]> Contents(string folder) => ResultFiles.In(folder)
         .ToDictionary(f => f, f => File.ReadAllBytes(Path.Combine(folder, f)));

@@ -99,6 +99,17 @@ internal sealed class NumberOption : ValueOption<int>
     }
 }
 
+/// <summary>A number from 0 to 1; 0 if it is not given.</summary>
+internal sealed class FractionOption(string name, string description) : ValueOption<float>(name, "0…1", description)
+{
+    private protected override float Read(string[] given)
+    {
+        string text = One(given);
+        bool isNumber = float.TryParse(text.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out float value);
+        return isNumber && value is >= 0 and <= 1 ? value : throw Refused("a number from 0 to 1, such as 0.5", text);
+    }
+}
+
 /// <summary>One of a few words.</summary>
 internal sealed class ChoiceOption : ValueOption<string>
 {

@@ -13,7 +13,7 @@ internal static class BenchCommand
 {
     public static CliCommand Create(Terminal terminal)
     {
-        var model = new TextOption("--model", "DIR", "Folder of a checkpoint.");
+        var model = new ModelFlags(required: false);
         var preset = new TextOption("--preset", "NAME", "Sizes of a released model with computed weights, such as sa2va-1b.");
         var stages = new TextOption(
             "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
@@ -32,11 +32,12 @@ internal static class BenchCommand
             "sa2va bench --preset sa2va-1b --device virtual:h100 --precision bf16 --stages prefill",
             "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
         {
-            Accepts = [model, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown],
+            Accepts = [.. model.All, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown],
             Run = values =>
             {
-                if ((values.GetValue(model) is null) == (values.GetValue(preset) is null))
-                    throw new UsageException("Give either --model DIR or --preset NAME.");
+                ModelChoice? chosen = model.TryOf(values);
+                if ((chosen is null) == (values.GetValue(preset) is null))
+                    throw new UsageException("Give either --model DIR|NAME or --preset NAME.");
                 var modelled = ArgumentReader.Has(values, simd) ? null : device.Modelled(values);
                 if (modelled is not null && (ArgumentReader.Has(values, runs) || ArgumentReader.Has(values, trace)))
                     throw new UsageException("--runs and --trace are for measured times; a virtual GPU's are modelled from one run.");
@@ -51,7 +52,7 @@ internal static class BenchCommand
                 // A place that cannot be written to is found out before minutes of measuring.
                 using SummaryFile? file = values.GetValue(markdown) is { } path ? new SummaryFile(path) : null;
                 using SummaryFile? traced = values.GetValue(trace) is { } to ? new SummaryFile(to, trace.Name) : null;
-                BenchmarkReport report = Measure(terminal, values.GetValue(model), values.GetValue(preset), options);
+                BenchmarkReport report = Measure(terminal, chosen?.Folder(), values.GetValue(preset), options);
                 if (!values.GetValue(json)) Print(terminal, report);
                 file?.Write(BenchmarkText.Markdown(report));
                 traced?.Write(ChromeTrace.Json(report));

@@ -12,7 +12,7 @@ internal static class ChatCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        TextOption model = CommonOptions.Model();
+        var model = new ModelFlags();
         var media = new MediaFlags();
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "Question; further ones follow up on the answer. Without it, questions are read line by line.");
@@ -22,16 +22,16 @@ internal static class ChatCommand
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames")
         {
-            Accepts = [model, .. media.All, prompt, maxTokens, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, maxTokens, .. device.All],
             Run = async values =>
             {
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
-                if (prompts.Count == 0 && values.GetValue(media.Image) == "-")
+                if (prompts.Count == 0 && values.GetValue(media.Image) is ["-"])
                     throw new UsageException("--image - takes standard input for the picture, so no questions can be read from it; "
                         + "ask with --prompt TEXT.");
                 using MediaInput? input = media.TryOpen(terminal, values);
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.GetRequiredValue(model), device.Of(values, notes));
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, model.Of(values), device.Of(values, notes));
                 using ChatSession session = input?.OpenSession(loaded) ?? loaded.OpenText();
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
                 var chat = new Chat(terminal, session, values.GetValue(maxTokens), notes);

@@ -49,20 +49,19 @@ internal static class DemoCommand
         {
             Command = "demo", Model = Path.Combine(samples, "models", Samples.ModelName), Source = Path.Combine(samples, "media"),
             Prompts = [.. ImagePrompts, DescribeCommand.GroundedCaptionPrompt, .. VideoPrompts],
-        });
+        }, overwrite: true);
         foreach ((string name, MediaInput media) in ((string, MediaInput)[])[("image", image), ("caption", scene), ("video", video)])
-            results.Expect(media, name);
+            results.Expect(media.Frames, media.Video is not null, name, FrameNames.ByIndex);
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
         terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
         terminal.WriteLine("with `sa2va segment --model DIR`.");
-        using Sa2VAModel model = ModelLoader.Load(terminal, Path.Combine(samples, "models", Samples.ModelName), choice.Device);
+        using Sa2VAModel model = ModelLoader.Load(terminal, new ModelChoice(Path.Combine(samples, "models", Samples.ModelName), null), choice.Device);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
         if (choice.Note is { } note) terminal.Note(note);
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);
         await RunAsync("caption", scene, [DescribeCommand.GroundedCaptionPrompt]).ConfigureAwait(false);
         await RunAsync("video", video, VideoPrompts).ConfigureAwait(false);
         results.Commit();
-        if (results.AnimationProblem is { } problem) terminal.Note(problem);
         terminal.WriteLine();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {seconds:0.0} s. Look at:"));
@@ -78,6 +77,7 @@ internal static class DemoCommand
             terminal.WriteLine(FormattableString.Invariant(
                 $"{char.ToUpperInvariant(name[0])}{name[1..]}: {media.Source}, {media.Width}×{media.Height}{frames}"));
             var table = new ObjectTable();
+            using ResultPart part = results.Begin(media, name, FrameNames.ByIndex);
             var run = new SegmentRun(terminal, model, media)
             {
                 OnAnswer = (i, answer) =>
@@ -89,13 +89,14 @@ internal static class DemoCommand
                 },
                 OnFrame = frame =>
                 {
-                    results.Add(frame, media.Video, name);
+                    part.Add(frame);
                     table.Add(frame);
                 },
             };
             await run.RunAsync(prompts, []).ConfigureAwait(false);
-            results.FinishAnimation();
+            part.Finish();
             table.Print(terminal);
+            if (part.AnimationProblem is { } problem) terminal.Note(problem);
         }
     }
 }

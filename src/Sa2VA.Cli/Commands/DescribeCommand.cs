@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using Sa2VA.Cli.Arguments;
-using Sa2VA.Cli.Results;
-using Sa2VA.Engine;
 
 namespace Sa2VA.Cli.Commands;
 
@@ -17,59 +15,30 @@ internal static class DescribeCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        TextOption model = CommonOptions.Model();
-        var media = new MediaFlags();
+        var model = new ModelFlags();
+        var media = new MediaFlags(several: true);
         var prompt = new TextOption(CommonOptions.Prompt, "TEXT", "Another wording of the request.");
-        TextOption output = CommonOptions.Out("Folder for masks and overlays.");
-        ChoiceOption names = CommonOptions.Names();
+        var output = new OutputFlags("Folder for masks and overlays.");
+        FractionOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks, as segment does.");
         var device = new DeviceFlags();
         return new CliCommand("describe", "Captions a picture; each phrase has the colour of its mask.",
             "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
         {
-            Accepts = [model, .. media.All, prompt, output, names, json, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, .. output.All, minScore, json, .. device.All],
             Run = async values =>
             {
-                CommonOptions.CheckNames(values, names, output);
-                var clock = Stopwatch.StartNew();
-                string folderOfModel = values.GetRequiredValue(model), request = values.GetValue(prompt) ?? GroundedCaptionPrompt;
-                using MediaInput input = media.Open(terminal, values);
-                using ResultFolder? results = values.GetValue(output) is not { } folder ? null : new ResultFolder(folder, new RunDescription
+                output.Check(values);
+                long start = Stopwatch.GetTimestamp();
+                using MediaList list = media.Open(terminal, values);
+                var job = new SegmentJob(terminal, new SegmentRequest
                 {
-                    Command = "describe", Model = folderOfModel, Source = input.Source, Prompts = [request],
-                })
-                {
-                    Names = values.GetValue(names) is "source" ? FrameNames.BySource(input) : FrameNames.ByIndex,
-                };
-                results?.Expect(input);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, folderOfModel, device.Of(values, input.Notes));
-                double load = clock.Elapsed.TotalSeconds;
-                JsonLines? lines = values.GetValue(json) ? new JsonLines(terminal.Out) : null;
-                lines?.Start(loaded, input);
-                var table = new ObjectTable();
-                var run = new SegmentRun(terminal, loaded, input)
-                {
-                    OnAnswer = (i, answer) =>
-                    {
-                        lines?.Answer(i, answer);
-                        table.Add("(no phrase)", answer);
-                        if (lines is null) GroundedCaption.Print(terminal, answer);
-                    },
-                    OnFrame = frame =>
-                    {
-                        results?.Add(frame, input.Video);
-                        lines?.Frame(frame);
-                        table.Add(frame);
-                    },
-                };
-                SegmentSummary summary = await run.RunAsync([request], []).ConfigureAwait(false);
-                results?.Commit();
-                lines?.End(summary, load, clock.Elapsed.TotalSeconds);
-                if (results?.AnimationProblem is { } problem) terminal.Note(problem);
-                if (lines is not null) return ExitCode.Success;
-                table.Print(terminal);
-                if (results is { Masks: > 0 }) terminal.WriteLine($"{results.Written} in {results.Path}");
-                return ExitCode.Success;
+                    Command = "describe", Start = start, Media = list, Model = model.Of(values),
+                    Prompts = [values.GetValue(prompt) ?? GroundedCaptionPrompt], Output = output.Of(values), Json = values.GetValue(json),
+                    MinScore = values.GetValue(minScore), Device = device.Of(values, list.Notes),
+                    Print = (_, answer) => GroundedCaption.Print(terminal, answer), NoPhrase = "(no phrase)",
+                });
+                return await job.RunAsync().ConfigureAwait(false);
             },
         };
     }

@@ -15,7 +15,7 @@ internal static class InspectCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        TextOption model = CommonOptions.Model();
+        var model = new ModelFlags();
         var tokens = new NumberOption("--tokens",
             "Tokens of the conversation to count memory for; without it 4096, or what the model supports.", 1, MostTokens);
         var device = new DeviceFlags();
@@ -25,8 +25,8 @@ internal static class InspectCommand
             "sa2va inspect --model Sa2VA-1B", "sa2va inspect --model Sa2VA-1B --device virtual:h100 --precision bf16",
             "sa2va inspect --model Sa2VA-1B --scan")
         {
-            Accepts = [model, tokens, .. device.All, scan],
-            Run = values => Task.FromResult(Run(terminal, values.GetRequiredValue(model), device.Choice(values).Device,
+            Accepts = [.. model.All, tokens, .. device.All, scan],
+            Run = values => Task.FromResult(Run(terminal, model.Of(values).Folder(), device.Choice(values).Device,
                 values.GetValue(tokens) is > 0 and int count ? count : null, values.GetValue(scan))),
         };
     }

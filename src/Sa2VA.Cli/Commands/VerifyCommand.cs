@@ -16,8 +16,8 @@ internal static class VerifyCommand
         {
             Required = true, AllowMultipleArgumentsPerToken = true,
         };
-        var model = new TextOption("--model", "DIR",
-            "Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).");
+        var model = new ModelFlags("Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).",
+            required: false);
         var json = new Flag(CommonOptions.Json, "One JSON object per file instead of text.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");
         var device = new DeviceFlags();
@@ -26,13 +26,13 @@ internal static class VerifyCommand
             + "exit 0 if at least one file ran and none failed, 1 otherwise.",
             "sa2va verify --goldens tests/fixtures", "sa2va verify --model Sa2VA-1B --goldens recorded/predict --markdown fidelity.md")
         {
-            Accepts = [goldens, model, json, markdown, .. device.All],
+            Accepts = [goldens, .. model.All, json, markdown, .. device.All],
             Run = values =>
             {
                 var notes = new HeldNotes(terminal);
                 return Task.FromResult(Run(terminal, notes, new Request
                 {
-                    Goldens = values.GetRequiredValue(goldens), Model = values.GetValue(model), Json = values.GetValue(json),
+                    Goldens = values.GetRequiredValue(goldens), Model = model.TryOf(values)?.Folder(), Json = values.GetValue(json),
                     Markdown = values.GetValue(markdown), Device = device.Of(values, notes),
                 }));
             },
@@ -51,8 +51,6 @@ internal static class VerifyCommand
     private static int Run(Terminal terminal, HeldNotes notes, Request request)
     {
         (string? model, string? markdown, Device device) = (request.Model, request.Markdown, request.Device);
-        if (model is not null && !Directory.Exists(model))
-            throw new UsageException($"There is no folder {Quoted.Of(model)}; give the folder of a checkpoint with --model.");
         (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(request.Goldens);
         int total = goldens.Count + cases.Count, done = 0;
         string places = string.Join(", ", request.Goldens.Select(Quoted.Of));

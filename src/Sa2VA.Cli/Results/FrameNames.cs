@@ -17,13 +17,14 @@ internal sealed class FrameNames
     /// The names of the source's files without their extension, as evaluation servers for DAVIS and MeViS want them; with it where two
     /// files differ in nothing else.
     /// </summary>
-    /// <param name="media">The image or video.</param>
-    public static FrameNames BySource(MediaInput media)
+    /// <param name="frames">Frames.</param>
+    /// <param name="name">Name of the file that a frame came from.</param>
+    public static FrameNames BySource(int frames, Func<int, string> name)
     {
         var seen = new HashSet<string>(RunManifest.Names);
         bool unique = true;
-        for (int i = 0; i < media.Frames && unique; i++) unique = seen.Add(Path.GetFileNameWithoutExtension(media.FrameName(i)));
-        return new FrameNames(media.FrameName, !unique);
+        for (int i = 0; i < frames && unique; i++) unique = seen.Add(Path.GetFileNameWithoutExtension(name(i)));
+        return new FrameNames(name, !unique);
     }
 
     /// <summary>The name for a frame.</summary>

@@ -25,8 +25,8 @@ internal sealed record RunDescription
 }
 
 /// <summary>
-/// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. The next run into the folder replaces
-/// these files and no others. Without a list nothing in a folder is a run's, whatever it is called.
+/// <c>sa2va-run.json</c> in a result folder: what the run was asked, and the files that it wrote. A run that overwrites it replaces these
+/// files and no others. Without a list nothing in a folder is a run's, whatever it is called.
 /// </summary>
 internal static partial class RunManifest
 {
@@ -38,12 +38,15 @@ internal static partial class RunManifest
     /// <summary>Names are compared as the file system compares them.</summary>
     public static StringComparer Names { get; } = OperatingSystem.IsLinux() ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase;
 
+    /// <summary>True if a folder holds a run.</summary>
+    public static bool Exists(string folder) => Path.Exists(Path.Combine(folder, FileName));
+
     /// <summary>The files of the run that a folder holds, relative, with / between folders; empty if there is none.</summary>
     /// <exception cref="UsageException">The list cannot be read, or it names files that no run writes.</exception>
     public static HashSet<string> FilesOf(string folder)
     {
+        if (!Exists(folder)) return new HashSet<string>(Names);
         string path = Path.Combine(folder, FileName);
-        if (!Path.Exists(path)) return new HashSet<string>(Names);
         try
         {
             if (new FileInfo(path).Length > MaxBytes) throw NoList("it is too large");
@@ -56,7 +59,7 @@ internal static partial class RunManifest
             {
                 string name = file.ValueKind == JsonValueKind.String ? file.GetString()! : throw NoList("it lists what is no name");
                 // Whoever edits the list must not make a run delete other things.
-                if (!Written().IsMatch(name) || name.Split('/').Contains("..")) throw NoList($"it lists {Quoted.Of(name)}");
+                if (!Written().IsMatch(name) || Array.Exists(name.Split('/'), IsNoName)) throw NoList($"it lists {Quoted.Of(name)}");
                 files.Add(name);
             }
             return files;
@@ -102,7 +105,9 @@ internal static partial class RunManifest
         file.Commit();
     }
 
-    [GeneratedRegex(@"^((image|caption|video)/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)\z")]
+    private static bool IsNoName(string part) => part is "." or ".." || part.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0;
+
+    [GeneratedRegex(@"^([^/\0]+/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)\z")]
     private static partial Regex Written();
 }
 

@@ -22,8 +22,10 @@ internal sealed class RunReplacement
     /// <param name="staging">Folder with the new files; it is removed.</param>
     /// <param name="target">The result folder; it exists.</param>
     /// <param name="run">What the new run was asked.</param>
+    /// <param name="overwrite">True to take the place of a run that is there.</param>
+    /// <returns>False if a run is there whose place is not to be taken.</returns>
     /// <exception cref="UsageException">Another run is in its way for long, or a file that no run has written.</exception>
-    public static void Do(string staging, string target, RunDescription run)
+    public static bool Do(string staging, string target, RunDescription run, bool overwrite)
     {
         using var mutex = new Mutex(false, MutexName(target));
         try
@@ -38,7 +40,9 @@ internal sealed class RunReplacement
         }
         try
         {
+            if (!overwrite && RunManifest.Exists(target)) return false;
             new RunReplacement(staging, target, run).Replace();
+            return true;
         }
         finally
         {
