@@ -57,7 +57,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>Name of the checkpoint's folder.</summary>
+    /// <summary>Name of the checkpoint's folder; in a Hugging Face cache, of the model whose revision the folder is.</summary>
     public string Name { get; }
 
     /// <summary>Family of the vision-language half, as <see cref="ModelFamily.Name"/> has it.</summary>
@@ -130,7 +130,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             Tokenizer tokenizer = Tokenizer.Load(folder);
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
-            string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+            string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
             return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options, progress, cancellation);
         }
         catch
@@ -239,6 +239,15 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Closes the model on a worker thread: the op that is running ends first.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    // models--ORGANISATION--NAME/snapshots/REVISION
+    private static string NameOf(string folder)
+    {
+        const string entry = "models--";
+        string? above = Path.GetDirectoryName(folder), model = Path.GetFileName(Path.GetDirectoryName(above));
+        return Path.GetFileName(above) == "snapshots" && model?.StartsWith(entry, StringComparison.Ordinal) == true
+            ? model[(model.LastIndexOf("--", StringComparison.Ordinal) + 2)..] : Path.GetFileName(folder);
+    }
 
     private static void CheckIds(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights)
     {

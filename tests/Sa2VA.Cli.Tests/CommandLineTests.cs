@@ -86,7 +86,7 @@ public class CommandLineTests
     [InlineData("segment stray", "'stray' belongs to no option")]
     [InlineData("segment -- x", "'--'")]
     [InlineData("segment --out=", "--out is empty")]
-    [InlineData("segment --image i", "Give --model DIR.")]
+    [InlineData("segment --image i", "Give --model DIR|NAME.")]
     [InlineData("[suggest]", "'[suggest]'")]
     [InlineData("--model m segment", "'--model'")]
     [InlineData("verify", "Give --goldens FILE|DIR.")]

@@ -73,7 +73,7 @@ public class InspectTests
     [Theory]
     [InlineData("absent", "'absent'")]
     public void What_is_not_there_is_refused(string model, string part) => CliRun.Of("inspect", "--model", model)
-        .AssertRefused(part, "downloaded checkpoint");
+        .AssertRefused(part, "hf download");
 
     /// <summary>Renames one tensor and gives another a different rank; data stay as they are.</summary>
     private static void Break(string path)
