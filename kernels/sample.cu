@@ -160,7 +160,7 @@ template <bool ByWeight> DEVICE Kept cut(const Distances& row, const Kept& kept,
 
 // The index at a point of the kept weights, in the order of indices. Each warp has a stretch of the row; the one that has the point looks
 // for it.
-DEVICE void draw(const Distances& row, const Kept& kept, int point_of_whole, int* y)
+DEVICE void draw(const Distances& row, const Kept& kept, int point_of_whole, const View& y)
 {
     __shared__ u64 sums[Warps];
     __shared__ int ties_of[Warps];
@@ -224,7 +224,7 @@ DEVICE void draw(const Distances& row, const Kept& kept, int point_of_whole, int
         int passed = ones(ballot(upto <= point));
         if (passed < Warp)
         {
-            if (lane == 0) *y = from + passed;
+            if (lane == 0) ((int*)y.data)[blockIdx.x] = from + passed;
             return;
         }
         // What the last lane has.
@@ -238,15 +238,16 @@ KERNEL(Threads) sample(const SampleArguments a)
     int r = blockIdx.x;
     if (r >= rows_of(a.run, a.x)) return;
     const float* x = (const float*)a.x.data + at(a.x, r, 0);
-    const int* choice = (const int*)a.choices.data + at(a.choices, r, 0);
-    int* y = (int*)a.y.data + r;
+    // Registers are few: what is looked at again lies in shared memory. The barriers of the reduction are behind it.
+    __shared__ int choice[4];
+    if (threadIdx.x < 4) choice[threadIdx.x] = ((const int*)a.choices.data + at(a.choices, r, 0))[threadIdx.x];
     Best best = best_of_none();
     for (int i = threadIdx.x; i < a.x.columns; i += Threads) best = Better()(best, candidate(x[i], i));
     best = team_reduce<Threads>(best, Better());
     float temperature = bits_to_float(choice[0]);
     if (best.index < 0 || !(temperature > 0) || !is_finite(temperature))
     {
-        if (threadIdx.x == 0) *y = best.index;
+        if (threadIdx.x == 0) ((int*)a.y.data)[r] = best.index;
         return;
     }
     // −0 + 0 is 0: no distance is −0, whose bits would stand behind all others.
@@ -254,5 +255,5 @@ KERNEL(Threads) sample(const SampleArguments a)
     Kept kept = {0xffffffff, 0, 0};
     if (choice[1] > 0 && choice[1] < row.count) kept = cut<false>(row, kept, choice[1]);
     if (choice[2] < Whole) kept = cut<true>(row, kept, choice[2]);
-    draw(row, kept, choice[3], y);
+    draw(row, kept, choice[3], a.y);
 }

@@ -16,14 +16,15 @@ DEVICE void rotate_pair(const View& from, i64 from_row, const View& to, i64 to_r
 {
     int pairs = angles.cos.columns, head = i / pairs, pair = i - head * pairs;
     int first = head * 2 * pairs + (angles.pairing == Half ? pair : 2 * pair), second = first + (angles.pairing == Half ? pairs : 1);
+    i64 u_from = at(from, from_row, first), v_from = u_from + second - first, u_to = at(to, to_row, first), v_to = u_to + second - first;
     if (angles.position < 0)
     {
-        copy_element(from, at(from, from_row, first), to, at(to, to_row, first));
-        copy_element(from, at(from, from_row, second), to, at(to, to_row, second));
+        copy_element(from, u_from, to, u_to);
+        copy_element(from, v_from, to, v_to);
         return;
     }
-    float u = load(from, at(from, from_row, first)), v = load(from, at(from, from_row, second));
-    float cos = load(angles.cos, at(angles.cos, angles.position, pair)), sin = load(angles.sin, at(angles.sin, angles.position, pair));
-    store(to, at(to, to_row, first), u * cos - v * sin);
-    store(to, at(to, to_row, second), v * cos + u * sin);
+    i64 at_cos = at(angles.cos, angles.position, pair), at_sin = at(angles.sin, angles.position, pair);
+    float u = load(from, u_from), v = load(from, v_from), cos = load(angles.cos, at_cos), sin = load(angles.sin, at_sin);
+    store(to, u_to, u * cos - v * sin);
+    store(to, v_to, v * cos + u * sin);
 }
