@@ -6,7 +6,7 @@ struct MaxPool2dArguments
     Run run;
     View x, y;
     Share share;
-    int in_width, width;
+    int in_width, width, is_z_ordered;
 };
 
 // NaN stays NaN.
@@ -17,7 +17,9 @@ KERNEL(256) max_pool2d(const MaxPool2dArguments a)
     if (is_stopped(a.run)) return;
     OwnElements own = own_elements(a.share, a.y.rows, a.y.columns);
     int row = own.row / a.width;
-    i64 top = (i64)2 * row * a.in_width + 2 * (own.row - row * a.width), bottom = top + a.in_width;
+    // In Z-order a block is four rows.
+    i64 top = a.is_z_ordered ? (i64)4 * own.row : (i64)2 * row * a.in_width + 2 * (own.row - row * a.width);
+    i64 bottom = top + (a.is_z_ordered ? 2 : a.in_width);
 #pragma unroll 1
     for (int c = own.column; c < own.end; c += own.step)
     {

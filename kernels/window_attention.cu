@@ -7,13 +7,14 @@ struct WindowColumns
 {
     View qkv;
     const float* bias;
-    int height, width, window, top, left, column;
+    // The window's first row in the map; rows from a line to the next, 0 in Z-order; lines and columns that the map has from there on.
+    int first, width, down, across, side, column;
     DEVICE_MEMBER float token(int y, int x, int c) const
     {
-        if (top + y < height && left + x < width) return load(qkv, at(qkv, (i64)(top + y) * width + left + x, column + c));
+        if (y < down && x < across) return load(qkv, at(qkv, first + (width > 0 ? y * width + x : z_row(y, x)), column + c));
         return bias ? bias[column + c] : 0;
     }
-    DEVICE_MEMBER float operator()(int i, int c) const { return token(i / window, i % window, c); }
+    DEVICE_MEMBER float operator()(int i, int c) const { return token(i / side, i % side, c); }
 };
 
 KERNEL(AttentionThreads) window_attention(const WindowAttentionArguments a)
@@ -21,10 +22,12 @@ KERNEL(AttentionThreads) window_attention(const WindowAttentionArguments a)
     __shared__ AttentionTiles tiles;
     if (is_stopped(a.run)) return;
     int by = a.pool ? 2 : 1, side = a.window / by, blocks = (side * side + QueryBlock - 1) / QueryBlock;
-    int window = blockIdx.x / blocks, first = blockIdx.x % blocks * QueryBlock, across = (a.width + a.window - 1) / a.window;
-    int top = window / across * a.window, left = window % across * a.window, head = blockIdx.y, channels = a.heads * a.head_dim;
+    int first = blockIdx.x % blocks * QueryBlock, head = blockIdx.y, channels = a.heads * a.head_dim;
+    Window window(a, blockIdx.x / blocks, by);
+    int down = a.height - window.top, across = a.width - window.left;
     AttentionSize size = {a.head_dim, a.head_dim, least(QueryBlock, side * side - first), a.window * a.window, a.window * a.window};
-    WindowColumns queries = {a.qkv, a.bias, a.height, a.width, a.window, top, left, head * a.head_dim}, keys = queries, values = queries;
+    int width = a.order_bits > 0 ? 0 : a.width;
+    WindowColumns queries = {a.qkv, a.bias, window.first, width, down, across, a.window, head * a.head_dim}, keys = queries, values = queries;
     keys.column += channels;
     values.column += 2 * channels;
     auto query = [&](int row, int c)
@@ -37,8 +40,9 @@ KERNEL(AttentionThreads) window_attention(const WindowAttentionArguments a)
     // Queries that the map does not have are dropped.
     auto result = [&](int row, int c, float value)
     {
-        int y = top / by + (first + row) / side, x = left / by + (first + row) % side;
-        if (y < a.height / by && x < a.width / by) store(a.y, at(a.y, (i64)y * (a.width / by) + x, head * a.head_dim + c), value);
+        int y = (first + row) / side, x = (first + row) % side;
+        int place = window.first_result + (width > 0 ? y * (width / by) + x : z_row(y, x));
+        if (y < down / by && x < across / by) store(a.y, at(a.y, place, head * a.head_dim + c), value);
     };
     attend(tiles, size, a.scale, query, keys, values, result);
 }

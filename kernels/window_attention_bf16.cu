@@ -23,12 +23,21 @@ template <class Shape> DEVICE void window_attention(const WindowAttentionArgumen
     extern __shared__ ALIGNED(16) u8 shared[];
     if (is_stopped(a.run)) return;
     int by = a.pool ? 2 : 1, side = a.window / by, blocks = (side * side + Rows - 1) / Rows;
-    int window = blockIdx.x / blocks, first = blockIdx.x % blocks * Rows, across = a.width / a.window, head = blockIdx.y;
-    int top = window / across * a.window, left = window % across * a.window, rows = least(Rows, side * side - first);
+    int first = blockIdx.x % blocks * Rows, head = blockIdx.y, rows = least(Rows, side * side - first);
+    Window window(a, blockIdx.x / blocks, by);
     i64 stride = a.qkv.row_stride;
     const u16 *q = (const u16*)a.qkv.data + head * Dim, *k = q + a.heads * Dim, *v = k + a.heads * Dim;
-    auto token = [&](int y, int x) { return ((i64)(top + y) * a.width + left + x) * stride; };
-    auto query = [&](int i) { return q + token((first + i) / side * by, (first + i) % side * by); };
+    bool is_raster = a.order_bits == 0;
+    // In Z-order queries and results are taken as they lie, keys line by line as in a raster map: a sum keeps its order.
+    auto token = [&](int i)
+    {
+        return (i64)(window.first + (is_raster ? i / a.window * a.width + i % a.window : z_row_of(i, a.order_bits)));
+    };
+    auto query = [&](int i)
+    {
+        int n = first + i;
+        return q + (i64)(window.first + (is_raster ? (n / side * a.width + n % side) * by : n * by * by)) * stride;
+    };
     auto copy_queries = [&](u32 to)
     {
         if (!a.pool)
@@ -43,22 +52,23 @@ template <class Shape> DEVICE void window_attention(const WindowAttentionArgumen
             Eight largest = {0, 0, 0, 0};
             if (row < rows)
             {
-                const u16 *upper = query(row) + part * 8, *lower = upper + a.width * stride;
+                // Four rows in Z-order, two and two in a raster map.
+                const u16 *upper = query(row) + part * 8, *lower = upper + (is_raster ? a.width : 2) * stride;
                 largest = larger_of(larger_of(*(const Eight*)upper, *(const Eight*)(upper + stride)),
                     larger_of(*(const Eight*)lower, *(const Eight*)(lower + stride)));
             }
             *(Eight*)(shared + row * Shape::KeyPitch + part * 16) = largest;
         }
     };
-    auto key = [&](int i) { return k + token(i / a.window, i % a.window); };
-    auto value = [&](int i) { return v + token(i / a.window, i % a.window); };
+    auto key = [&](int i) { return k + token(i) * stride; };
+    auto value = [&](int i) { return v + token(i) * stride; };
     AttentionSums<Shape> sums;
     int keys = a.window * a.window;
     attend<Shape>(sums, shared_address(shared), {0, keys, keys}, a.scale, a.qkv.data, copy_queries, key, value);
     store_results<Shape>(sums, (float*)shared, a.y, rows, head * Dim, [&](int i)
     {
-        int y = top / by + (first + i) / side, x = left / by + (first + i) % side;
-        return (i64)y * (a.width / by) + x;
+        int n = first + i;
+        return (i64)(window.first_result + (is_raster ? n / side * (a.width / by) + n % side : n));
     });
 }
 

@@ -22,6 +22,7 @@ public enum TensorKind
 public sealed class Tensor
 {
     private readonly IndexRange? _range;
+    private readonly bool _isZOrdered;
 
     internal Tensor(string name, DType type, Shape shape, TensorKind kind, RuntimeScalar? length, IndexRange? range = null)
     {
@@ -78,6 +79,16 @@ public sealed class Tensor
     /// (<see cref="GraphBuilder.KeepFloat"/>).
     /// </summary>
     public bool KeepsFloat { get; internal init; }
+
+    /// <summary>
+    /// True for a map [H, W, C] whose rows are in <see cref="ZOrder"/>: what a backend may choose for intermediates. No network knows
+    /// of it.
+    /// </summary>
+    public bool IsZOrdered
+    {
+        get => Root._isZOrdered;
+        internal init => _isZOrdered = value;
+    }
 
     /// <summary>Rows of the flattened [rows, last] form that one step of axis 0 covers.</summary>
     public long RowsPerStep => Shape.Rank == 1 ? 1 : Shape.Rows / Shape[0];

@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Cuda.Driver;
+using Sa2VA.Cuda.Kernels;
 
 namespace Sa2VA.Cuda;
 
@@ -16,12 +17,13 @@ public sealed unsafe class CudaBackend : IBackend
     private readonly CudaContext? _context;
     private readonly KernelModules? _modules;
     private readonly nint _capture;
+    private readonly ZOrderUse _zOrder;
     private int _isDisposed;
 
     internal CudaBackend((CudaDriver Driver, DeviceFacts Facts) found, CudaDevice device, long memoryBudget, bool countsOnly)
     {
         if (memoryBudget < 0) throw new DeviceException($"A memory budget of {memoryBudget} bytes is negative.");
-        (Precision, UsesGraphs, Facts) = (device.Precision, device.UsesGraphs, found.Facts);
+        (Precision, UsesGraphs, Facts, _zOrder) = (device.Precision, device.UsesGraphs, found.Facts, device.ZOrder);
         Account = new MemoryAccount(memoryBudget, countsOnly);
         if (countsOnly) return;
         _context = new CudaContext(found.Driver, found.Facts);
@@ -117,6 +119,7 @@ public sealed unsafe class CudaBackend : IBackend
             ObjectDisposedException.ThrowIf(IsDisposed, this);
             Sweep();
             Graph placed = StoragePolicy.Apply(GraphPasses.Apply(GraphPasses.PatchRows(graph)), Precision, NarrowKernels.Instance);
+            placed = GraphPasses.ZOrdered(placed, _zOrder, layer => LinearMaxPoolKernel.Suits(layer, Precision, Facts));
             return new CudaPlan(this, graph, placed, new PlanWeights(this, _weights), cancellation);
         }
     }

@@ -20,6 +20,9 @@ public sealed class CudaDevice : Device
     /// <summary>True to replay a captured graph for every run, false to launch kernel by kernel. The results are the same.</summary>
     public bool UsesGraphs { get; init; } = true;
 
+    /// <summary>Which maps plans keep in <see cref="Core.ZOrder"/>. The results are the same.</summary>
+    public ZOrderUse ZOrder { get; init; } = ZOrderUse.WhereItPays;
+
     /// <inheritdoc/>
     public override string Name => "cuda";
 

@@ -37,6 +37,8 @@ internal static class KernelFactory
         PatchRows o => new PatchRowsKernel(o, context),
         Normalize o => new NormalizeKernel(o, context),
         PixelShuffle o => new PixelShuffleKernel(o, context),
+        Reorder o => new ReorderKernel(o, context),
+        LinearMaxPool o => new LinearMaxPoolKernel(o, context),
         MaxPool2d o => new MaxPool2dKernel(o, context),
         Resize o => new ResizeKernel(o, context),
         PillowResize o => new PillowResizeKernel(o, context),

@@ -28,6 +28,10 @@ internal static class VirtualGpus
     public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", "cuda",
         precision => Open(Two.Value, precision, usesGraphs: true));
 
+    /// <summary>The first of <see cref="All"/> with another choice of which maps lie in Z-order.</summary>
+    public static IBackend Ordering(ZOrderUse use, Precision precision) =>
+        new CudaDevice(DriverOf(Prompt.Value)) { Precision = precision, ZOrder = use }.Open();
+
     public static CudaDriver DriverOf(VirtualDriver driver) => new(driver.Name, driver.Export);
 
     private static IBackend Open(VirtualDriver driver, Precision precision, bool usesGraphs) =>

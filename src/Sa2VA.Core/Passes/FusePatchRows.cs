@@ -41,9 +41,13 @@ internal static class FusePatchRows
         return rewriter.Build();
     }
 
-    /// <summary>Where patches overlap by half at most in each direction, so that rows are at most four times the image.</summary>
+    /// <summary>
+    /// Where patches overlap by half at most in each direction, so that rows are at most four times the image. Kernels count on lines of
+    /// patches of eight numbers and more, and on places in an image that 32 bits hold.
+    /// </summary>
     private static bool Suits(Normalize pixels, Conv2d convolution) =>
-        convolution.Kernel <= 2 * convolution.Stride && pixels.Inputs[0].IsContiguous
+        convolution.Kernel >= 3 && convolution.Kernel <= 2 * convolution.Stride
+        && pixels.Inputs[0] is { IsContiguous: true, Shape.Count: <= int.MaxValue }
         && convolution.Weight is { RowOrder: null, Parts.Count: 0 } && convolution.Inputs[0] == pixels.Output;
 }
 

@@ -24,4 +24,13 @@ public static class GraphPasses
     /// have a kernel for those. Before the other passes, one of which takes sums along that these products could add.
     /// </summary>
     public static Graph PatchRows(Graph graph) => FusePatchRows.Apply(graph);
+
+    /// <summary>
+    /// The same with maps in <see cref="Core.ZOrder"/>, for backends whose kernels of <see cref="Linear"/> and other ops by rows,
+    /// <see cref="Core.PatchRows"/>, <see cref="WindowAttention"/> and <see cref="MaxPool2d"/> look at <see cref="Tensor.IsZOrdered"/>.
+    /// </summary>
+    /// <param name="graph">With its types as they are stored: what is copied is counted in bytes.</param>
+    /// <param name="use">Where.</param>
+    /// <param name="pools">True for layers of which the backend has a kernel that pools its results (<see cref="LinearMaxPool"/>).</param>
+    public static Graph ZOrdered(Graph graph, ZOrderUse use, Func<Linear, bool> pools) => new ZOrderPlacement(graph, pools).Apply(use);
 }

@@ -18,6 +18,7 @@ internal sealed class MaxPool2dKernel(MaxPool2d op, PlanContext context) : Kerne
             Share = share,
             InWidth = op.Inputs[0].Shape[1],
             Width = op.Output.Shape[1],
+            IsZOrdered = op.Output.IsZOrdered ? 1 : 0,
         };
         _pool!.Launch(c.Stream, grid, Share.Threads, 0, arguments);
     }
@@ -29,6 +30,6 @@ internal sealed class MaxPool2dKernel(MaxPool2d op, PlanContext context) : Kerne
         public RunArguments Run;
         public View X, Y;
         public Share Share;
-        public int InWidth, Width;
+        public int InWidth, Width, IsZOrdered;
     }
 }

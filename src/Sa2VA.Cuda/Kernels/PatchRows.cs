@@ -26,6 +26,8 @@ internal sealed class PatchRowsKernel(PatchRows op, PlanContext context) : Kerne
             Kernel = op.Kernel,
             Stride = op.Stride,
             Padding = op.Padding,
+            IsZOrdered = op.Output.IsZOrdered ? 1 : 0,
+            Order = new MapOrder(y),
         };
         _rows!.Launch(c.Stream, Grid.Over(checked((int)(y.Count / PartSize)), PartsOfBlock), Threads, 0, arguments);
     }
@@ -36,6 +38,7 @@ internal sealed class PatchRowsKernel(PatchRows op, PlanContext context) : Kerne
     {
         public RunArguments Run;
         public View Image, Table, Y;
-        public int Height, Width, OutHeight, OutWidth, Kernel, Stride, Padding;
+        public int Height, Width, OutHeight, OutWidth, Kernel, Stride, Padding, IsZOrdered;
+        public MapOrder Order;
     }
 }

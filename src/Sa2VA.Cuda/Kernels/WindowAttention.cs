@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Sa2VA.Core;
 
@@ -33,6 +34,7 @@ internal sealed class WindowAttentionKernel : Kernel
             HeadDim = HeadDim(_op),
             Window = _op.Window,
             Pool = _op.Pool ? 1 : 0,
+            OrderBits = _op.Output.IsZOrdered ? BitOperations.Log2((uint)_op.Window) : 0,
             Scale = _op.Scale,
         };
         int side = _op.Window / (_op.Pool ? 2 : 1);
@@ -56,7 +58,7 @@ internal sealed class WindowAttentionKernel : Kernel
         public RunArguments Run;
         public View Qkv, Y;
         public ulong Bias;
-        public int Height, Width, Heads, HeadDim, Window, Pool;
+        public int Height, Width, Heads, HeadDim, Window, Pool, OrderBits;
         public float Scale;
     }
 }

@@ -11,7 +11,7 @@ internal static class MapCases
         new Conv2dCase(9, 11, 3, 24, 7, 4, 3), new Conv2dCase(6, 7, 24, 33, 3, 2, 1), new Conv2dCase(8, 8, 3, 40, 4, 4, 0),
         new DepthwiseCase(9, 11, 33, 7), new DepthwiseCase(5, 4, 64, 3), new TransposeCase(5, 6, 24, 17, false),
         new TransposeCase(3, 4, 64, 32, true), new TransposeCase(2, 3, 20, 16, false), new MaxPoolCase(5, 7, 17),
-        new MaxPoolCase(8, 6, 144),
+        new MaxPoolCase(8, 6, 144), new PooledProductCase(96, 8, 160),
         .. Enum.GetValues<ResizeMode>().SelectMany(m =>
             (OpCase[])[new ResizeCase(m, 13, 17, 5, 31, 3), new ResizeCase(m, 6, 6, 24, 24, 1)]),
         new PixelShuffleCase(6, 4, 5, false), new PixelShuffleCase(4, 8, 33, true),
@@ -142,6 +142,42 @@ internal static class MapCases
                 int at = (i / _c / width * 2 * _w + i / _c % width * 2) * _c + i % _c;
                 return T.Max(T.Max(map[at], map[at + _c]), T.Max(map[at + _w * _c], map[at + (_w + 1) * _c]));
             })];
+        }
+    }
+
+    /// <summary>
+    /// Large enough that a backend with maps in Z-order pools in the product; of the result a few channels are looked at.
+    /// </summary>
+    private sealed class PooledProductCase : OpCase
+    {
+        private const int Seen = 3;
+        private readonly int _side, _in, _out;
+
+        public PooledProductCase(int side, int inFeatures, int outFeatures)
+            : base(nameof(LinearMaxPool), $"{side}×{side}×{inFeatures}→{outFeatures}")
+        {
+            (_side, _in, _out) = (side, inFeatures, outFeatures);
+            Floats(new Shape(side, side, inFeatures));
+            Weight("linear.weight", new Shape(outFeatures, inFeatures));
+            Weight("linear.bias", new Shape(outFeatures));
+        }
+
+        public override bool IsOfBFloat16Alone => true;
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
+            g.SliceChannels(g.MaxPool2d(g.Linear(x[0], g.At("linear"), _out)), 0, Seen);
+
+        public override T[] Result<T>(CaseValues<T> x)
+        {
+            T[] y = ProductCases.Product(x[0], x.Weight("linear.weight")[..(Seen * _in)], _in), bias = x.Weight("linear.bias");
+            var pooled = new T[_side / 2 * (_side / 2) * Seen];
+            for (int i = 0; i < pooled.Length; i++)
+            {
+                int c = i % Seen, row = i / Seen / (_side / 2) * 2, column = i / Seen % (_side / 2) * 2;
+                T At(int down, int across) => y[((row + down) * _side + column + across) * Seen + c];
+                pooled[i] = T.Max(T.Max(At(0, 0), At(0, 1)), T.Max(At(1, 0), At(1, 1))) + bias[c];
+            }
+            return pooled;
         }
     }
 
