@@ -29,8 +29,8 @@ internal sealed class MediaFlags
         "Video: a folder of frames, an animated GIF or WebP, or through ffmpeg an mp4, mov, mkv, webm or https://… .");
 
     /// <summary>What the language model sees of a video.</summary>
-    public TextOption Frames { get; } = new("--frames", "first|uniform|LIST",
-        "Frames that the language model sees: first (five), uniform (five), or numbers from 0 such as 0,10,20.");
+    public TextOption Frames { get; } = new("--frames", "first|uniform|last|LIST",
+        "Frames that the language model sees: first (five), uniform (five), last (five), or numbers from 0 such as 0,10,20.");
 
     /// <summary>How much of a video.</summary>
     public NumberOption MaxFrames { get; } = MaxFramesOption();

@@ -23,6 +23,10 @@ public sealed class FrameSelection
             ? [.. Enumerable.Range(0, count)]
             : [.. Enumerable.Range(0, DefaultCount).Select(i => (int)((double)i * count / (DefaultCount + 1e-4)))]);
 
+    /// <summary>The last five.</summary>
+    public static FrameSelection Last { get; } = new("last",
+        count => [.. Enumerable.Range(Math.Max(0, count - DefaultCount), Math.Min(count, DefaultCount))]);
+
     /// <summary>These frames, in this order.</summary>
     /// <param name="indices">1 to 13 frame numbers, from 0.</param>
     public static FrameSelection Explicit(IReadOnlyList<int> indices)
@@ -39,19 +43,20 @@ public sealed class FrameSelection
         });
     }
 
-    /// <summary>Reads <c>first</c>, <c>uniform</c>, or numbers from 0 with commas between.</summary>
+    /// <summary>Reads <c>first</c>, <c>uniform</c>, <c>last</c>, or numbers from 0 with commas between.</summary>
     public static FrameSelection Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text == "first") return First;
         if (text == "uniform") return Uniform;
+        if (text == "last") return Last;
         if (text.AsSpan().Count(',') >= ModelFamily.MaxFrames)
             throw new PromptException($"The language model can be shown 1 to {ModelFamily.MaxFrames} frames; more numbers are given.");
         string[] parts = text.Split(',');
         var list = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)
             if (!int.TryParse(parts[i].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out list[i]))
-                throw new PromptException($"'{text}' is no choice of frames: write first, uniform, or numbers such as 0,10,20.");
+                throw new PromptException($"'{text}' is no choice of frames: write first, uniform, last, or numbers such as 0,10,20.");
         return Explicit(list);
     }
 

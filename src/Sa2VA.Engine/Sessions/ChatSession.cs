@@ -14,11 +14,12 @@ namespace Sa2VA.Engine;
 /// </summary>
 public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 {
-    private readonly Conversation _conversation;
-    private readonly ImageTokens? _images;
     private readonly List<int> _history = [];
+    private Conversation _conversation;
+    private ImageTokens? _images;
     private bool _answered, _ended;
     private int _objects;
+    private long _prefilledBefore;
 
     private protected ChatSession(Sa2VAModel model, IReadOnlyList<TokenGrid> tiles)
     {
@@ -33,7 +34,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     public Sa2VAModel Model { get; }
 
     /// <summary>Prompt tokens computed so far, over all questions; what prompts share at their beginning is computed once.</summary>
-    public long PrefilledTokens => _conversation.PrefilledTokens;
+    public long PrefilledTokens => _prefilledBefore + _conversation.PrefilledTokens;
 
     /// <summary>The number of an object that joins without a question.</summary>
     private protected int NextObject() => Interlocked.Increment(ref _objects) - 1;
@@ -41,7 +42,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     internal SessionGate Gate { get; }
 
     /// <summary>Tokens of each tile or frame that the language model sees.</summary>
-    private protected IReadOnlyList<TokenGrid> Tiles { get; }
+    private protected IReadOnlyList<TokenGrid> Tiles { get; private set; }
 
     private protected abstract bool IsVideo { get; }
 

@@ -58,7 +58,7 @@ internal sealed class FrameTracking : IAsyncDisposable
                 await tracked.ConfigureAwait(false);
             }
             video.Finish(ahead.Features, size, _cancellation);
-            _stream.Fill(masks);
+            _stream.Fill(masks, frame.View);
             return masks;
         }
         finally

@@ -1,4 +1,5 @@
 using Sa2VA.Engine.State;
+using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
 
@@ -10,6 +11,7 @@ internal sealed partial class ObjectStream
         Frames = Frames,
         Size = Video.Size,
         Levels = Video.ReadLevels(),
+        Recent = Recent.Latest(Recent.Count),
         Named = [.. _named],
         Tracks = Video.Capture(),
     };
@@ -18,6 +20,11 @@ internal sealed partial class ObjectStream
     public void Restore(StreamState state, CancellationToken cancellation)
     {
         Video.Restore(state, cancellation);
+        foreach (RgbImage frame in state.Recent)
+        {
+            Recent.Reserve(frame.Width, frame.Height);
+            Recent.Keep(frame.View);
+        }
         _named.AddRange(state.Named);
     }
 }

@@ -21,11 +21,15 @@ internal sealed partial class ObjectStream : IDisposable
     {
         (_model, _reuseMasks, _maxObjects) = (model, options.ReuseMasks, options.MaxObjects);
         _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
+        Recent = new RecentFrames(options.KeepFrames);
         Video = new VideoSegmentation(model);
     }
 
     /// <summary>What the objects do on a frame.</summary>
     public VideoSegmentation Video { get; }
+
+    /// <summary>The newest frames, as many as are to be there.</summary>
+    public RecentFrames Recent { get; }
 
     /// <summary>Frames that were kept.</summary>
     public long Frames => Video.Frames;
@@ -42,7 +46,7 @@ internal sealed partial class ObjectStream : IDisposable
         PixelSize.Check(frame.Width, frame.Height, "The frame");
         FrameMasks masks = RoomForMasks(frame.Width, frame.Height);
         Video.Step(frame, WantsLogits, cancellation);
-        Fill(masks);
+        Fill(masks, frame);
         return masks;
     }
 
@@ -126,6 +130,7 @@ internal sealed partial class ObjectStream : IDisposable
     /// </summary>
     public FrameMasks RoomForMasks(int width, int height)
     {
+        Recent.Reserve(width, height);
         FrameMasks masks = _reuseMasks && _masks is { } last && last.Width == width && last.Height == height
             ? last
             : new FrameMasks(width, height);
@@ -136,8 +141,9 @@ internal sealed partial class ObjectStream : IDisposable
     }
 
     /// <summary>Takes over what was read of the latest frame, which is kept.</summary>
-    public void Fill(FrameMasks masks)
+    public void Fill(FrameMasks masks, ImageView frame)
     {
+        Recent.Keep(frame);
         masks.Frame = Frames - 1;
         for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(Video.Output!, Video.Results!, i, _resampler);
     }
@@ -147,6 +153,7 @@ internal sealed partial class ObjectStream : IDisposable
     {
         _named.Clear();
         _masks = null;
+        Recent.Clear();
         Video.Reset();
     }
 

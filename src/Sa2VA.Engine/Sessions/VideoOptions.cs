@@ -1,3 +1,5 @@
+using Sa2VA.Models;
+
 namespace Sa2VA.Engine;
 
 /// <summary>Choices for a video session.</summary>
@@ -16,4 +18,17 @@ public sealed record VideoOptions
         get;
         init => field = value >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), "A stream follows at least one object.");
     } = 16;
+
+    /// <summary>
+    /// How many of the newest frames the session keeps, for <see cref="VideoSession.RecentFrames"/> and
+    /// <see cref="VideoSession.ShowLatest"/>: 0, the default, to 13. Each is copied as it comes; memory for them is taken once.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is less than 0 or more than the language model can be shown.</exception>
+    public int KeepFrames
+    {
+        get;
+        init => field = value is >= 0 and <= ModelFamily.MaxFrames
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), $"A stream keeps 0 to {ModelFamily.MaxFrames} of its newest frames.");
+    }
 }

@@ -14,7 +14,7 @@ namespace Sa2VA.Engine;
 /// </summary>
 public sealed partial class VideoSession : ChatSession
 {
-    private readonly IReadOnlyList<RgbImage> _tiles;
+    private IReadOnlyList<RgbImage> _tiles;
     private readonly ObjectStream _stream;
 
     internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> tiles, VideoOptions options)

@@ -1,4 +1,3 @@
-using Sa2VA.Core;
 using Sa2VA.Engine.Tracking;
 using Sa2VA.Models;
 
@@ -21,6 +20,9 @@ internal sealed record StreamState
     /// </summary>
     public required byte[] Levels { get; init; }
 
+    /// <summary>The newest frames as they came, as many as are kept.</summary>
+    public required IReadOnlyList<RgbImage> Recent { get; init; }
+
     /// <summary>Each object's number, and whether its logits are wanted.</summary>
     public required IReadOnlyList<(int Id, bool Logits)> Named { get; init; }
 
@@ -34,6 +36,7 @@ internal sealed record StreamState
         writer.Write(Size.Height);
         writer.WriteFlag(Levels.Length > 0);
         writer.WriteAll<byte>(Levels);
+        PictureList.Write(writer, Recent);
         writer.Write(Named.Count);
         for (int i = 0; i < Named.Count; i++)
         {
@@ -46,15 +49,18 @@ internal sealed record StreamState
     /// <param name="reader">The state.</param>
     /// <param name="model">Whose shapes it has.</param>
     /// <param name="numbers">Objects that were numbered.</param>
-    public static StreamState Read(StateReader reader, SegmentationModel model, int numbers)
+    /// <param name="kept">Frames that are kept as they come.</param>
+    public static StreamState Read(StateReader reader, SegmentationModel model, int numbers, int kept)
     {
         long frames = reader.ReadLong("the number of frames", 0, MostFrames);
         (int width, int height) = (reader.Read<int>("the newest frame's width"), reader.Read<int>("the newest frame's height"));
-        CheckSize(frames, width, height);
+        if (frames == 0 ? (width, height) != (0, 0) : !PixelSize.IsWithin(width, height))
+            throw StateReader.Damaged(FormattableString.Invariant($"the newest of {frames} frames has {width}×{height} pixels"));
         int side = model.Config.ImageSize;
         bool hasLevels = reader.ReadFlag("the newest frame's presence");
         if (hasLevels && frames == 0) throw StateReader.Damaged("there is a newest frame, but no frame");
         byte[] levels = hasLevels ? reader.ReadAll<byte>("the newest frame", side * side * 3) : [];
+        IReadOnlyList<RgbImage> recent = PictureList.Read(reader, "frames that are kept", (int)Math.Min(kept, frames), (_, _) => true);
         int count = reader.ReadInt("the number of objects that are followed", 0, numbers);
         // Not sized beforehand: how many there are is only true if they come.
         var named = new List<(int Id, bool Logits)>();
@@ -65,20 +71,9 @@ internal sealed record StreamState
             named.Add((id, reader.ReadFlag("whether logits are wanted")));
             tracks.Add(TrackState.Read(reader, model, frames, hasLevels));
         }
-        return new StreamState { Frames = frames, Size = (width, height), Levels = levels, Named = named, Tracks = tracks };
-    }
-
-    private static void CheckSize(long frames, int width, int height)
-    {
-        if (frames == 0 && (width, height) == (0, 0)) return;
-        try
+        return new StreamState
         {
-            PixelSize.Check(width, height, "the newest frame");
-        }
-        catch (MediaException e)
-        {
-            throw StateReader.Damaged(e.Message.TrimEnd('.'));
-        }
-        if (frames == 0) throw StateReader.Damaged("the newest frame has a size, but there is none");
+            Frames = frames, Size = (width, height), Levels = levels, Recent = recent, Named = named, Tracks = tracks,
+        };
     }
 }

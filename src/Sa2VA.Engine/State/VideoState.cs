@@ -15,7 +15,8 @@ internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> 
         StateHeader.Write(writer, SessionKind.Video, model);
         writer.WriteFlag(Options.ReuseMasks);
         writer.Write(Options.MaxObjects);
-        LanguageTiles.Write(writer, Tiles);
+        writer.Write(Options.KeepFrames);
+        PictureList.Write(writer, Tiles);
         Conversation.Write(writer);
         Stream.Write(writer);
         writer.End();
@@ -28,12 +29,16 @@ internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> 
         StateHeader.Check(reader, SessionKind.Video, model);
         var options = new VideoOptions
         {
-            ReuseMasks = reader.ReadFlag("whether masks are reused"), MaxObjects = reader.ReadInt("the most objects", 1, int.MaxValue),
+            ReuseMasks = reader.ReadFlag("whether masks are reused"),
+            MaxObjects = reader.ReadInt("the most objects", 1, int.MaxValue),
+            KeepFrames = reader.ReadInt("the number of frames to keep", 0, ModelFamily.MaxFrames),
         };
-        IReadOnlyList<RgbImage> tiles = LanguageTiles.Read(reader, model.Config);
-        int rows = tiles.Sum(t => model.Config.Family.GridOf(t, model.Config).Count);
+        ModelFamily family = model.Config.Family;
+        IReadOnlyList<RgbImage> tiles = PictureList.Read(reader, "frames that the language model is shown", ModelFamily.MaxFrames,
+            (width, height) => family.IsFrameTile(width, height, model.Config));
+        int rows = tiles.Sum(t => family.GridOf(t, model.Config).Count);
         ConversationState conversation = ConversationState.Read(reader, model, rows);
-        StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects);
+        StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects, options.KeepFrames);
         reader.End();
         return new VideoState(options, tiles, conversation, objects);
     }

@@ -13,6 +13,10 @@ public static class PixelSize
     /// <summary>The most pixels of one picture.</summary>
     public const long MaxPixels = 200_000_000;
 
+    /// <summary>True if a size is within the limits.</summary>
+    internal static bool IsWithin(long width, long height) =>
+        width is >= 1 and <= MaxSide && height is >= 1 and <= MaxSide && width * height <= MaxPixels;
+
     /// <summary>Refuses a size outside the limits.</summary>
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>

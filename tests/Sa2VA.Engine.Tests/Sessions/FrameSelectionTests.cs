@@ -9,13 +9,16 @@ public sealed class FrameSelectionTests
     [Theory, InlineData(1, "0"), InlineData(4, "0,1,2,3"), InlineData(5, "0,1,2,3,4"), InlineData(48, "0,1,2,3,4")]
     public void First(int frames, string expected) => Assert.Equal(expected, Text(FrameSelection.First, frames));
 
+    [Theory, InlineData(1, "0"), InlineData(4, "0,1,2,3"), InlineData(5, "0,1,2,3,4"), InlineData(48, "43,44,45,46,47")]
+    public void Last(int frames, string expected) => Assert.Equal(expected, Text(FrameSelection.Last, frames));
+
     // ⌊i·n/(5 + 10⁻⁴)⌋ in double, as upstream's demo has it: just below the even fifths.
     [Theory, InlineData(1, "0"), InlineData(5, "0,1,2,3,4"), InlineData(6, "0,1,2,3,4"), InlineData(10, "0,1,3,5,7"),
         InlineData(48, "0,9,19,28,38"),
      InlineData(100, "0,19,39,59,79"), InlineData(int.MaxValue, "0,429488139,858976279,1288464418,1717952558")]
     public void Uniform(int frames, string expected) => Assert.Equal(expected, Text(FrameSelection.Uniform, frames));
 
-    [Theory, InlineData("first"), InlineData("uniform"), InlineData("0"), InlineData("7,3,3"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12")]
+    [Theory, InlineData("first"), InlineData("uniform"), InlineData("last"), InlineData("0"), InlineData("7,3,3"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12")]
     public void Parses_what_it_prints(string text) => Assert.Equal(text, FrameSelection.Parse(text).ToString());
 
     [Fact]

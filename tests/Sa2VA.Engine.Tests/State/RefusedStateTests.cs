@@ -98,8 +98,8 @@ public sealed class RefusedStateTests
             Assert.Null(Restore(Changed(state, f.At + columns.Selected * sizeof(float), BitConverter.GetBytes(7f))));
         }
         Assert.Equal(2, rows);
-        // The model's name, two tiles, the newest frame.
-        Assert.Equal(4, accepted);
+        // The model's name, two tiles, the newest frame as it is encoded and two as they came.
+        Assert.Equal(6, accepted);
         int history = large.FindIndex(f => f.Bytes == Shapes.Model.Config.Grounding.ImageSize * Shapes.Model.Config.Grounding.ImageSize * 3) - 1;
         Assert.Null(Restore(Changed(state, large[history].At, BitConverter.GetBytes(-1000))));
     }
@@ -215,7 +215,7 @@ public sealed class RefusedStateTests
 
     private static byte[] Save()
     {
-        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2], new VideoOptions { KeepFrames = 2 });
         session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 24 });
         for (int t = 0; t < 3; t++) session.Next(Shapes.Clip[t]);
         session.Follow(new VisualPrompt(new Click(60, 40)), out _);

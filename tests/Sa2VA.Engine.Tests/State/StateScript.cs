@@ -13,6 +13,9 @@ internal sealed class StateScript
     private static readonly string[] Questions = ["Please segment the red circle.", "Please segment the blue star.",
         "Please segment the yellow triangle.", "Please describe the video content."];
 
+    /// <summary>What a session must be opened with.</summary>
+    public static VideoOptions Options { get; } = new() { KeepFrames = 3 };
+
     private readonly List<Func<VideoSession, string>> _steps = [];
     private readonly List<int> _following = [];
     private readonly Random _random;
@@ -26,7 +29,8 @@ internal sealed class StateScript
         _random = new Random(seed);
         for (int t = 0; t < frames; t++)
         {
-            if (t is 0 or 9 or 31 || t > 31 && _random.Next(8) == 0) Ask();
+            if (t is 14 or 30) Show(latest: t == 14);
+            if (t is 0 or 9 or 31 || t > 12 && _random.Next(8) == 0) Ask();
             Push(Shapes.Clip[t % Shapes.Clip.Length], shrink: t % 20 >= 16);
             for (int events = _random.Next(5) - 1; events > 0; events--) Touch();
         }
@@ -52,6 +56,18 @@ internal sealed class StateScript
         });
         if (question == Questions[^1]) return;
         _following.Add(_numbered++);
+    }
+
+    private void Show(bool latest)
+    {
+        _answered = false;
+        RgbImage[] frames = Shapes.Clip[20..24];
+        _steps.Add(session =>
+        {
+            if (latest) return $"{session.ShowLatest(3)} shown";
+            session.ShowFrames(frames);
+            return string.Join(" ", session.RecentFrames(2).Select(f => Shapes.Hash(f.Pixels)));
+        });
     }
 
     private void Push(RgbImage frame, bool shrink)

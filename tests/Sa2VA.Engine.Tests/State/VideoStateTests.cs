@@ -16,7 +16,7 @@ public sealed class VideoStateTests
     {
         var script = new StateScript(Seed, Frames);
         var expected = new string[script.Count];
-        using (VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]))
+        using (VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], StateScript.Options))
             for (int i = 0; i < script.Count; i++) expected[i] = script.Do(i, session);
 
         // The next session is one of another model that was loaded by itself, as in another process.
@@ -24,7 +24,7 @@ public sealed class VideoStateTests
         int[] places = [.. Enumerable.Range(0, script.Count)];
         new Random(Seed).Shuffle(places);
         HashSet<int> saved = [.. places.Take(Saves)];
-        VideoSession restored = Shapes.Model.OpenVideo(Shapes.Clip[..5]);
+        VideoSession restored = Shapes.Model.OpenVideo(Shapes.Clip[..5], StateScript.Options);
         try
         {
             for (int i = 0; i < script.Count; i++)
@@ -53,7 +53,7 @@ public sealed class VideoStateTests
         string state = folder.At("state"), prints = folder.At("prints");
         var script = new StateScript(Seed, HandOver.Frames);
         string[] expected;
-        using (VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5]))
+        using (VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], StateScript.Options))
         {
             for (int i = 0; i < HandOver.First(script); i++) script.Do(i, session);
             using (FileStream file = File.Create(state)) session.Save(file);
@@ -77,7 +77,7 @@ public sealed class VideoStateTests
     public void It_keeps_all_options()
     {
         // One that is added must be saved too: whatever its type is, it shows here.
-        var options = new VideoOptions { ReuseMasks = true, MaxObjects = 3 };
+        var options = new VideoOptions { ReuseMasks = true, MaxObjects = 3, KeepFrames = 2 };
         var plain = new VideoOptions();
         foreach (PropertyInfo p in typeof(VideoOptions).GetProperties())
             Assert.False(Equals(p.GetValue(options), p.GetValue(plain)), $"Give {p.Name} another value than its default here.");
