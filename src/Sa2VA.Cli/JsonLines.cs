@@ -60,6 +60,13 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteEndArray();
         json.WriteNumber("tokens", answer.TokenIds.Count);
         json.WriteBoolean("truncated", answer.Truncated);
+        json.WriteString("finish", answer.Finish switch
+        {
+            FinishReason.Length => "length",
+            FinishReason.StopString => "stop_string",
+            _ => "stop",
+        });
+        json.WriteBoolean("found", answer.Found);
         json.WriteStartArray("notes");
         foreach (string note in answer.Notes) json.WriteStringValue(note);
         json.WriteEndArray();
@@ -114,6 +121,7 @@ internal sealed class JsonLines(TextWriter output)
             }
             else json.WriteNull("bbox");
             Number(json, "score", o.Score);
+            json.WriteBoolean("low_score", o.Score < ObjectMask.LowScoreBelow);
             Number(json, "present", o.Present);
             json.WriteStartObject("rle");
             json.WriteStartArray("size");

@@ -65,6 +65,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
             if (answer.Truncated)
                 media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} was cut off after {Plural.Of(answer.TokenIds.Count, "token")}.");
+            if (!answer.Found) media.Notes.Add(NothingFound.In(answer, prompts[i]));
             media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }

@@ -51,6 +51,21 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         return ids;
     }
 
+    /// <summary>The ids that an answer is made to begin with.</summary>
+    /// <param name="prefix">Its text, in which special tokens have their meaning; null or empty for none.</param>
+    /// <param name="stop">What ends an answer.</param>
+    public int[] Begin(string? prefix, StopRule stop)
+    {
+        if (string.IsNullOrEmpty(prefix)) return [];
+        Tokenizer.CheckUnicode(prefix);
+        if (stop.Words.FirstOrDefault(w => prefix.Contains(w, StringComparison.Ordinal)) is { } word)
+            throw new PromptException($"The answer cannot begin with {word}, which ends answers; remove it from the prefix.");
+        int[] ids = Ids(prefix, SpecialTokenText.Parse);
+        if (Array.IndexOf(ids, _contextId) >= 0) throw UnexpectedContext();
+        return Array.FindIndex(ids, stop.IsStopId) < 0 ? ids
+            : throw new PromptException("The answer cannot begin with a token that ends answers; remove it from the prefix.");
+    }
+
     private string Expand(string text, PromptMedia media)
     {
         if (_family.PutsPictureFirst) return Picture(media) + text.Replace(ImageTag, "", StringComparison.Ordinal);

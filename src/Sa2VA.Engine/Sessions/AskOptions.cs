@@ -28,8 +28,40 @@ public sealed record AskOptions
     /// <summary>Upstream's limit on answers.</summary>
     public const int DefaultMaxNewTokens = 2048;
 
-    /// <summary>Most tokens of the answer, 1 or more.</summary>
+    /// <summary>Most <see cref="StopStrings"/>, and most characters of one.</summary>
+    public const int MaxStopStrings = 16, MaxStopStringLength = 1000;
+
+    /// <summary>Most tokens of the answer behind <see cref="AnswerPrefix"/>, 1 or more.</summary>
     public int MaxNewTokens { get; init; } = DefaultMaxNewTokens;
+
+    /// <summary>
+    /// Text that ends the answer, wherever token borders are; up to 16 strings of 1 to 1000 characters. It is looked for in what the model
+    /// says behind <see cref="AnswerPrefix"/>, tags of phrases included, and is no part of the answer's text.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are too many, or one is empty or too long.</exception>
+    public IReadOnlyList<string> StopStrings
+    {
+        get;
+        init => field = Checked(value);
+    } = [];
+
+    /// <summary>
+    /// What the answer is made to begin with, such as <c>Sure, [SEG].</c> for small models that forget to segment; a [SEG] in it gives a
+    /// mask as if it were generated. Null, the default, for nothing.
+    /// </summary>
+    public string? AnswerPrefix { get; init; }
+
+    /// <summary>
+    /// Masks of an image whose score is below this are dropped: <see cref="AnswerObject.Mask"/> is then null. 0 to 1; 0, the default, for
+    /// none.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is no score.</exception>
+    public float MinScore
+    {
+        get;
+        init => field = value is >= 0 and <= 1 ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "A score is a number from 0 to 1.");
+    }
 
     /// <summary>
     /// What logits are divided by before a token is drawn (docs/sampling.md), 0 to 100. 0, the default, takes the likeliest token, as
@@ -101,4 +133,14 @@ public sealed record AskOptions
     /// question does. If it throws, the question fails with that; once a question is cancelled, no further call is made.
     /// </summary>
     public IProgress<AskProgress>? Progress { get; init; }
+
+    private static IReadOnlyList<string> Checked(IReadOnlyList<string> strings)
+    {
+        ArgumentNullException.ThrowIfNull(strings);
+        if (strings.Count > MaxStopStrings)
+            throw new ArgumentException($"{strings.Count} stop strings were given; at most {MaxStopStrings} can be.", nameof(strings));
+        if (strings.Any(s => s is not { Length: >= 1 and <= MaxStopStringLength }))
+            throw new ArgumentException($"A stop string has 1 to {MaxStopStringLength} characters.", nameof(strings));
+        return [.. strings];
+    }
 }

@@ -175,7 +175,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
-        int[] prompt = encode(notes);
+        int[] begun = Model.Prompt.Begin(options.AnswerPrefix, Model.StopRule), prompt = [.. encode(notes), .. begun];
         int room = Model.Config.Language.MaxPositions - prompt.Length;
         if (room < 1)
             throw new PromptException(
@@ -185,8 +185,9 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         var question = new Question(this, options, onUpdate, cancellation);
         try
         {
-            PromptTokens tokens = Place(prompt, options.FollowUp ? _history.Count : 0);
-            var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId));
+            PromptTokens tokens = Place(prompt, begun.Length, options.FollowUp ? _history.Count : 0);
+            var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId),
+                options.StopStrings);
             Generated generated = await GenerateAsync(tokens, rules, question).ConfigureAwait(false);
             try
             {
@@ -212,30 +213,34 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>What the language model needs to know of a prompt's tokens.</summary>
     /// <param name="prompt">Token ids.</param>
+    /// <param name="begun">How many of the last ones are the beginning of the answer: a [SEG] there is one of the answer.</param>
     /// <param name="first">Tokens that were said before: their objects are there already.</param>
-    private PromptTokens Place(int[] prompt, int first)
+    private PromptTokens Place(int[] prompt, int begun, int first)
     {
         TokenPositions? positions = Model.Config.Language.Rotary is null ? null : TokenPositions.Of(prompt, Tiles);
         var segs = new List<int>();
-        // The last token is never fed behind what it would prompt.
-        for (int i = first; i < prompt.Length - 1 && Tiles.Count > 0 && Model.Config.Family.SegmentsPrompt; i++)
+        // A question's last token is never fed behind what it would prompt.
+        int end = begun > 0 ? prompt.Length : prompt.Length - 1;
+        for (int i = Model.Config.Family.SegmentsPrompt ? first : prompt.Length - begun; i < end && Tiles.Count > 0; i++)
             if (prompt[i] == Model.SegId) segs.Add(i);
-        return new PromptTokens(prompt, positions, segs);
+        return new PromptTokens(prompt, positions, segs, begun);
     }
 
     private async Task<Answer> CompleteAsync(PromptTokens prompt, Generated generated, Question question, List<string> notes)
     {
         string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated.Ids)).Trim();
-        GroundedText grounded = GroundedText.Parse(Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids)), Model.StopRule.Words);
+        string said = Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids));
+        GroundedText grounded = GroundedText.Parse(generated.Kept is { } kept ? said[..kept] : said, Model.StopRule.Words);
         int count = Tiles.Count > 0 ? generated.Segs.Count : 0, first = Interlocked.Add(ref _objects, count) - count;
         var objects = new List<AnswerObject>();
         try
         {
+            int before = prompt.Segs.Count(place => place < prompt.Ids.Length - prompt.Begun);
             for (int i = 0; i < count; i++)
             {
                 // Phrases are the answer's alone.
-                int said = i - prompt.Segs.Count;
-                string? phrase = said >= 0 && said < grounded.Phrases.Count ? grounded.Phrases[said] : null;
+                int at = i - before;
+                string? phrase = at >= 0 && at < grounded.Phrases.Count ? grounded.Phrases[at] : null;
                 await generated.Segs[i].Written.WhenReached().ConfigureAwait(false);
                 objects.Add(new AnswerObject(first + i, phrase, generated.Segs[i].Values));
             }
@@ -250,11 +255,13 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         }
 
         _history.Clear();
-        _history.AddRange(prompt.Ids);
+        _history.AddRange(prompt.Asked);
         _history.AddRange(generated.Ids);
-        (_answered, _ended) = (true, !generated.Truncated);
+        (_answered, _ended) = (true, generated.Finish == FinishReason.Stop);
         int context = Model.Prompt.ContextId;
-        return new Answer(grounded, raw, [.. prompt.Ids.Select(id => id < 0 ? context : id)], generated, objects, notes);
+        int[] asked = [.. prompt.Asked];
+        for (int i = 0; i < asked.Length; i++) asked[i] = asked[i] < 0 ? context : asked[i];
+        return new Answer(grounded, raw, asked, generated, objects, notes);
     }
 
     private async Task<Generated> GenerateAsync(PromptTokens prompt, TokenRules rules, Question question)
@@ -280,6 +287,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 
     private int[] EncodePrompt(string text, AskOptions options, List<string> notes)
     {
+        if (string.IsNullOrWhiteSpace(text.Replace(Prompt.ImageTag, "", StringComparison.Ordinal)))
+            throw new PromptException("The question is empty; write what you want to know, or what is to be segmented.");
         // Limits before work: what cannot fit is not even tokenised.
         int positions = Model.Config.Language.MaxPositions;
         long least = Model.Tokenizer.LeastTokens(text);
@@ -297,6 +306,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
             if (options.Regions.Count > 0) throw new PromptException("Regions belong to the first question about an image.");
             return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
         }
+        if (options.Temperature == 0 && (options.TopK != 0 || options.TopP != 1 || options.Seed is not null))
+            notes.Add("Top-k, top-p and seed have no effect at temperature 0, which takes the likeliest token.");
         var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
         if (Tiles.Count == 0 && text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
             notes.Add($"The prompt holds {Prompt.ImageTag}, but there is no picture: the tag was left out.");

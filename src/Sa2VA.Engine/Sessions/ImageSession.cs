@@ -147,8 +147,9 @@ public sealed class ImageSession : ChatSession
             await end.Since(begin).WhenReached().ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             if (!output[0].IsFinite()) throw _prompted.NotFinite(features);
-            o.Mask = new ObjectMask(o.Id, _image.Width, _image.Height, logits);
-            o.Mask.Fill(output, result, 0, _resampler);
+            var mask = new ObjectMask(o.Id, _image.Width, _image.Height, logits);
+            mask.Fill(output, result, 0, _resampler);
+            o.Show(mask, question.Options.MinScore);
             report?.Invoke(i + 1);
             question.Tell(new ObjectUpdate(o));
         }

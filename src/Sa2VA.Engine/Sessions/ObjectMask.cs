@@ -7,6 +7,9 @@ namespace Sa2VA.Engine;
 /// <summary>One object on one picture.</summary>
 public sealed class ObjectMask
 {
+    /// <summary>A score below this is called low: the model itself thinks that the mask is hardly the object's.</summary>
+    public const float LowScoreBelow = 0.5f;
+
     private readonly byte[] _pixels;
     private readonly float[] _logits;
     private readonly bool _reused;
@@ -32,6 +35,9 @@ public sealed class ObjectMask
 
     /// <summary>How good the model thinks the mask is: predicted IoU, 0…1.</summary>
     public float Score { get; private set; }
+
+    /// <summary>True if <see cref="Score"/> is below <see cref="LowScoreBelow"/>.</summary>
+    public bool LowScore => Score < LowScoreBelow;
 
     /// <summary>Probability that the object is in the picture, 0…1.</summary>
     public float Present { get; private set; }
