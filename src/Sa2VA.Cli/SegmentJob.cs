@@ -120,6 +120,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         var run = new SegmentRun(terminal, model, media)
         {
             MinScore = request.MinScore,
+            NotesNothingFound = request.NothingFound is not null,
             OnAnswer = (i, answer) =>
             {
                 _json?.Answer(i, answer);

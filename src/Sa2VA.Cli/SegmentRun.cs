@@ -41,6 +41,9 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     /// <summary>Told the number of an object that was shown, before the frame that it was shown on.</summary>
     public Action<int, ShownObject>? OnShown { get; init; }
 
+    /// <summary>True where an answer that shows nothing is worth a note.</summary>
+    public bool NotesNothingFound { get; init; }
+
     /// <summary>Told each frame, in order.</summary>
     public required Action<SegmentedFrame> OnFrame { get; init; }
 
@@ -65,7 +68,9 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
             if (answer.Truncated)
                 media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} was cut off after {Plural.Of(answer.TokenIds.Count, "token")}.");
-            if (!answer.Found) media.Notes.Add(NothingFound.In(answer, prompts[i]));
+            // Where no answer at all names an object, that is said in the end.
+            if (NotesNothingFound && !answer.Found && (answer.Objects.Count > 0 || prompts.Count > 1))
+                media.Notes.Add(NothingFound.In(answer, prompts[i]));
             media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }
