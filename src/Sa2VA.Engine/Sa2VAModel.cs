@@ -198,9 +198,13 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         return new VideoSession(this, [], options ?? new VideoOptions());
     }
 
-    /// <summary>Goes on with a video session that was saved (<see cref="VideoSession.Save"/>), with the bits that it would have had.</summary>
-    /// <param name="stream">Read from where it is to the end of the state, and no further; not closed. It may be anything: what is not such a
-    /// state, or not one of this model, is refused.</param>
+    /// <summary>
+    /// Goes on with a video session that was saved (<see cref="VideoSession.Save"/>), with the bits that it would have had.
+    /// </summary>
+    /// <param name="stream">
+    /// Read from where it is to the end of the state, and no further; not closed. It may be anything: what is not such a state, or not
+    /// one of this model, is refused.
+    /// </param>
     /// <param name="cancellation">Stops within the reading, or between two objects.</param>
     /// <exception cref="StateException">
     /// It is no state of a video session, of another version, of another model or precision, cut off, or damaged.

@@ -6,9 +6,9 @@ namespace Sa2VA.Engine;
 public sealed partial class VideoSession
 {
     /// <summary>
-    /// Shows the language model other frames than it was shown so far: "what is he doing now?". A new conversation begins about them: there is
-    /// nothing to follow up, and answers are those of a new session. The stream's objects go on as if nothing had been done; objects that are
-    /// named from now on join at the next frame, and are conditioned on as many frames as are shown here, at most five.
+    /// Shows the language model other frames than it was shown so far: "what is he doing now?". A new conversation begins about them: there
+    /// is nothing to follow up, and answers are those of a new session. The stream's objects go on as if nothing had been done; objects
+    /// that are named from now on join at the next frame, and are conditioned on as many frames as are shown here, at most five.
     /// </summary>
     /// <param name="frames">1 to 13 frames, in the order in which they are shown; read once, and not held.</param>
     /// <param name="cancellation">Stops between two frames; nothing has then changed.</param>

@@ -41,13 +41,13 @@ internal static class StateHeader
         int precision = reader.Read<byte>("precision");
         if (precision != (int)model.Precision)
         {
-            throw new StateException($"The session was saved in {(Precision)precision}, and this model computes in {model.Precision}: it would "
-                + "go on with other numbers. Load the model in the precision of the state.");
+            throw new StateException($"The session was saved in {(Precision)precision}, and this model computes in {model.Precision}: "
+                + "it would go on with other numbers. Load the model in the precision of the state.");
         }
         if (!reader.ReadAll<byte>("model's fingerprint", ModelFingerprint.Length).AsSpan().SequenceEqual(model.Fingerprint))
         {
-            throw new StateException($"The session was saved with the model '{name}', and this one, '{model.Name}', has another configuration "
-                + "or other weights. Load the model of the state.");
+            throw new StateException($"The session was saved with the model '{name}', and this one, '{model.Name}', has another "
+                + "configuration or other weights. Load the model of the state.");
         }
     }
 

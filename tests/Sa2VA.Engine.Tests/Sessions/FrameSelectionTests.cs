@@ -18,7 +18,8 @@ public sealed class FrameSelectionTests
      InlineData(100, "0,19,39,59,79"), InlineData(int.MaxValue, "0,429488139,858976279,1288464418,1717952558")]
     public void Uniform(int frames, string expected) => Assert.Equal(expected, Text(FrameSelection.Uniform, frames));
 
-    [Theory, InlineData("first"), InlineData("uniform"), InlineData("last"), InlineData("0"), InlineData("7,3,3"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12")]
+    [Theory, InlineData("first"), InlineData("uniform"), InlineData("last"),
+        InlineData("0"), InlineData("7,3,3"), InlineData("0,1,2,3,4,5,6,7,8,9,10,11,12")]
     public void Parses_what_it_prints(string text) => Assert.Equal(text, FrameSelection.Parse(text).ToString());
 
     [Fact]

@@ -44,7 +44,8 @@ public sealed class ShownFrameTests
         Assert.Equal(1, Assert.Single(late.Ask("Please segment the blue star.").Objects).Id);
         fresh.Ask("Please segment the blue star.");
         for (int t = 13; t < 20; t++)
-            Assert.Equal(Shapes.Fingerprint(fresh.Next(Shapes.Clip[t]).Objects[0]), Shapes.Fingerprint(late.Next(Shapes.Clip[t]).Objects[1]));
+            Assert.Equal(Shapes.Fingerprint(fresh.Next(Shapes.Clip[t]).Objects[0]),
+                Shapes.Fingerprint(late.Next(Shapes.Clip[t]).Objects[1]));
     }
 
     [Fact]

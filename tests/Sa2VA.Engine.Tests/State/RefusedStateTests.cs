@@ -100,7 +100,8 @@ public sealed class RefusedStateTests
         Assert.Equal(2, rows);
         // The model's name, two tiles, the newest frame as it is encoded and two as they came.
         Assert.Equal(6, accepted);
-        int history = large.FindIndex(f => f.Bytes == Shapes.Model.Config.Grounding.ImageSize * Shapes.Model.Config.Grounding.ImageSize * 3) - 1;
+        int side = Shapes.Model.Config.Grounding.ImageSize;
+        int history = large.FindIndex(f => f.Bytes == side * side * 3) - 1;
         Assert.Null(Restore(Changed(state, large[history].At, BitConverter.GetBytes(-1000))));
     }
 
@@ -117,7 +118,8 @@ public sealed class RefusedStateTests
     public void Something_else()
     {
         Assert.Contains("cut off", Refusal([]), StringComparison.Ordinal);
-        Assert.Contains("not the state of a session", Refusal(File.ReadAllBytes(Fixtures.Path("media", "shapes.png"))), StringComparison.Ordinal);
+        byte[] picture = File.ReadAllBytes(Fixtures.Path("media", "shapes.png"));
+        Assert.Contains("not the state of a session", Refusal(picture), StringComparison.Ordinal);
         Assert.Contains("not the state of a session", Refusal(RandomNumberGenerator.GetBytes(1000)), StringComparison.Ordinal);
         // As a transfer that takes it for text would leave it.
         byte[] state = [.. Saved.Value];

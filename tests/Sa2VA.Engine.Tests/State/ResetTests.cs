@@ -13,7 +13,8 @@ public sealed class ResetTests
     public void It_goes_on_like_a_new_one()
     {
         StateScript before = new(3, Frames), after = new(4, Frames);
-        using VideoSession fresh = Shapes.Model.OpenVideo(Shapes.Clip[..3], StateScript.Options), reset = Shapes.Model.OpenVideo(Shapes.Clip[..3], StateScript.Options);
+        using VideoSession fresh = Shapes.Model.OpenVideo(Shapes.Clip[..3], StateScript.Options);
+        using VideoSession reset = Shapes.Model.OpenVideo(Shapes.Clip[..3], StateScript.Options);
         for (int i = 0; i < before.Count; i++) before.Do(i, reset);
         reset.Reset();
         Assert.Equal((0, 0), (reset.Frames, reset.ObjectCount));

@@ -188,7 +188,9 @@ internal sealed class MemoryBank : IDisposable
         return (_memories.Count, _pointers.Count);
     }
 
-    /// <summary>All that is remembered: conditioning frames in the order of their prompts, tracked ones, prompts that do not count yet.</summary>
+    /// <summary>
+    /// All that is remembered: conditioning frames in the order of their prompts, tracked ones, prompts that do not count yet.
+    /// </summary>
     public IEnumerable<RememberedFrame> Frames
     {
         get
