@@ -99,7 +99,8 @@ internal sealed class MediaFlags
             throw new UsageException($"--order belongs to --video{(_several ? " and to a folder of pictures" : "")}.");
     }
 
-    private MediaOptions Options(ParseResult values) => new()
+    /// <summary>How files are read.</summary>
+    public MediaOptions Options(ParseResult values) => new()
     {
         Upright = values.GetValue(Orientation) is "upright",
         Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,

@@ -25,7 +25,8 @@ internal sealed partial record ModelChoice(string Given, string? Models)
         if (File.Exists(Given)) throw new UsageException($"{Quoted.Of(Given)} is a file; give the folder of the checkpoint with --model.");
         if (Name().Match(Given) is not { Success: true } name)
             throw new UsageException($"There is no checkpoint {Quoted.Of(Given)}: no such folder; check the path given with --model.");
-        string organisation = name.Groups["organisation"] is { Success: true } group ? group.Value : Any, model = name.Groups["model"].Value;
+        string model = name.Groups["model"].Value;
+        string organisation = name.Groups["organisation"] is { Success: true } group ? group.Value : Any;
         if (Models is not null && In(Models, organisation, model) is { } own) return own;
         foreach (string cache in caches)
             if (InCache(cache, organisation, model) is { } cached) return cached;
@@ -54,7 +55,7 @@ internal sealed partial record ModelChoice(string Given, string? Models)
         return InCache(models, organisation, model);
     }
 
-    // models--ORGANISATION--NAME/refs/main holds the name of the folder below snapshots. Its files are links to blobs, or on Windows copies.
+    // models--ORGANISATION--NAME/refs/main holds the name of a folder below snapshots. Its files are links to blobs, or copies on Windows.
     private static string? InCache(string cache, string organisation, string model)
     {
         if (!Directory.Exists(cache)) return null;
@@ -100,7 +101,8 @@ internal sealed partial record ModelChoice(string Given, string? Models)
         bool isKnown = organisation != Any || model.StartsWith("Sa2VA-", StringComparison.OrdinalIgnoreCase);
         string download = isKnown ? $"Download it: hf download {(organisation == Any ? Publisher : organisation)}/{model}"
             : $"Check --model; to download one of that name: hf download {Publisher}/NAME";
-        return new UsageException($"There is no checkpoint {Quoted.Of(Given)}: no such folder, and none of that name in {places}. {download}");
+        return new UsageException($"There is no checkpoint {Quoted.Of(Given)}: no such folder, and none of that name in {places}. "
+            + download);
     }
 
     [GeneratedRegex(@"^((?<organisation>[A-Za-z0-9][A-Za-z0-9._-]*)/)?(?<model>[A-Za-z0-9][A-Za-z0-9._-]*)\z")]

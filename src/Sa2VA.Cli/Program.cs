@@ -10,7 +10,9 @@ internal static class Program
         StandardStreams.UseUtf8();
         // What telling an error needs is loaded while files can still be opened.
         new CheckedWriter(new StreamWriter(Stream.Null), "error").WriteLine(Quoted.Line("x"));
-        return Run(args, Terminal.OfProcess(signals.Cancellation));
+        var terminal = Terminal.OfProcess(signals.Cancellation);
+        signals.Interrupt = () => terminal.Interrupt;
+        return Run(args, terminal);
     }
 
     /// <summary>Runs the command with the given streams.</summary>

@@ -17,6 +17,9 @@ internal sealed class Signals : IDisposable
 
     public Signals() => _registrations = [.. Ending().Select(s => PosixSignalRegistration.Create(s, Stop))];
 
+    /// <summary>Asked what Ctrl+C stops instead of the program; null for the program.</summary>
+    public Func<Action?>? Interrupt { get; set; }
+
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Cancellation => _cancel.Token;
 
@@ -45,6 +48,12 @@ internal sealed class Signals : IDisposable
         if ((int)signal.Signal == FileTooLarge && !OperatingSystem.IsWindows())
         {
             signal.Cancel = true;
+            return;
+        }
+        if (signal.Signal == PosixSignal.SIGINT && Interrupt?.Invoke() is { } stop)
+        {
+            signal.Cancel = true;
+            stop();
             return;
         }
         signal.Cancel = !_cancel.IsCancellationRequested;

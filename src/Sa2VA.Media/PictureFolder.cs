@@ -80,8 +80,8 @@ public static class PictureFolder
         string[] natural = [.. byName.OrderBy(Path.GetFileName, NaturalOrder.Instance)];
         int moved = Enumerable.Range(0, natural.Length).FirstOrDefault(i => natural[i] != byName[i], -1);
         if (moved >= 0)
-            note($"The {noun}s of {path} follow one another by their numbers ({From(natural, moved)}), not by the characters of their names "
-                + $"({From(byName, moved)}) as the reference sorts them.");
+            note($"The {noun}s of {path} follow one another by their numbers ({From(natural, moved)}), not by the characters of their "
+                + $"names ({From(byName, moved)}) as the reference sorts them.");
         return natural;
     }
 

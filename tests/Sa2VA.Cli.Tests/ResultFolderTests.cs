@@ -62,7 +62,8 @@ public class ResultFolderTests
         Directory.CreateDirectory(folder.At("in", "side"));
         foreach (string here in (string[])[folder.At("in"), folder.At("in", "side", "..")])
         {
-            using var results = new ResultFolder(here, new RunDescription { Command = "c", Model = "m", Source = "s", Prompts = [] }, false);
+            var description = new RunDescription { Command = "c", Model = "m", Source = "s", Prompts = [] };
+            using var results = new ResultFolder(here, description, overwrite: false);
             results.Commit();
         }
         Assert.Contains("in-2/sa2va-run.json", folder.Entries);

@@ -31,8 +31,8 @@ public class SeveralPicturesTests
             ResultFiles.In(folder.At("out")).Order(StringComparer.Ordinal));
         foreach (string name in (string[])["8", "9", "10"])
         {
-            CliRun alone = CliRun.Of(["segment", "--model", CliRun.Toy, "--image", Path.Combine(pictures, name + ".png"), .. Circle, "--json",
-                "--out", folder.At("alone", name)]);
+            CliRun alone = CliRun.Of(["segment", "--model", CliRun.Toy, "--image", Path.Combine(pictures, name + ".png"), .. Circle,
+                "--json", "--out", folder.At("alone", name)]);
             Assert.Equal(Of(alone, "frame").Single().GetRawText(),
                 Of(run, "frame").Single(f => f.GetProperty("source").GetString() == name + ".png").GetRawText());
             foreach (string file in ResultFiles.In(folder.At("alone", name)).Where(f => f != RunManifest.FileName))

@@ -55,7 +55,8 @@ internal static class DemoCommand
         terminal.WriteLine($"{Samples.ModelName} is a toy: 3.3 million weights, trained on coloured shapes, to check the engine with.");
         terminal.WriteLine("Its masks are rough and its captions often wrong; released Sa2VA checkpoints run through the same code");
         terminal.WriteLine("with `sa2va segment --model DIR`.");
-        using Sa2VAModel model = ModelLoader.Load(terminal, new ModelChoice(Path.Combine(samples, "models", Samples.ModelName), null), choice.Device);
+        var toy = new ModelChoice(Path.Combine(samples, "models", Samples.ModelName), null);
+        using Sa2VAModel model = ModelLoader.Load(terminal, toy, choice.Device);
         terminal.WriteLine($"Device: {model.DeviceDescription}");
         if (choice.Note is { } note) terminal.Note(note);
         await RunAsync("image", image, ImagePrompts).ConfigureAwait(false);

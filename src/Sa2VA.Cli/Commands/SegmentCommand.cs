@@ -24,7 +24,8 @@ internal static partial class SegmentCommand
         FractionOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
         var device = new DeviceFlags();
-        return new CliCommand("segment", "Writes one PNG mask per object and frame, and overlays: of an image, of several or a folder of them, or of a video.",
+        return new CliCommand("segment",
+            "Writes one PNG mask per object and frame, and overlays: of an image, of several or a folder of them, or of a video.",
             "sa2va segment --model Sa2VA-1B --image street.jpg --prompt \"Please segment the red car.\" --out result",
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source",

@@ -16,7 +16,8 @@ internal static class VerifyCommand
         {
             Required = true, AllowMultipleArgumentsPerToken = true,
         };
-        var model = new ModelFlags("Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).",
+        var model = new ModelFlags(
+            "Run files that name a checkpoint against this one; without it each file's own is looked up (models/NAME above the file).",
             required: false);
         var json = new Flag(CommonOptions.Json, "One JSON object per file instead of text.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the summary tables to this file.");

@@ -14,6 +14,7 @@ public abstract partial class ChatSession
         _conversation = new Conversation(Model.LanguageModel, _images);
         Tiles = tiles;
         _history.Clear();
+        _turns.Clear();
         (_answered, _ended) = (false, false);
         _prefilledBefore += conversation.PrefilledTokens;
         conversation.Dispose();

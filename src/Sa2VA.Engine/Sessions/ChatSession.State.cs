@@ -12,6 +12,7 @@ public abstract partial class ChatSession
     {
         _conversation.Truncate(0);
         _history.Clear();
+        _turns.Clear();
         (_answered, _ended, _objects) = (false, false, 0);
     }
 

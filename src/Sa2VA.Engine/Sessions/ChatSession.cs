@@ -15,6 +15,7 @@ namespace Sa2VA.Engine;
 public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 {
     private readonly List<int> _history = [];
+    private readonly List<(int Length, bool Ended)> _turns = [];
     private Conversation _conversation;
     private ImageTokens? _images;
     private bool _answered, _ended;
@@ -109,6 +110,22 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
             stop.Cancel();
             await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>
+    /// Takes back the latest question and its answer: a follow-up continues what was said before. Objects that it named keep their numbers.
+    /// </summary>
+    /// <exception cref="PromptException">Nothing was said, or it was said before the session was restored.</exception>
+    /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
+    /// <exception cref="ObjectDisposedException">The session is closed.</exception>
+    public void Undo()
+    {
+        using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Chat);
+        if (_turns.Count == 0) throw new PromptException("There is nothing to take back.");
+        _turns.RemoveAt(_turns.Count - 1);
+        (int length, bool ended) = _turns.Count > 0 ? _turns[^1] : (0, false);
+        CollectionsMarshal.SetCount(_history, length);
+        (_answered, _ended) = (length > 0, ended);
     }
 
     /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
@@ -258,6 +275,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         _history.AddRange(prompt.Asked);
         _history.AddRange(generated.Ids);
         (_answered, _ended) = (true, generated.Finish == FinishReason.Stop);
+        if (!question.Options.FollowUp) _turns.Clear();
+        _turns.Add((_history.Count, _ended));
         int context = Model.Prompt.ContextId;
         int[] asked = [.. prompt.Asked];
         for (int i = 0; i < asked.Length; i++) asked[i] = asked[i] < 0 ? context : asked[i];

@@ -11,6 +11,25 @@ namespace Sa2VA.Tests.Sessions;
 public sealed class ConversationTests
 {
     [Fact]
+    public void What_is_taken_back_was_never_said()
+    {
+        using TextSession plain = Shapes.Model.OpenText(), undone = Shapes.Model.OpenText();
+        var first = new AskOptions { MaxNewTokens = 3 };
+        var more = new AskOptions { FollowUp = true };
+        Assert.Throws<PromptException>(undone.Undo);
+        plain.Ask("Hello", first, TestContext.Current.CancellationToken);
+        undone.Ask("Hello", first, TestContext.Current.CancellationToken);
+        undone.Ask("What can you do?", more, TestContext.Current.CancellationToken);
+        undone.Undo();
+        Assert.Equal(Shapes.Fingerprint(plain.Ask("And now?", more, TestContext.Current.CancellationToken)),
+            Shapes.Fingerprint(undone.Ask("And now?", more, TestContext.Current.CancellationToken)));
+        undone.Undo();
+        undone.Undo();
+        Assert.Throws<PromptException>(undone.Undo);
+        Assert.Throws<PromptException>(() => undone.Ask("And now?", more, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public void A_follow_up_is_upstreams_second_turn()
     {
         PredictCase first = Shapes.Case("follow-up-first"), second = Shapes.Case("follow-up");

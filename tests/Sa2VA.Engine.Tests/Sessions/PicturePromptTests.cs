@@ -100,7 +100,8 @@ public sealed class PicturePromptTests
             () => session.Segment(new VisualPrompt([.. Enumerable.Repeat(new Click(1, 1), 64)]), cancellation: Cancellation));
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => session.Segment(new VisualPrompt(new Click(0, 0)), cancellation: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => session.Segment(new VisualPrompt(new Click(0, 0)), cancellation: cancelled.Token));
         var click = new VisualPrompt(new Click(60, 40));
         string first = Print(session.Segment(click, cancellation: Cancellation));
         Refused("outside the picture", () => session.Correct(0, new VisualPrompt(new Click(0, -1)), cancellation: Cancellation));
@@ -135,7 +136,8 @@ public sealed class PicturePromptTests
         {
             int side = _model.Config.ImageSize;
             _resampler = new MaskResampler(_model.LowSide, side);
-            Offline = new OfflineTracking(_model, _ => PillowBicubic.Resize(Picture, side, side).Pixels.ToArray(), binary: true, Cancellation);
+            byte[] levels = PillowBicubic.Resize(Picture, side, side).Pixels.ToArray();
+            Offline = new OfflineTracking(_model, _ => levels, binary: true, Cancellation);
             Offline.Found += _ => Latest = Recorded();
         }
 

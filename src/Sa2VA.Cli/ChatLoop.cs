@@ -1,0 +1,234 @@
+using System.Text.RegularExpressions;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+using Sa2VA.Models;
+
+namespace Sa2VA.Cli;
+
+/// <summary>
+/// A conversation on the terminal or through a pipe: questions and commands line by line. Ctrl+C stops the answer that is being given,
+/// between answers the program.
+/// </summary>
+internal sealed partial class ChatLoop : IDisposable
+{
+    private const string Help = """
+        /image FILE  talk about this picture     /undo      take back the latest question
+        /video PATH  talk about this video       /new       begin a new conversation
+        /save DIR    write all masks so far      /quit      end, as Ctrl+D does
+        """;
+
+    private readonly Terminal _terminal;
+    private readonly Sa2VAModel _model;
+    private readonly HeldNotes _notes;
+    private readonly List<ObjectMask> _masks = [];
+    private ChatSession _session;
+    private MediaInput? _opened;
+    private int _turns;
+
+    /// <param name="terminal">Where it is held.</param>
+    /// <param name="model">Who answers.</param>
+    /// <param name="media">What it is about; null for nothing. Not owned.</param>
+    /// <param name="notes">Told what might not be expected.</param>
+    public ChatLoop(Terminal terminal, Sa2VAModel model, MediaInput? media, HeldNotes notes)
+    {
+        (_terminal, _model, _notes) = (terminal, model, notes);
+        _session = media?.OpenSession(model) ?? model.OpenText();
+    }
+
+    /// <summary>Most tokens of an answer.</summary>
+    public required int Limit { get; init; }
+
+    /// <summary>How pictures are read.</summary>
+    public required MediaOptions Media { get; init; }
+
+    /// <summary>Where each mask is written as soon as it is found; null for nowhere.</summary>
+    public string? Out { get; init; }
+
+    /// <summary>Reads lines and does what they say, to the last one.</summary>
+    public async Task ReadAndAnswerAsync()
+    {
+        var questions = new QuestionReader(_terminal);
+        if (_terminal.InputIsTerminal) _terminal.Note("Ask, one question a line; /help lists commands, Ctrl+C stops an answer.");
+        while (true)
+        {
+            if (_terminal.InputIsTerminal) _terminal.Error.Write("> ");
+            // Reading a console cannot be cancelled, waiting for it can.
+            string? line = await Task.Run(questions.Read).WaitAsync(_terminal.Cancellation).ConfigureAwait(false);
+            if (line is null || line.Trim() == "/quit") return;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            try
+            {
+                if (Command().Match(line) is { Success: true } command) Do(command.Groups[1].Value, command.Groups[2].Value.Trim());
+                else await AnswerAsync(line, followUp: _turns > 0).ConfigureAwait(false);
+            }
+            catch (Exception e) when (_terminal.InputIsTerminal && e is UsageException or PromptException or MediaException)
+            {
+                _terminal.Note(Quoted.Line(e.Message));
+            }
+        }
+    }
+
+    /// <summary>Answers a question.</summary>
+    public async Task AnswerAsync(string text, bool followUp)
+    {
+        var options = new AskOptions
+        {
+            FollowUp = followUp,
+            MaxNewTokens = Limit,
+            // From the first token on, the answer itself shows how far it is.
+            Progress = new Reports<AskProgress>(p =>
+            {
+                if (p.Stage is AskStage.Vision or AskStage.Prefill) _terminal.Show(p);
+            }),
+        };
+        bool begun = false;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(_terminal.Cancellation);
+        if (_terminal.InputIsTerminal) _terminal.Interrupt = stop.Cancel;
+        try
+        {
+            await foreach (AnswerUpdate update in _session.AskStreamAsync(text, options, stop.Token).ConfigureAwait(false))
+            {
+                if (update is TextUpdate piece) Write(piece.Text);
+                else if (update is AnswerCompleted { Answer: { } answer })
+                {
+                    EndLine();
+                    _turns = followUp ? _turns + 1 : 1;
+                    Complete(answer);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!_terminal.Cancellation.IsCancellationRequested)
+        {
+            if (begun) EndLine();
+            _terminal.Note("Stopped; it is as if you had not asked.");
+        }
+        catch when (begun)
+        {
+            EndLine();
+            throw;
+        }
+        finally
+        {
+            _terminal.Interrupt = null;
+        }
+
+        void Write(string piece)
+        {
+            if (!begun) _notes.Tell();
+            _terminal.Progress.Clear();
+            _terminal.Out.Write(piece);
+            _terminal.Out.Flush();
+            begun = true;
+        }
+
+        void EndLine()
+        {
+            _terminal.WriteLine();
+            begun = false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _session.Dispose();
+        _opened?.Dispose();
+    }
+
+    private void Complete(Answer answer)
+    {
+        foreach (string note in answer.Notes) _notes.Add(note);
+        if (answer.Truncated)
+            _terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
+                + (answer.TokenIds.Count < Limit ? ": the model's context is full." : "; --max-tokens allows more."));
+        foreach (AnswerObject o in answer.Objects)
+        {
+            if (o.Mask is not { } mask) continue;
+            _masks.Add(mask);
+            if (Out is not null) Told(mask, Save(Out, mask));
+            else if (_terminal.InputIsTerminal) Told(mask, null);
+        }
+    }
+
+    private void Told(ObjectMask mask, string? path) => _terminal.Note(
+        FormattableString.Invariant($"object {mask.Id}: {mask.Area} px, score {mask.Score:0.00}") + (path is null ? "" : ", in " + path));
+
+    private void Do(string command, string argument)
+    {
+        switch (command)
+        {
+            case "help":
+                _terminal.Note(Help);
+                break;
+            case "new":
+                _turns = 0;
+                break;
+            case "undo":
+                if (_turns == 0) throw new UsageException("There is nothing to take back.");
+                _session.Undo();
+                _turns--;
+                break;
+            case "save":
+                Save(Given("/save DIR"));
+                break;
+            case "image":
+                Open(MediaInput.OpenImage(_terminal, Given("/image FILE"), Media, _notes));
+                break;
+            case "video":
+                Open(MediaInput.OpenVideo(_terminal, Given("/video PATH"), FrameSelection.First, null, Media));
+                break;
+            default:
+                throw new UsageException($"There is no command /{command}; /help lists them.");
+        }
+
+        string Given(string usage) => argument.Length > 0 ? argument : throw new UsageException($"Write {usage}.");
+    }
+
+    private void Open(MediaInput media)
+    {
+        ChatSession session;
+        try
+        {
+            session = media.OpenSession(_model);
+        }
+        catch
+        {
+            media.Dispose();
+            throw;
+        }
+        Dispose();
+        (_session, _opened, _turns) = (session, media, 0);
+        _masks.Clear();
+        media.Notes.Tell();
+    }
+
+    private void Save(string folder)
+    {
+        if (_masks.Count == 0)
+            throw new UsageException(_session is VideoSession ? "A chat has no masks of a video; sa2va segment --video has."
+                : "There are no masks yet; ask for some, such as: Please segment the red circle.");
+        foreach (ObjectMask mask in _masks) Told(mask, Save(folder, mask));
+    }
+
+    // A mask that is there already is another chat's.
+    private static string Save(string folder, ObjectMask mask)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            string path = Path.Combine(folder, FormattableString.Invariant($"object-{mask.Id}.png"));
+            for (int i = 2; Path.Exists(path); i++) path = Path.Combine(folder, FormattableString.Invariant($"object-{mask.Id}-{i}.png"));
+            MaskFile.Save(path, mask.ToMask());
+            return path;
+        }
+        catch (Exception e) when (FileTrouble.Is(e is MediaException ? e.InnerException : e))
+        {
+            Exception cause = e is MediaException ? e.InnerException! : e;
+            throw new UsageException($"{Quoted.Of(folder)} cannot be written: {FileTrouble.Cause(cause)}; give another folder.", e);
+        }
+    }
+
+    [GeneratedRegex(@"^\s*/([a-z]+)(?:\s+(.*))?\s*$")]
+    private static partial Regex Command();
+}

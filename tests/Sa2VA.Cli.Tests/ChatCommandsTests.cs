@@ -1,0 +1,94 @@
+using Sa2VA.Media;
+
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>What can be said to a chat beside questions, through a pipe and as a person types it.</summary>
+public class ChatCommandsTests
+{
+    private const string Circle = "Please segment the red circle.";
+
+    [Fact]
+    public void A_picture_comes_into_the_conversation_and_its_masks_are_saved()
+    {
+        using var folder = new ScratchFolder();
+        CliRun run = Piped($"What can you do?\n/image {CliRun.Shapes}\n{Circle}\n/save {folder.At("out")}\n/save {folder.At("out")}\n");
+        Assert.Equal(0, run.Code);
+        Assert.Equal(["I can segment, describe and track coloured shapes.", "Sure, [SEG]."],
+            run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Trim()));
+        Assert.Contains($"object 0: 10693 px, score 0.", run.Error, StringComparison.Ordinal);
+        Assert.Equal(10693, MaskFile.Load(folder.At("out", "object-0.png")).Area);
+        // What is there already stays.
+        Assert.Equal(["out", "out/object-0-2.png", "out/object-0.png"], folder.Entries);
+    }
+
+    [Fact]
+    public void Masks_are_written_as_they_come()
+    {
+        using var folder = new ScratchFolder();
+        CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", Circle, "--prompt",
+            "Please segment the blue star.", "--out", folder.At("out"));
+        Assert.Equal(0, run.Code);
+        Assert.Equal(["out", "out/object-0.png", "out/object-1.png"], folder.Entries);
+        Assert.Contains(folder.At("out", "object-1.png"), run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_question_is_taken_back_and_a_new_conversation_begins()
+    {
+        CliRun run = Piped("Hello\nWhat can you do?\n/undo\nWhat can you do?\n/new\nHello\n/undo\nHello\n");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        string[] lines = run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal([lines[0], lines[1], lines[1], lines[0], lines[0]], lines);
+    }
+
+    [Theory]
+    [InlineData("/undo", "nothing to take back")]
+    [InlineData("Hello\n/new\n/undo", "nothing to take back")]
+    [InlineData("/bogus", "There is no command /bogus; /help lists them.")]
+    [InlineData("/image", "Write /image FILE.")]
+    [InlineData("/image absent.png", "'absent.png'")]
+    [InlineData("/video absent", "'absent'")]
+    [InlineData("/save out", "There are no masks yet")]
+    public void What_cannot_be_done_is_said(string lines, string part)
+    {
+        CliRun run = Piped(lines + "\n");
+        Assert.Equal(2, run.Code);
+        Assert.Contains(part, Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_path_is_no_command() => Assert.Equal(0, Piped("/etc/hosts is what?\n").Code);
+
+    [Fact]
+    public void Ctrl_C_stops_the_answer_and_no_more()
+    {
+        Terminal? terminal = null;
+        int pieces = 0;
+        using var output = new Watched(() =>
+        {
+            if (++pieces == 2) terminal!.Interrupt!();
+        });
+        using var error = new StringWriter();
+        var input = new StringReader("What can you do?\n/bogus\n/help\nHello\n/quit\nnever\n");
+        terminal = new Terminal(input, output, error, CancellationToken.None, inputIsTerminal: true);
+        Assert.Equal(0, Program.Run(["chat", "--model", CliRun.Toy], terminal));
+        Assert.Contains("Stopped", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("There is no command /bogus", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("/video PATH", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("coloured shapes.", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal("Hello! I can segment shapes in images and videos.",
+            output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].Trim());
+        Assert.Null(terminal.Interrupt);
+    }
+
+    private static CliRun Piped(string lines) => CliRun.With(null, new StringReader(lines), "chat", "--model", CliRun.Toy);
+
+    private sealed class Watched(Action onPiece) : StringWriter
+    {
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            onPiece();
+        }
+    }
+}
