@@ -23,6 +23,9 @@ internal sealed record PromptTokens(int[] Ids, TokenPositions? Positions, IReadO
 {
     /// <summary>The prompt without the beginning of the answer.</summary>
     public ReadOnlySpan<int> Asked => Ids.AsSpan(0, Ids.Length - Begun);
+
+    /// <summary>Most tokens that need not be computed anew: the last one has to be, and whatever a state is asked for behind.</summary>
+    public int MostKnown => Segs.Count > 0 ? Segs[0] : Ids.Length - 1;
 }
 
 /// <summary>What the tokens of an answer follow.</summary>

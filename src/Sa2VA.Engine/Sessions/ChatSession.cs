@@ -182,13 +182,61 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         return AskAsync(notes => EncodePrompt(text, options, notes), options, onUpdate, cancellation);
     }
 
+    /// <summary>Asks a question that the conversation goes on from.</summary>
     private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        CancellationToken cancellation)
+    {
+        Answer[] answers = await AskAsync([encode], options, onUpdate, async (asked, question) =>
+        {
+            Generated generated = await GenerateAsync(asked[0], question).ConfigureAwait(false);
+            return [generated];
+        }, (asked, generated) => Remember(asked, generated, options.FollowUp), cancellation).ConfigureAwait(false);
+        return answers[0];
+    }
+
+    /// <summary>Asks questions.</summary>
+    /// <param name="encode">Gives each one's ids, and notes.</param>
+    /// <param name="options">Choices for all of them.</param>
+    /// <param name="onUpdate">Told pieces of the answer, or null.</param>
+    /// <param name="generate">Has the language model answer.</param>
+    /// <param name="remember">Keeps what was said, once nothing can fail any more; null to keep nothing.</param>
+    /// <param name="cancellation">The caller's.</param>
+    private async Task<Answer[]> AskAsync(IReadOnlyList<Func<List<string>, int[]>> encode, AskOptions options,
+        Action<AnswerUpdate>? onUpdate, Func<Asked[], Question, Task<Generated[]>> generate, Action<Asked, Generated>? remember,
         CancellationToken cancellation)
     {
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Chat);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         CheckQuestion();
+        Asked[] asked = [.. encode.Select(e => Prepare(e, options))];
+        // Whatever is refused before leaves nothing behind in the caller's token.
+        var question = new Question(this, options, onUpdate, cancellation);
+        Generated[] generated = [];
+        try
+        {
+            generated = await generate(asked, question).ConfigureAwait(false);
+            Answer[] answers = await CompleteAsync(asked, generated, question).ConfigureAwait(false);
+            remember?.Invoke(asked[0], generated[0]);
+            return answers;
+        }
+        catch (OperationCanceledException) when (question.Caller.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(question.Caller);
+        }
+        finally
+        {
+            foreach (SegVector seg in generated.SelectMany(g => g.Segs)) seg.Dispose();
+            await question.CompleteAsync().ConfigureAwait(false);
+            // A callback may have closed the session and wait until its memory is free.
+            if (Gate.IsClosing) gate.Dispose();
+            await question.EndAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A question as the language model is given it.</summary>
+    private Asked Prepare(Func<List<string>, int[]> encode, AskOptions options)
+    {
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
@@ -198,34 +246,9 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
             throw new PromptException(
                 $"The prompt has {prompt.Length} tokens; the model supports {Model.Config.Language.MaxPositions} with its answer. "
                 + "Shorten it.");
-        // Whatever is refused before leaves nothing behind in the caller's token.
-        var question = new Question(this, options, onUpdate, cancellation);
-        try
-        {
-            PromptTokens tokens = Place(prompt, begun.Length, options.FollowUp ? _history.Count : 0);
-            var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId),
-                options.StopStrings);
-            Generated generated = await GenerateAsync(tokens, rules, question).ConfigureAwait(false);
-            try
-            {
-                return await CompleteAsync(tokens, generated, question, notes).ConfigureAwait(false);
-            }
-            finally
-            {
-                foreach (SegVector seg in generated.Segs) seg.Dispose();
-            }
-        }
-        catch (OperationCanceledException) when (question.Caller.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(question.Caller);
-        }
-        finally
-        {
-            await question.CompleteAsync().ConfigureAwait(false);
-            // A callback may have closed the session and wait until its memory is free.
-            if (Gate.IsClosing) gate.Dispose();
-            await question.EndAsync().ConfigureAwait(false);
-        }
+        var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId),
+            options.StopStrings);
+        return new Asked(Place(prompt, begun.Length, options.FollowUp ? _history.Count : 0), rules, notes);
     }
 
     /// <summary>What the language model needs to know of a prompt's tokens.</summary>
@@ -243,57 +266,70 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         return new PromptTokens(prompt, positions, segs, begun);
     }
 
-    private async Task<Answer> CompleteAsync(PromptTokens prompt, Generated generated, Question question, List<string> notes)
+    /// <summary>Shows what answers name, all of it or nothing.</summary>
+    private async Task<Answer[]> CompleteAsync(Asked[] asked, Generated[] generated, Question question)
     {
-        string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated.Ids)).Trim();
-        string said = Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated.Ids));
-        GroundedText grounded = GroundedText.Parse(generated.Kept is { } kept ? said[..kept] : said, Model.StopRule.Words);
-        int count = Tiles.Count > 0 ? generated.Segs.Count : 0, first = Interlocked.Add(ref _objects, count) - count;
+        var answers = new Answer[asked.Length];
         var objects = new List<AnswerObject>();
+        List<SegVector> segs = [.. generated.SelectMany(g => g.Segs)];
+        int first = Interlocked.Add(ref _objects, segs.Count) - segs.Count;
         try
         {
-            int before = prompt.Segs.Count(place => place < prompt.Ids.Length - prompt.Begun);
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < answers.Length; i++)
             {
+                string said = Model.Tokenizer.Decode(CollectionsMarshal.AsSpan(generated[i].Ids));
+                GroundedText grounded = GroundedText.Parse(generated[i].Kept is { } kept ? said[..kept] : said, Model.StopRule.Words);
                 // Phrases are the answer's alone.
-                int at = i - before;
-                string? phrase = at >= 0 && at < grounded.Phrases.Count ? grounded.Phrases[at] : null;
-                await generated.Segs[i].Written.WhenReached().ConfigureAwait(false);
-                objects.Add(new AnswerObject(first + i, phrase, generated.Segs[i].Values));
+                PromptTokens prompt = asked[i].Prompt;
+                int before = prompt.Segs.Count(place => place < prompt.Ids.Length - prompt.Begun);
+                var own = new List<AnswerObject>();
+                foreach (SegVector seg in generated[i].Segs)
+                {
+                    int at = own.Count - before;
+                    string? phrase = at >= 0 && at < grounded.Phrases.Count ? grounded.Phrases[at] : null;
+                    await seg.Written.WhenReached().ConfigureAwait(false);
+                    own.Add(new AnswerObject(first + objects.Count + own.Count, phrase, seg.Values));
+                }
+                objects.AddRange(own);
+                string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated[i].Ids)).Trim();
+                int[] ids = [.. prompt.Asked];
+                foreach (ref int id in ids.AsSpan()) id = id < 0 ? Model.Prompt.ContextId : id;
+                answers[i] = new Answer(grounded, raw, ids, generated[i], own, asked[i].Notes);
             }
             question.Cancellation.ThrowIfCancellationRequested();
-            await SegmentAsync(objects, generated.Segs, question).ConfigureAwait(false);
+            await SegmentAsync(objects, segs, question).ConfigureAwait(false);
+            return answers;
         }
         catch
         {
             // Nobody has heard of these numbers, unless others were given meanwhile.
-            Interlocked.CompareExchange(ref _objects, first, first + count);
+            Interlocked.CompareExchange(ref _objects, first, first + segs.Count);
             throw;
         }
-
-        _history.Clear();
-        _history.AddRange(prompt.Asked);
-        _history.AddRange(generated.Ids);
-        (_answered, _ended) = (true, generated.Finish == FinishReason.Stop);
-        if (!question.Options.FollowUp) _turns.Clear();
-        _turns.Add((_history.Count, _ended));
-        int context = Model.Prompt.ContextId;
-        int[] asked = [.. prompt.Asked];
-        for (int i = 0; i < asked.Length; i++) asked[i] = asked[i] < 0 ? context : asked[i];
-        return new Answer(grounded, raw, asked, generated, objects, notes);
     }
 
-    private async Task<Generated> GenerateAsync(PromptTokens prompt, TokenRules rules, Question question)
+    private void Remember(Asked asked, Generated generated, bool followsUp)
     {
+        _history.Clear();
+        _history.AddRange(asked.Prompt.Asked);
+        _history.AddRange(generated.Ids);
+        (_answered, _ended) = (true, generated.Finish == FinishReason.Stop);
+        if (!followsUp) _turns.Clear();
+        _turns.Add((_history.Count, _ended));
+    }
+
+    private async Task<Generated> GenerateAsync(Asked asked, Question question)
+    {
+        PromptTokens prompt = asked.Prompt;
         // What another session about the same picture has computed is there already, its image rows included.
-        int known = _conversation.Begin(prompt.Ids, prompt.Segs.Count > 0 ? prompt.Segs[0] : prompt.Ids.Length - 1);
+        int known = _conversation.Begin(prompt.Ids, prompt.MostKnown);
         if (prompt.Ids.AsSpan(known).ContainsAnyInRange(int.MinValue, -1) && _images is not null)
             await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles.Count), question.Cancellation).ConfigureAwait(false);
         ReadableText? readable = question.TellsText ? new ReadableText(Model.StopRule.Words) : null;
         var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.Report(AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
         Generated generated = await Model.Generation
-            .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, rules, reports, question.Cancellation)
+            .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, asked.Rules, reports, question.Cancellation)
             .ConfigureAwait(false);
         if (readable is not null) Tell(readable.End());
         return generated;
@@ -337,6 +373,12 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>The regions as cells of the token grid; what might not be expected of them goes to the notes.</summary>
     private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes) =>
         throw new PromptException("Regions can be marked in an image session only.");
+
+    /// <summary>A question as the language model is given it.</summary>
+    /// <param name="Prompt">Its tokens.</param>
+    /// <param name="Rules">What the answer's tokens follow.</param>
+    /// <param name="Notes">What was done with it that might not be expected.</param>
+    private sealed record Asked(PromptTokens Prompt, TokenRules Rules, List<string> Notes);
 }
 
 /// <summary>A conversation without a picture.</summary>
