@@ -51,6 +51,15 @@ public class SampleTests
     }
 
     [Fact]
+    public async Task The_live_example_runs()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        using Sa2VAModel model = Sa2VAModel.Load(Fixtures.Model("sa2va-tiny-shapes"), new CpuDevice(), cancellation: cancellation);
+        IEnumerable<RgbImage> clip = Enumerable.Range(0, 6).Select(i => ImageFile.Load(Path.Combine(Media, "shapes", $"{i:D3}.png")));
+        await LiveCamera.RunAsync(model, clip.ToAsyncEnumerable(), cancellation);
+    }
+
+    [Fact]
     public async Task The_example_to_begin_with_writes_a_mask()
     {
         using var folder = new ScratchFolder();

@@ -42,6 +42,12 @@ public sealed class ObjectMask
     /// <summary>Probability that the object is in the picture, 0…1.</summary>
     public float Present { get; private set; }
 
+    /// <summary>
+    /// False if the model thinks that the object is lost or out of sight: <see cref="Present"/> is not above ½. Pixels may be inside all
+    /// the same; how sure it is of them says <see cref="Score"/>.
+    /// </summary>
+    public bool IsPresent => Present > 0.5f;
+
     /// <summary>[Height, Width], 1 inside, 0 outside.</summary>
     public ReadOnlySpan<byte> Pixels => _pixels;
 

@@ -44,7 +44,18 @@ internal sealed partial class ObjectStream : IDisposable
     public FrameMasks Next(ImageView frame, CancellationToken cancellation)
     {
         PixelSize.Check(frame.Width, frame.Height, "The frame");
-        FrameMasks masks = RoomForMasks(frame.Width, frame.Height);
+        return Next(frame, RoomForMasks(frame.Width, frame.Height), cancellation);
+    }
+
+    /// <summary>Processes the next frame, into masks that others have had before, where they are to be reused and fit.</summary>
+    public FrameMasks NextInto(FrameMasks? old, ImageView frame, CancellationToken cancellation)
+    {
+        PixelSize.Check(frame.Width, frame.Height, "The frame");
+        return Next(frame, RoomForMasks(_reuseMasks ? old : null, frame.Width, frame.Height), cancellation);
+    }
+
+    private FrameMasks Next(ImageView frame, FrameMasks masks, CancellationToken cancellation)
+    {
         Video.Step(frame, WantsLogits, cancellation);
         Fill(masks, frame);
         return masks;
@@ -106,7 +117,6 @@ internal sealed partial class ObjectStream : IDisposable
         int index = IndexOf(id);
         _named.RemoveAt(index);
         Video.RemoveAt(index);
-        _masks = null;
     }
 
     /// <summary>All objects that have a mask on the newest frame, as they are now.</summary>
@@ -128,16 +138,25 @@ internal sealed partial class ObjectStream : IDisposable
     /// <summary>
     /// Room for the masks of all objects, made before anything is computed: a frame that has been processed cannot fail for want of it.
     /// </summary>
-    public FrameMasks RoomForMasks(int width, int height)
+    public FrameMasks RoomForMasks(int width, int height) =>
+        _reuseMasks ? _masks = RoomForMasks(_masks, width, height) : RoomForMasks(null, width, height);
+
+    private FrameMasks RoomForMasks(FrameMasks? old, int width, int height)
     {
         Recent.Reserve(width, height);
-        FrameMasks masks = _reuseMasks && _masks is { } last && last.Width == width && last.Height == height
-            ? last
-            : new FrameMasks(width, height);
-        if (_reuseMasks) _masks = masks;
+        FrameMasks masks = old is not null && Fits(old, width, height) ? old : new FrameMasks(width, height);
         for (int i = masks.Objects.Count; i < _named.Count; i++)
             masks.Add(new ObjectMask(_named[i].Id, width, height, _named[i].Logits, _reuseMasks));
         return masks;
+    }
+
+    /// <summary>True if masks are those of the first objects.</summary>
+    private bool Fits(FrameMasks masks, int width, int height)
+    {
+        if (masks.Width != width || masks.Height != height || masks.Objects.Count > _named.Count) return false;
+        for (int i = 0; i < masks.Objects.Count; i++)
+            if ((masks.Objects[i].Id, masks.Objects[i].WantsLogits) != _named[i]) return false;
+        return true;
     }
 
     /// <summary>Takes over what was read of the latest frame, which is kept.</summary>
@@ -152,7 +171,6 @@ internal sealed partial class ObjectStream : IDisposable
     public void Reset()
     {
         _named.Clear();
-        _masks = null;
         Recent.Clear();
         Video.Reset();
     }

@@ -8,9 +8,9 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// A conversation about a video, and the video itself as a stream: questions name objects, frames go in one at a time, masks of all objects
-/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Questions and frames go on side by side, a
-/// caller each: what an answer names, at any time, joins when the frame in work is through. A frame that fails or is cancelled is skipped: the stream goes on as if it had never been pushed. Frames may
-/// have any size, and each another one: masks have the frame's.
+/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Questions and frames go on side by side,
+/// a caller each: what an answer names, at any time, joins when the frame in work is through. A frame that fails or is cancelled is skipped:
+/// the stream goes on as if it had never been pushed. Frames may have any size, and each another one: masks have the frame's.
 /// </summary>
 public sealed partial class VideoSession : ChatSession
 {
@@ -137,6 +137,7 @@ public sealed partial class VideoSession : ChatSession
     /// <exception cref="ObjectDisposedException">The session is closed.</exception>
     public void Remove(int id)
     {
+        CheckLive();
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Stream);
         _stream.Remove(id);
     }
@@ -146,8 +147,8 @@ public sealed partial class VideoSession : ChatSession
     private protected override void CheckQuestion()
     {
         if (Tiles.Count > 0) return;
-        throw new PromptException("The language model was shown no frame of this video, so it cannot be asked about it: open the video with "
-            + "OpenVideo and frames for the language model, or show objects by clicks, boxes and masks.");
+        throw new PromptException("The language model was shown no frame of this video, so it cannot be asked about it: open the video "
+            + "with OpenVideo and frames for the language model, or show objects by clicks, boxes and masks.");
     }
 
     private protected override async Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs,
@@ -181,6 +182,7 @@ public sealed partial class VideoSession : ChatSession
     /// <param name="part">What it has to do with.</param>
     internal SessionGate.Entry EnterFrame(CancellationToken cancellation, SessionPart part = SessionPart.Stream)
     {
+        CheckLive();
         SessionGate.Entry gate = Gate.Enter(this, part);
         try
         {
@@ -193,5 +195,21 @@ public sealed partial class VideoSession : ChatSession
             gate.Dispose();
             throw;
         }
+    }
+    /// <summary>Who pushes frames to the stream, alone; null if callers do.</summary>
+    internal LiveVideo? Live;
+
+    /// <summary>Processes a frame of a live stream, into masks that others have had before, where they are to be reused.</summary>
+    internal FrameMasks NextLive(FrameMasks? old, ImageView frame, CancellationToken cancellation)
+    {
+        using SessionGate.Entry gate = EnterFrame(cancellation);
+        return _stream.NextInto(old, frame, cancellation);
+    }
+
+    private void CheckLive()
+    {
+        if (Live is { IsCaller: false })
+            throw new SessionBusyException(
+                "This stream is live: push frames through its LiveVideo, and do the rest by its BetweenFramesAsync.");
     }
 }

@@ -10,8 +10,8 @@ namespace Sa2VA.Engine.Tracking;
 /// that fails or is cancelled is skipped: nothing of it stays.
 /// <para>
 /// There are features for up to three frames: those of the newest one stay for prompts on it, whatever becomes of the next, and one can be
-/// encoded while objects are tracked on another. Whoever brings a frame takes features (<see cref="TakeFeatures"/>) and gives them back when
-/// the frame is through. Frames may have any size, and each another one.
+/// encoded while objects are tracked on another. Whoever brings a frame takes features (<see cref="TakeFeatures"/>) and gives them back
+/// when the frame is through. Frames may have any size, and each another one.
 /// </para>
 /// </summary>
 internal sealed partial class VideoSegmentation : IDisposable
@@ -174,8 +174,8 @@ internal sealed partial class VideoSegmentation : IDisposable
     public void ReturnFeatures(int features) => _frames[features].IsTaken = false;
 
     /// <summary>
-    /// Makes ready for a frame what depends on the objects, when they have changed, or on its size. Before anything of the frame is enqueued:
-    /// what has to be compiled for that holds up nobody else.
+    /// Makes ready for a frame what depends on the objects, when they have changed, or on its size. Before anything of the frame is
+    /// enqueued: what has to be compiled for that holds up nobody else.
     /// </summary>
     public void Prepare((int Width, int Height) size, CancellationToken cancellation)
     {

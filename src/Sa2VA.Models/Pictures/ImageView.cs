@@ -221,7 +221,7 @@ public readonly ref struct ImageView
         return pixels.Length == luma + 2 * chroma
             ? (luma, chroma)
             : throw new MediaException(
-                $"A picture of {width}×{height} pixels of {format} has {luma + 2 * chroma} bytes, not {pixels.Length}; if its rows are padded, "
-                + "give its planes with their strides.");
+                $"A picture of {width}×{height} pixels of {format} has {luma + 2 * chroma} bytes, not {pixels.Length}; if its rows are "
+                + "padded, give its planes with their strides.");
     }
 }

@@ -1,8 +1,8 @@
 namespace Sa2VA.Models;
 
 /// <summary>
-/// What luma and chroma of a video picture mean. A picture does not tell, and the wrong choice shifts all of its colours: ask the camera's or
-/// the file's description. Cameras usually give <see cref="Bt601Limited"/>, HD video <see cref="Bt709Limited"/>, JPEG streams (MJPEG)
+/// What luma and chroma of a video picture mean. A picture does not tell, and the wrong choice shifts all of its colours: ask the camera's
+/// or the file's description. Cameras usually give <see cref="Bt601Limited"/>, HD video <see cref="Bt709Limited"/>, JPEG streams (MJPEG)
 /// <see cref="Bt601Full"/>.
 /// </summary>
 public enum YuvEncoding

@@ -69,6 +69,40 @@ public sealed class AllocationTests
         Assert.Equal(frame, session.EncoderRuns);
     }
 
+    /// <summary>Pushed, tracked and looked at, with a reader who takes every result.</summary>
+    [Fact]
+    public async Task Live_frame()
+    {
+        using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = 2 });
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..2], new VideoOptions { ReuseMasks = true });
+        session.Ask("Please segment the red circle and the blue star.");
+        await using var live = new LiveVideo(session);
+        IAsyncEnumerable<LiveResult> results = live.ResultsAsync();
+        int read = 0, pushed = 0;
+        long area = 0;
+        Task reading = Task.Run(async () =>
+        {
+            await foreach (LiveResult result in results)
+            {
+                area += result.Masks.Objects[0].Area;
+                Volatile.Write(ref read, read + 1);
+            }
+        });
+        Action<LiveResult> look = result => area += result.Masks.Objects[1].Area;
+        Measure(() =>
+        {
+            // From memory of the caller, which is copied.
+            Assert.True(live.PushAsync(Shapes.Clip[pushed % 48].View, TimeSpan.FromSeconds(pushed)).IsCompletedSuccessfully);
+            pushed++;
+            while (Volatile.Read(ref read) < pushed) Thread.Yield();
+            live.ReadLatest(look);
+        });
+        await live.CompleteAsync();
+        await reading;
+        Assert.True(area > 0);
+        Assert.Equal((pushed, pushed), (live.Counters.Tracked, read));
+    }
+
     /// <summary>
     /// Runs a step until it is warm, then counts. The run time itself allocates now and then (it recompiles hot methods on threads of its
     /// own), so the count over all threads is the least of several rounds; what a step allocates would be in every one of them.

@@ -128,7 +128,8 @@ public sealed class FrameSizeTests
                     };
                     await Assert.ThrowsAsync<InvalidTimeZoneException>(async () =>
                     {
-                        await foreach (FrameMasks _ in session.TrackAsync(Shapes.Clip[20..30].ToAsyncEnumerable(), Cancellation)) Assert.Fail();
+                        IAsyncEnumerable<RgbImage> frames = Shapes.Clip[20..30].ToAsyncEnumerable();
+                        await foreach (FrameMasks _ in session.TrackAsync(frames, Cancellation)) Assert.Fail();
                     });
                     device.After = null;
                     Assert.InRange(encoded, 1, 2);

@@ -26,7 +26,7 @@ public sealed class QuestionsBesideFramesTests
         session.Ask(Circle, Logits, Cancellation);
         var seen = new List<string>();
         using var goOn = new ManualResetEventSlim();
-        var reached = new TaskCompletionSource();
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _device.Before = graph =>
         {
             if (graph != stage || !reached.TrySetResult()) return;
@@ -53,7 +53,7 @@ public sealed class QuestionsBesideFramesTests
         var seen = new List<string>();
         for (int f = 0; f < 4; f++) seen.Add(Print(session.Next(Shapes.Clip[f], Cancellation)));
         using var goOn = new ManualResetEventSlim();
-        var reached = new TaskCompletionSource();
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _device.Before = graph =>
         {
             if (graph != "tracked frame" || !reached.TrySetResult()) return;
@@ -62,7 +62,8 @@ public sealed class QuestionsBesideFramesTests
         };
         Task<FrameMasks> frame = Task.Run(() => session.Next(Shapes.Clip[4], Cancellation), Cancellation);
         await reached.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancellation);
-        await using IAsyncEnumerator<AnswerUpdate> answer = session.AskStreamAsync(Star, Logits, Cancellation).GetAsyncEnumerator(Cancellation);
+        await using IAsyncEnumerator<AnswerUpdate> answer =
+            session.AskStreamAsync(Star, Logits, Cancellation).GetAsyncEnumerator(Cancellation);
         while (await answer.MoveNextAsync() && answer.Current is not ObjectUpdate) Assert.IsType<TextUpdate>(answer.Current);
         // All is said; only the stream is waited for.
         Task<bool> ending = answer.MoveNextAsync().AsTask();
@@ -123,7 +124,8 @@ public sealed class QuestionsBesideFramesTests
         session.Ask(Circle, cancellation: Cancellation);
         using var frameGoesOn = new ManualResetEventSlim();
         using var answerGoesOn = new ManualResetEventSlim();
-        TaskCompletionSource frameReached = new(), answerReached = new();
+        TaskCompletionSource frameReached = new(TaskCreationOptions.RunContinuationsAsynchronously),
+            answerReached = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _device.Before = graph =>
         {
             if (graph == "mask output" && frameReached.TrySetResult()) frameGoesOn.Wait(Cancellation);
@@ -156,5 +158,6 @@ public sealed class QuestionsBesideFramesTests
         return prints;
     }
 
-    private static string Print(FrameMasks masks) => $"{masks.Frame}: " + string.Join(" ", masks.Objects.Select(o => $"{o.Id} {Shapes.Fingerprint(o)}"));
+    private static string Print(FrameMasks masks) =>
+        $"{masks.Frame}: " + string.Join(" ", masks.Objects.Select(o => $"{o.Id} {Shapes.Fingerprint(o)}"));
 }

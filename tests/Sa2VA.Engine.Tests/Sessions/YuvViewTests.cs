@@ -30,7 +30,7 @@ public sealed class YuvViewTests
             for (int x = 0; x < 256; x++)
             {
                 (double r, double g, double b) = Exact(x, cu, cv, encoding);
-                worst = Math.Max(worst, Math.Max(Math.Abs(rgb[3 * x] - r), Math.Max(Math.Abs(rgb[3 * x + 1] - g), Math.Abs(rgb[3 * x + 2] - b))));
+                worst = Math.Max(worst, Difference(rgb.AsSpan(3 * x, 3), r, g, b));
             }
         }
         Assert.InRange(worst, 0.4, Tolerance);
@@ -100,7 +100,7 @@ public sealed class YuvViewTests
                             int at = y / 2 * (columns + padding) + x / 2;
                             (double r, double g, double b) = Exact(luma[y * (width + padding) + x], u[at], v[at], encoding);
                             ReadOnlySpan<byte> pixel = image.Row(y).Slice(3 * x, 3);
-                            Assert.InRange(Math.Max(Math.Abs(pixel[0] - r), Math.Max(Math.Abs(pixel[1] - g), Math.Abs(pixel[2] - b))), 0, Tolerance);
+                            Assert.InRange(Difference(pixel, r, g, b), 0, Tolerance);
                         }
                     }
                 }
@@ -169,6 +169,9 @@ public sealed class YuvViewTests
 
         static double Level(double value) => Math.Clamp(255 * value, 0, 255);
     }
+
+    private static double Difference(ReadOnlySpan<byte> pixel, double red, double green, double blue) =>
+        Math.Max(Math.Abs(pixel[0] - red), Math.Max(Math.Abs(pixel[1] - green), Math.Abs(pixel[2] - blue)));
 
     private static byte[] Plane(Random random, int width, int height, int padding)
     {
