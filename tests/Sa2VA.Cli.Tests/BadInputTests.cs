@@ -39,7 +39,7 @@ public class BadInputTests
         { ["segment", "--model", "TOY", "--video", "absent", "--prompt", "x", "--out", "OUT"], ["'absent'", "--video"] },
         { ["segment", "--model", "TOY", "--video", "EMPTY", "--prompt", "x", "--out", "OUT"], ["EMPTY", "no frames"] },
         { ["segment", "--model", "TOY", "--video", "SHAPES", "--prompt", "x", "--out", "OUT"], ["shapes.png", "neither a folder"] },
-        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "last"], ["'last'", "uniform"] },
+        { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "newest"], ["'newest'", "uniform"] },
         { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "0,48"], ["Frame 48", "47"] },
         { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--max-frames", "0"], ["--max-frames"] },
         { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--max-frames", "many"], ["'many'"] },
