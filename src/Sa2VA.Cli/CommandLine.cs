@@ -29,6 +29,7 @@ internal sealed class CommandLine
             InspectCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            EvalCommand.Create(terminal),
             DoctorCommand.Create(terminal),
             SynthesizeCommand.Create(terminal),
         };

@@ -1,0 +1,55 @@
+using System.Text.Json;
+using Sa2VA.Core;
+using Sa2VA.Engine;
+using Sa2VA.Media;
+using Sa2VA.Models;
+
+namespace Sa2VA.Cli.Evaluation;
+
+/// <summary>A dataset with its measures.</summary>
+internal interface IEvaluation
+{
+    /// <summary>Samples in all.</summary>
+    int Count { get; }
+
+    /// <summary>Computes the samples that are not done.</summary>
+    void Run(EvalRun run);
+
+    /// <summary>The measures, of the lines of all samples.</summary>
+    IReadOnlyList<(string Name, double Value)> Summary(IReadOnlyCollection<JsonElement> samples);
+}
+
+/// <summary>What computing samples needs.</summary>
+internal sealed class EvalRun(Terminal terminal, Sa2VAModel model, EvalLog log, int count, int most)
+{
+    private int _fresh;
+
+    /// <summary>Where results go.</summary>
+    public EvalLog Log => log;
+
+    /// <summary>Given up between two steps.</summary>
+    public CancellationToken Cancellation => terminal.Cancellation;
+
+    /// <summary>The reference reads pictures as they are stored.</summary>
+    public static MediaOptions Media { get; } = new() { Upright = false };
+
+    /// <summary>Whether a sample needs no work: it is done, or beyond what is to be done this time.</summary>
+    public bool IsDone(string id) => log.Samples.ContainsKey(id) || _fresh >= most;
+
+    /// <summary>Opens an image.</summary>
+    public ImageSession Open(string file) => model.OpenImage(ImageFile.Load(file, Media));
+
+    /// <summary>Opens a video.</summary>
+    public VideoSession Open(VideoSource video) =>
+        model.OpenVideo(FrameSelection.First.Indices(video.FrameCount).Select(video.Read));
+
+    /// <summary>Asks anew about what a session shows.</summary>
+    public Answer Ask(ChatSession session, string prompt) => session.Ask(prompt, new AskOptions(), terminal.Cancellation);
+
+    /// <summary>Counts a sample.</summary>
+    public void Done()
+    {
+        _fresh++;
+        terminal.Progress.Count("Evaluating", "samples", log.Samples.Count, count);
+    }
+}

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using Sa2VA.Cli.Evaluation;
+using Sa2VA.Media;
+using Sa2VA.Models;
+
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>Datasets in their public formats, made small, and what is measured on them.</summary>
+public class EvalTests
+{
+    [Fact]
+    public void Prompts_are_those_of_the_reference()
+    {
+        Assert.Equal("<image>\n Please segment the dog in this image.", EvalPrompts.Image("the dog"));
+        Assert.Equal("<image>\nPlease segment the dog.", EvalPrompts.Video("the dog"));
+        Assert.Equal("<image>\n who runs? Please respond with a segmentation mask.", EvalPrompts.Video("who runs?"));
+        Assert.Contains("interleaved     segmentation", EvalPrompts.GroundedCaption, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Polygons_and_run_lengths_are_pixels()
+    {
+        static string Rows(string segmentation, int width, int height)
+        {
+            Mask mask = CocoJson.Mask(JsonDocument.Parse(segmentation).RootElement, width, height);
+            return string.Join('|', Enumerable.Range(0, height).Select(y => string.Concat(mask.Row(y).ToArray())));
+        }
+        Assert.Equal("000000|011110|011110|011110|000000", Rows("[[1,1,5,1,5,4,1,4]]", 6, 5));
+        Assert.Equal("000000|011110|011110|011110|000000", Rows("[[1,4,5,4,5,1,1,1]]", 6, 5));
+        Assert.Equal("110001|110001|000000", Rows("[[0,0,2,0,2,2,0,2],[5,0,6,0,6,2,5,2]]", 6, 3));
+        Assert.Equal("01|01|00", Rows("{\"size\":[3,2],\"counts\":[3,2,1]}", 2, 3));
+        Assert.Equal("01|01|00", Rows("{\"size\":[3,2],\"counts\":\"321\"}", 2, 3));
+    }
+
+    [Fact]
+    public void Grounded_captions_are_paired_and_counted()
+    {
+        double[][] ious = [[0.6, 0.9], [0.7, 0.95], [0.1, 0.2]];
+        Assert.Equal((0.95 + 0.6) / 2, GroundedCaptions.MeanIou(ious, 2), 1e-12);
+        Assert.Equal(0, GroundedCaptions.MeanIou([], 2));
+        // The first mask takes the second truth, though the next would fit it better.
+        Assert.Equal([true, true, false], GroundedCaptions.Matches(ious, 2));
+        Assert.Equal(1, GroundedCaptions.AveragePrecision([true, true, false], 2), 1e-12);
+        Assert.Equal((51 + 50 * 2 / 3.0) / 101, GroundedCaptions.AveragePrecision([true, false, true], 2), 1e-12);
+        Assert.Equal(51 / 101.0, GroundedCaptions.AveragePrecision([true], 2), 1e-12);
+    }
+
+    [Fact]
+    public void Referring_images_are_measured_and_a_stopped_run_goes_on()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("data", "images"));
+        File.Copy(CliRun.Shapes, folder.At("data", "images", "shapes.png"));
+        File.WriteAllText(folder.At("data", "instances.json"), """
+            {"images":[{"id":7,"file_name":"shapes.png","width":480,"height":360}],
+             "annotations":[{"id":1,"image_id":7,"segmentation":[[47,53,165,53,165,168,47,168]]},
+                            {"id":2,"image_id":7,"segmentation":[[0,0,10,0,10,10,0,10]]}]}
+            """);
+        File.WriteAllText(folder.At("data", "refs.json"), """
+            [{"ref_id":5,"ann_id":1,"image_id":7,"split":"val","sentences":[{"sent_id":0,"sent":"the red circle"}]},
+             {"ref_id":6,"ann_id":2,"image_id":7,"split":"val","sentences":[{"sent_id":1,"sent":"the blue star"}]},
+             {"ref_id":9,"ann_id":2,"image_id":7,"split":"test","sentences":[{"sent_id":2,"sent":"x"}]}]
+            """);
+        string[] args = ["eval", "refcoco", "--model", CliRun.Toy, "--data", folder.At("data"), "--out", folder.At("out")];
+        CliRun first = CliRun.Of([.. args, "--max-samples", "1"]);
+        Assert.Equal((0, ""), (first.Code, first.Error));
+        string log = folder.At("out", EvalLog.FileName);
+        string[] lines = File.ReadAllLines(log);
+        Assert.Equal(2, lines.Length);
+        // As if it had been killed while it wrote the next line.
+        File.AppendAllText(log, "{\"id\":\"6/1\",\"expr");
+        CliRun second = CliRun.Of(args);
+        Assert.Equal((0, ""), (second.Code, second.Error));
+        string[] all = File.ReadAllLines(log);
+        Assert.Equal(lines, all[..2]);
+        Assert.Equal(3, all.Length);
+        JsonElement circle = JsonDocument.Parse(all[1]).RootElement, star = JsonDocument.Parse(all[2]).RootElement;
+        Assert.Equal(("5/0", "6/1"), (circle.GetProperty("id").GetString(), star.GetProperty("id").GetString()));
+        // The circle fills most of its box; the star is elsewhere.
+        Assert.InRange(circle.GetProperty("iou").GetDouble(), 0.6, 0.9);
+        Assert.Equal(0, star.GetProperty("intersection").GetInt64());
+        JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At("out", "summary.json"))).RootElement;
+        double expected = 100.0 * circle.GetProperty("intersection").GetInt64()
+            / (circle.GetProperty("union").GetInt64() + star.GetProperty("union").GetInt64());
+        Assert.Equal(expected, summary.GetProperty("cIoU").GetDouble(), 1e-9);
+        Assert.Equal(100 * circle.GetProperty("iou").GetDouble() / 2, summary.GetProperty("gIoU").GetDouble(), 1e-9);
+        CliRun.Of([.. args, "--split", "test"]).AssertRefused("another run");
+        CliRun.Of("eval", "--model", CliRun.Toy, "--data", folder.Path, "--out", "x").AssertRefused("sa2va eval refcoco");
+    }
+
+    [Fact]
+    public void Referring_videos_are_measured_with_run_lengths_or_label_maps()
+    {
+        using var folder = new ScratchFolder();
+        string data = folder.At("data");
+        Directory.CreateDirectory(folder.At("data", "JPEGImages", "clip"));
+        string[] frames = [.. Directory.GetFiles(CliRun.Clip).Order(StringComparer.Ordinal).Take(3)];
+        foreach (string frame in frames) File.Copy(frame, folder.At("data", "JPEGImages", "clip", Path.GetFileName(frame)));
+        string names = string.Join(',', frames.Select(f => $"\"{Path.GetFileNameWithoutExtension(f)}\""));
+        const string expressions = "{\"0\":{\"exp\":\"the red circle\",\"obj_id\":\"2\",\"anno_id\":[4]}}";
+        File.WriteAllText(folder.At("data", "meta_expressions.json"),
+            "{\"videos\":{\"clip\":{\"frames\":[" + names + "],\"expressions\":" + expressions + "}}}");
+        string[] args = ["eval", "ref-vos", "--model", CliRun.Toy, "--data", data];
+        // What the model finds is made the truth: everything is right then, by either form.
+        Directory.CreateDirectory(folder.At("data", "Annotations", "clip"));
+        foreach (string frame in frames)
+            LabelMapFile.Save(folder.At("data", "Annotations", "clip", Path.GetFileNameWithoutExtension(frame) + ".png"), 320, 240,
+                new byte[320 * 240]);
+        CliRun run = CliRun.Of([.. args, "--out", folder.At("first"), "--masks"]);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        var runs = new List<string>();
+        foreach (string frame in frames)
+        {
+            string name = Path.GetFileNameWithoutExtension(frame) + ".png";
+            Mask found = MaskFile.Load(folder.At("first", "Annotations", "clip", "0", name));
+            Assert.True(found.Area > 0);
+            LabelMapFile.Save(folder.At("data", "Annotations", "clip", name), 320, 240, LabelMapFile.Labels([(1, found)]));
+            runs.Add(JsonSerializer.Serialize(new { size = new[] { 240, 320 }, counts = CocoRle.Encode(found) }));
+        }
+        Assert.Equal((0.0, 0.0), Measures("first"));
+        Assert.Equal(0, CliRun.Of([.. args, "--out", folder.At("second")]).Code);
+        Assert.Equal((100.0, 100.0), Measures("second"));
+        File.WriteAllText(folder.At("data", "mask_dict.json"), $"{{\"4\":[{string.Join(',', runs.Take(2))},null]}}");
+        Assert.Equal(0, CliRun.Of([.. args, "--out", folder.At("third")]).Code);
+        (double region, double boundary) = Measures("third");
+        Assert.Equal(200 / 3.0, region, 1e-9);
+        Assert.Equal(200 / 3.0, boundary, 1e-9);
+
+        (double, double) Measures(string name)
+        {
+            JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At(name, "summary.json"))).RootElement;
+            return (summary.GetProperty("J").GetDouble(), summary.GetProperty("F").GetDouble());
+        }
+    }
+}
