@@ -17,7 +17,7 @@ internal static class EvalCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        TextOption model = CommonOptions.Model();
+        var model = new ModelFlags();
         // What is missing or wrong is told here, not in the library's words.
         var task = new Argument<string?>("task")
         {
@@ -38,7 +38,7 @@ internal static class EvalCommand
             "sa2va eval refcoco --model Sa2VA-1B --data refcoco --images train2014 --split testA --out result",
             "sa2va eval ref-vos --model Sa2VA-1B --data mevis/valid_u --out result")
         {
-            Accepts = [model, data, images, split, output, masks, samples, .. device.All],
+            Accepts = [.. model.All, data, images, split, output, masks, samples, .. device.All],
             Run = values =>
             {
                 string folder = values.GetRequiredValue(data), results = values.GetRequiredValue(output);
@@ -56,7 +56,7 @@ internal static class EvalCommand
                     _ => ReferringVideos.Read(folder, values.GetValue(masks) ? results : null),
                 };
                 var notes = new HeldNotes(terminal);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, values.GetRequiredValue(model), device.Of(values, notes));
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, model.Of(values), device.Of(values, notes));
                 using var log = new EvalLog(results, Line(json =>
                 {
                     json.WriteString("task", kind);
