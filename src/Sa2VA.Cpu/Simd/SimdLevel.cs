@@ -56,8 +56,8 @@ public static class CpuFeatures
         // Avx2 and Fma say what this program may use; the processor itself says what it has.
         const int Fma = 1 << 12, Avx2 = 1 << 5;
         if ((X86Base.CpuId(1, 0).Ecx & Fma) == 0 || (X86Base.CpuId(7, 0).Ebx & Avx2) == 0) return null;
-        return "This program may not use the processor's wide vectors and fused multiply-adds, and is many times slower for it: compiled ahead "
-            + "of time, it needs <IlcInstructionSet>native</IlcInstructionSet> (scripts/publish-aot sets it).";
+        return "This program may not use the processor's wide vectors and fused multiply-adds, and is many times slower for it: "
+            + "compiled ahead of time, it needs <IlcInstructionSet>native</IlcInstructionSet> (scripts/publish-aot sets it).";
     }
 
     private static SimdLevel[] Detect()

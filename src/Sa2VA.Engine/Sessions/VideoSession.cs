@@ -8,9 +8,9 @@ namespace Sa2VA.Engine;
 
 /// <summary>
 /// A conversation about a video, and the video itself as a stream: questions name objects, frames go in one at a time, masks of all objects
-/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Questions and frames go on side by side,
-/// a caller each: what an answer names, at any time, joins when the frame in work is through. A frame that fails or is cancelled is skipped:
-/// the stream goes on as if it had never been pushed. Frames may have any size, and each another one: masks have the frame's.
+/// come out. Each frame is encoded once for all objects, and memory does not grow with the stream. Questions and frames go on side by
+/// side, a caller each: what an answer names, at any time, joins when the frame in work is through. A frame that fails or is cancelled is
+/// skipped: the stream goes on as if it had never been pushed. Frames may have any size, and each another one: masks have the frame's.
 /// </summary>
 public sealed partial class VideoSession : ChatSession
 {
