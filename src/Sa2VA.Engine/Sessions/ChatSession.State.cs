@@ -5,7 +5,7 @@ namespace Sa2VA.Engine;
 public abstract partial class ChatSession
 {
     /// <summary>What was said.</summary>
-    private protected ConversationState CaptureConversation() => new([.. _history], _answered, _ended, _objects);
+    private protected ConversationState CaptureConversation() => new([.. _history], _answered, _ended, _objects, [.. _turns]);
 
     /// <summary>Has nothing be said yet.</summary>
     private protected void ForgetConversation()
@@ -20,6 +20,7 @@ public abstract partial class ChatSession
     private protected void Restore(ConversationState state)
     {
         _history.AddRange(state.History);
+        _turns.AddRange(state.Turns);
         (_answered, _ended, _objects) = (state.IsAnswered, state.IsEnded, state.Objects);
     }
 }

@@ -115,7 +115,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>
     /// Takes back the latest question and its answer: a follow-up continues what was said before. Objects that it named keep their numbers.
     /// </summary>
-    /// <exception cref="PromptException">Nothing was said, or it was said before the session was restored.</exception>
+    /// <exception cref="PromptException">Nothing was said.</exception>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
     /// <exception cref="ObjectDisposedException">The session is closed.</exception>
     public void Undo()

@@ -8,7 +8,10 @@ namespace Sa2VA.Engine.State;
 /// <param name="IsAnswered">True if a question was answered.</param>
 /// <param name="IsEnded">True if the last answer ended with its stop marker.</param>
 /// <param name="Objects">Objects that were numbered.</param>
-internal sealed record ConversationState(int[] History, bool IsAnswered, bool IsEnded, int Objects)
+/// <param name="Turns">
+/// The length of the history behind each answer of the conversation, and whether that answer ended with its stop marker.
+/// </param>
+internal sealed record ConversationState(int[] History, bool IsAnswered, bool IsEnded, int Objects, (int Length, bool Ended)[] Turns)
 {
     public void Write(StateWriter writer)
     {
@@ -17,6 +20,12 @@ internal sealed record ConversationState(int[] History, bool IsAnswered, bool Is
         writer.WriteFlag(IsAnswered);
         writer.WriteFlag(IsEnded);
         writer.Write(Objects);
+        writer.Write(Turns.Length);
+        foreach ((int length, bool ended) in Turns)
+        {
+            writer.Write(length);
+            writer.WriteFlag(ended);
+        }
     }
 
     /// <param name="reader">The state.</param>
@@ -36,6 +45,18 @@ internal sealed record ConversationState(int[] History, bool IsAnswered, bool Is
             if (inOrder && id < 0 && -1 - id != next++) throw StateReader.Damaged("a picture's rows are not in order");
         }
         return new ConversationState(history, reader.ReadFlag("whether there is an answer"), reader.ReadFlag("whether it ended"),
-            reader.ReadInt("the number of objects", 0, int.MaxValue / 2));
+            reader.ReadInt("the number of objects", 0, int.MaxValue / 2), ReadTurns(reader, count));
+    }
+
+    private static (int Length, bool Ended)[] ReadTurns(StateReader reader, int tokens)
+    {
+        // A turn has a token at least.
+        var turns = new (int Length, bool Ended)[reader.ReadInt("the number of answers", 0, tokens)];
+        for (int i = 0; i < turns.Length; i++)
+        {
+            int least = i == 0 ? 1 : turns[i - 1].Length + 1;
+            turns[i] = (reader.ReadInt("an answer's end", least, tokens), reader.ReadFlag("whether an answer ended"));
+        }
+        return turns;
     }
 }

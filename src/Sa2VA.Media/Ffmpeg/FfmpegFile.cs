@@ -127,5 +127,5 @@ internal sealed class FfmpegFile : VideoSource
     }
 
     private static MediaException Live(string name) =>
-        new($"{name} is a live stream, which has no end and cannot be read twice; follow it as it comes, with sa2va track or FfmpegVideo.");
+        new($"{name} is a live stream, which has no end and cannot be read twice; a program follows it as it comes with FfmpegVideo.");
 }

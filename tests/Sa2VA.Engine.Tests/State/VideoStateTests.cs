@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Tests.Sessions;
 
@@ -44,6 +45,28 @@ public sealed class VideoStateTests
         {
             restored.Dispose();
         }
+    }
+
+    [Fact]
+    public void What_was_said_before_can_be_taken_back_afterwards()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
+        session.Ask("Please segment the red circle.");
+        session.Ask("Please segment the blue star.", new AskOptions { FollowUp = true });
+        using var state = new MemoryStream();
+        session.Save(state);
+        state.Position = 0;
+        using VideoSession restored = Shapes.Model.RestoreVideo(state);
+        string[] said = [.. ((VideoSession[])[session, restored]).Select(s =>
+        {
+            s.Undo();
+            Answer answer = s.Ask("Please segment the green ring.", new AskOptions { FollowUp = true });
+            return string.Join(' ', answer.PromptIds) + answer.Raw;
+        })];
+        Assert.Equal(said[0], said[1]);
+        restored.Undo();
+        restored.Undo();
+        Assert.Throws<PromptException>(restored.Undo);
     }
 
     [Fact]
