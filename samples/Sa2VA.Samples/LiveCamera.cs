@@ -11,12 +11,12 @@ internal static class LiveCamera
         await using VideoSession session = model.OpenTracker(new VideoOptions { ReuseMasks = true });
         await using var live = new LiveVideo(session, new LiveOptions { Policy = QueuePolicy.KeepLatest });
         IAsyncEnumerable<LiveResult> results = live.ResultsAsync(cancellation);
+        var clicked = new TaskCompletionSource();
         Task pushing = PushAsync();
-        bool clicked = false;
         await foreach (LiveResult result in results)
         {
-            if (!clicked) await live.FollowAsync(new VisualPrompt(new Click(60, 40)), cancellation);
-            clicked = true;
+            if (!clicked.Task.IsCompleted) await live.FollowAsync(new VisualPrompt(new Click(60, 40)), cancellation);
+            clicked.TrySetResult();
             foreach (ObjectMask o in result.Masks.Objects)
                 Console.WriteLine($"{result.Timestamp.TotalSeconds:0.0} s, object {o.Id}: {o.Area} pixels, in sight: {o.IsPresent}");
         }
@@ -28,7 +28,11 @@ internal static class LiveCamera
         {
             var clock = System.Diagnostics.Stopwatch.StartNew();
             await foreach (RgbImage frame in camera.WithCancellation(cancellation))
+            {
                 await live.PushAsync(frame, clock.Elapsed, cancellation: cancellation);
+                // Who clicks sees the first frame before the last one comes, also where that is a short clip.
+                await clicked.Task.WaitAsync(cancellation);
+            }
             await live.CompleteAsync();
         }
     }
