@@ -342,8 +342,6 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 
     private int[] EncodePrompt(string text, AskOptions options, List<string> notes)
     {
-        if (string.IsNullOrWhiteSpace(text.Replace(Prompt.ImageTag, "", StringComparison.Ordinal)))
-            throw new PromptException("The question is empty; write what you want to know, or what is to be segmented.");
         // Limits before work: what cannot fit is not even tokenised.
         int positions = Model.Config.Language.MaxPositions;
         long least = Model.Tokenizer.LeastTokens(text);
@@ -353,6 +351,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
                 $"The prompt has {text.Length} characters and so at least {least} tokens; the model supports {positions} with its "
                 + "answer. Shorten it.");
         }
+        if (string.IsNullOrWhiteSpace(text.Replace(Prompt.ImageTag, "", StringComparison.Ordinal)))
+            throw new PromptException("The question is empty; write what you want to know, or what is to be segmented.");
         Tokenizer.CheckUnicode(text);
         ArgumentNullException.ThrowIfNull(options.Regions);
         if (options.FollowUp)
