@@ -103,9 +103,11 @@ internal sealed class MediaInput : IDisposable
     }
 
     /// <summary>Opens a conversation about it.</summary>
-    public ChatSession OpenSession(Sa2VAModel model) => Image is not null
+    /// <param name="model">Who answers.</param>
+    /// <param name="logits">Keep the logits of objects that are shown on a video.</param>
+    public ChatSession OpenSession(Sa2VAModel model, bool logits = false) => Image is not null
         ? model.OpenImage(Image)
-        : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)));
+        : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)), new VideoOptions { Logits = logits });
 
     /// <inheritdoc/>
     public void Dispose() => Video?.Dispose();

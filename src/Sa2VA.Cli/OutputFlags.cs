@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sa2VA.Cli.Arguments;
+using Sa2VA.Cli.Results;
 
 namespace Sa2VA.Cli;
 
@@ -7,33 +8,61 @@ namespace Sa2VA.Cli;
 /// <param name="Folder">The folder; null for none.</param>
 /// <param name="Overwrite">True to take the place of the run that it holds.</param>
 /// <param name="NamesOfSource">True to name files after those that they belong to.</param>
-internal sealed record OutputChoice(string? Folder, bool Overwrite, bool NamesOfSource);
+/// <param name="Content">What is written of each frame.</param>
+internal sealed record OutputChoice(string? Folder, bool Overwrite, bool NamesOfSource, ResultContent Content);
 
 /// <summary>The options that say where results go; a command makes its own.</summary>
 /// <param name="description">What is put there.</param>
 internal sealed class OutputFlags(string description)
 {
+    private const string YouTubeVos = "youtube-vos";
+
+    private static readonly (string Word, ResultFormats Format)[] Formats =
+    [
+        ("png", ResultFormats.Png), ("davis", ResultFormats.Davis), ("soft", ResultFormats.Soft), ("cutout", ResultFormats.Cutout),
+        ("coco", ResultFormats.Coco), (YouTubeVos, ResultFormats.YouTubeVos), ("polygons", ResultFormats.Polygons),
+        ("none", ResultFormats.None),
+    ];
+
     private readonly Flag _overwrite = new("--overwrite",
         "Take the place of the files of the run that --out holds; without it, a new run goes beside it, into DIR-2, DIR-3, …");
 
     private readonly ChoiceOption _names = new("--names",
         "Names of mask and overlay files: index (frame-00000.png, …), or source (00012.png from 00012.jpg).", "index", "source");
 
+    private readonly WordListOption _formats = new("--format",
+        "What masks are written as, one or several: png (the default), davis (all objects in one palette PNG), soft (probabilities, "
+        + "16 bits), cutout (the object alone, with alpha), coco, youtube-vos (videos), polygons (JSON files), or none.",
+        [.. Formats.Select(f => f.Word)]);
+
     /// <summary>The folder.</summary>
     public TextOption Folder { get; } = new("--out", "DIR", description);
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [Folder, _overwrite, _names];
+    public IReadOnlyList<Option> All => [Folder, _overwrite, _names, _formats];
 
     /// <summary>Refuses choices about files that are not written.</summary>
-    public void Check(ParseResult values)
+    /// <param name="values">The command line.</param>
+    /// <param name="isVideo">True if there is a video.</param>
+    public void Check(ParseResult values, bool isVideo)
     {
+        string[] formats = values.GetValue(_formats) ?? [];
+        if (formats.Length > 1 && formats.Contains("none")) throw new UsageException("--format none goes with no other format.");
+        if (!isVideo && formats.Contains(YouTubeVos))
+            throw new UsageException("--format youtube-vos is about the frames of a --video; pictures have --format coco.");
         if (values.GetValue(Folder) is not null) return;
+        if (formats.Length > 0) throw new UsageException("--format belongs to --out: without a folder there are no files.");
         if (ArgumentReader.Has(values, _names)) throw new UsageException("--names belongs to --out: without a folder there are no files.");
         if (values.GetValue(_overwrite)) throw new UsageException("--overwrite belongs to --out: without a folder there are no files.");
     }
 
     /// <summary>What was chosen.</summary>
     public OutputChoice Of(ParseResult values) =>
-        new(values.GetValue(Folder), values.GetValue(_overwrite), values.GetValue(_names) is "source");
+        new(values.GetValue(Folder), values.GetValue(_overwrite), values.GetValue(_names) is "source", Content(values));
+
+    private ResultContent Content(ParseResult values) => values.GetValue(_formats) is not { Length: > 0 } words ? ResultContent.Default
+        : new ResultContent
+        {
+            Formats = Formats.Where(f => words.Contains(f.Word)).Aggregate(ResultFormats.None, (all, f) => all | f.Format),
+        };
 }

@@ -75,31 +75,39 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         {
             Command = request.Command, Model = request.Model.Given, Prompts = request.Prompts, Shown = shown?.Text,
             Source = _isOne ? _media.Sources[0] : Plural.Of(_media.Sources.Count, "picture"),
-        }, request.Output.Overwrite);
+        }, request.Output.Overwrite, request.Output.Content);
         for (int i = 0; i < _folders.Count; i++)
             results?.Expect(_media.Only?.Frames ?? 1, _media.Only?.Video is not null, _folders[i], NamesOf(i));
 
         using Sa2VAModel model = ModelLoader.Load(terminal, request.Model, request.Device);
         _load = Seconds();
-        for (int i = 0; i < _folders.Count; i++)
+        try
         {
-            if (!_isOne) terminal.Progress.Within("picture", i, _folders.Count);
-            try
+            for (int i = 0; i < _folders.Count; i++)
             {
-                await RunAsync(model, results, i).ConfigureAwait(false);
-                _done++;
+                if (!_isOne) terminal.Progress.Within("picture", i, _folders.Count);
+                try
+                {
+                    await RunAsync(model, results, i).ConfigureAwait(false);
+                    _done++;
+                }
+                catch (Exception e) when (!_isOne && e is MediaException or PromptException)
+                {
+                    terminal.Note("sa2va: " + Quoted.Line(e.Message));
+                    _json?.Error(Quoted.Line(e.Message), ExitCode.BadInput);
+                }
             }
-            catch (Exception e) when (!_isOne && e is MediaException or PromptException)
-            {
-                terminal.Note("sa2va: " + Quoted.Line(e.Message));
-                _json?.Error(Quoted.Line(e.Message), ExitCode.BadInput);
-            }
-            catch (Exception e) when (!_isOne && _done > 0)
-            {
-                results?.Commit();
-                if (e is not StreamException) terminal.Note(Completed(results));
-                throw;
-            }
+            if (!_isOne) results?.Complete();
+        }
+        catch (Exception e) when (!_isOne)
+        {
+            // A picture is done when its files are.
+            results?.Settle();
+            if (results is not null) _done = results.Parts;
+            if (_done == 0) throw;
+            results?.Commit();
+            if (e is not StreamException) terminal.Note(Completed(results));
+            throw;
         }
         if (!_isOne && _done > 0) results?.Commit();
         terminal.Progress.Clear();
@@ -120,6 +128,8 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         var run = new SegmentRun(terminal, model, media)
         {
             MinScore = request.MinScore,
+            Logits = results?.Content.Has(ResultFormats.Soft) == true,
+            QuestionNames = request.NoPhrase is null,
             NotesNothingFound = request.NothingFound is not null,
             OnAnswer = (i, answer) =>
             {
@@ -147,7 +157,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         if (_isOne) results?.Commit();
         _json?.End(summary, index == 0 ? _load : 0, Seconds() - before, results is null ? null : Path.Join(results.Path, _folders[index]));
         if (_isOne && _json is null) table.Print(terminal);
-        if (part?.AnimationProblem is { } problem) terminal.Note(problem);
+        if (results?.AnimationProblem is { } problem) terminal.Note(problem);
     }
 
     private void Print(SegmentedFrame frame)
@@ -163,14 +173,14 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
             terminal.Note($"{Plural.Of(_dropped, "mask")} with a score below --min-score "
                 + $"{request.MinScore.ToString(CultureInfo.InvariantCulture)} {(_dropped == 1 ? "was" : "were")} left out.");
         if (_done < _folders.Count) terminal.Note(Completed(results));
-        else if (_json is null && results is { Masks: > 0 })
-            terminal.WriteLine($"{results.Written} in {results.Path} "
+        else if (_json is null && results is { Written.IsEmpty: false })
+            terminal.WriteLine($"{results.Written.Text} in {results.Path} "
                 + FormattableString.Invariant($"({Seconds():0.0} s, {_load:0.0} s of it loading)"));
     }
 
     private string Completed(ResultFolder? results) =>
         FormattableString.Invariant($"{_done} of {_folders.Count} pictures were segmented")
-        + (results is { Masks: > 0 } ? $": {results.Written} in {results.Path}." : ".");
+        + (results is { Written.IsEmpty: false } ? $": {results.Written.Text} in {results.Path}." : ".");
 
     private FrameNames NamesOf(int index) => !request.Output.NamesOfSource ? FrameNames.ByIndex
         : _media.Only is { } only ? FrameNames.BySource(only.Frames, only.FrameName)

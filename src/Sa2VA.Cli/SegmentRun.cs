@@ -1,16 +1,29 @@
 using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Engine;
+using Sa2VA.Media;
 using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
 
 /// <summary>An object on a frame; stays valid after the next frame.</summary>
-/// <param name="Id">The object's number.</param>
-/// <param name="Mask">Where it is.</param>
-/// <param name="Score">Predicted IoU, 0…1.</param>
-/// <param name="Present">Probability that it is there, 0…1.</param>
-internal readonly record struct SegmentedObject(int Id, Mask Mask, float Score, float Present);
+/// <param name="Result">What the model gave.</param>
+/// <param name="Mask">The same as a mask.</param>
+/// <param name="Phrase">What it is called; null if there are no words.</param>
+internal readonly record struct SegmentedObject(ObjectMask Result, Mask Mask, string? Phrase)
+{
+    /// <summary>The object's number.</summary>
+    public int Id => Result.Id;
+
+    /// <summary>Predicted IoU, 0…1.</summary>
+    public float Score => Result.Score;
+
+    /// <summary>Probability that it is there, 0…1.</summary>
+    public float Present => Result.Present;
+
+    /// <summary>As it is written and drawn.</summary>
+    public ObjectResult ToResult() => new(Id, Mask) { Phrase = Phrase, Score = Score };
+}
 
 /// <summary>A frame with its masks.</summary>
 /// <param name="Index">From 0; 0 for an image.</param>
@@ -41,6 +54,12 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     /// <summary>Told the number of an object that was shown, before the frame that it was shown on.</summary>
     public Action<int, ShownObject>? OnShown { get; init; }
 
+    /// <summary>True to keep the logits of masks.</summary>
+    public bool Logits { get; init; }
+
+    /// <summary>True where an object that no phrase names is called what the question asks for.</summary>
+    public bool QuestionNames { get; init; } = true;
+
     /// <summary>True where an answer that shows nothing is worth a note.</summary>
     public bool NotesNothingFound { get; init; }
 
@@ -56,13 +75,15 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         long start = Stopwatch.GetTimestamp();
         double? firstMask = null;
         int dropped = 0;
-        using ChatSession session = media.OpenSession(model);
+        using ChatSession session = media.OpenSession(model, Logits);
         var objects = new List<AnswerObject>();
+        var phrases = new Dictionary<int, string?>();
         for (int i = 0; i < prompts.Count; i++)
         {
-            var options = new AskOptions { Regions = regions, Progress = new Reports<AskProgress>(terminal.Show) };
+            var options = new AskOptions { Regions = regions, Logits = Logits, Progress = new Reports<AskProgress>(terminal.Show) };
             Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
             objects.AddRange(answer.Objects);
+            foreach (AnswerObject o in answer.Objects) phrases[o.Id] = o.Phrase ?? (QuestionNames ? AskedFor.In(prompts[i]) : null);
             if (session is ImageSession && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
@@ -112,7 +133,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         List<SegmentedObject> Copies(IReadOnlyList<ObjectMask> masks)
         {
             List<SegmentedObject> kept = [.. masks.Where(m => m.Score >= MinScore)
-                .Select(o => new SegmentedObject(o.Id, o.ToMask(), o.Score, o.Present))];
+                .Select(o => new SegmentedObject(o, o.ToMask(), phrases.GetValueOrDefault(o.Id)))];
             dropped += masks.Count - kept.Count;
             return kept;
         }
@@ -120,8 +141,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
 
     private void Show(ImageSession session, ShownObject shown, List<ObjectMask> masks)
     {
-        ObjectMask mask = shown.Corrects is { } id ? session.Correct(id, shown.Prompt, cancellation: terminal.Cancellation)
-            : session.Segment(shown.Prompt, cancellation: terminal.Cancellation);
+        ObjectMask mask = shown.Corrects is { } id ? session.Correct(id, shown.Prompt, Logits, terminal.Cancellation)
+            : session.Segment(shown.Prompt, Logits, terminal.Cancellation);
         int known = masks.FindIndex(m => m.Id == mask.Id);
         if (known >= 0) masks[known] = mask;
         else masks.Add(mask);

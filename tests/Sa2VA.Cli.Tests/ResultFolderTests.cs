@@ -63,7 +63,7 @@ public class ResultFolderTests
         foreach (string here in (string[])[folder.At("in"), folder.At("in", "side", "..")])
         {
             var description = new RunDescription { Command = "c", Model = "m", Source = "s", Prompts = [] };
-            using var results = new ResultFolder(here, description, overwrite: false);
+            using var results = new ResultFolder(here, description, overwrite: false, ResultContent.Default);
             results.Commit();
         }
         Assert.Contains("in-2/sa2va-run.json", folder.Entries);

@@ -129,3 +129,15 @@ internal sealed class ChoiceOption : ValueOption<string>
             : throw Refused($"{string.Join(", ", _words[..^1])} or {_words[^1]}", text);
     }
 }
+
+/// <summary>Some of a few words, with commas between them or by giving the option several times; null if it is not given.</summary>
+internal sealed class WordListOption(string name, string description, string[] words)
+    : ValueOption<string[]>(name, string.Join('|', words), description)
+{
+    private protected override string[] Read(string[] given) =>
+        [.. given.SelectMany(text => NotEmpty(text).Split(',', StringSplitOptions.TrimEntries)).Select(One).Distinct()];
+
+    private string One(string word) => words.Contains(word, StringComparer.Ordinal)
+        ? word
+        : throw Refused($"{string.Join(", ", words[..^1])} or {words[^1]}", word);
+}

@@ -48,7 +48,7 @@ internal static class DemoCommand
         {
             Command = "demo", Model = Path.Combine(samples, "models", Samples.ModelName), Source = Path.Combine(samples, "media"),
             Prompts = [.. ImagePrompts, DescribeCommand.GroundedCaptionPrompt, .. Conversation, .. DemoVideo.Prompts],
-        }, overwrite: true);
+        }, overwrite: true, ResultContent.Default);
         foreach ((string name, MediaInput media) in ((string, MediaInput)[])
             [("image", image), ("caption", scene), ("conversation", scene), ("video", video)])
             results.Expect(media.Frames, media.Video is not null, name, FrameNames.ByIndex);
@@ -64,9 +64,10 @@ internal static class DemoCommand
         await RunAsync("conversation", scene, ConverseAsync).ConfigureAwait(false);
         await RunAsync("video", video, StreamAsync).ConfigureAwait(false);
         results.Commit();
+        if (results.AnimationProblem is { } problem) terminal.Note(problem);
         terminal.WriteLine();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        terminal.WriteLine(FormattableString.Invariant($"{results.Written} in {seconds:0.0} s. Look at:"));
+        terminal.WriteLine(FormattableString.Invariant($"{results.Written.Text} in {seconds:0.0} s. Look at:"));
         terminal.WriteLine("  " + Path.Combine(output, "image", "overlays", "frame-00000.png"));
         terminal.WriteLine("  " + Path.Combine(output, "caption", "overlays", "frame-00000.png"));
         terminal.WriteLine("  " + Path.Combine(output, "video", "overlay.webp") + " (animated; any browser shows it)");
@@ -87,7 +88,6 @@ internal static class DemoCommand
             })).ConfigureAwait(false);
             part.Finish();
             table.Print(terminal);
-            if (part.AnimationProblem is { } problem) terminal.Note(problem);
         }
 
         async Task AskAsync(DemoPart part, string[] prompts)
@@ -110,7 +110,7 @@ internal static class DemoCommand
                     .ConfigureAwait(false);
                 Tell(part, prompt, answer);
                 foreach (AnswerObject o in answer.Objects)
-                    objects.Add(new SegmentedObject(o.Id, o.Mask!.ToMask(), o.Mask.Score, o.Mask.Present));
+                    objects.Add(new SegmentedObject(o.Mask!, o.Mask!.ToMask(), o.Phrase ?? AskedFor.In(prompt)));
             }
             part.OnFrame(new SegmentedFrame(0, part.Media.FrameName(0), part.Media.Image, objects));
         }
@@ -124,7 +124,7 @@ internal static class DemoCommand
             {
                 FrameMasks masks = await demo.NextAsync(index, frame).ConfigureAwait(false);
                 part.OnFrame(new SegmentedFrame(index, part.Media.FrameName(index), frame,
-                    [.. masks.Objects.Select(o => new SegmentedObject(o.Id, o.ToMask(), o.Score, o.Present))]));
+                    [.. masks.Objects.Select(o => new SegmentedObject(o, o.ToMask(), null))]));
                 terminal.Progress.Count("Segmenting", "frames", ++index, part.Media.Frames);
             }
             terminal.Progress.Clear();

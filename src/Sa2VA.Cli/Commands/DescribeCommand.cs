@@ -28,7 +28,7 @@ internal static class DescribeCommand
             Accepts = [.. model.All, .. media.All, prompt, .. output.All, minScore, json, .. device.All],
             Run = async values =>
             {
-                output.Check(values);
+                output.Check(values, isVideo: values.GetValue(media.Video) is not null);
                 long start = Stopwatch.GetTimestamp();
                 using MediaList list = media.Open(terminal, values);
                 var job = new SegmentJob(terminal, new SegmentRequest

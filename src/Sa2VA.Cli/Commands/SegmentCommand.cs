@@ -37,7 +37,7 @@ internal static partial class SegmentCommand
             {
                 if (values.GetValue(output.Folder) is null && !values.GetValue(json))
                     throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
-                output.Check(values);
+                output.Check(values, isVideo: values.GetValue(media.Video) is not null);
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
                 if (prompts.Count == 0 && !show.Any(values))
                     throw new UsageException("Say what to segment with --prompt TEXT, or show it with --point X,Y or "

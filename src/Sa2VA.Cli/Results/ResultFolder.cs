@@ -18,7 +18,8 @@ internal sealed partial class ResultFolder : IDisposable
     private readonly HashSet<string> _folders = [];
     private string _path;
     private HashSet<string> _former = [];
-    private int _masks, _overlays;
+    private readonly BackgroundWriter _writer = new();
+    private readonly List<ResultPart> _open = [];
     private bool _committed;
     private Exception? _undiscarded;
 
@@ -26,10 +27,11 @@ internal sealed partial class ResultFolder : IDisposable
     /// <param name="path">The folder; it and those above it are created when needed.</param>
     /// <param name="run">What the run is asked.</param>
     /// <param name="overwrite">True to take the place of a former run; false to go beside it.</param>
+    /// <param name="content">What is written of each frame.</param>
     /// <exception cref="UsageException">It cannot be written, or it holds a list that is no run's.</exception>
-    public ResultFolder(string path, RunDescription run, bool overwrite)
+    public ResultFolder(string path, RunDescription run, bool overwrite, ResultContent content)
     {
-        (_given, Path, _run, _overwrite) = (path, path, run, overwrite);
+        (_given, Path, _run, _overwrite, Content) = (path, path, run, overwrite, content);
         _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
         if (Attempt(() => File.Exists(_path) && File.ResolveLinkTarget(_path, returnFinalTarget: true) is { Exists: false }))
             throw new UsageException($"{Quoted.Of(path)} is a link to nothing; give a folder with --out.");
@@ -54,17 +56,31 @@ internal sealed partial class ResultFolder : IDisposable
     /// <summary>The folder as given, or the one beside it.</summary>
     public string Path { get; private set; }
 
-    /// <summary>Masks of finished parts.</summary>
-    public int Masks => _masks;
+    /// <summary>What is written of each frame.</summary>
+    public ResultContent Content { get; }
 
-    /// <summary>What finished parts wrote, in words.</summary>
-    public string Written => $"{Plural.Of(_masks, "mask")} and {Plural.Of(_overlays, "overlay")}";
+    /// <summary>What finished parts wrote; to be looked at once all is written.</summary>
+    public WrittenFiles Written { get; } = new();
+
+    /// <summary>Parts that are finished and written; to be counted once all is written.</summary>
+    public int Parts { get; private set; }
+
+    /// <summary>Why there is no animation of a video, once all is written; null if there is none to be missed.</summary>
+    public string? AnimationProblem { get; internal set; }
+
+    /// <summary>The files of the whole run, where any were asked for and something was written.</summary>
+    internal RunJson? Json { get; private set; }
 
     /// <summary>Begins writing what a picture or video gives.</summary>
     /// <param name="media">The picture or video.</param>
     /// <param name="folder">Subfolder; empty for the folder itself.</param>
     /// <param name="names">How files are named.</param>
-    public ResultPart Begin(MediaInput media, string folder, FrameNames names) => new(this, media.Video, folder, names);
+    public ResultPart Begin(MediaInput media, string folder, FrameNames names)
+    {
+        var part = new ResultPart(this, media, folder, names);
+        lock (_open) _open.Add(part);
+        return part;
+    }
 
     /// <summary>
     /// Refuses, before any work, a folder that holds what no run wrote where this one will write. How many objects there will be is not
@@ -81,12 +97,20 @@ internal sealed partial class ResultFolder : IDisposable
         Attempt(() =>
         {
             if (folder.Length > 0) Enter(folder);
-            foreach (string path in Within(Join(folder, "overlays"))) Check(path);
-            foreach (string path in Within(Join(folder, "masks")))
-                if (ObjectFolder().IsMatch(path[(path.LastIndexOf('/') + 1)..]))
-                    foreach (string mask in Within(path)) Check(mask);
-            if (isVideo && System.IO.Path.Exists(At(Join(folder, "overlay.webp")))) Refuse(Join(folder, "overlay.webp"));
+            foreach (string of in (string[])["overlays", "davis"])
+                foreach (string path in Within(Join(folder, of))) Check(path);
+            foreach (string of in (string[])["masks", "soft", "cutouts"])
+                foreach (string path in Within(Join(folder, of)))
+                    if (ObjectFolder().IsMatch(path[(path.LastIndexOf('/') + 1)..]))
+                        foreach (string mask in Within(path)) Check(mask);
+            if (isVideo) CheckFile(Join(folder, "overlay.webp"));
+            foreach (string file in RunJson.Names(Content)) CheckFile(file);
         });
+
+        void CheckFile(string path)
+        {
+            if (System.IO.Path.Exists(At(path))) Refuse(path);
+        }
 
         void Check(string path)
         {
@@ -96,13 +120,28 @@ internal sealed partial class ResultFolder : IDisposable
         }
     }
 
-    /// <summary>Puts everything in its place.</summary>
+    /// <summary>Waits until all is written.</summary>
+    /// <exception cref="UsageException">Something could not be written.</exception>
+    public void Complete() => _writer.Complete();
+
+    /// <summary>The same, whatever may have failed; what was not finished is not part of the run.</summary>
+    public void Settle() => _writer.Settle();
+
+    /// <summary>Puts everything that is finished in its place, once it is written.</summary>
     /// <exception cref="UsageException">That failed; a former run is as it was.</exception>
     public void Commit()
     {
+        Complete();
+        foreach (ResultPart part in _open)
+        {
+            part.Close();
+            Discard(part.Folder);
+        }
+        _open.Clear();
         if (_undiscarded is not null) throw CannotWrite(_undiscarded);
         Attempt(() =>
         {
+            Json?.Finish();
             if (!Directory.Exists(_path)) Directory.CreateDirectory(System.IO.Path.GetDirectoryName(_path)!);
             // Another run may have come to the same place meanwhile.
             while (!MoveWhole() && !RunReplacement.Do(_staging, _path, _run, _overwrite)) MoveOn();
@@ -113,6 +152,9 @@ internal sealed partial class ResultFolder : IDisposable
     /// <summary>Removes what was not committed.</summary>
     public void Dispose()
     {
+        _writer.Dispose();
+        Json?.Dispose();
+        foreach (ResultPart part in _open) part.Close();
         try
         {
             if (!_committed && Directory.Exists(_staging)) Directory.Delete(_staging, recursive: true);
@@ -123,11 +165,28 @@ internal sealed partial class ResultFolder : IDisposable
         }
     }
 
-    /// <summary>Counts what a part has written.</summary>
-    internal void Count(int masks, int overlays) => (_masks, _overlays) = (_masks + masks, _overlays + overlays);
+    /// <summary>Hands over work of a part, which is done on the folder's thread; waits while there is much.</summary>
+    /// <exception cref="UsageException">Something that was handed over before could not be written.</exception>
+    internal void Post(Action work) => _writer.Post(() => Attempt(() =>
+    {
+        if (Json is null && Content.Has(RunJson.Formats))
+        {
+            Json = new RunJson(Content, name => Place(name));
+            foreach (string name in RunJson.Names(Content)) Written.Count(name, 0);
+        }
+        work();
+    }));
+
+    /// <summary>Takes over a part of which all is written.</summary>
+    internal void Finished(ResultPart part)
+    {
+        Written.Add(part.Written);
+        Parts++;
+        lock (_open) _open.Remove(part);
+    }
 
     /// <summary>Removes a subfolder that was written so far; of the folder itself, everything.</summary>
-    internal void Discard(string folder)
+    private void Discard(string folder)
     {
         string path = System.IO.Path.Combine(_staging, folder);
         _folders.RemoveWhere(f => folder.Length == 0 || f == folder || f.StartsWith(folder + System.IO.Path.DirectorySeparatorChar,
@@ -160,7 +219,7 @@ internal sealed partial class ResultFolder : IDisposable
 
     /// <summary>Does what may fail as files do.</summary>
     /// <exception cref="UsageException">It did; the message says what to do.</exception>
-    internal void Attempt(Action action) => Attempt(() =>
+    private void Attempt(Action action) => Attempt(() =>
     {
         action();
         return true;

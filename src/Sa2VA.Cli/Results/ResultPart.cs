@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Runtime.ExceptionServices;
 using Sa2VA.Core;
 using Sa2VA.Media;
 using Sa2VA.Models;
@@ -6,8 +6,8 @@ using Sa2VA.Models;
 namespace Sa2VA.Cli.Results;
 
 /// <summary>
-/// What one picture or video leaves in a result folder: <c>masks/object-K/frame-NNNNN.png</c>, <c>overlays/frame-NNNNN.png</c>, and of a
-/// video <c>overlay.webp</c>. Without <see cref="Finish"/> nothing of it stays.
+/// What one picture or video leaves in a result folder: a file for each frame, or each object on it, and of a video <c>overlay.webp</c>.
+/// It is written on the folder's thread; without <see cref="Finish"/> nothing of it stays.
 /// </summary>
 internal sealed class ResultPart : IDisposable
 {
@@ -17,89 +17,152 @@ internal sealed class ResultPart : IDisposable
     /// <summary>Shorter frames of a GIF are shown by nobody as they say.</summary>
     private static readonly TimeSpan ShortestDuration = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Files of a frame that are encoded at the same time: the model needs the other processors.</summary>
+    private static readonly ParallelOptions Encoders = new() { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount / 4, 1, 4) };
+
     private readonly ResultFolder _results;
-    private readonly VideoSource? _video;
-    private readonly string _folder;
+    private readonly MediaInput _media;
     private readonly FrameNames _names;
+    private readonly List<(string Name, int Width, int Height, ObjectResult[] Objects)> _held = [];
     private AnimatedWebP? _animation;
-    private int _masks, _overlays;
     private bool _finished;
+    private volatile bool _left;
 
     /// <param name="results">Where it is put.</param>
-    /// <param name="video">The video; null for a picture.</param>
+    /// <param name="media">The picture or video.</param>
     /// <param name="folder">Subfolder; empty for the folder itself.</param>
     /// <param name="names">How files are named.</param>
-    public ResultPart(ResultFolder results, VideoSource? video, string folder, FrameNames names) =>
-        (_results, _video, _folder, _names) = (results, video, folder, names);
+    public ResultPart(ResultFolder results, MediaInput media, string folder, FrameNames names) =>
+        (_results, _media, Folder, _names) = (results, media, folder, names);
 
-    /// <summary>Why there is no animation of a video, or null.</summary>
-    public string? AnimationProblem { get; private set; }
+    /// <summary>Subfolder; empty for the folder itself.</summary>
+    public string Folder { get; }
 
-    /// <summary>Writes a frame's masks and overlay.</summary>
-    /// <param name="frame">The frame; without a picture or objects nothing is written.</param>
-    public void Add(SegmentedFrame frame)
+    /// <summary>What was written so far.</summary>
+    public WrittenFiles Written { get; } = new();
+
+    /// <summary>Hands over a frame's masks and overlay; waits where more are handed over than can be written.</summary>
+    /// <param name="frame">The frame; without a picture or objects it has no overlay.</param>
+    public void Add(SegmentedFrame frame) => _results.Post(() =>
     {
-        if (frame.Image is { } image && frame.Objects.Count > 0) _results.Attempt(() => Add(frame, image));
-    }
+        if (!_left) Write(frame);
+    });
 
-    /// <summary>Completes it: from now on it is part of the run.</summary>
+    /// <summary>Completes it: once it is written, it is part of the run.</summary>
     public void Finish()
     {
-        if (_animation is { } animation) _results.Attempt(animation.Finish);
-        _animation?.Dispose();
-        _animation = null;
-        _results.Count(_masks, _overlays);
+        _results.Post(Complete);
         _finished = true;
     }
 
-    /// <summary>Removes what was not finished.</summary>
-    public void Dispose()
+    /// <summary>Has what was not finished removed.</summary>
+    public void Dispose() => _left |= !_finished;
+
+    /// <summary>Closes the files of a part that is not finished; nothing is written meanwhile.</summary>
+    internal void Close()
     {
         _animation?.Dispose();
         _animation = null;
-        if (!_finished) _results.Discard(_folder);
     }
 
-    private void Add(SegmentedFrame frame, RgbImage image)
+    private void Complete()
+    {
+        _animation?.Finish();
+        Close();
+        // A picture of several that fails is in no file of the run.
+        foreach ((string name, int width, int height, ObjectResult[] objects) in _held) _results.Json!.Add(name, width, height, objects);
+        _results.Finished(this);
+    }
+
+    private void Write(SegmentedFrame frame)
     {
         string name = _names[frame.Index] + ".png";
+        List<Action> files = [.. MaskFiles(frame, name)];
+        if (frame.Image is { } image && frame.Objects.Count > 0) files.Add(OverlayOf(frame, image, name));
+        try
+        {
+            Parallel.ForEach(files, Encoders, write => write());
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+        if (_results.Json is not { } json) return;
+        ObjectResult[] objects = [.. frame.Objects.Select(o => o.ToResult())];
+        if (Folder.Length > 0) _held.Add((frame.Source, _media.Width, _media.Height, objects));
+        else json.Add(frame.Source, _media.Width, _media.Height, objects);
+    }
+
+    private IEnumerable<Action> MaskFiles(SegmentedFrame frame, string name)
+    {
+        if (Has(ResultFormats.Davis))
+        {
+            string path = _results.Place(Folder, "davis", name);
+            Written.Count("label map");
+            yield return () => LabelMapFile.Save(path, _media.Width, _media.Height, frame.Objects.Count == 0
+                ? new byte[_media.Width * _media.Height]
+                : LabelMapFile.Labels([.. frame.Objects.Select(o => (o.Id, o.Mask))]));
+        }
         foreach (SegmentedObject o in frame.Objects)
         {
-            MaskFile.Save(_results.Place(_folder, "masks", string.Create(CultureInfo.InvariantCulture, $"object-{o.Id}"), name), o.Mask);
-            _masks++;
+            string folder = FormattableString.Invariant($"object-{o.Id}");
+            if (Has(ResultFormats.Png))
+            {
+                string path = _results.Place(Folder, "masks", folder, name);
+                Written.Count("mask");
+                yield return () => MaskFile.Save(path, o.Mask);
+            }
+            if (Has(ResultFormats.Soft))
+            {
+                string path = _results.Place(Folder, "soft", folder, name);
+                Written.Count("soft mask");
+                yield return () => SoftMaskFile.Save(path, o.Mask.Width, o.Mask.Height, o.Result.Logits);
+            }
+            if (Has(ResultFormats.Cutout))
+            {
+                string path = _results.Place(Folder, "cutouts", folder, name);
+                Written.Count("cut-out");
+                yield return () => CutoutFile.Save(path, frame.Image!, o.Mask);
+            }
         }
+    }
+
+    private Action OverlayOf(SegmentedFrame frame, RgbImage image, string name)
+    {
         Mask[] masks = [.. frame.Objects.Select(o => o.Mask)];
         int[] ids = [.. frame.Objects.Select(o => o.Id)];
-        string place = _results.Place(_folder, "overlays", name);
-        if (_video is null) Overlay.SavePng(place, image, masks, ids);
-        else
+        string place = _results.Place(Folder, "overlays", name);
+        Written.Count("overlay");
+        if (_media.Video is not { } video) return () => Overlay.SavePng(place, image, masks, ids);
+        string animation = _results.Place(Folder, "overlay.webp");
+        return () =>
         {
             RgbImage overlay = Overlay.Draw(image, masks, ids);
             ImageFile.SavePng(place, overlay);
-            Animate(overlay, frame.Index, _video);
-        }
-        _overlays++;
+            Animate(animation, overlay, frame.Index, video);
+        };
     }
 
+    private bool Has(ResultFormats format) => _results.Content.Has(format);
+
     // An animation is a convenience: masks of a long video are not given up because it has outgrown its format.
-    private void Animate(RgbImage overlay, int index, VideoSource video)
+    private void Animate(string path, RgbImage overlay, int index, VideoSource video)
     {
-        if (AnimationProblem is not null) return;
+        if (_results.AnimationProblem is not null) return;
         try
         {
             if (_animation is null)
             {
                 TimeSpan duration = video.Duration(0) ?? DefaultDuration;
                 if (duration < ShortestDuration) duration = TimeSpan.FromMilliseconds(100);
-                _animation = new AnimatedWebP(_results.Place(_folder, "overlay.webp"), overlay.Width, overlay.Height, duration);
+                _animation = new AnimatedWebP(path, overlay.Width, overlay.Height, duration);
             }
             _animation.Add(overlay);
         }
         catch (MediaException e) when (!FileTrouble.Is(e.InnerException))
         {
-            AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
-            _animation?.Dispose();
-            _animation = null;
+            _results.AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
+            Close();
         }
     }
 }

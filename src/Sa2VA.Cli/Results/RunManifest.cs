@@ -107,7 +107,8 @@ internal static partial class RunManifest
 
     private static bool IsNoName(string part) => part is "." or ".." || part.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0;
 
-    [GeneratedRegex(@"^([^/\0]+/)?(masks/object-[0-9]+/[^/\0]+\.png|overlays/[^/\0]+\.png|overlay\.webp)\z")]
+    [GeneratedRegex(@"^([^/\0]+/)?((masks|soft|cutouts)/object-[0-9]+/[^/\0]+\.png|(overlays|davis)/[^/\0]+\.png|overlay\.webp)\z"
+        + @"|^(coco|youtube-vos|polygons)\.json\z")]
     private static partial Regex Written();
 }
 

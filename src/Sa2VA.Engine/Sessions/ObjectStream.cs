@@ -11,7 +11,7 @@ namespace Sa2VA.Engine;
 internal sealed partial class ObjectStream : IDisposable
 {
     private readonly SegmentationModel _model;
-    private readonly bool _reuseMasks;
+    private readonly bool _reuseMasks, _shownLogits;
     private readonly int _maxObjects;
     private readonly MaskResampler _resampler;
     private readonly List<(int Id, bool Logits)> _named = [];
@@ -19,7 +19,7 @@ internal sealed partial class ObjectStream : IDisposable
 
     public ObjectStream(SegmentationModel model, VideoOptions options)
     {
-        (_model, _reuseMasks, _maxObjects) = (model, options.ReuseMasks, options.MaxObjects);
+        (_model, _reuseMasks, _shownLogits, _maxObjects) = (model, options.ReuseMasks, options.Logits, options.MaxObjects);
         _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
         Recent = new RecentFrames(options.KeepFrames);
         Video = new VideoSegmentation(model);
@@ -92,7 +92,7 @@ internal sealed partial class ObjectStream : IDisposable
         Video.Add();
         try
         {
-            Prompt(index, prompt, cancellation);
+            Prompt(index, prompt, WantsLogits || _shownLogits, cancellation);
         }
         catch
         {
@@ -100,7 +100,7 @@ internal sealed partial class ObjectStream : IDisposable
             throw;
         }
         int id = number();
-        _named.Add((id, Logits: false));
+        _named.Add((id, _shownLogits));
         return id;
     }
 
@@ -108,7 +108,7 @@ internal sealed partial class ObjectStream : IDisposable
     public void Correct(int id, VisualPrompt prompt, CancellationToken cancellation)
     {
         Check(prompt);
-        Prompt(IndexOf(id), prompt, cancellation);
+        Prompt(IndexOf(id), prompt, WantsLogits, cancellation);
     }
 
     /// <summary>Has an object leave.</summary>
@@ -183,12 +183,12 @@ internal sealed partial class ObjectStream : IDisposable
         prompt.Check(Video.Size.Width, Video.Size.Height);
     }
 
-    private void Prompt(int index, VisualPrompt prompt, CancellationToken cancellation)
+    private void Prompt(int index, VisualPrompt prompt, bool logits, CancellationToken cancellation)
     {
         PointPrompt[] points = prompt.Points(Video.Size.Width, Video.Size.Height, _model.Config.ImageSize);
         if (!prompt.Anew) points = [.. Video.Objects[index].Points, .. points];
         GivenMask? mask = prompt.Mask is { } given ? GivenMask.Of(_model, given, cancellation) : null;
-        Video.Prompt(index, points, mask, WantsLogits, cancellation);
+        Video.Prompt(index, points, mask, logits, cancellation);
     }
 
     private int IndexOf(int id)

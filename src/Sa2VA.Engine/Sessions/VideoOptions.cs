@@ -11,6 +11,12 @@ public sealed record VideoOptions
     /// </summary>
     public bool ReuseMasks { get; init; }
 
+    /// <summary>
+    /// True to keep the mask logits at the frame's size of objects that clicks, boxes or masks add; of those that an answer names,
+    /// <see cref="AskOptions.Logits"/> says so. False, the default, costs nothing.
+    /// </summary>
+    public bool Logits { get; init; }
+
     /// <summary>Most objects that the stream follows when more are added by clicks, boxes or masks, at least 1; 16 by default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is less than 1.</exception>
     public int MaxObjects
