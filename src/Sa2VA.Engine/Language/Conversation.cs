@@ -15,14 +15,14 @@ internal sealed class Conversation : IDisposable
     private readonly List<int> _prompt = [], _pages = [];
 
     /// <param name="model">Model.</param>
-    /// <param name="images">Rows that negative ids refer to, or null.</param>
-    public Conversation(LanguageModel model, ImageTokens? images) => (_model, Images) = (model, images);
+    /// <param name="pictures">Whose rows negative ids refer to, or null; not owned.</param>
+    public Conversation(LanguageModel model, ShownPictures? pictures) => (_model, Pictures) = (model, pictures);
 
     /// <summary>One that nobody disposed: its pages must not be lost to others.</summary>
     ~Conversation() => GiveBack();
 
-    /// <summary>Rows that negative ids refer to, or null.</summary>
-    public ImageTokens? Images { get; }
+    /// <summary>Whose rows negative ids refer to, or null.</summary>
+    public ShownPictures? Pictures { get; }
 
     /// <summary>Tokens whose keys and values are there when all that is enqueued is done.</summary>
     public int Length { get; private set; }
@@ -46,7 +46,7 @@ internal sealed class Conversation : IDisposable
     {
         int shared = Math.Min(CollectionsMarshal.AsSpan(_prompt).CommonPrefixLength(prompt), most);
         _model.Pages.Return(_pages, KvLayout.PagesFor(shared));
-        Length = _model.Pages.Find(Key, prompt[..(most + 1)], _pages, shared);
+        Length = _model.Pages.Find(Pictures, prompt[..(most + 1)], _pages, shared);
         CollectionsMarshal.SetCount(_prompt, Length);
         prompt[..Length].CopyTo(CollectionsMarshal.AsSpan(_prompt));
         return Length;
@@ -81,7 +81,7 @@ internal sealed class Conversation : IDisposable
     }
 
     /// <summary>Lets other conversations share the prompt, all of which has been computed.</summary>
-    public void Publish() => _model.Pages.Publish(Key, CollectionsMarshal.AsSpan(_prompt), _pages);
+    public void Publish() => _model.Pages.Publish(Pictures, CollectionsMarshal.AsSpan(_prompt), _pages);
 
     /// <summary>
     /// Begins with nothing. Keys and values that are not finite must not stay even where they are masked: a weight of zero does not make
@@ -96,9 +96,10 @@ internal sealed class Conversation : IDisposable
     }
 
     /// <summary>Another conversation that has all that this one has; whichever goes on first copies the page that both stand in.</summary>
-    public Conversation Fork()
+    /// <param name="pictures">The same pictures, and perhaps more; null for the very ones of this one.</param>
+    public Conversation Fork(ShownPictures? pictures = null)
     {
-        var fork = new Conversation(_model, Images) { Length = Length };
+        var fork = new Conversation(_model, pictures ?? Pictures) { Length = Length };
         fork._prompt.AddRange(_prompt);
         foreach (int page in _pages) fork._pages.Add(_model.Pages.Share(page));
         return fork;
@@ -118,6 +119,4 @@ internal sealed class Conversation : IDisposable
         Length = 0;
         if (_model.Scheduler.IsIdle) _model.Pages.Trim();
     }
-
-    private ImageKey Key => Images?.Key ?? default;
 }

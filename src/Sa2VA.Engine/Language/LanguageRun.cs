@@ -16,7 +16,7 @@ internal sealed class LanguageRun : IDisposable
     private readonly LanguageModel _model;
     private readonly ExecutionPlan _plan;
     private readonly LanguageGraph _graph;
-    private readonly int[] _slots, _choices, _penalties;
+    private readonly int[] _slots, _choices, _penalties, _ids;
     private readonly BoundPlan _bound;
     private readonly SequencePlacement _placement;
 
@@ -27,6 +27,7 @@ internal sealed class LanguageRun : IDisposable
     {
         (_model, _graph) = (model, graph);
         _slots = new int[graph.Slot.Shape[0]];
+        _ids = graph.Ids is null ? [] : new int[Chunk];
         (_choices, _penalties) = (new int[_slots.Length * SamplingChoice.Count], new int[_slots.Length]);
         _plan = model.Backend.Compile(graph.Graph, cancellation);
         PlanBuffers buffers = model.Pages.AddTo(new PlanBuffers(graph.Graph), graph.Stack)
@@ -56,11 +57,14 @@ internal sealed class LanguageRun : IDisposable
     /// <param name="turn">
     /// Whose prompt it is; its conversation has room, and its slot is where the chunk's last row leaves its state and next token.
     /// </param>
-    public void Prefill(ReadOnlySpan<int> chunk, Turn turn)
+    /// <param name="firstRow">The first row of the picture that the chunk speaks of; its rows are where they are read.</param>
+    public void Prefill(ReadOnlySpan<int> chunk, Turn turn, int firstRow = 0)
     {
         Conversation conversation = turn.Conversation;
-        _bound.Set(_graph.Ids!, chunk).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [turn.Slot]);
-        _placement.Begin().AddChunk(conversation.Pages, conversation.Length, chunk, turn.Positions).End();
+        Span<int> ids = _ids.AsSpan(0, chunk.Length);
+        for (int i = 0; i < ids.Length; i++) ids[i] = chunk[i] < 0 ? chunk[i] + firstRow : chunk[i];
+        _bound.Set(_graph.Ids!, ids).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [turn.Slot]);
+        _placement.Begin().AddChunk(conversation.Pages, conversation.Length, ids, turn.Positions).End();
         Draw([turn]);
         _model.Queue.Run(_bound, turn.Cancellation);
     }

@@ -4,7 +4,7 @@ using Sa2VA.Models;
 namespace Sa2VA.Engine.Language;
 
 /// <summary>What a page holds, found by value: tokens behind those of another page, which is held as long as this one.</summary>
-/// <param name="image">The picture that negative ids speak of.</param>
+/// <param name="image">The picture that negative ids speak of; the default without such ids.</param>
 /// <param name="before">The page before it; −1 for the first.</param>
 /// <param name="tokens">Token ids.</param>
 internal sealed class PageKey(ImageKey image, int before, int[] tokens) : IEquatable<PageKey>
@@ -45,7 +45,20 @@ internal readonly record struct ImageKey(UInt128 High, UInt128 Low)
             hash.AppendData(BitConverter.GetBytes(tile.Width));
             hash.AppendData(tile.Pixels);
         }
+        return Of(hash);
+    }
+
+    /// <summary>The digest of all that was appended.</summary>
+    public static ImageKey Of(IncrementalHash hash)
+    {
         byte[] digest = hash.GetHashAndReset();
         return new ImageKey(BitConverter.ToUInt128(digest), BitConverter.ToUInt128(digest, 16));
+    }
+
+    /// <summary>Appends it to what a digest is made of.</summary>
+    public void AppendTo(IncrementalHash hash)
+    {
+        hash.AppendData(BitConverter.GetBytes(High));
+        hash.AppendData(BitConverter.GetBytes(Low));
     }
 }

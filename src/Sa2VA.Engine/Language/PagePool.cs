@@ -139,17 +139,17 @@ internal sealed class PagePool : IDisposable
     }
 
     /// <summary>Lets others find the full pages of a prompt.</summary>
-    /// <param name="image">Of the picture that the prompt's negative ids speak of.</param>
+    /// <param name="pictures">What the prompt's negative ids speak of, or null.</param>
     /// <param name="prompt">Token ids.</param>
     /// <param name="pages">Their pages.</param>
-    public void Publish(ImageKey image, ReadOnlySpan<int> prompt, List<int> pages)
+    public void Publish(ShownPictures? pictures, ReadOnlySpan<int> prompt, List<int> pages)
     {
         lock (_lock)
         {
             for (int i = 0; (i + 1) * KvLayout.PageRows <= prompt.Length; i++)
             {
                 if (_keys[pages[i]] is not null) continue;
-                PageKey key = KeyOf(image, prompt, pages, i);
+                PageKey key = KeyOf(pictures, prompt, pages, i);
                 if (_known.TryAdd(key, pages[i])) _keys[pages[i]] = key;
             }
         }
@@ -166,18 +166,18 @@ internal sealed class PagePool : IDisposable
     /// Looks for pages that hold the beginning of a prompt, and holds them too, instead of those that are in the list from the first
     /// difference on.
     /// </summary>
-    /// <param name="image">Of the picture that the prompt's negative ids speak of.</param>
+    /// <param name="pictures">What the prompt's negative ids speak of, or null.</param>
     /// <param name="prompt">Token ids; the last one is left to be computed.</param>
     /// <param name="pages">Pages of the prompt's first tokens.</param>
     /// <param name="have">How many tokens they hold of it.</param>
     /// <returns>Tokens that the pages hold of it then, at least <paramref name="have"/>.</returns>
-    public int Find(ImageKey image, ReadOnlySpan<int> prompt, List<int> pages, int have)
+    public int Find(ShownPictures? pictures, ReadOnlySpan<int> prompt, List<int> pages, int have)
     {
         var found = new List<int>();
         lock (_lock)
         {
             while ((found.Count + 1) * KvLayout.PageRows < prompt.Length
-                && _known.TryGetValue(KeyOf(image, prompt, found, found.Count), out int page)) found.Add(page);
+                && _known.TryGetValue(KeyOf(pictures, prompt, found, found.Count), out int page)) found.Add(page);
             if (found.Count * KvLayout.PageRows <= have) return have;
             foreach (int page in found) _holders[page]++;
         }
@@ -227,8 +227,12 @@ internal sealed class PagePool : IDisposable
         }
     }
 
-    private static PageKey KeyOf(ImageKey image, ReadOnlySpan<int> prompt, List<int> pages, int index) =>
-        new(image, index == 0 ? -1 : pages[index - 1], prompt.Slice(index * KvLayout.PageRows, KvLayout.PageRows).ToArray());
+    private static PageKey KeyOf(ShownPictures? pictures, ReadOnlySpan<int> prompt, List<int> pages, int index)
+    {
+        ReadOnlySpan<int> page = prompt.Slice(index * KvLayout.PageRows, KvLayout.PageRows);
+        (ImageKey image, int[] tokens) = pictures?.KeyOf(page) ?? (default, page.ToArray());
+        return new PageKey(image, index == 0 ? -1 : pages[index - 1], tokens);
+    }
 
     /// <summary>Under the lock.</summary>
     private void Release(int page)

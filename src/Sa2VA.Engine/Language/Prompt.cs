@@ -26,7 +26,7 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         string expanded = media.Tiles.Count == 0 ? text.Replace(ImageTag, "", StringComparison.Ordinal) : Expand(text, media);
         return specials == SpecialTokenText.Parse
             ? EncodeSpelled(template.Turn(expanded), media)
-            : PlaceRows(EncodePlain(text, media), media);
+            : PlaceRows([.. EncodePlain(tokenizer.Encode(template.System + template.BeforeText), text, media)], media);
     }
 
     /// <summary>The ids of a whole prompt as upstream spells it: markers, turns, context tokens.</summary>
@@ -35,20 +35,16 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
     /// <summary>The ids that continue a conversation: what ends the last answer, a separator, and the next turn.</summary>
     /// <param name="history">Ids so far; image rows as −1 − row.</param>
     /// <param name="ended">True if the last answer ended with its stop marker.</param>
-    /// <param name="text">The user's text, without a tag.</param>
+    /// <param name="text">The user's text; with a tag where the turn shows a picture.</param>
+    /// <param name="media">The picture that the turn shows; without tiles for none.</param>
     /// <param name="specials">How text that spells an added token is read.</param>
-    public int[] Continue(IReadOnlyList<int> history, bool ended, string text, SpecialTokenText specials)
+    public int[] Continue(IReadOnlyList<int> history, bool ended, string text, PromptMedia media, SpecialTokenText specials)
     {
-        if (text.Contains(ImageTag, StringComparison.Ordinal))
-            throw new PromptException($"A follow-up question speaks of the picture that is there already; remove {ImageTag} from it.");
         string before = (ended ? "" : template.Suffix) + template.Separator + template.BeforeText;
-        IEnumerable<int> turn = specials == SpecialTokenText.Parse
-            ? Ids(before + text + template.AfterText, SpecialTokenText.Parse)
-            : [.. Ids(before, SpecialTokenText.Parse), .. Ids(text, SpecialTokenText.PlainText),
-                .. Ids(template.AfterText, SpecialTokenText.Parse)];
-        int[] ids = [.. history, .. turn];
-        if (Array.IndexOf(ids, _contextId) >= 0) throw UnexpectedContext();
-        return ids;
+        int[] turn = specials == SpecialTokenText.Parse
+            ? Ids(before + (media.Tiles.Count > 0 ? Expand(text, media) : text) + template.AfterText, SpecialTokenText.Parse)
+            : [.. EncodePlain(Ids(before, SpecialTokenText.Parse), text, media)];
+        return [.. history, .. PlaceRows(turn, media)];
     }
 
     /// <summary>The ids that an answer is made to begin with.</summary>
@@ -59,11 +55,11 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         if (string.IsNullOrEmpty(prefix)) return [];
         Tokenizer.CheckUnicode(prefix);
         if (stop.Words.FirstOrDefault(w => prefix.Contains(w, StringComparison.Ordinal)) is { } word)
-            throw new PromptException($"The answer cannot begin with {word}, which ends answers; remove it from the prefix.");
+            throw new PromptException($"The answer cannot begin with {word}, which ends answers; remove it there.");
         int[] ids = Ids(prefix, SpecialTokenText.Parse);
         if (Array.IndexOf(ids, _contextId) >= 0) throw UnexpectedContext();
         return Array.FindIndex(ids, stop.IsStopId) < 0 ? ids
-            : throw new PromptException("The answer cannot begin with a token that ends answers; remove it from the prefix.");
+            : throw new PromptException("The answer cannot begin with a token that ends answers; remove it there.");
     }
 
     private string Expand(string text, PromptMedia media)
@@ -84,11 +80,14 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         IReadOnlyList<int> rows = _family.PictureRows(media, config);
         if (ids.AsSpan().Count(_contextId) != rows.Count) throw UnexpectedContext();
         for (int i = 0, context = 0; i < ids.Length; i++)
-            if (ids[i] == _contextId) ids[i] = -1 - rows[context++];
+            if (ids[i] == _contextId) ids[i] = -1 - media.FirstRow - rows[context++];
         return ids;
     }
 
-    private int[] EncodePlain(string text, PromptMedia media)
+    /// <param name="begin">Ids before the user's text.</param>
+    /// <param name="text">The user's text.</param>
+    /// <param name="media">What the tag stands for.</param>
+    private List<int> EncodePlain(int[] begin, string text, PromptMedia media)
     {
         // The tag keeps its meaning; everything else that the user typed is plain.
         bool hasPicture = media.Tiles.Count > 0;
@@ -96,12 +95,12 @@ internal sealed class Prompt(Tokenizer tokenizer, ChatTemplate template, Sa2VACo
         int tag = hasPicture ? text.IndexOf(ImageTag, StringComparison.Ordinal) : -1;
         string before = tag < 0 ? text : text[..tag], after = tag < 0 ? "" : text[(tag + ImageTag.Length)..];
         if (!hasPicture) before = before.Replace(ImageTag, "", StringComparison.Ordinal);
-        var ids = new List<int>(tokenizer.Encode(template.System + template.BeforeText));
+        var ids = new List<int>(begin);
         ids.AddRange(Ids(before, SpecialTokenText.PlainText));
         if (tag >= 0) ids.AddRange(Ids(Picture(media), SpecialTokenText.Parse));
         ids.AddRange(Ids(after, SpecialTokenText.PlainText));
         ids.AddRange(Ids(template.AfterText, SpecialTokenText.Parse));
-        return [.. ids];
+        return ids;
     }
 
     /// <summary>Ids of a text that is no beginning: without the mark that some tokenizers put first.</summary>

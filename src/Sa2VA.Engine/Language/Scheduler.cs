@@ -181,10 +181,14 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
             ReadOnlySpan<int> chunk = turn.Prompt.Slice(conversation.Length, turn.ChunkLength(conversation.Length, most));
             Fence begin = model.Queue.Mark();
             conversation.MakeRoom(chunk.Length);
-            if (turn.NeedsImages) model.UseImages(conversation.Images);
+            // A chunk speaks of one picture at most: the one that comes next.
+            int first = 0;
+            ReadOnlySpan<int> ahead = turn.Prompt[conversation.Length..];
+            if (ahead.ContainsAnyInRange(int.MinValue, -1))
+                model.UseImages(conversation.Pictures is { } pictures ? pictures.Of(ahead, out first) : null);
             bool last = conversation.Length + chunk.Length == turn.Prompt.Length;
             if (last) model.NoteHeld(turn);
-            run.Prefill(chunk, turn);
+            run.Prefill(chunk, turn, first);
             conversation.AddPrompt(chunk);
 
             Step step = NewStep(chunk.Length);
@@ -384,7 +388,8 @@ internal sealed class Scheduler(LanguageModel model) : IDisposable
 
     private NonFiniteException NotFinite(Turn turn)
     {
-        if (turn.Conversation.Images?.Rows is { } rows && rows.Any(r => !FiniteCheck.IsFinite(model.Queue, r)))
+        IEnumerable<DeviceBuffer> rows = turn.Conversation.Pictures?.All.SelectMany(p => p.Rows ?? []) ?? [];
+        if (rows.Any(r => !FiniteCheck.IsFinite(model.Queue, r)))
             return FiniteCheck.Error("The vision tower or its projector");
         return FiniteCheck.Error(turn.Delivered == 0
             ? "The language model, reading the prompt,"

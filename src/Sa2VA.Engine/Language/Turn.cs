@@ -41,10 +41,14 @@ internal sealed class Turn(Conversation conversation, int[] prompt, int maxNewTo
     /// <summary>Places of the prompt, in order and none known already, whose states are asked for too.</summary>
     public IReadOnlyList<int> StatePlaces { get; init; } = [];
 
-    /// <summary>Tokens of a chunk that begins at a place: as many as may be, or up to the next place whose state is asked for.</summary>
+    /// <summary>
+    /// Tokens of a chunk that begins at a place: as many as may be, or up to the next place whose state is asked for, or to another
+    /// picture.
+    /// </summary>
     public int ChunkLength(int start, int most)
     {
         int length = Math.Min(prompt.Length - start, most);
+        if (NeedsImages && conversation.Pictures is { } pictures) length = pictures.LengthOfOne(prompt.AsSpan(start, length));
         foreach (int place in StatePlaces)
             if (place >= start && place - start < length) return place - start + 1;
         return length;

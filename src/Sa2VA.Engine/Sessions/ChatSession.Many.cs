@@ -35,8 +35,7 @@ public abstract partial class ChatSession
     private async Task<Generated[]> GenerateManyAsync(Asked[] asked, Question question)
     {
         int known = await PrefillSharedAsync(asked, question).ConfigureAwait(false);
-        if (_images is not null && asked.Any(a => a.Prompt.Ids.AsSpan(known).ContainsAnyInRange(int.MinValue, -1)))
-            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles.Count), question.Cancellation).ConfigureAwait(false);
+        foreach (Asked a in asked) await EncodeAsync(a.Prompt.Ids.AsMemory(known), question).ConfigureAwait(false);
         var forks = new List<Conversation>();
         Task<Generated>[] running = [.. asked.Select(a =>
         {
@@ -77,8 +76,7 @@ public abstract partial class ChatSession
         if (asked.Length == 1 || shared == 0) return _conversation.Begin(asked[0].Prompt.Ids, asked[0].Prompt.MostKnown);
         int[] prefix = asked[0].Prompt.Ids[..shared];
         int known = _conversation.Begin(prefix);
-        if (_images is not null && prefix.AsSpan(known).ContainsAnyInRange(int.MinValue, -1))
-            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles.Count), question.Cancellation).ConfigureAwait(false);
+        await EncodeAsync(prefix.AsMemory(known), question).ConfigureAwait(false);
         // The one token that follows the prefix is nobody's.
         var turn = new Turn(_conversation, prefix, 1, _ => AfterToken.End, question.Cancellation) { Positions = asked[0].Prompt.Positions };
         Model.LanguageModel.Scheduler.Add(turn);

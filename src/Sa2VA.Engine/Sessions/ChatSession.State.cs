@@ -1,3 +1,4 @@
+using Sa2VA.Engine.Language;
 using Sa2VA.Engine.State;
 
 namespace Sa2VA.Engine;
@@ -5,7 +6,8 @@ namespace Sa2VA.Engine;
 public abstract partial class ChatSession
 {
     /// <summary>What was said.</summary>
-    private protected ConversationState CaptureConversation() => new([.. _history], _answered, _ended, _objects, [.. _turns]);
+    private protected ConversationState CaptureConversation() =>
+        new([.. _pictures.All.SkipLast(1).Select(p => p.Tiles)], [.. _history], _answered, _ended, _objects, [.. _turns]);
 
     /// <summary>Has nothing be said yet.</summary>
     private protected void ForgetConversation()
@@ -19,6 +21,14 @@ public abstract partial class ChatSession
     /// <summary>Takes up another session's conversation; in this one nothing was said yet.</summary>
     private protected void Restore(ConversationState state)
     {
+        if (state.Earlier.Count > 0)
+        {
+            ShownPictures pictures = _pictures;
+            _pictures = new ShownPictures([.. state.Earlier.Select(tiles => ImageTokens.Of(Model, tiles)), pictures.Latest!.Share()]);
+            _conversation.Dispose();
+            _conversation = new Conversation(Model.LanguageModel, _pictures);
+            pictures.Dispose();
+        }
         _history.AddRange(state.History);
         _turns.AddRange(state.Turns);
         (_answered, _ended, _objects) = (state.IsAnswered, state.IsEnded, state.Objects);

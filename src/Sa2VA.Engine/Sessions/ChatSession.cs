@@ -17,18 +17,19 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     private readonly List<int> _history = [];
     private readonly List<(int Length, bool Ended)> _turns = [];
     private Conversation _conversation;
-    private ImageTokens? _images;
+    private ShownPictures _pictures;
     private bool _answered, _ended;
     private int _objects;
     private long _prefilledBefore;
 
-    private protected ChatSession(Sa2VAModel model, IReadOnlyList<TokenGrid> tiles)
+    /// <param name="model">Model.</param>
+    /// <param name="picture">What the language model is shown; owned from now on, whatever happens. Null for nothing.</param>
+    private protected ChatSession(Sa2VAModel model, ImageTokens? picture)
     {
-        Model = model;
-        Tiles = tiles;
+        (Model, Tiles) = (model, picture?.Grids ?? []);
         Gate = new SessionGate(Release);
-        if (tiles.Count > 0) _images = new ImageTokens(model.VisionTower, tiles, LanguageTiles);
-        _conversation = new Conversation(model.LanguageModel, _images);
+        _pictures = picture is null ? new ShownPictures() : new ShownPictures(picture);
+        _conversation = new Conversation(model.LanguageModel, _pictures);
     }
 
     /// <summary>The model.</summary>
@@ -130,7 +131,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
     internal Answer AskSpelled(string spelled, AskOptions? options = null, CancellationToken cancellation = default) =>
-        AskAsync(_ => Model.Prompt.EncodeSpelled(spelled, new PromptMedia(Tiles, IsVideo, [])),
+        AskAsync(notes => Model.Prompt.EncodeSpelled(spelled, Media("", new AskOptions(), notes)),
             options ?? new AskOptions(), null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
@@ -157,9 +158,6 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <summary>Refuses a question that the session cannot take as it is now.</summary>
     private protected virtual void CheckQuestion() { }
 
-    /// <summary>What the language model sees, each [t, t, 3].</summary>
-    private protected abstract IReadOnlyList<RgbImage> LanguageTiles();
-
     /// <summary>Turns an answer's objects into masks, or makes them part of the stream, once the question is settled.</summary>
     /// <param name="objects">The objects.</param>
     /// <param name="segs">Their vectors on the device.</param>
@@ -172,7 +170,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     {
         DisposeFrames();
         _conversation.Dispose();
-        _images?.Dispose();
+        _pictures.Dispose();
     }
 
     private Task<Answer> AskAsync(string text, AskOptions? options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
@@ -190,7 +188,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         {
             Generated generated = await GenerateAsync(asked[0], question).ConfigureAwait(false);
             return [generated];
-        }, (asked, generated) => Remember(asked, generated, options.FollowUp), cancellation).ConfigureAwait(false);
+        }, (asked, generated) => Remember(asked.Prompt.Asked, generated.Ids, generated.Finish == FinishReason.Stop, options.FollowUp),
+            cancellation).ConfigureAwait(false);
         return answers[0];
     }
 
@@ -257,7 +256,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <param name="first">Tokens that were said before: their objects are there already.</param>
     private PromptTokens Place(int[] prompt, int begun, int first)
     {
-        TokenPositions? positions = Model.Config.Language.Rotary is null ? null : TokenPositions.Of(prompt, Tiles);
+        TokenPositions? positions = Model.Config.Language.Rotary is null ? null : TokenPositions.Of(prompt, _pictures.Grids);
         var segs = new List<int>();
         // A question's last token is never fed behind what it would prompt.
         int end = begun > 0 ? prompt.Length : prompt.Length - 1;
@@ -308,12 +307,12 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
-    private void Remember(Asked asked, Generated generated, bool followsUp)
+    private void Remember(ReadOnlySpan<int> asked, IReadOnlyList<int> said, bool ended, bool followsUp)
     {
         _history.Clear();
-        _history.AddRange(asked.Prompt.Asked);
-        _history.AddRange(generated.Ids);
-        (_answered, _ended) = (true, generated.Finish == FinishReason.Stop);
+        _history.AddRange(asked);
+        _history.AddRange(said);
+        (_answered, _ended) = (true, ended);
         if (!followsUp) _turns.Clear();
         _turns.Add((_history.Count, _ended));
     }
@@ -323,8 +322,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         PromptTokens prompt = asked.Prompt;
         // What another session about the same picture has computed is there already, its image rows included.
         int known = _conversation.Begin(prompt.Ids, prompt.MostKnown);
-        if (prompt.Ids.AsSpan(known).ContainsAnyInRange(int.MinValue, -1) && _images is not null)
-            await _images.EncodeAsync(question.Report(AskStage.Vision, Tiles.Count), question.Cancellation).ConfigureAwait(false);
+        await EncodeAsync(prompt.Ids.AsMemory(known), question).ConfigureAwait(false);
         ReadableText? readable = question.TellsText ? new ReadableText(Model.StopRule.Words) : null;
         var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.Report(AskStage.Decode, 0),
             readable is null ? null : piece => Tell(readable.Push(piece)));
@@ -339,6 +337,10 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
             if (text.Length > 0) question.Tell(new TextUpdate(text));
         }
     }
+
+    /// <summary>Encodes what tokens speak of.</summary>
+    private Task EncodeAsync(ReadOnlyMemory<int> ids, Question question) =>
+        _pictures.EncodeAsync(ids, tiles => question.Report(AskStage.Vision, tiles), question.Cancellation);
 
     private int[] EncodePrompt(string text, AskOptions options, List<string> notes)
     {
@@ -358,17 +360,29 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         if (options.FollowUp)
         {
             if (!_answered) throw new PromptException("There is nothing to follow up yet; ask a first question.");
+            if (ShowsNext) return Model.Prompt.Continue(_history, _ended, Tagged(text), Media(text, options, notes), options.SpecialTokens);
             if (options.Regions.Count > 0) throw new PromptException("Regions belong to the first question about an image.");
-            return Model.Prompt.Continue(_history, _ended, text, options.SpecialTokens);
+            if (text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
+                throw new PromptException($"A follow-up question speaks of the picture that is there already; remove {Prompt.ImageTag}.");
+            return Model.Prompt.Continue(_history, _ended, text, new PromptMedia([], IsVideo, []), options.SpecialTokens);
         }
         if (options.Temperature == 0 && (options.TopK != 0 || options.TopP != 1 || options.Seed is not null))
             notes.Add("Top-k, top-p and seed have no effect at temperature 0, which takes the likeliest token.");
-        var media = new PromptMedia(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes));
         if (Tiles.Count == 0 && text.Contains(Prompt.ImageTag, StringComparison.Ordinal))
             notes.Add($"The prompt holds {Prompt.ImageTag}, but there is no picture: the tag was left out.");
-        bool lacksTag = Tiles.Count > 0 && !text.Contains(Prompt.ImageTag, StringComparison.Ordinal);
-        return Model.Prompt.Encode(lacksTag ? Prompt.ImageTag + text : text, media, options.SpecialTokens);
+        return Model.Prompt.Encode(Tagged(text), Media(text, options, notes), options.SpecialTokens);
     }
+
+    /// <summary>The text, with a tag in front where it lacks one.</summary>
+    private string Tagged(string text) =>
+        Tiles.Count == 0 || text.Contains(Prompt.ImageTag, StringComparison.Ordinal) ? text : Prompt.ImageTag + text;
+
+    /// <summary>What the tag stands for.</summary>
+    private PromptMedia Media(string text, AskOptions options, List<string> notes) =>
+        new(Tiles, IsVideo, options.Regions.Count == 0 ? [] : RegionCells(text, options.Regions, notes))
+        {
+            FirstRow = _pictures.LatestRow,
+        };
 
     /// <summary>The regions as cells of the token grid; what might not be expected of them goes to the notes.</summary>
     private protected virtual Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes) =>
@@ -384,11 +398,16 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 /// <summary>A conversation without a picture.</summary>
 public sealed class TextSession : ChatSession
 {
-    internal TextSession(Sa2VAModel model) : base(model, []) { }
+    internal TextSession(Sa2VAModel model) : base(model, null) { }
+
+    /// <inheritdoc/>
+    public override TextSession Fork()
+    {
+        using SessionGate.Entry gate = EnterToFork(SessionPart.All);
+        return TakeUp(new TextSession(Model));
+    }
 
     private protected override bool IsVideo => false;
-
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => [];
 
     private protected override Task SegmentAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question) =>
         question.SettleAsync();

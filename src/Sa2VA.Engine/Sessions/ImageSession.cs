@@ -12,26 +12,29 @@ namespace Sa2VA.Engine;
 public sealed class ImageSession : ChatSession
 {
     private readonly RgbImage _image;
+    private readonly PictureFeatures _features;
     private readonly MaskResampler _resampler;
     private readonly PictureObjects _objects;
-    private FrameFeatures? _features;
     private MaskResults? _result;
     private MaskOutput? _output;
     private PromptedFrame? _prompted;
 
     internal ImageSession(Sa2VAModel model, RgbImage image)
-        : base(model, model.Config.Family.Grids(image.Width, image.Height, model.Config))
+        : this(model, TokensOf(model, image), new PictureFeatures(model.Segmentation, image), new PictureObjects(model.Segmentation))
     {
-        _image = image;
+    }
+
+    private ImageSession(Sa2VAModel model, ImageTokens? picture, PictureFeatures features, PictureObjects objects) : base(model, picture)
+    {
+        (_image, _features, _objects) = (features.Image, features, objects);
         _resampler = new MaskResampler(model.Segmentation.LowSide, model.Config.Grounding.ImageSize);
-        _objects = new PictureObjects(model.Segmentation);
     }
 
     /// <summary>The image.</summary>
     public RgbImage Image => _image;
 
     /// <summary>How often the image encoder has run: at most once.</summary>
-    public long EncoderRuns => _features?.EncoderRuns ?? 0;
+    public long EncoderRuns => _features.EncoderRuns;
 
     /// <summary>
     /// Segments what is shown by clicks, a box or a mask (docs/model/interactive.md#a-picture): a new object, found without a word. The
@@ -70,9 +73,14 @@ public sealed class ImageSession : ChatSession
         return Show(id, prompt, logits, cancellation);
     }
 
-    private protected override bool IsVideo => false;
+    /// <inheritdoc/>
+    public override ImageSession Fork()
+    {
+        using SessionGate.Entry gate = EnterToFork(SessionPart.All);
+        return TakeUp(new ImageSession(Model, null, _features.Share(), _objects.Copy()));
+    }
 
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => Model.Config.Family.Tiles(_image, Model.Config);
+    private protected override bool IsVideo => false;
 
     private protected override Mask[] RegionCells(string text, IReadOnlyList<Mask> regions, List<string> notes)
     {
@@ -119,7 +127,7 @@ public sealed class ImageSession : ChatSession
         _prompted?.Dispose();
         _output?.Dispose();
         _result?.Dispose();
-        _features?.Dispose();
+        _features.Dispose();
     }
 
     private async Task DecodeAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question)
@@ -127,7 +135,7 @@ public sealed class ImageSession : ChatSession
         (bool logits, CancellationToken cancellation) = (question.Options.Logits, question.Cancellation);
         Action<int>? report = question.Report(AskStage.Masks, objects.Count);
         SegmentationModel model = Model.Segmentation;
-        FrameFeatures features = await FeaturesAsync(cancellation).ConfigureAwait(false);
+        FrameFeatures features = await _features.GetAsync(cancellation).ConfigureAwait(false);
         (MaskResults result, MaskOutput output) = Results();
         for (int i = 0; i < objects.Count; i++)
         {
@@ -178,7 +186,7 @@ public sealed class ImageSession : ChatSession
         SegmentationModel model = Model.Segmentation;
         PointPrompt[] points = prompt.Points(_image.Width, _image.Height, model.Config.ImageSize);
         GivenMask? given = prompt.Mask is { } m ? GivenMask.Of(model, m, cancellation) : null;
-        FrameFeatures features = FeaturesAsync(cancellation).GetAwaiter().GetResult();
+        FrameFeatures features = _features.GetAsync(cancellation).GetAwaiter().GetResult();
         (MaskResults result, MaskOutput output) = Results();
         points = _objects.Find(known ?? -1, features, points, given, prompt.Anew, result, cancellation);
         output.BeginRead(0, cancellation);
@@ -198,22 +206,9 @@ public sealed class ImageSession : ChatSession
         return (result, _output ??= new MaskOutput(Model.Segmentation, [result], _image.Width, _image.Height));
     }
 
-    private async Task<FrameFeatures> FeaturesAsync(CancellationToken cancellation)
+    private static ImageTokens TokensOf(Sa2VAModel model, RgbImage image)
     {
-        if (_features is not null) return _features;
-        var features = new FrameFeatures(Model.Segmentation);
-        try
-        {
-            using var input = new FrameInput(Model.Segmentation, features.Image);
-            features.Encode(input.Write(_image.View, cancellation), cancellation);
-            await features.Encoded.WhenReached().ConfigureAwait(false);
-            cancellation.ThrowIfCancellationRequested();
-        }
-        catch
-        {
-            features.Dispose();
-            throw;
-        }
-        return _features = features;
+        (ModelFamily family, Sa2VAConfig config) = (model.Config.Family, model.Config);
+        return new ImageTokens(model.VisionTower, family.Grids(image.Width, image.Height, config), () => family.Tiles(image, config));
     }
 }

@@ -1,4 +1,5 @@
 using Sa2VA.Core;
+using Sa2VA.Engine.Language;
 using Sa2VA.Models;
 
 namespace Sa2VA.Engine;
@@ -66,6 +67,6 @@ public sealed partial class VideoSession
     private void ShowTiles(IReadOnlyList<RgbImage> tiles)
     {
         _tiles = tiles;
-        Show([.. tiles.Select(t => Model.Config.Family.GridOf(t, Model.Config))]);
+        Show(ImageTokens.Of(Model, tiles));
     }
 }

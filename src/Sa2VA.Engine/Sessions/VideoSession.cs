@@ -18,7 +18,7 @@ public sealed partial class VideoSession : ChatSession
     private readonly ObjectStream _stream;
 
     internal VideoSession(Sa2VAModel model, IReadOnlyList<RgbImage> tiles, VideoOptions options)
-        : base(model, [.. tiles.Select(t => model.Config.Family.GridOf(t, model.Config))])
+        : base(model, tiles.Count == 0 ? null : ImageTokens.Of(model, tiles))
     {
         (_tiles, Options) = (tiles, options);
         try
@@ -141,8 +141,6 @@ public sealed partial class VideoSession : ChatSession
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Stream);
         _stream.Remove(id);
     }
-
-    private protected override IReadOnlyList<RgbImage> LanguageTiles() => _tiles;
 
     private protected override void CheckQuestion()
     {

@@ -6,7 +6,7 @@ namespace Sa2VA.Engine.State;
 internal static class StateHeader
 {
     /// <summary>The version that is written and read.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     private const int MostNameBytes = 4096;
 

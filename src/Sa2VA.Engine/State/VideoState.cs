@@ -36,8 +36,7 @@ internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> 
         ModelFamily family = model.Config.Family;
         IReadOnlyList<RgbImage> tiles = PictureList.Read(reader, "frames that the language model is shown", ModelFamily.MaxFrames,
             (width, height) => family.IsFrameTile(width, height, model.Config));
-        int rows = tiles.Sum(t => family.GridOf(t, model.Config).Count);
-        ConversationState conversation = ConversationState.Read(reader, model, rows);
+        ConversationState conversation = ConversationState.Read(reader, model, tiles);
         StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects, options.KeepFrames);
         reader.End();
         return new VideoState(options, tiles, conversation, objects);

@@ -12,6 +12,14 @@ internal sealed class PictureObjects(SegmentationModel model)
 {
     private readonly Dictionary<int, State> _objects = [];
 
+    /// <summary>The same objects, for another session about the picture.</summary>
+    public PictureObjects Copy()
+    {
+        var copy = new PictureObjects(model);
+        foreach ((int id, State state) in _objects) copy._objects.Add(id, state);
+        return copy;
+    }
+
     /// <summary>True if there is such an object.</summary>
     public bool Has(int id) => _objects.ContainsKey(id);
 

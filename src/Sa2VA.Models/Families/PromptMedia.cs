@@ -6,6 +6,9 @@ namespace Sa2VA.Models;
 /// <param name="Regions">Cells of each region, as the family's grid has them.</param>
 internal sealed record PromptMedia(IReadOnlyList<TokenGrid> Tiles, bool IsVideo, IReadOnlyList<Mask> Regions)
 {
+    /// <summary>The number that the first row has among those of all pictures of the conversation.</summary>
+    public int FirstRow { get; init; }
+
     /// <summary>Image rows of all tiles.</summary>
     public int Rows => Tiles.Sum(t => t.Count);
 }

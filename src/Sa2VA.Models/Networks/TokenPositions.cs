@@ -26,7 +26,7 @@ internal sealed class TokenPositions
 
     /// <summary>Positions of a prompt.</summary>
     /// <param name="ids">Token ids; −1 − j stands for image row j.</param>
-    /// <param name="tiles">Tokens of each tile; the image rows stand tile after tile.</param>
+    /// <param name="tiles">Tokens of each tile; the image rows stand tile after tile. The first ones need not occur.</param>
     public static TokenPositions Of(ReadOnlySpan<int> ids, IReadOnlyList<TokenGrid> tiles)
     {
         int[] time = new int[ids.Length], row = new int[ids.Length], column = new int[ids.Length];
@@ -39,6 +39,7 @@ internal sealed class TokenPositions
                 next++;
                 continue;
             }
+            for (; -1 - ids[i] - first >= tiles[tile].Count; tile++) first += tiles[tile].Count;
             int cell = -1 - ids[i] - first, columns = tiles[tile].Columns;
             (time[i], row[i], column[i]) = (next, next + cell / columns, next + cell % columns);
             if (cell < tiles[tile].Count - 1) continue;

@@ -18,10 +18,11 @@ public sealed class ChatTemplateTests
         Tokenizer tokenizer = Shapes.Model.Tokenizer;
         Sa2VAConfig config = Shapes.Model.Config with { Template = name };
         var prompt = new Prompt(tokenizer, config.Family.Template(config), config);
+        var none = new PromptMedia([], IsVideo: false, []);
         foreach (SpecialTokenText specials in Enum.GetValues<SpecialTokenText>())
         {
-            Assert.Equal(turn, tokenizer.Decode(prompt.Continue([], ended: true, "Hi", specials)));
-            Assert.Equal(close + turn, tokenizer.Decode(prompt.Continue([], ended: false, "Hi", specials)));
+            Assert.Equal(turn, tokenizer.Decode(prompt.Continue([], ended: true, "Hi", none, specials)));
+            Assert.Equal(close + turn, tokenizer.Decode(prompt.Continue([], ended: false, "Hi", none, specials)));
         }
     }
 }

@@ -127,7 +127,7 @@ public sealed class RefusedStateTests
         Assert.Contains("not the state of a session", Refusal(state), StringComparison.Ordinal);
     }
 
-    [Theory, InlineData(0), InlineData(2), InlineData(-1)]
+    [Theory, InlineData(0), InlineData(1), InlineData(3), InlineData(-1)]
     public void Another_version(int version)
     {
         byte[] state = [.. Saved.Value];
