@@ -106,8 +106,8 @@ internal static class DemoCommand
             var objects = new List<SegmentedObject>();
             foreach (string prompt in Conversation)
             {
-                Answer answer = await session.AskAsync(prompt, new AskOptions { FollowUp = prompt != Conversation[0] }, terminal.Cancellation)
-                    .ConfigureAwait(false);
+                var options = new AskOptions { FollowUp = prompt != Conversation[0] };
+                Answer answer = await session.AskAsync(prompt, options, terminal.Cancellation).ConfigureAwait(false);
                 Tell(part, prompt, answer);
                 foreach (AnswerObject o in answer.Objects)
                     objects.Add(new SegmentedObject(o.Mask!, o.Mask!.ToMask(), o.Phrase ?? AskedFor.In(prompt)));

@@ -14,8 +14,10 @@ internal sealed class DemoVideo(Terminal terminal, VideoSession session, ObjectT
 {
     private const string First = "Please segment the red circle and the blue star.", Later = "Please segment the yellow triangle.";
 
-    /// <summary>Where the ring is when it is clicked at, and what the circle is when it is corrected: centre and radius, in pixels.</summary>
+    /// <summary>Where the ring is when it is clicked at.</summary>
     private static readonly Click OnRing = new(41, 197);
+
+    /// <summary>Where the circle is when it is corrected, in pixels.</summary>
     private static readonly (int X, int Y, int Radius) Circle = (233, 92, 31);
 
     /// <summary>What is asked in the course of it.</summary>
@@ -58,7 +60,8 @@ internal sealed class DemoVideo(Terminal terminal, VideoSession session, ObjectT
         for (int i = 0; i < pixels.Length; i++)
         {
             (int y, int x) = int.DivRem(i, width);
-            pixels[i] = (x - Circle.X) * (x - Circle.X) + (y - Circle.Y) * (y - Circle.Y) <= Circle.Radius * Circle.Radius ? (byte)1 : (byte)0;
+            (x, y) = (x - Circle.X, y - Circle.Y);
+            if (x * x + y * y <= Circle.Radius * Circle.Radius) pixels[i] = 1;
         }
         return new Mask(width, height, pixels);
     }
