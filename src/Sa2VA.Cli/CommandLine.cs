@@ -24,6 +24,7 @@ internal sealed class CommandLine
             // Every command of the program: one line each.
             DemoCommand.Create(terminal),
             SegmentCommand.Create(terminal),
+            TrackCommand.Create(terminal),
             ChatCommand.Create(terminal),
             DescribeCommand.Create(terminal),
             InspectCommand.Create(terminal),

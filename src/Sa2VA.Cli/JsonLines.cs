@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Sa2VA.Cli.Live;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -42,6 +43,32 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteString("frame_selection", media.Selection.Name);
         json.WriteNumber("picture", picture);
         json.WriteNumber("pictures", pictures);
+    });
+
+    /// <summary>What is about to be followed.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="source">Camera, stream or video.</param>
+    /// <param name="queue">What happens to frames that come too fast.</param>
+    /// <param name="served">Where browsers see it; null for nowhere.</param>
+    public void Start(Sa2VAModel model, LiveSource source, QueuePolicy queue, string? served) => Write("start", json =>
+    {
+        json.WriteNumber("schema", Schema);
+        json.WriteString("model", model.Name);
+        json.WriteString("family", model.Family);
+        json.WriteString("source", source.Name);
+        json.WriteNumber("width", source.Width);
+        json.WriteNumber("height", source.Height);
+        json.WriteNull("frames");
+        json.WriteString("device", model.DeviceName);
+        json.WriteString("dtype", model.Precision.Name());
+        json.WriteBoolean("live", source.IsLive);
+        json.WriteString("queue", queue switch
+        {
+            QueuePolicy.Wait => "wait",
+            QueuePolicy.DropOldest => "drop-oldest",
+            _ => "latest",
+        });
+        json.WriteString("served", served);
     });
 
     /// <summary>A complete answer.</summary>
@@ -100,10 +127,15 @@ internal sealed class JsonLines(TextWriter output)
     });
 
     /// <summary>The masks of a frame.</summary>
-    public void Frame(SegmentedFrame frame) => Write("frame", json =>
+    /// <param name="frame">The frame.</param>
+    /// <param name="latency">Of a live frame, from its push to its masks.</param>
+    public void Frame(SegmentedFrame frame, TimeSpan? latency = null) => Write("frame", json =>
     {
         json.WriteNumber("frame", frame.Index);
         json.WriteString("source", frame.Source);
+        if (frame.Time is { } time) json.WriteNumber("time", Seconds(time));
+        else json.WriteNull("time");
+        if (latency is { } delay) json.WriteNumber("latency", Seconds(delay));
         json.WriteStartArray("objects");
         foreach (SegmentedObject o in frame.Objects)
         {
@@ -155,12 +187,47 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteEndObject();
     });
 
+    /// <summary>What was followed until the source ended or was lost.</summary>
+    /// <param name="run">What was followed.</param>
+    /// <param name="ended">How it ended: "end", "stopped" or "lost".</param>
+    /// <param name="seconds">Loading the model, and all of it.</param>
+    /// <param name="output">Where results are; null for nowhere.</param>
+    public void End(TrackRun run, string ended, (double Load, double Total) seconds, string? output) => Write("end", json =>
+    {
+        LiveCounters counters = run.Counters;
+        json.WriteNumber("frames", counters.Tracked);
+        json.WriteNumber("objects", run.Objects);
+        json.WriteNumber("dropped", run.Dropped);
+        json.WriteString("out", output);
+        json.WriteString("ended", ended);
+        json.WriteStartObject("counters");
+        json.WriteNumber("pushed", counters.Pushed);
+        json.WriteNumber("tracked", counters.Tracked);
+        json.WriteNumber("dropped", counters.Dropped);
+        json.WriteNumber("expired", counters.Expired);
+        json.WriteNumber("cancelled", counters.Cancelled);
+        json.WriteNumber("failed", counters.Failed);
+        json.WriteNumber("unread", counters.Unread);
+        json.WriteEndObject();
+        json.WriteStartObject("latency");
+        json.WriteNumber("p50", Seconds(counters.LatencyP50));
+        json.WriteNumber("p95", Seconds(counters.LatencyP95));
+        json.WriteNumber("p99", Seconds(counters.LatencyP99));
+        json.WriteEndObject();
+        json.WriteStartObject("seconds");
+        json.WriteNumber("load", Math.Round(seconds.Load, 4));
+        json.WriteNumber("total", Math.Round(seconds.Total, 4));
+        json.WriteEndObject();
+    });
+
     /// <summary>Why it ended early.</summary>
     public void Error(string message, int exit) => Write("error", json =>
     {
         json.WriteString("message", message);
         json.WriteNumber("exit", exit);
     });
+
+    private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 6);
 
     /// <summary>Writes a number; JSON has none that are not finite, so those are null.</summary>
     public static void Number(Utf8JsonWriter json, string name, double value)

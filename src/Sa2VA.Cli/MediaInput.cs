@@ -1,3 +1,4 @@
+using Sa2VA.Cli.Live;
 using Sa2VA.Core;
 using Sa2VA.Engine;
 using Sa2VA.Media;
@@ -8,7 +9,12 @@ namespace Sa2VA.Cli;
 /// <summary>The image or video of a command, opened and checked before a model is loaded.</summary>
 internal sealed class MediaInput : IDisposable
 {
+    private readonly (int Width, int Height) _size;
+
     private MediaInput(string source, HeldNotes notes) => (Source, Notes) = (source, notes);
+
+    /// <summary>What is followed as it comes: only its name and size are known.</summary>
+    public MediaInput(LiveSource source, HeldNotes notes) : this(source.Name, notes) => _size = (source.Width, source.Height);
 
     /// <summary>The path as given.</summary>
     public string Source { get; }
@@ -29,10 +35,10 @@ internal sealed class MediaInput : IDisposable
     public FrameSelection Selection { get; private init; } = FrameSelection.First;
 
     /// <summary>Columns.</summary>
-    public int Width => Image?.Width ?? Video!.Width;
+    public int Width => Image?.Width ?? Video?.Width ?? _size.Width;
 
     /// <summary>Rows.</summary>
-    public int Height => Image?.Height ?? Video!.Height;
+    public int Height => Image?.Height ?? Video?.Height ?? _size.Height;
 
     /// <summary>Name of the file that a frame came from, without its folder.</summary>
     /// <param name="index">From 0.</param>

@@ -9,19 +9,19 @@ namespace Sa2VA.Cli;
 /// <summary>What became of each object, for people. Sums only: it does not grow with the frames.</summary>
 internal sealed class ObjectTable
 {
-    private readonly List<Row> _rows = [];
+    private readonly SortedDictionary<int, Row> _rows = [];
 
     /// <summary>Takes over an answer's objects.</summary>
     public void Add(string prompt, Answer answer)
     {
-        foreach (AnswerObject o in answer.Objects) _rows.Add(new Row(o.Id, o.Phrase ?? prompt));
+        foreach (AnswerObject o in answer.Objects) _rows.Add(o.Id, new Row(o.Id, o.Phrase ?? prompt));
     }
 
     /// <summary>Takes over an object that was shown.</summary>
-    public void Add(ShownObject shown)
+    public void Add(int id, ShownObject shown)
     {
-        if (shown.Corrects is null) _rows.Add(new Row(_rows.Count, "(shown)"));
-        else _rows[shown.Corrects.Value].Of += ", corrected";
+        if (shown.Corrects is null) _rows.Add(id, new Row(id, "(shown)"));
+        else _rows[id].Of += ", corrected";
     }
 
     /// <summary>Takes over a frame's masks.</summary>
@@ -43,7 +43,7 @@ internal sealed class ObjectTable
     {
         if (_rows.Count == 0) return;
         var table = new Table().Border(TableBorder.Simple).AddColumns("object", "of", "frames with a mask", "mean area", "mean score");
-        foreach (Row r in _rows)
+        foreach (Row r in _rows.Values)
         {
             (byte red, byte green, byte blue) = Overlay.Colour(r.Id);
             table.AddRow(

@@ -33,6 +33,18 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
     public void Bytes(string what, double done, double total) => Show(what, done, total,
         () => Text($"{done / 1e6:0}/{total / 1e6:0} MB"), rate => Text($"{rate / 1e6:0} MB/s"));
 
+    /// <summary>Shows a line as it is.</summary>
+    public void Line(string text)
+    {
+        if (!enabled) return;
+        lock (_lock)
+        {
+            if (_shown != 0 && Stopwatch.GetElapsedTime(_shown) < Interval) return;
+            (_shown, _what) = (Stopwatch.GetTimestamp(), "");
+            Write(text);
+        }
+    }
+
     /// <summary>What is shown from now on is part of a larger whole, whose state stands in front.</summary>
     /// <param name="unit">What is counted, in the singular.</param>
     /// <param name="done">Units done.</param>
@@ -77,10 +89,15 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
             string text = $"{_whole}{what}: {amount()}";
             if (rate > 0) text += ", " + speed(rate);
             if (rate > 0 && done < total) text += ", " + Left((total - done) / rate);
-            error.Write("\r" + text.PadRight(_length));
-            error.Flush();
-            _length = text.Length;
+            Write(text);
         }
+    }
+
+    private void Write(string text)
+    {
+        error.Write("\r" + text.PadRight(_length));
+        error.Flush();
+        _length = text.Length;
     }
 
     private static string Left(double seconds) => Text($"{TimeSpan.FromSeconds(Math.Min(359_999, seconds)):h\\:mm\\:ss} left");

@@ -140,7 +140,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
             OnShown = (id, what) =>
             {
                 _json?.Shown(id, what);
-                table.Add(what);
+                table.Add(id, what);
             },
             OnFrame = frame =>
             {

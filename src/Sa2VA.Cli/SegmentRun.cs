@@ -30,7 +30,11 @@ internal readonly record struct SegmentedObject(ObjectMask Result, Mask Mask, st
 /// <param name="Source">Name of the file that it came from.</param>
 /// <param name="Image">The picture; null if nothing was looked for in it.</param>
 /// <param name="Objects">Objects by number.</param>
-internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image, IReadOnlyList<SegmentedObject> Objects);
+internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image, IReadOnlyList<SegmentedObject> Objects)
+{
+    /// <summary>When it is shown, or was taken, counted from the start; null where that is not known.</summary>
+    public TimeSpan? Time { get; init; }
+}
 
 /// <summary>What a run did.</summary>
 /// <param name="Frames">Frames.</param>
@@ -120,7 +124,10 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
                 FrameMasks? masks = objects.Count > 0 || index >= shown!.Frame ? Next((VideoSession)session, frame, index) : null;
                 if (index == shown?.Frame) masks = Show((VideoSession)session, shown);
                 if (masks is { Objects.Count: > 0 }) firstMask ??= Seconds();
-                OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, Copies(masks?.Objects ?? [])));
+                OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, Copies(masks?.Objects ?? []))
+                {
+                    Time = media.Video.Time(index),
+                });
                 index++;
                 terminal.Progress.Count("Segmenting", "frames", index, media.Frames);
             }

@@ -35,6 +35,13 @@ internal sealed class ShowFlags
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [_points, _box, _at, _correct];
 
+    /// <summary>Those that say where it is, for a command that has one picture to show it on.</summary>
+    public IReadOnlyList<Option> Places => [_points, _box];
+
+    /// <summary>Where it is; null if nothing is shown.</summary>
+    public VisualPrompt? Prompt(ParseResult values) =>
+        Any(values) ? new VisualPrompt(values.GetValue(_points) ?? [], values.GetValue(_box)) : null;
+
     /// <summary>True if something is shown.</summary>
     public bool Any(ParseResult values) => ArgumentReader.Has(values, _points) || ArgumentReader.Has(values, _box);
 
@@ -58,11 +65,10 @@ internal sealed class ShowFlags
     /// <exception cref="Sa2VA.Core.PromptException">A place is outside the picture.</exception>
     public ShownObject? Of(ParseResult values, MediaInput media)
     {
-        if (!Any(values)) return null;
+        if (Prompt(values) is not { } prompt) return null;
         int frame = values.GetValue(_at);
         if (frame >= media.Frames)
             throw new UsageException(FormattableString.Invariant($"--at {frame}: the video has frames 0 to {media.Frames - 1}."));
-        var prompt = new VisualPrompt(values.GetValue(_points) ?? [], values.GetValue(_box));
         prompt.Check(media.Width, media.Height);
         return new ShownObject(prompt, frame, ArgumentReader.Has(values, _correct) ? values.GetValue(_correct) : null);
     }

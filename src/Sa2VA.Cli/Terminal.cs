@@ -1,3 +1,4 @@
+using Sa2VA.Cli.Live;
 using Spectre.Console;
 
 namespace Sa2VA.Cli;
@@ -9,6 +10,7 @@ internal sealed class Terminal
     private const int FileWidth = 160;
 
     private readonly Lazy<IAnsiConsole> _styled;
+    private TerminalPicture? _picture;
 
     /// <param name="input">Standard input.</param>
     /// <param name="output">Standard output.</param>
@@ -76,22 +78,36 @@ internal sealed class Terminal
     {
         get
         {
-            Progress.Clear();
+            Clear();
             return _styled.Value;
         }
+    }
+
+    /// <summary>Begins a picture that is drawn again and again; null where the terminal has too few colours, or there is none.</summary>
+    public TerminalPicture? Picture()
+    {
+        Profile profile = Styled.Profile;
+        if (!OutputIsTerminal || !profile.Capabilities.Ansi || profile.Capabilities.ColorSystem != ColorSystem.TrueColor) return null;
+        return _picture = new TerminalPicture(Out, () => (profile.Width, profile.Height));
     }
 
     /// <summary>Writes a line of results.</summary>
     public void WriteLine(string text = "")
     {
-        Progress.Clear();
+        Clear();
         Out.WriteLine(text);
     }
 
     /// <summary>Writes a remark that is no result.</summary>
     public void Note(string text)
     {
-        Progress.Clear();
+        Clear();
         Error.WriteLine(text);
+    }
+
+    private void Clear()
+    {
+        Progress.Clear();
+        _picture?.Leave();
     }
 }

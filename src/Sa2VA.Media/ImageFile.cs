@@ -71,6 +71,21 @@ public static class ImageFile
         PngWriter.Write(path, image.Width, image.Height, PngKind.Rgb, (y, pixels) => image.Row(y).CopyTo(pixels));
     }
 
+    /// <summary>Encodes a picture as a JPEG in memory, such as for a browser.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="quality">1, small and rough, to 100.</param>
+    /// <exception cref="MediaException">It cannot be encoded.</exception>
+    public static byte[] ToJpeg(RgbImage image, int quality = 85)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentOutOfRangeException.ThrowIfLessThan(quality, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
+        byte[] rgba = ToRgba(image.Pixels, new byte[image.Width * image.Height * 4]);
+        using SKData jpeg = Encode(rgba, image.Width, image.Height, SKColorType.Rgba8888,
+            pixels => pixels.Encode(SKEncodedImageFormat.Jpeg, quality), "JPEG");
+        return jpeg.ToArray();
+    }
+
     /// <summary>Encodes pixels that lie in managed memory; <paramref name="name"/> begins the message if the codec refuses.</summary>
     internal static unsafe SKData Encode(byte[] pixels, int width, int height, SKColorType type, Func<SKPixmap, SKData?> encode,
         string name)

@@ -44,8 +44,11 @@ internal static class ArgumentReader
         OptionResult[] given = [.. line.CommandResult.Children.OfType<OptionResult>().Where(r => !r.Implicit)];
         OptionResult? bare = given.FirstOrDefault(r => r.Option.HelpName is not null && r.IdentifierTokenCount > r.Tokens.Count);
         if (bare is not null) return NeedsValue(line, bare);
-        if (line.Errors.FirstOrDefault(e => given.Contains(e.SymbolResult)) is { } error) return error.Message;
-        string[] missing = [.. command.Options.Where(o => o.Required && !Has(line, o)).Select(Usage)];
+        ArgumentResult[] bareWords = [.. command.Arguments.Select(line.GetResult).OfType<ArgumentResult>()];
+        if (line.Errors.FirstOrDefault(e => given.Contains(e.SymbolResult) || bareWords.Contains(e.SymbolResult)) is { } error)
+            return error.Message;
+        string[] missing = [.. command.Arguments.Where(a => line.GetResult(a) is not { Tokens.Count: > 0 }).Select(a => a.Name),
+            .. command.Options.Where(o => o.Required && !Has(line, o)).Select(Usage)];
         return missing.Length == 0 ? null : $"Give {string.Join(" and ", missing)}.";
     }
 

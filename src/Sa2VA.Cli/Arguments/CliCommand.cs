@@ -20,6 +20,12 @@ internal sealed class CliCommand(string name, string description, params string[
         }
     }
 
+    /// <summary>What it is done to, given without an option's name; unset for nothing.</summary>
+    public Argument Takes
+    {
+        init => Arguments.Add(value);
+    }
+
     /// <summary>Does it, and gives the exit code.</summary>
     public required Func<ParseResult, Task<int>> Run
     {

@@ -67,6 +67,25 @@ internal sealed class TextOption(string name, string valueName, string descripti
     }
 }
 
+/// <summary>What a command is done to: a text that is given without an option's name.</summary>
+internal sealed class TextArgument : Argument<string>
+{
+    /// <param name="name">What help calls it.</param>
+    /// <param name="description">One sentence for help.</param>
+    public TextArgument(string name, string description) : base(name)
+    {
+        // That it is missing is told with what else is.
+        (Description, Arity) = (description, ArgumentArity.ZeroOrOne);
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (string.IsNullOrWhiteSpace(text)) result.AddError($"{name} is empty: {description}");
+            else if (text.Contains('\0') || text.Contains('\uFFFD')) result.AddError($"{name} {Quoted.Of(text)} is not valid UTF-8.");
+            return text;
+        };
+    }
+}
+
 /// <summary>Texts; the option may be given several times.</summary>
 internal sealed class TextListOption(string name, string valueName, string description)
     : ValueOption<string[]>(name, valueName, description)

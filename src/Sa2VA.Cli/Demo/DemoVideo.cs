@@ -41,14 +41,14 @@ internal sealed class DemoVideo(Terminal terminal, VideoSession session, ObjectT
         {
             var click = new VisualPrompt(OnRing);
             int id = session.Follow(click, out masks, terminal.Cancellation);
-            table.Add(new ShownObject(click, index, Corrects: null));
+            table.Add(id, new ShownObject(click, index, Corrects: null));
             Tell(index, FormattableString.Invariant($"a click at {OnRing.X},{OnRing.Y}: object {id} joins"));
         }
         if (index == 40)
         {
             var drawn = new VisualPrompt(Disc(frame.Width, frame.Height));
             masks = session.Correct(0, drawn, terminal.Cancellation);
-            table.Add(new ShownObject(drawn, index, Corrects: 0));
+            table.Add(0, new ShownObject(drawn, index, Corrects: 0));
             Tell(index, "object 0, the circle, lacks a bite and is corrected by a mask drawn around it");
         }
         return masks;

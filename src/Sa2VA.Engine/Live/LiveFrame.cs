@@ -23,6 +23,9 @@ internal sealed class LiveFrame
     /// <summary>Has the frame skipped.</summary>
     public CancellationToken Cancellation { get; set; }
 
+    /// <summary>The picture, if it is one that never changes.</summary>
+    public RgbImage? Image => _image;
+
     /// <summary>The picture.</summary>
     public ImageView View => _image is { } image ? image.View : new ImageView(_rgb, _width, _height);
 

@@ -1,3 +1,5 @@
+using Sa2VA.Models;
+
 namespace Sa2VA.Engine;
 
 /// <summary>What was found on a frame of a <see cref="LiveVideo"/>.</summary>
@@ -8,6 +10,9 @@ public sealed class LiveResult
     /// <summary>All objects on the frame.</summary>
     public FrameMasks Masks { get; private set; }
 
+    /// <summary>The frame, if it was pushed as a picture that never changes; null if it was copied from memory of the caller.</summary>
+    public RgbImage? Picture { get; private set; }
+
     /// <summary>The frame's, as it was pushed.</summary>
     public TimeSpan Timestamp { get; private set; }
 
@@ -17,7 +22,11 @@ public sealed class LiveResult
     /// <summary>Who looks at it: its memory serves another frame when nobody does.</summary>
     internal int Holders { get; set; }
 
-    internal void Set(FrameMasks masks, TimeSpan timestamp, TimeSpan latency) => (Masks, Timestamp, Latency) = (masks, timestamp, latency);
+    internal void Set(FrameMasks masks, RgbImage? picture, TimeSpan timestamp, TimeSpan latency) =>
+        (Masks, Picture, Timestamp, Latency) = (masks, picture, timestamp, latency);
+
+    /// <summary>Lets go of what is the caller's.</summary>
+    internal void Clear() => Picture = null;
 }
 
 /// <summary>An object that joined a <see cref="LiveVideo"/>.</summary>

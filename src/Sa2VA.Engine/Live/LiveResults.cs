@@ -158,6 +158,8 @@ internal sealed class LiveResults(LiveOptions options, bool reuse)
 
     private void Release(LiveResult result)
     {
-        if (--result.Holders == 0 && reuse) _spare.Push(result);
+        if (--result.Holders > 0 || !reuse) return;
+        result.Clear();
+        _spare.Push(result);
     }
 }

@@ -200,7 +200,7 @@ public sealed class LiveVideo : IAsyncDisposable
     {
         CancellationTokenSource stop = _stop;
         LiveResult result = _results.Rent();
-        TimeSpan timestamp = frame.Timestamp;
+        (TimeSpan timestamp, RgbImage? picture) = (frame.Timestamp, frame.Image);
         try
         {
             if (frame.Deadline is { } deadline) stop.CancelAfter(deadline - age);
@@ -208,7 +208,7 @@ public sealed class LiveVideo : IAsyncDisposable
                 frame.Cancellation.UnsafeRegister(static s => ((CancellationTokenSource)s!).Cancel(), stop);
             FrameMasks masks = Session.NextLive(result.Masks, frame.View, stop.Token);
             TimeSpan latency = _options.Time.GetElapsedTime(frame.Pushed);
-            result.Set(masks, timestamp, latency);
+            result.Set(masks, picture, timestamp, latency);
             _inbox.Finish(frame, FrameOutcome.Tracked, latency);
             _results.Publish(result);
             return;

@@ -127,5 +127,6 @@ internal sealed class FfmpegFile : VideoSource
     }
 
     private static MediaException Live(string name) =>
-        new($"{name} is a live stream, which has no end and cannot be read twice; a program follows it as it comes with FfmpegVideo.");
+        new($"{name} is a live stream, which has no end and cannot be read twice; `sa2va track` follows it as it comes, a program "
+            + "with FfmpegVideo.");
 }

@@ -1,0 +1,198 @@
+using System.Text.Json;
+
+namespace Sa2VA.Cli.Tests;
+
+/// <summary>Objects on cameras, streams and videos that are played.</summary>
+public class TrackTests
+{
+    private const string Question = "Please segment the red circle.";
+
+    private static string[] Track(string input, params string[] more) => ["track", input, "--model", CliRun.Toy, .. more];
+
+    [Fact]
+    public void A_folder_of_which_no_frame_is_dropped_has_the_masks_that_segment_gives()
+    {
+        string[] both = ["--prompt", Question, "--prompt", "Please segment the blue star.", "--max-frames", "6", "--json"];
+        CliRun track = CliRun.Of(Track(CliRun.Clip, [.. both, "--look", "5", "--queue", "wait", "--rate", "1000"]));
+        CliRun segment = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. both]);
+        Assert.Equal((0, ""), (track.Code, track.Error));
+        Assert.Equal(Of(segment, "answer").Select(l => l.GetRawText()), Of(track, "answer").Select(l => l.GetRawText()));
+        Assert.Equal(Of(segment, "frame").Select(Masks), Of(track, "frame").Select(Masks));
+        Assert.Equal(["000.png", "001.png", "002.png", "003.png", "004.png", "005.png"],
+            Of(track, "frame").Select(f => f.GetProperty("source").GetString()));
+        Assert.Equal([0, 0.001, 0.002, 0.003, 0.004, 0.005], Of(track, "frame").Select(f => f.GetProperty("time").GetDouble()));
+        JsonElement end = track.Json[^1];
+        Assert.Equal(("end", "end", 6, 6, 2), (Type(end), end.GetProperty("ended").GetString(),
+            end.GetProperty("counters").GetProperty("pushed").GetInt32(), end.GetProperty("counters").GetProperty("tracked").GetInt32(),
+            end.GetProperty("objects").GetInt32()));
+    }
+
+    [Fact]
+    public void An_object_that_is_shown_is_followed_from_the_first_frame_on()
+    {
+        using var folder = new ScratchFolder();
+        string[] shown = ["--point", "66,185", "--max-frames", "3"];
+        CliRun track = CliRun.Of(Track(CliRun.Clip,
+            [.. shown, "--queue", "wait", "--out", folder.At("out"), "--names", "source", "--json"]));
+        CliRun segment = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. shown, "--json"]);
+        Assert.Equal((0, ""), (track.Code, track.Error));
+        Assert.Equal(["start", "shown", "frame", "frame", "frame", "end"], track.Json.Select(Type));
+        Assert.Equal(Of(segment, "frame").Select(Masks), Of(track, "frame").Select(Masks));
+        Assert.True(File.Exists(folder.At("out", "masks", "object-0", "002.png")));
+        Assert.True(File.Exists(folder.At("out", "overlays", "000.png")));
+    }
+
+    [Fact]
+    public void An_answer_that_names_nothing_ends_it_before_a_frame()
+    {
+        CliRun run = CliRun.Of(Track(CliRun.Clip, "--prompt", "Please describe the video content.", "--json"));
+        Assert.Equal(0, run.Code);
+        Assert.Contains("Nothing found for 'Please describe the video content.'", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["start", "answer", "end"], run.Json.Select(Type));
+    }
+
+    [Fact]
+    public void Frames_that_are_too_late_are_counted()
+    {
+        CliRun run = CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--max-frames", "3", "--queue", "wait", "--deadline", "1"));
+        Assert.Equal(0, run.Code);
+        Assert.Contains("3 frames in, 0 tracked, 0 dropped, 3 late", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ctrl_c_keeps_what_was_tracked()
+    {
+        using var folder = new ScratchFolder();
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"frame\":1,", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, Track(CliRun.Clip, "--prompt", Question, "--queue", "wait", "--json", "--out", folder.At("out")));
+        Assert.Equal((130, "sa2va: Cancelled."), (run.Code, run.Error.Trim()));
+        Assert.Equal(["start", "answer", "frame", "frame", "end", "error"], run.Json.Select(Type));
+        Assert.Equal("stopped", run.Json[^2].GetProperty("ended").GetString());
+        Assert.True(File.Exists(folder.At("out", "masks", "object-0", "frame-00001.png")));
+        Assert.Equal(["out"], Directory.GetDirectories(folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void What_a_camera_saw_while_the_model_was_loaded_is_over_and_a_lost_one_keeps_what_was_tracked()
+    {
+        using var folder = new ScratchFolder();
+        string go = Camera(folder, "while [ ! -f go ]; do sleep 0.02; done\nframe 64 48 8 1\nframe 64 48 9 1.5\nexit 3\n");
+        CliRun run = CliRun.With((line, _) =>
+        {
+            if (line.Contains("\"start\"", StringComparison.Ordinal)) File.WriteAllText(go, "");
+        }, TextReader.Null, Track("camera:7", "--box", "1,1,60,40", "--queue", "wait", "--json", "--ffmpeg", folder.At("ffmpeg"),
+            "--out", folder.At("out")));
+        Assert.Equal(2, run.Code);
+        Assert.Equal(["start", "shown", "frame", "frame", "end", "error"], run.Json.Select(Type));
+        Assert.True(run.Json[0].GetProperty("live").GetBoolean());
+        Assert.Equal(["camera:7#1", "camera:7#2"], Of(run, "frame").Select(f => f.GetProperty("source").GetString()));
+        Assert.Equal([1, 1.5], Of(run, "frame").Select(f => f.GetProperty("time").GetDouble()));
+        Assert.Equal("lost", run.Json[^2].GetProperty("ended").GetString());
+        Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.True(File.Exists(folder.At("out", "masks", "object-0", "frame-00002.png")));
+    }
+
+    [Fact]
+    public async Task A_camera_goes_on_while_a_question_is_answered_and_what_it_names_joins()
+    {
+        using var folder = new ScratchFolder();
+        string go = Camera(folder, "while [ ! -f go ]; do frame 64 48 8 1; sleep 0.01; done\n");
+        CliRun run = CliRun.With((line, _) =>
+        {
+            if (line.Contains("\"frame\"", StringComparison.Ordinal) && line.Contains("\"id\":0", StringComparison.Ordinal))
+                File.WriteAllText(go, "");
+        }, TextReader.Null, Track("camera:7", "--prompt", Question, "--json", "--ffmpeg", folder.At("ffmpeg")));
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        string[] types = [.. run.Json.Select(Type)];
+        Assert.True(Array.IndexOf(types, "answer") < Array.FindIndex(run.Json, l => Type(l) == "frame"
+            && l.GetProperty("objects").GetArrayLength() > 0));
+        JsonElement counters = run.Json[^1].GetProperty("counters");
+        Assert.Equal(counters.GetProperty("pushed").GetInt64(), ((string[])["tracked", "dropped", "expired", "cancelled", "failed"])
+            .Sum(name => counters.GetProperty(name).GetInt64()));
+        Assert.True(await FakeFfmpeg.HasEndedAsync(folder.At("clip"), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Browsers_see_it()
+    {
+        using var cancel = new CancellationTokenSource();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Task<int> run = Task.Run(() => Program.Run(Track(CliRun.Clip, "--prompt", Question, "--serve", "0", "--rate", "1"), output, error,
+            cancellation: cancel.Token), TestContext.Current.CancellationToken);
+        string address = "";
+        while ((address = error.ToString()).Length == 0 && !run.IsCompleted)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        using var browser = new HttpClient();
+        byte[] picture = await browser.GetByteArrayAsync(new Uri(address.Trim().Split(' ')[^1] + "frame.jpg"),
+            TestContext.Current.CancellationToken);
+        Assert.Equal([0xFF, 0xD8, 0xFF], picture[..3]);
+        await cancel.CancelAsync();
+        Assert.Equal(130, await run);
+    }
+
+    [Fact]
+    public void A_terminal_shows_the_picture_or_else_the_counts()
+    {
+        string[] args = Track(CliRun.Clip, "--prompt", Question, "--max-frames", "2", "--queue", "wait");
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Assert.Equal(0, Program.Run(args, new Terminal(TextReader.Null, output, error, CancellationToken.None, outputIsTerminal: true,
+            errorIsTerminal: true, ansi: true)));
+        Assert.Contains('▀', output.ToString());
+        Assert.Matches(@"\d frames? in, \d tracked", output.ToString());
+        using var plain = new StringWriter();
+        Assert.Equal(0, Program.Run([.. args, "--preview", "off"], new Terminal(TextReader.Null, output, plain, CancellationToken.None,
+            outputIsTerminal: true, errorIsTerminal: true, ansi: true)));
+        Assert.Matches(@"\r\d frames? in, \d tracked, \d left out, \d+ ms", plain.ToString());
+    }
+
+    [Fact]
+    public void What_does_not_fit_is_told_before_a_model_is_loaded()
+    {
+        CliRun.Of("track", "--model", CliRun.Toy, "--prompt", Question).AssertRefused("Give INPUT");
+        CliRun.Of("track", " ", "--model", CliRun.Toy, "--prompt", Question).AssertRefused("INPUT is empty");
+        CliRun.Of("track", CliRun.Clip, "--prompt", Question).AssertRefused("--model DIR|NAME");
+        CliRun.Of("track", CliRun.Clip, "other", "--model", CliRun.Toy, "--prompt", Question).AssertRefused("'other'");
+        CliRun.Of(Track("none", "--prompt", Question)).AssertRefused("There is no 'none'", "camera");
+        CliRun.Of(Track(CliRun.Clip)).AssertRefused("--prompt TEXT", "--point");
+        CliRun.Of(Track(CliRun.Clip, "--point", "1,1", "--look", "2")).AssertRefused("--look belongs to --prompt");
+        CliRun.Of(Track(CliRun.Clip, "--point", "1000,1")).AssertRefused("outside the picture");
+        CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--queue", "some")).AssertRefused("latest, drop-oldest or wait");
+        CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--overwrite")).AssertRefused("--overwrite belongs to --out");
+        CliRun.Of("segment", "--model", CliRun.Toy, "--video", "udp://127.0.0.1:9", "--prompt", Question, "--json")
+            .AssertRefusedWithJson("sa2va track");
+    }
+
+    /// <summary>Makes the machine's camera 7 give what a script says, behind a first frame.</summary>
+    /// <returns>The file that the script calls go.</returns>
+    private static string Camera(ScratchFolder folder, string script)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the stand-in is a shell script, and cameras are files on Linux");
+        string clip = folder.At("clip"), go = folder.At("go");
+        File.WriteAllText(clip + ".sh", "frame 64 48 7 0\n" + script.Replace("go ]", $"'{go}' ]", StringComparison.Ordinal));
+        string program = folder.At("ffmpeg");
+        File.WriteAllText(program, $"""
+            #!/bin/sh
+            n=$#
+            while [ $n -gt 0 ]; do
+              a=$1; shift; n=$((n - 1))
+              [ "$a" = /dev/video7 ] && a='{clip}'
+              set -- "$@" "$a"
+            done
+            exec '{FakeFfmpeg.Program}' "$@"
+
+            """);
+        const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(program, Mode);
+        return go;
+    }
+
+    private static string Type(JsonElement line) => line.GetProperty("type").GetString()!;
+
+    private static IEnumerable<JsonElement> Of(CliRun run, string type) => run.Json.Where(l => Type(l) == type);
+
+    private static string Masks(JsonElement frame) => frame.GetProperty("objects").GetRawText();
+}
