@@ -60,6 +60,9 @@ public sealed class FrameSelection
         return Explicit(list);
     }
 
+    /// <summary>Frames by a rule of its own.</summary>
+    internal static FrameSelection Of(string name, Func<int, int[]> indices) => new(name, indices);
+
     /// <summary>How it was named.</summary>
     public string Name { get; }
 

@@ -199,6 +199,32 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
+    /// Opens a conversation about a recorded video, whose objects are followed forwards, backwards or both ways
+    /// (<see cref="RecordedSession.TrackAsync"/>), by either protocol.
+    /// </summary>
+    /// <param name="frameCount">Frames of the video, at least 1.</param>
+    /// <param name="read">
+    /// Gives a frame by number; asked from one thread at a time, for any frame, several times. Backwards frames are asked for in blocks
+    /// of up to 16, each in order.
+    /// </param>
+    /// <param name="options">Choices; null for the defaults.</param>
+    /// <param name="cancellation">Stops between two frames of those that the language model sees.</param>
+    /// <exception cref="MediaException">There are no frames, or one cannot be read.</exception>
+    /// <exception cref="PromptException">The start, or a frame for the language model, is outside the video.</exception>
+    public RecordedSession OpenRecorded(int frameCount, Func<int, RgbImage> read, RecordedOptions? options = null,
+        CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ArgumentNullException.ThrowIfNull(read);
+        options ??= new RecordedOptions();
+        if (frameCount < 1) throw new MediaException("The video has no frames.");
+        options.StartOf(frameCount);
+        IReadOnlyList<int> shown = options.Selection.Indices(frameCount);
+        IReadOnlyList<RgbImage> tiles = LanguageFrames.Read(shown.Select(read), Config, cancellation);
+        return new RecordedSession(this, new RecordedFrames(frameCount, read, shown), ImageTokens.Of(this, tiles), options);
+    }
+
+    /// <summary>
     /// Goes on with a video session that was saved (<see cref="VideoSession.Save"/>), with the bits that it would have had.
     /// </summary>
     /// <param name="stream">

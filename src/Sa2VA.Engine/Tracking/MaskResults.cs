@@ -92,6 +92,9 @@ internal sealed class MaskResults : IDisposable
         return queue.BeginRead(Buffer, _values);
     }
 
+    /// <summary>All that an object's row says [<see cref="MaskColumns"/>], as it was read here last.</summary>
+    public ReadOnlySpan<float> Row(int row) => _values.AsSpan(row * _columns.Width, _columns.Pointer + _columns.PointerCount);
+
     /// <summary>Waits for an object's logits [4G, 4G].</summary>
     public float[] ReadLow(DeviceQueue queue, int row)
     {

@@ -23,7 +23,8 @@ internal static class InteractiveStage
         var source = new RolledFrames(c);
         using var model = new SegmentationModel(c.Backend, c.Weights, config, limit < 0 ? AllConditioning : limit, unrounded: true,
             c.Cancellation);
-        using var tracking = new OfflineTracking(model, source.Levels, switches.Flag("binarize_prompted_memory", true), c.Cancellation);
+        using var tracking = new OfflineTracking(model, t => new RgbImage(config.ImageSize, config.ImageSize, source.Levels(t)),
+            switches.Flag("binarize_prompted_memory", true), c.Cancellation);
         var log = new SessionLog(c, tracking);
         foreach (ConfigFields e in p.Objects("events", MaxEvents))
         {

@@ -20,7 +20,7 @@ public sealed class CorrectionTests
         SegmentationModel model = Shapes.Model.Segmentation;
         int side = model.Config.ImageSize;
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
-        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Shapes.Clip[t], side, side).Pixels.ToArray(), binary: true,
+        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Shapes.Clip[t], side, side), binary: true,
             Cancellation);
         var resampler = new MaskResampler(model.LowSide, side);
         var recorded = new Dictionary<(int Object, int Frame), string>();
@@ -50,7 +50,7 @@ public sealed class CorrectionTests
         int side = model.Config.ImageSize;
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..3]);
         AnswerObject named = Assert.Single(session.Ask("Please segment the blue star.", cancellation: Cancellation).Objects);
-        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Shapes.Clip[t], side, side).Pixels.ToArray(), binary: true,
+        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Shapes.Clip[t], side, side), binary: true,
             Cancellation);
         var resampler = new MaskResampler(model.LowSide, side);
         string latest = "";

@@ -33,7 +33,7 @@ public sealed class FrameSizeTests
             Assert.Single(session.Ask("Please segment the red circle.", new AskOptions { Logits = true }, Cancellation).Objects);
         AnswerObject named = pushed.Ask("Please segment the red circle.", new AskOptions { Logits = true }, Cancellation).Objects[0];
         pushed.Remove(1);
-        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Frames[t], Side, Side).Pixels.ToArray(), binary: true,
+        using var offline = new OfflineTracking(model, t => PillowBicubic.Resize(Frames[t], Side, Side), binary: true,
             Cancellation);
         var resampler = new MaskResampler(model.LowSide, Side);
         string latest = "";

@@ -136,8 +136,8 @@ public sealed class PicturePromptTests
         {
             int side = _model.Config.ImageSize;
             _resampler = new MaskResampler(_model.LowSide, side);
-            byte[] levels = PillowBicubic.Resize(Picture, side, side).Pixels.ToArray();
-            Offline = new OfflineTracking(_model, _ => levels, binary: true, Cancellation);
+            RgbImage frame = PillowBicubic.Resize(Picture, side, side);
+            Offline = new OfflineTracking(_model, _ => frame, binary: true, Cancellation);
             Offline.Found += _ => Latest = Recorded();
         }
 

@@ -145,6 +145,34 @@ internal sealed class MemoryBank : IDisposable
     }
 
     /// <summary>
+    /// Forgets tracked frames that neither what follows in a recorded video attends to, nor what will follow its start: a video of any
+    /// length needs the same memory. Conditioning frames stay.
+    /// </summary>
+    /// <param name="frame">The frame that was tracked last.</param>
+    /// <param name="reverse">True if the video runs backwards.</param>
+    /// <param name="start">The frame behind which it will run forwards in the end.</param>
+    public void ForgetTracked(long frame, bool reverse, long start)
+    {
+        foreach ((long known, Slots slots) in _frames)
+        {
+            if (_conditioning.Contains(known)) continue;
+            long age = reverse ? known - frame : frame - known;
+            // Going back, the frames up to the start are those that going on from there looks at.
+            if (reverse && known <= start) age = Math.Min(age, start - known);
+            if (age > TrackedPointers)
+            {
+                Return(slots);
+                _frames.Remove(known);
+            }
+            else if (age > TrackedMemories && slots.Memory != NotTaken)
+            {
+                _memoryPool.Return(slots.Memory);
+                _frames[known] = slots with { Memory = NotTaken };
+            }
+        }
+    }
+
+    /// <summary>
     /// Chooses what a frame attends to: conditioning frames by number, all or the nearest; then memories of the frames next to it, the
     /// furthest first, and pointers, the nearest first.
     /// </summary>
