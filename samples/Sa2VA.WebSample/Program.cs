@@ -1,18 +1,23 @@
+using Microsoft.Extensions.AI;
 using Sa2VA.Core;
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
+using Sa2VA.Extensions;
 using Sa2VA.Media;
 
 // curl --data-binary @cat.png "http://localhost:5000/segment?prompt=Please%20segment%20the%20cat."
+// curl --json '["Hello.", "Hi.", "What can you do?"]' http://localhost:5000/chat
 WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = 20_000_000);
-WebApplication app = builder.Build();
-string folder = app.Configuration["model"] ?? throw new ArgumentException("Name the checkpoint's folder: --model DIR");
-
 // One model serves all requests: their answers are decoded together, and a session each keeps them apart.
-using Sa2VAModel model = Sa2VAModel.Load(folder, new CpuDevice());
+builder.Services.AddSa2VA(new CpuDevice(), options =>
+{
+    options.Folder = builder.Configuration["model"] ?? throw new ArgumentException("Name the checkpoint's folder: --model DIR");
+    options.LoadAtStart = true;
+});
+WebApplication app = builder.Build();
 
-app.MapPost("/segment", async (string prompt, HttpRequest request, CancellationToken aborted) =>
+app.MapPost("/segment", async (string prompt, HttpRequest request, Sa2VAModel model, CancellationToken aborted) =>
 {
     using var body = new MemoryStream();
     await request.Body.CopyToAsync(body, aborted);
@@ -33,5 +38,12 @@ app.MapPost("/segment", async (string prompt, HttpRequest request, CancellationT
         return Results.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest);
     }
 });
+
+// What was said in turn, the user first; the answer comes piece by piece as server-sent events.
+app.MapPost("/chat", (string[] said, IChatClient client, CancellationToken aborted) =>
+    TypedResults.ServerSentEvents(client
+        .GetStreamingResponseAsync(said.Select((s, i) => new ChatMessage(i % 2 == 0 ? ChatRole.User : ChatRole.Assistant, s)),
+            cancellationToken: aborted)
+        .Select(update => update.Text).Where(text => text.Length > 0)));
 
 await app.RunAsync();

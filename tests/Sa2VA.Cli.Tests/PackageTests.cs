@@ -11,7 +11,8 @@ public sealed class PackageTests(PackageTests.Packages packages) : IClassFixture
     [Fact]
     public void Every_package_says_what_it_is_and_brings_its_documentation()
     {
-        string[] libraries = ["Sa2VA.Core", "Sa2VA.Models", "Sa2VA.Sessions", "Sa2VA.Cpu", "Sa2VA.Cuda", "Sa2VA.Media"];
+        string[] libraries =
+            ["Sa2VA.Core", "Sa2VA.Models", "Sa2VA.Sessions", "Sa2VA.Cpu", "Sa2VA.Cuda", "Sa2VA.Media", "Sa2VA.Extensions"];
         foreach (string id in (string[])[.. libraries, "Sa2VA.Engine", "Sa2VA.Tool", $"Sa2VA.Tool.{Packages.Platform}"])
         {
             using ZipArchive package = packages.Open(id);

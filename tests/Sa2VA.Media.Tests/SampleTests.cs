@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using Sa2VA.Cpu;
 using Sa2VA.Engine;
@@ -48,6 +49,15 @@ public class SampleTests
                     for (int c = 0; c < 3; c++) bytes[y * stride + 4 * x + c] = image.Row(y)[3 * x + 2 - c];
             return bytes;
         }
+    }
+
+    [Fact]
+    public async Task The_chat_example_goes_on_and_writes_masks()
+    {
+        using var folder = new ScratchFolder();
+        await ChatAboutPicture.RunAsync(Fixtures.Model("sa2va-tiny-shapes"), Path.Combine(Media, "shapes.png"), folder.Path,
+            TestContext.Current.CancellationToken);
+        Assert.InRange(MaskFile.Load(folder.At("mask-0.png")).Area, 1, 200_000);
     }
 
     [Fact]
@@ -132,6 +142,10 @@ public class SampleTests
             JsonElement json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation)).RootElement;
             Assert.Equal("Sure, [SEG].", json.GetProperty("text").GetString());
             Assert.Equal(10_693, json.GetProperty("objects")[0].GetProperty("area").GetInt64());
+            using var said = new StringContent("[\"Hello\"]", Encoding.UTF8, "application/json");
+            using HttpResponseMessage chat = await client.PostAsync("chat", said, cancellation);
+            string events = await chat.Content.ReadAsStringAsync(cancellation);
+            Assert.True(events.Split("data: ").Length > 3, events);
             using HttpResponseMessage refused = await client.PostAsync(question, new ByteArrayContent([1, 2, 3]), cancellation);
             Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         }
