@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Results;
+using Sa2VA.Media;
 
 namespace Sa2VA.Cli;
 
@@ -35,11 +36,16 @@ internal sealed class OutputFlags(string description)
         + "16 bits), cutout (the object alone, with alpha), coco, youtube-vos (videos), polygons (JSON files), or none.",
         [.. Formats.Select(f => f.Word)]);
 
+    private readonly OverlayOption _overlay = new("--overlay");
+
+    private readonly TextOption _font = new("--font", "FILE",
+        "A font (TTF, OTF) for labels in letters other than Latin, Greek and Cyrillic.");
+
     /// <summary>The folder.</summary>
     public TextOption Folder { get; } = new("--out", "DIR", description);
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [Folder, _overwrite, _names, _formats];
+    public IReadOnlyList<Option> All => [Folder, _overwrite, _names, _formats, _overlay, _font];
 
     /// <summary>Refuses choices about files that are not written.</summary>
     /// <param name="values">The command line.</param>
@@ -50,19 +56,36 @@ internal sealed class OutputFlags(string description)
         if (formats.Length > 1 && formats.Contains("none")) throw new UsageException("--format none goes with no other format.");
         if (!isVideo && formats.Contains(YouTubeVos))
             throw new UsageException("--format youtube-vos is about the frames of a --video; pictures have --format coco.");
+        if (values.GetValue(_font) is { } font)
+        {
+            if (Style(values) is not { Labels: true } style) throw new UsageException("--font belongs to overlays with labels.");
+            if (!File.Exists(font)) throw new UsageException($"There is no font {Quoted.Of(font)}; --font takes a TTF or OTF file.");
+            // What is no font is refused before any work.
+            new OverlayPainter(1, 1, style).Dispose();
+        }
         if (values.GetValue(Folder) is not null) return;
-        if (formats.Length > 0) throw new UsageException("--format belongs to --out: without a folder there are no files.");
-        if (ArgumentReader.Has(values, _names)) throw new UsageException("--names belongs to --out: without a folder there are no files.");
-        if (values.GetValue(_overwrite)) throw new UsageException("--overwrite belongs to --out: without a folder there are no files.");
+        if (((Option[])[_names, _overwrite, _formats, _overlay, _font]).FirstOrDefault(o => ArgumentReader.Has(values, o)) is { } needless)
+            throw new UsageException($"{needless.Name} belongs to --out: without a folder there are no files.");
     }
 
     /// <summary>What was chosen.</summary>
     public OutputChoice Of(ParseResult values) =>
         new(values.GetValue(Folder), values.GetValue(_overwrite), values.GetValue(_names) is "source", Content(values));
 
-    private ResultContent Content(ParseResult values) => values.GetValue(_formats) is not { Length: > 0 } words ? ResultContent.Default
-        : new ResultContent
+    private ResultContent Content(ParseResult values)
+    {
+        string[]? words = values.GetValue(_formats);
+        return new ResultContent
         {
-            Formats = Formats.Where(f => words.Contains(f.Word)).Aggregate(ResultFormats.None, (all, f) => all | f.Format),
+            Formats = words is not { Length: > 0 } ? ResultContent.Default.Formats
+                : Formats.Where(f => words.Contains(f.Word)).Aggregate(ResultFormats.None, (all, f) => all | f.Format),
+            Overlay = Style(values),
         };
+    }
+
+    private OverlayStyle? Style(ParseResult values)
+    {
+        OverlayStyle? style = values.GetValue(_overlay) is { } choice ? choice.Style : OverlayStyle.Default;
+        return style is null ? null : style with { FontFile = values.GetValue(_font) };
+    }
 }

@@ -19,7 +19,7 @@ public sealed class AnimatedWebP : IDisposable
     private readonly string _path;
     private readonly int _width, _height, _milliseconds;
     private readonly SKWebpEncoderOptions _options;
-    private readonly byte[] _rgba;
+    private readonly byte[] _row, _rgba;
     private readonly Lock _writer = new();
 
     /// <summary>Begins the file.</summary>
@@ -41,7 +41,7 @@ public sealed class AnimatedWebP : IDisposable
         _options = quality is { } q
             ? new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, q)
             : new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 30);
-        _rgba = new byte[width * height * 4];
+        (_row, _rgba) = (new byte[width * 3], new byte[width * height * 4]);
         _file = new AtomicFile(path);
         Write([.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, AnimationFlag, 0, 0, 0, .. Int24(width - 1), .. Int24(height - 1)]);
         Write([.. "ANIM"u8, 6, 0, 0, 0, 0, 0, 0, 255, 0, 0]);
@@ -56,13 +56,30 @@ public sealed class AnimatedWebP : IDisposable
     public void Add(RgbImage frame)
     {
         ArgumentNullException.ThrowIfNull(frame);
-        if (frame.Width != _width || frame.Height != _height)
-            throw new MediaException($"{_path}: frame {FrameCount} has {frame.Width}×{frame.Height} pixels, "
-                + $"the animation {_width}×{_height}.");
+        Add(frame.Width, frame.Height, (y, pixels) => frame.Row(y).CopyTo(pixels));
+    }
+
+    /// <summary>Appends what a painter shows.</summary>
+    /// <exception cref="MediaException">As for <see cref="Add(RgbImage)"/>.</exception>
+    /// <exception cref="ObjectDisposedException">As for <see cref="Add(RgbImage)"/>.</exception>
+    public void Add(OverlayPainter overlay)
+    {
+        ArgumentNullException.ThrowIfNull(overlay);
+        Add(overlay.Width, overlay.Height, overlay.CopyRow);
+    }
+
+    private void Add(int width, int height, PixelRow row)
+    {
+        if (width != _width || height != _height)
+            throw new MediaException($"{_path}: frame {FrameCount} has {width}×{height} pixels, the animation {_width}×{_height}.");
         lock (_writer)
         {
             Stream file = _file.Stream;
-            ImageFile.ToRgba(frame.Pixels, _rgba);
+            for (int y = 0; y < height; y++)
+            {
+                row(y, _row);
+                ImageFile.ToRgba(_row, _rgba.AsSpan(4 * width * y));
+            }
             using SKData still = ImageFile.Encode(_rgba, _width, _height, SKColorType.Rgba8888, pixels => pixels.Encode(_options), _path);
             ReadOnlySpan<byte> picture = PictureChunks(still.AsSpan());
             int size = 16 + picture.Length;

@@ -80,7 +80,8 @@ public static class ImageFile
         ArgumentNullException.ThrowIfNull(image);
         ArgumentOutOfRangeException.ThrowIfLessThan(quality, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
-        byte[] rgba = ToRgba(image.Pixels, new byte[image.Width * image.Height * 4]);
+        byte[] rgba = new byte[image.Width * image.Height * 4];
+        ToRgba(image.Pixels, rgba);
         using SKData jpeg = Encode(rgba, image.Width, image.Height, SKColorType.Rgba8888,
             pixels => pixels.Encode(SKEncodedImageFormat.Jpeg, quality), "JPEG");
         return jpeg.ToArray();
@@ -98,10 +99,9 @@ public static class ImageFile
     }
 
     /// <summary>Widens RGB to opaque RGBA.</summary>
-    internal static byte[] ToRgba(ReadOnlySpan<byte> rgb, byte[] rgba)
+    internal static void ToRgba(ReadOnlySpan<byte> rgb, Span<byte> rgba)
     {
         for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
             (rgba[to], rgba[to + 1], rgba[to + 2], rgba[to + 3]) = (rgb[from], rgb[from + 1], rgb[from + 2], 255);
-        return rgba;
     }
 }

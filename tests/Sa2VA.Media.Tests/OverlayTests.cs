@@ -8,13 +8,15 @@ namespace Sa2VA.Tests;
 /// <summary>What is drawn inside, along the edge and outside of masks.</summary>
 public sealed class OverlayTests
 {
+    private static readonly OverlayStyle Plain = new() { Labels = false };
+
     [Fact]
     public void Inside_is_half_the_colour_the_edge_all_of_it_with_a_white_line_around()
     {
         RgbImage image = TestImages.Gradient(40, 30, 6);
         var pixels = new byte[40 * 30];
         for (int y = 5; y < 20; y++) pixels.AsSpan(y * 40 + 8, 20).Fill(1);
-        RgbImage drawn = Overlay.Draw(image, [new Mask(40, 30, pixels)], [3]);
+        RgbImage drawn = Overlay.Draw(image, [new(3, new Mask(40, 30, pixels))], Plain);
         (byte r, byte g, byte b) = Overlay.Colour(3);
         byte[] colour = [r, g, b];
         for (int y = 0; y < 30; y++)
@@ -35,7 +37,7 @@ public sealed class OverlayTests
     [Fact]
     public void A_mask_up_to_the_border_has_no_edge_there()
     {
-        RgbImage drawn = Overlay.Draw(new RgbImage(3, 3, new byte[27]), [new Mask(3, 3, [1, 1, 1, 1, 1, 1, 1, 1, 1])], [20]);
+        RgbImage drawn = Overlay.Draw(new RgbImage(3, 3, new byte[27]), [new(20, new Mask(3, 3, [1, 1, 1, 1, 1, 1, 1, 1, 1]))], Plain);
         Assert.All(drawn.Pixels.ToArray(), v => Assert.Equal(128, v));
     }
 
@@ -49,5 +51,5 @@ public sealed class OverlayTests
 
     [Fact]
     public void A_mask_of_another_size_is_refused() =>
-        Assert.Throws<MediaException>(() => Overlay.Draw(TestImages.Gradient(4, 4), [new Mask(4, 5, new byte[20])]));
+        Assert.Throws<MediaException>(() => Overlay.Draw(TestImages.Gradient(4, 4), [new(0, new Mask(4, 5, new byte[20]))]));
 }

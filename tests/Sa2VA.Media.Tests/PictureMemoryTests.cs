@@ -49,7 +49,7 @@ public sealed class PictureMemoryTests
         var mask = new Mask(Width, Height, new byte[Width * Height]);
         Assert.InRange(Peak(() => ImageFile.SavePng(folder.At("p"), picture)), 0, Slack);
         Assert.InRange(Peak(() => MaskFile.Save(folder.At("m"), mask)), 0, Slack);
-        Assert.InRange(Peak(() => Overlay.SavePng(folder.At("o"), picture, [mask])), 0, Slack);
+        Assert.InRange(Peak(() => Overlay.SavePng(folder.At("o"), picture, [new(0, mask)])), 0, Slack);
     }
 
     /// <summary>How much the process grows meanwhile, looked at every millisecond.</summary>

@@ -92,8 +92,8 @@ public sealed class PngKindTests
         MaskFile.Save(folder.At("m"), mask);
         Assert.Equal(mask.Pixels.ToArray().SelectMany(v => Enumerable.Repeat((byte)(v * 255), 3)),
             Referee(System.IO.File.ReadAllBytes(folder.At("m"))));
-        Overlay.SavePng(folder.At("o"), picture, [mask, mask], [4, 2]);
-        Assert.Equal(Overlay.Draw(picture, [mask, mask], [4, 2]).Pixels.ToArray(),
+        Overlay.SavePng(folder.At("o"), picture, [new(4, mask), new(2, mask)]);
+        Assert.Equal(Overlay.Draw(picture, [new(4, mask), new(2, mask)]).Pixels.ToArray(),
             Referee(System.IO.File.ReadAllBytes(folder.At("o"))));
         Assert.Equal(["m", "o", "p"], folder.Entries);
     }

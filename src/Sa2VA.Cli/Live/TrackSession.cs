@@ -80,8 +80,8 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
                 Keep(part, frame);
                 json?.Frame(frame, latency);
                 _table.Add(frame);
-                if (server is { IsWatched: true }) server.Show(ImageFile.ToJpeg(Overlay.Draw(frame.Image!,
-                    [.. frame.Objects.Select(o => o.Mask)], [.. frame.Objects.Select(o => o.Id)])));
+                if (server is { IsWatched: true })
+                    server.Show(ImageFile.ToJpeg(Overlay.Draw(frame.Image!, [.. frame.Objects.Select(o => o.ToResult())])));
                 string status = Status(counters, latency);
                 if (picture is not null) picture.Show(frame.Image!, [.. frame.Objects.Select(o => (o.Id, o.Mask))], status);
                 else terminal.Progress.Line(status);

@@ -103,7 +103,7 @@ internal sealed partial class ResultFolder : IDisposable
                 foreach (string path in Within(Join(folder, of)))
                     if (ObjectFolder().IsMatch(path[(path.LastIndexOf('/') + 1)..]))
                         foreach (string mask in Within(path)) Check(mask);
-            if (isVideo) CheckFile(Join(folder, "overlay.webp"));
+            if (isVideo && Content.Overlay is not null) CheckFile(Join(folder, "overlay.webp"));
             foreach (string file in RunJson.Names(Content)) CheckFile(file);
         });
 
@@ -167,15 +167,26 @@ internal sealed partial class ResultFolder : IDisposable
 
     /// <summary>Hands over work of a part, which is done on the folder's thread; waits while there is much.</summary>
     /// <exception cref="UsageException">Something that was handed over before could not be written.</exception>
-    internal void Post(Action work) => _writer.Post(() => Attempt(() =>
+    internal void Post(Action work) => _writer.Post(() =>
     {
-        if (Json is null && Content.Has(RunJson.Formats))
+        try
         {
-            Json = new RunJson(Content, name => Place(name));
-            foreach (string name in RunJson.Names(Content)) Written.Count(name, 0);
+            Attempt(() =>
+            {
+                if (Json is null && Content.Has(RunJson.Formats))
+                {
+                    Json = new RunJson(Content, name => Place(name));
+                    foreach (string name in RunJson.Names(Content)) Written.Count(name, 0);
+                }
+                work();
+            });
         }
-        work();
-    }));
+        catch (MediaException e)
+        {
+            // It is found when another picture is in work, which has no part in it.
+            throw new UsageException(e.Message, e);
+        }
+    });
 
     /// <summary>Takes over a part of which all is written.</summary>
     internal void Finished(ResultPart part)

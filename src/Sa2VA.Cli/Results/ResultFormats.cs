@@ -1,3 +1,5 @@
+using Sa2VA.Media;
+
 namespace Sa2VA.Cli.Results;
 
 /// <summary>What masks are written as.</summary>
@@ -34,6 +36,9 @@ internal sealed record ResultContent
 {
     /// <summary>Masks.</summary>
     public ResultFormats Formats { get; init; } = ResultFormats.Png;
+
+    /// <summary>How overlays are drawn; null for none.</summary>
+    public OverlayStyle? Overlay { get; init; } = OverlayStyle.Default;
 
     /// <summary>What is written unless something else is asked for.</summary>
     public static ResultContent Default { get; } = new();

@@ -24,6 +24,7 @@ internal sealed class ResultPart : IDisposable
     private readonly MediaInput _media;
     private readonly FrameNames _names;
     private readonly List<(string Name, int Width, int Height, ObjectResult[] Objects)> _held = [];
+    private OverlayPainter? _painter;
     private AnimatedWebP? _animation;
     private bool _finished;
     private volatile bool _left;
@@ -62,7 +63,8 @@ internal sealed class ResultPart : IDisposable
     internal void Close()
     {
         _animation?.Dispose();
-        _animation = null;
+        _painter?.Dispose();
+        (_animation, _painter) = (null, null);
     }
 
     private void Complete()
@@ -78,7 +80,9 @@ internal sealed class ResultPart : IDisposable
     {
         string name = _names[frame.Index] + ".png";
         List<Action> files = [.. MaskFiles(frame, name)];
-        if (frame.Image is { } image && frame.Objects.Count > 0) files.Add(OverlayOf(frame, image, name));
+        ObjectResult[] objects = [.. frame.Objects.Select(o => o.ToResult())];
+        if (frame.Image is { } image && objects.Length > 0 && _results.Content.Overlay is { } style)
+            files.AddRange(OverlayFiles(frame, image, objects, style, name));
         try
         {
             Parallel.ForEach(files, Encoders, write => write());
@@ -88,7 +92,6 @@ internal sealed class ResultPart : IDisposable
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
         if (_results.Json is not { } json) return;
-        ObjectResult[] objects = [.. frame.Objects.Select(o => o.ToResult())];
         if (Folder.Length > 0) _held.Add((frame.Source, _media.Width, _media.Height, objects));
         else json.Add(frame.Source, _media.Width, _media.Height, objects);
     }
@@ -127,26 +130,22 @@ internal sealed class ResultPart : IDisposable
         }
     }
 
-    private Action OverlayOf(SegmentedFrame frame, RgbImage image, string name)
+    private IEnumerable<Action> OverlayFiles(SegmentedFrame frame, RgbImage image, ObjectResult[] objects, OverlayStyle style, string name)
     {
-        Mask[] masks = [.. frame.Objects.Select(o => o.Mask)];
-        int[] ids = [.. frame.Objects.Select(o => o.Id)];
-        string place = _results.Place(Folder, "overlays", name);
+        _painter ??= new OverlayPainter(image.Width, image.Height, style);
+        _painter.Show(image, objects);
+        string path = _results.Place(Folder, "overlays", name);
         Written.Count("overlay");
-        if (_media.Video is not { } video) return () => Overlay.SavePng(place, image, masks, ids);
+        yield return () => _painter.SavePng(path);
+        if (_media.Video is not { } video) yield break;
         string animation = _results.Place(Folder, "overlay.webp");
-        return () =>
-        {
-            RgbImage overlay = Overlay.Draw(image, masks, ids);
-            ImageFile.SavePng(place, overlay);
-            Animate(animation, overlay, frame.Index, video);
-        };
+        yield return () => Animate(animation, _painter, frame.Index, video);
     }
 
     private bool Has(ResultFormats format) => _results.Content.Has(format);
 
     // An animation is a convenience: masks of a long video are not given up because it has outgrown its format.
-    private void Animate(string path, RgbImage overlay, int index, VideoSource video)
+    private void Animate(string path, OverlayPainter overlay, int index, VideoSource video)
     {
         if (_results.AnimationProblem is not null) return;
         try
@@ -162,7 +161,8 @@ internal sealed class ResultPart : IDisposable
         catch (MediaException e) when (!FileTrouble.Is(e.InnerException))
         {
             _results.AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
-            Close();
+            _animation?.Dispose();
+            _animation = null;
         }
     }
 }
