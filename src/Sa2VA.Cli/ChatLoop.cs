@@ -36,8 +36,8 @@ internal sealed partial class ChatLoop : IDisposable
         _session = media?.OpenSession(model) ?? model.OpenText();
     }
 
-    /// <summary>Most tokens of an answer.</summary>
-    public required int Limit { get; init; }
+    /// <summary>How answers are made.</summary>
+    public required AskOptions Ask { get; init; }
 
     /// <summary>How pictures are read.</summary>
     public required MediaOptions Media { get; init; }
@@ -72,10 +72,9 @@ internal sealed partial class ChatLoop : IDisposable
     /// <summary>Answers a question.</summary>
     public async Task AnswerAsync(string text, bool followUp)
     {
-        var options = new AskOptions
+        AskOptions options = Ask with
         {
             FollowUp = followUp,
-            MaxNewTokens = Limit,
             // From the first token on, the answer itself shows how far it is.
             Progress = new Reports<AskProgress>(p =>
             {
@@ -141,7 +140,7 @@ internal sealed partial class ChatLoop : IDisposable
         foreach (string note in answer.Notes) _notes.Add(note);
         if (answer.Truncated)
             _terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
-                + (answer.TokenIds.Count < Limit ? ": the model's context is full." : "; --max-tokens allows more."));
+                + (answer.TokenIds.Count < Ask.MaxNewTokens ? ": the model's context is full." : "; --max-tokens allows more."));
         foreach (AnswerObject o in answer.Objects)
         {
             if (o.Mask is not { } mask) continue;

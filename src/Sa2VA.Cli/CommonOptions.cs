@@ -11,6 +11,6 @@ internal static class CommonOptions
     /// <summary>The option that asks for JSON lines; errors are such lines then.</summary>
     public const string Json = "--json";
 
-    public static FractionOption MinScore() =>
-        new("--min-score", "Leave out masks whose score, the model's own guess of how good they are, is lower: 0 to 1.");
+    public static DecimalOption MinScore() =>
+        new("--min-score", "Leave out masks whose score, the model's own guess of how good they are, is lower.", 0, 1);
 }

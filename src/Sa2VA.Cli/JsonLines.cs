@@ -171,13 +171,15 @@ internal sealed class JsonLines(TextWriter output)
     /// <param name="summary">What was computed.</param>
     /// <param name="loadSeconds">Loading the model; 0 if it was there.</param>
     /// <param name="totalSeconds">All of it.</param>
-    /// <param name="output">Where results are; null for nowhere.</param>
-    public void End(SegmentSummary summary, double loadSeconds, double totalSeconds, string? output) => Write("end", json =>
+    /// <param name="output">Where results are; null for nowhere, and where that is not known yet.</param>
+    /// <param name="folder">The folder of one of several pictures among the results.</param>
+    public void End(SegmentSummary summary, double loadSeconds, double totalSeconds, string? output, string? folder) => Write("end", json =>
     {
         json.WriteNumber("frames", summary.Frames);
         json.WriteNumber("objects", summary.Objects);
         json.WriteNumber("dropped", summary.Dropped);
         json.WriteString("out", output);
+        json.WriteString("folder", folder);
         json.WriteStartObject("seconds");
         json.WriteNumber("load", Math.Round(loadSeconds, 4));
         json.WriteNumber("prompt", Math.Round(summary.PromptSeconds, 4));
@@ -218,6 +220,17 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("load", Math.Round(seconds.Load, 4));
         json.WriteNumber("total", Math.Round(seconds.Total, 4));
         json.WriteEndObject();
+    });
+
+    /// <summary>Where the results of several pictures are.</summary>
+    /// <param name="output">The folder.</param>
+    /// <param name="pictures">Pictures that were given.</param>
+    /// <param name="completed">Those of them that have results.</param>
+    public void Results(string output, int pictures, int completed) => Write("results", json =>
+    {
+        json.WriteString("out", output);
+        json.WriteNumber("pictures", pictures);
+        json.WriteNumber("completed", completed);
     });
 
     /// <summary>Why it ended early.</summary>

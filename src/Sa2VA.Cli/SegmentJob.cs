@@ -46,8 +46,11 @@ internal sealed record SegmentRequest
     /// <summary>Prints a question and its answer for people.</summary>
     public required Action<string, Answer> Print { get; init; }
 
-    /// <summary>What to say when no answer names an object; null where that is no surprise.</summary>
-    public string? NothingFound { get; init; }
+    /// <summary>True where an answer that shows nothing is worth a note.</summary>
+    public bool NotesNothingFound { get; init; }
+
+    /// <summary>How answers are made.</summary>
+    public required AskOptions Ask { get; init; }
 
     /// <summary>What an object is called that no phrase names; null for the question.</summary>
     public string? NoPhrase { get; init; }
@@ -64,7 +67,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
     private readonly JsonLines? _json = request.Json ? new JsonLines(terminal.Out) : null;
     private readonly IReadOnlyList<string> _folders = request.Media.Only is null ? request.Media.Names() : [""];
     private double _load;
-    private int _done, _objects, _dropped;
+    private int _done, _dropped;
 
     /// <summary>Runs it.</summary>
     /// <returns>The exit code.</returns>
@@ -105,11 +108,11 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
             results?.Settle();
             if (results is not null) _done = results.Parts;
             if (_done == 0) throw;
-            results?.Commit();
+            Commit(results);
             if (e is not StreamException) terminal.Note(Completed(results));
             throw;
         }
-        if (!_isOne && _done > 0) results?.Commit();
+        if (!_isOne && _done > 0) Commit(results);
         terminal.Progress.Clear();
         Tell(results);
         return _done == _folders.Count ? ExitCode.Success : ExitCode.BadInput;
@@ -130,7 +133,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
             MinScore = request.MinScore,
             Logits = results?.Content.Has(ResultFormats.Soft) == true,
             QuestionNames = request.NoPhrase is null,
-            NotesNothingFound = request.NothingFound is not null,
+            NotesNothingFound = request.NotesNothingFound, Ask = request.Ask, NamesPicture = !_isOne,
             OnAnswer = (i, answer) =>
             {
                 _json?.Answer(i, answer);
@@ -151,13 +154,22 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
             },
         };
         SegmentSummary summary = await run.RunAsync(request.Prompts, request.Regions, shown).ConfigureAwait(false);
-        (_objects, _dropped) = (_objects + summary.Objects, _dropped + summary.Dropped);
+        _dropped += summary.Dropped;
         part?.Finish();
         // What cannot be put in its place is no success, so there is no end before.
         if (_isOne) results?.Commit();
-        _json?.End(summary, index == 0 ? _load : 0, Seconds() - before, results is null ? null : Path.Join(results.Path, _folders[index]));
+        _json?.End(summary, index == 0 ? _load : 0, Seconds() - before, _isOne ? results?.Path : null,
+            _isOne || results is null ? null : _folders[index]);
         if (_isOne && _json is null) table.Print(terminal);
         if (results?.AnimationProblem is { } problem) terminal.Note(problem);
+    }
+
+    /// <summary>Puts the files of several pictures in their place; only now it is known where that is.</summary>
+    private void Commit(ResultFolder? results)
+    {
+        if (results is null) return;
+        results.Commit();
+        _json?.Results(results.Path, _folders.Count, _done);
     }
 
     private void Print(SegmentedFrame frame)
@@ -168,7 +180,6 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
 
     private void Tell(ResultFolder? results)
     {
-        if (_objects == 0 && _done > 0 && request.NothingFound is { } nothing) terminal.Note(nothing);
         if (_dropped > 0)
             terminal.Note($"{Plural.Of(_dropped, "mask")} with a score below --min-score "
                 + $"{request.MinScore.ToString(CultureInfo.InvariantCulture)} {(_dropped == 1 ? "was" : "were")} left out.");

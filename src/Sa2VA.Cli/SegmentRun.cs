@@ -67,6 +67,12 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     /// <summary>True where an answer that shows nothing is worth a note.</summary>
     public bool NotesNothingFound { get; init; }
 
+    /// <summary>How answers are made.</summary>
+    public AskOptions Ask { get; init; } = new();
+
+    /// <summary>True where notes have to say which picture they are about.</summary>
+    public bool NamesPicture { get; init; }
+
     /// <summary>Told each frame, in order.</summary>
     public required Action<SegmentedFrame> OnFrame { get; init; }
 
@@ -84,7 +90,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         var phrases = new Dictionary<int, string?>();
         for (int i = 0; i < prompts.Count; i++)
         {
-            var options = new AskOptions { Regions = regions, Logits = Logits, Progress = new Reports<AskProgress>(terminal.Show) };
+            AskOptions options = Ask with { Regions = regions, Logits = Logits, Progress = new Reports<AskProgress>(terminal.Show) };
             Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
             objects.AddRange(answer.Objects);
             foreach (AnswerObject o in answer.Objects) phrases[o.Id] = o.Phrase ?? (QuestionNames ? AskedFor.In(prompts[i]) : null);
@@ -93,9 +99,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
             if (answer.Truncated)
                 media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} was cut off after {Plural.Of(answer.TokenIds.Count, "token")}.");
-            // Where no answer at all names an object, that is said in the end.
-            if (NotesNothingFound && !answer.Found && (answer.Objects.Count > 0 || prompts.Count > 1))
-                media.Notes.Add(NothingFound.In(answer, prompts[i]));
+            if (NotesNothingFound && !answer.Found)
+                media.Notes.Add(NothingFound.In(answer, prompts[i], NamesPicture ? media.FrameName(0) : null));
             media.Notes.Tell();
             OnAnswer?.Invoke(i, answer);
         }

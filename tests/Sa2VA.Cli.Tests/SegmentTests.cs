@@ -113,7 +113,8 @@ public class SegmentTests
             "--json", "--max-frames", "3",
             "--out", folder.At("out"));
         Assert.Equal(0, run.Code);
-        Assert.Contains("no masks", run.Error, StringComparison.Ordinal);
+        Assert.Equal("Nothing found for 'Please describe the video content.': the answer names no object. "
+            + "Ask as in 'Please segment the dog.'", run.Error.Trim());
         JsonElement[] lines = run.Json;
         Assert.Equal(3, lines.Count(l => Type(l) == "frame"));
         Assert.Equal(0, lines[^1].GetProperty("objects").GetInt32());

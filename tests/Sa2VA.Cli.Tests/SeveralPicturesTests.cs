@@ -18,13 +18,14 @@ public class SeveralPicturesTests
         Assert.Equal(0, run.Code);
         Assert.Contains("notes.txt is no picture and was left out", run.Error, StringComparison.Ordinal);
         Assert.Contains("follow one another by their numbers", run.Error, StringComparison.Ordinal);
-        Assert.Equal(["start", "answer", "frame", "end", "start", "answer", "frame", "end", "start", "answer", "frame", "end"],
-            run.Json.Select(Type));
+        Assert.Equal(["start", "answer", "frame", "end", "start", "answer", "frame", "end", "start", "answer", "frame", "end",
+            "results"], run.Json.Select(Type));
         Assert.Equal(["8.png", "9.png", "10.png"], Of(run, "frame").Select(f => f.GetProperty("source").GetString()!));
         Assert.Equal([(0, 3), (1, 3), (2, 3)],
             Of(run, "start").Select(s => (s.GetProperty("picture").GetInt32(), s.GetProperty("pictures").GetInt32())));
-        Assert.Equal([folder.At("out", "8"), folder.At("out", "9"), folder.At("out", "10")],
-            Of(run, "end").Select(s => s.GetProperty("out").GetString()!));
+        Assert.Equal(["8", "9", "10"], Of(run, "end").Select(s => s.GetProperty("folder").GetString()!));
+        Assert.Equal((folder.At("out"), 3, 3), (run.Json[^1].GetProperty("out").GetString(),
+            run.Json[^1].GetProperty("pictures").GetInt32(), run.Json[^1].GetProperty("completed").GetInt32()));
         Assert.Equal([false, true, true], Of(run, "end").Select(s => s.GetProperty("seconds").GetProperty("load").GetDouble() == 0));
         Assert.Equal(["10/masks/object-0/frame-00000.png", "10/overlays/frame-00000.png", "8/masks/object-0/frame-00000.png",
             "8/overlays/frame-00000.png", "9/masks/object-0/frame-00000.png", "9/overlays/frame-00000.png", "sa2va-run.json"],
@@ -48,7 +49,8 @@ public class SeveralPicturesTests
         File.WriteAllBytes(Path.Combine(pictures, "b.png"), File.ReadAllBytes(Path.Combine(pictures, "b.png"))[..200]);
         CliRun run = CliRun.Of(["segment", "--model", CliRun.Toy, "--image", pictures, .. Circle, "--json", "--out", folder.At("out")]);
         Assert.Equal(2, run.Code);
-        Assert.Equal(["start", "answer", "frame", "end", "error", "start", "answer", "frame", "end"], run.Json.Select(Type));
+        Assert.Equal(["start", "answer", "frame", "end", "error", "start", "answer", "frame", "end", "results"], run.Json.Select(Type));
+        Assert.Equal(2, run.Json[^1].GetProperty("completed").GetInt32());
         Assert.Contains("b.png", run.Json[4].GetProperty("message").GetString(), StringComparison.Ordinal);
         string[] told = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, told.Length);

@@ -118,14 +118,16 @@ internal sealed class NumberOption : ValueOption<int>
     }
 }
 
-/// <summary>A number from 0 to 1; 0 if it is not given.</summary>
-internal sealed class FractionOption(string name, string description) : ValueOption<float>(name, "0…1", description)
+/// <summary>A number within bounds, whole or not; 0 if it is not given.</summary>
+internal sealed class DecimalOption(string name, string description, float least, float most)
+    : ValueOption<float>(name, string.Create(CultureInfo.InvariantCulture, $"{least}…{most}"), description)
 {
     private protected override float Read(string[] given)
     {
         string text = One(given);
         bool isNumber = float.TryParse(text.Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out float value);
-        return isNumber && value is >= 0 and <= 1 ? value : throw Refused("a number from 0 to 1, such as 0.5", text);
+        return isNumber && value >= least && value <= most ? value
+            : throw Refused(string.Create(CultureInfo.InvariantCulture, $"a number from {least} to {most}, such as 0.5"), text);
     }
 }
 

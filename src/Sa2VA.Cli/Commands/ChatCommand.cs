@@ -16,14 +16,16 @@ internal static class ChatCommand
             "Question; further ones follow up on the answer. Without it, questions are read line by line.");
         var maxTokens = new NumberOption("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
         var output = new TextOption("--out", "DIR", "Folder for the masks of images, each written as soon as it is found: object-0.png, …");
+        var ask = new AskFlags();
         var device = new DeviceFlags();
         return new CliCommand("chat", "Answers questions. Read line by line, they may be commands too: /help lists them.",
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames", "sa2va chat --model Sa2VA-1B --image street.jpg --out masks")
         {
-            Accepts = [.. model.All, .. media.All, prompt, maxTokens, output, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, maxTokens, output, .. ask.All, .. device.All],
             Run = async values =>
             {
+                AskOptions choices = ask.Of(values);
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
                 if (prompts.Count == 0 && values.GetValue(media.Image) is ["-"])
                     throw new UsageException("--image - takes standard input for the picture, so no questions can be read from it; "
@@ -34,7 +36,8 @@ internal static class ChatCommand
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
                 using var chat = new ChatLoop(terminal, loaded, input, notes)
                 {
-                    Limit = values.GetValue(maxTokens), Media = media.Options(values), Out = values.GetValue(output),
+                    Ask = choices with { MaxNewTokens = values.GetValue(maxTokens) }, Media = media.Options(values),
+                    Out = values.GetValue(output),
                 };
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);
                 for (int i = 0; i < prompts.Count; i++) await chat.AnswerAsync(prompts[i], followUp: i > 0).ConfigureAwait(false);

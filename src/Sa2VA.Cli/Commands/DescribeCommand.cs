@@ -19,13 +19,14 @@ internal static class DescribeCommand
         var media = new MediaFlags(several: true);
         var prompt = new TextOption(CommonOptions.Prompt, "TEXT", "Another wording of the request.");
         var output = new OutputFlags("Folder for masks and overlays.");
-        FractionOption minScore = CommonOptions.MinScore();
+        DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks, as segment does.");
+        var ask = new AskFlags();
         var device = new DeviceFlags();
         return new CliCommand("describe", "Captions a picture; each phrase has the colour of its mask.",
             "sa2va describe --model Sa2VA-1B --image street.jpg --out result")
         {
-            Accepts = [.. model.All, .. media.All, prompt, .. output.All, minScore, json, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, .. output.All, minScore, json, .. ask.All, .. device.All],
             Run = async values =>
             {
                 output.Check(values, isVideo: values.GetValue(media.Video) is not null);
@@ -35,7 +36,7 @@ internal static class DescribeCommand
                 {
                     Command = "describe", Start = start, Media = list, Model = model.Of(values),
                     Prompts = [values.GetValue(prompt) ?? GroundedCaptionPrompt], Output = output.Of(values), Json = values.GetValue(json),
-                    MinScore = values.GetValue(minScore), Device = device.Of(values, list.Notes),
+                    MinScore = values.GetValue(minScore), Ask = ask.Of(values), Device = device.Of(values, list.Notes),
                     Print = (_, answer) => GroundedCaption.Print(terminal, answer), NoPhrase = "(no phrase)",
                 });
                 return await job.RunAsync().ConfigureAwait(false);

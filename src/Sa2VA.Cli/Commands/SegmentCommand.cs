@@ -21,8 +21,9 @@ internal static partial class SegmentCommand
         var map = new TextOption("--regions", "PNG",
             "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
         var output = new OutputFlags("Folder for masks and overlays; may be left out with --json.");
-        FractionOption minScore = CommonOptions.MinScore();
+        DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
+        var ask = new AskFlags();
         var device = new DeviceFlags();
         return new CliCommand("segment",
             "Writes one PNG mask per object and frame, and overlays: of an image, of several or a folder of them, or of a video.",
@@ -32,7 +33,7 @@ internal static partial class SegmentCommand
             "sa2va segment --model Sa2VA-1B --image photos --prompt \"Please segment the cat.\" --out result --min-score 0.5",
             "sa2va segment --model Sa2VA-1B --image street.jpg --point 420,310 --point 380,200,- --out result")
         {
-            Accepts = [.. model.All, .. media.All, prompt, .. show.All, map, .. output.All, minScore, json, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, .. show.All, map, .. output.All, minScore, json, .. ask.All, .. device.All],
             Run = async values =>
             {
                 if (values.GetValue(output.Folder) is null && !values.GetValue(json))
@@ -56,9 +57,8 @@ internal static partial class SegmentCommand
                 {
                     Command = "segment", Start = start, Media = list, Model = model.Of(values), Prompts = prompts,
                     Regions = regions, Show = input => show.Of(values, input), Output = output.Of(values), Json = values.GetValue(json),
-                    MinScore = values.GetValue(minScore), Device = device.Of(values, list.Notes),
-                    NothingFound = "No answer names an object, so there are no masks. "
-                        + "Ask for it, such as: --prompt \"Please segment the red circle.\"",
+                    MinScore = values.GetValue(minScore), Ask = ask.Of(values), Device = device.Of(values, list.Notes),
+                    NotesNothingFound = true,
                     Print = (question, answer) =>
                     {
                         terminal.WriteLine($"> {question}");

@@ -31,8 +31,9 @@ internal static class TrackCommand
         var serve = new NumberOption("--serve", "Show it to browsers of this machine at port N (MJPEG); 0 is any that is free.", 0, 65_535);
         var preview = new ChoiceOption("--preview", "Show it in a terminal of 24-bit colours, or not.", "auto", "off");
         var output = new OutputFlags("Folder for masks and overlays of the frames that were tracked.");
-        FractionOption minScore = CommonOptions.MinScore();
+        DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
+        var ask = new AskFlags();
         var device = new DeviceFlags();
         return new CliCommand("track", "Follows objects on a camera or stream as it comes; Ctrl+C ends it.",
             "sa2va track camera --model Sa2VA-1B --prompt \"Please segment the cup.\"",
@@ -41,7 +42,7 @@ internal static class TrackCommand
         {
             Takes = input,
             Accepts = [.. model.All, prompt, .. show.Places, look, queue, deadline, rate, maxFrames, ffmpeg, serve, preview,
-                .. output.All, minScore, json, .. device.All],
+                .. output.All, minScore, json, .. ask.All, .. device.All],
             Run = async values =>
             {
                 output.Check(values, isVideo: true);
@@ -63,7 +64,7 @@ internal static class TrackCommand
                 {
                     Request = new TrackRequest
                     {
-                        Prompts = prompts, Shown = shown, Ask = new AskOptions { Logits = choice.Content.Has(ResultFormats.Soft) },
+                        Prompts = prompts, Shown = shown, Ask = ask.Of(values) with { Logits = choice.Content.Has(ResultFormats.Soft) },
                         Look = values.GetValue(look),
                         Queue = values.GetValue(queue) switch
                         {
