@@ -8,6 +8,14 @@ internal abstract class LiveCommand
     public abstract void Fail(Exception e);
 }
 
+/// <summary>Something that is told between two frames; what whoever is told throws ends the live stream.</summary>
+internal sealed class LiveNotice(Action tell) : LiveCommand
+{
+    public override void Run(VideoSession session) => tell();
+
+    public override void Fail(Exception e) { }
+}
+
 /// <summary>Something that is done between two frames, with its result.</summary>
 /// <param name="action">What is done.</param>
 /// <param name="cancellation">Keeps it from being begun.</param>

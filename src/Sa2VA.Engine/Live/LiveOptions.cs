@@ -31,8 +31,19 @@ public sealed record LiveOptions
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>
-    /// Told of each frame that failed, by its timestamp; the stream goes on without it. Called between two frames, which wait for it; what
-    /// it throws ends the live stream.
+    /// Told of each frame that failed, by its timestamp; the stream goes on without it. So it is of asking again that failed, by the
+    /// timestamp of the frame behind which that began. Called between two frames, which wait for it; what it throws ends the live stream.
     /// </summary>
     public Action<TimeSpan, Exception>? Failed { get; init; }
+
+    /// <summary>
+    /// When what named the objects is asked again, and what is done with what it names (<see cref="VideoSession.ReAskAsync"/>); null, the
+    /// default, for never. The session must keep frames (<see cref="VideoOptions.KeepFrames"/>).
+    /// </summary>
+    public ReAskOptions? ReAsk { get; init; }
+
+    /// <summary>
+    /// Told what came of asking again. Called between two frames, which wait for it; what it throws ends the live stream.
+    /// </summary>
+    public Action<ReAskResult>? ReAsked { get; init; }
 }

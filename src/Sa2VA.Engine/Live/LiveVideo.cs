@@ -19,6 +19,7 @@ public sealed class LiveVideo : IAsyncDisposable
     private readonly LiveOptions _options;
     private readonly LiveInbox _inbox;
     private readonly LiveResults _results;
+    private readonly LiveReAsk _reAsk;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationTokenSource _stop;
@@ -28,11 +29,14 @@ public sealed class LiveVideo : IAsyncDisposable
     /// <param name="session">The session; not owned. <see cref="VideoOptions.ReuseMasks"/> holds for results.</param>
     /// <param name="options">Choices; null for the defaults.</param>
     /// <exception cref="SessionBusyException">It is live already.</exception>
+    /// <exception cref="PromptException">What named objects is to be asked again, and the session keeps no frames.</exception>
     public LiveVideo(VideoSession session, LiveOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(session);
         (Session, _options) = (session, options ?? new LiveOptions());
+        if (_options.ReAsk is not null) session.CheckReAsk();
         _inbox = new LiveInbox(_options);
+        _reAsk = new LiveReAsk(session, _options, _inbox);
         _results = new LiveResults(_options, session.Options.ReuseMasks);
         _stop = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _options.Time);
         if (Interlocked.CompareExchange(ref session.Live, this, null) is not null)
@@ -181,6 +185,7 @@ public sealed class LiveVideo : IAsyncDisposable
         {
             error = e;
         }
+        _reAsk.End();
         Volatile.Write(ref Session.Live, null);
         _inbox.Close(error ?? new ObjectDisposedException(nameof(LiveVideo), "The live stream has ended."));
         _results.End(error);
@@ -210,7 +215,9 @@ public sealed class LiveVideo : IAsyncDisposable
             TimeSpan latency = _options.Time.GetElapsedTime(frame.Pushed);
             result.Set(masks, picture, timestamp, latency);
             _inbox.Finish(frame, FrameOutcome.Tracked, latency);
+            long number = masks.Frame;
             _results.Publish(result);
+            _reAsk.After(number, timestamp);
             return;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

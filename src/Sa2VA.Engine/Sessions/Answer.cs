@@ -33,6 +33,12 @@ public sealed class AnswerObject
     /// </summary>
     public bool Found => Score is null || Mask is { Area: > 0, LowScore: false };
 
+    /// <summary>The question that it answers, where that was asked in words.</summary>
+    internal AskedWords? Words { get; init; }
+
+    /// <summary>Its place among the objects of its answer, from 0.</summary>
+    internal int Place { get; init; }
+
     /// <summary>Takes its mask, or just the score.</summary>
     internal void Show(ObjectMask mask, float minScore) => (Mask, Score) = (mask.Score < minScore ? null : mask, mask.Score);
 }

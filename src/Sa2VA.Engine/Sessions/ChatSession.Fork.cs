@@ -74,7 +74,7 @@ public abstract partial class ChatSession
         CheckQuestion();
         int[] asked = EncodePrompt(text, options, []), said = Model.Prompt.Begin(answer, Model.StopRule);
         if (said.Length == 0) throw new PromptException("The answer that was given is empty; leave its question out, too.");
-        Remember(asked, said, ended: false, options.FollowUp);
+        Remember(asked, said, ended: false, options.FollowUp, WordsOf(text, options));
     }
 
     /// <summary>True if the picture is there, and nothing was said of it yet that would be followed up.</summary>
@@ -94,6 +94,8 @@ public abstract partial class ChatSession
         if (pictures.Latest is null) fork.Tiles = Tiles;
         fork._history.AddRange(_history);
         fork._turns.AddRange(_turns);
+        // What was asked about other pictures cannot be asked again about its own.
+        if (pictures.Latest is null) fork._said = _said;
         (fork._answered, fork._ended, fork._objects) = (_answered, _ended, Volatile.Read(ref _objects));
         conversation.Dispose();
         pictures.Dispose();

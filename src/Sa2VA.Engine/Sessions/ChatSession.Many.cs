@@ -21,14 +21,14 @@ public abstract partial class ChatSession
     {
         ArgumentNullException.ThrowIfNull(questions);
         AskOptions choices = options ?? new AskOptions();
-        var encode = new List<Func<List<string>, int[]>>();
+        var toAsk = new List<ToAsk>();
         foreach (string text in questions)
         {
             ArgumentNullException.ThrowIfNull(text, nameof(questions));
-            encode.Add(notes => EncodePrompt(text, choices, notes));
+            toAsk.Add(InWords(text, choices));
         }
-        if (encode.Count == 0) return [];
-        return await Task.Run(() => AskAsync(encode, choices, null, GenerateManyAsync, null, cancellation), cancellation)
+        if (toAsk.Count == 0) return [];
+        return await Task.Run(() => AskAsync(toAsk, choices, null, GenerateManyAsync, null, cancellation), cancellation)
             .ConfigureAwait(false);
     }
 

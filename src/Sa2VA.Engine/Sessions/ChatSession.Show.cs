@@ -14,7 +14,7 @@ public abstract partial class ChatSession
         Tiles = picture.Grids;
         _history.Clear();
         _turns.Clear();
-        (_answered, _ended) = (false, false);
+        (_answered, _ended, _said) = (false, false, null);
         _prefilledBefore += conversation.PrefilledTokens;
         conversation.Dispose();
         pictures.Dispose();

@@ -7,7 +7,7 @@ public abstract partial class ChatSession
 {
     /// <summary>What was said.</summary>
     private protected ConversationState CaptureConversation() =>
-        new([.. _pictures.All.SkipLast(1).Select(p => p.Tiles)], [.. _history], _answered, _ended, _objects, [.. _turns]);
+        new([.. _pictures.All.SkipLast(1).Select(p => p.Tiles)], [.. _history], _answered, _ended, _objects, [.. _turns], _said);
 
     /// <summary>Has nothing be said yet.</summary>
     private protected void ForgetConversation()
@@ -15,7 +15,7 @@ public abstract partial class ChatSession
         _conversation.Truncate(0);
         _history.Clear();
         _turns.Clear();
-        (_answered, _ended, _objects) = (false, false, 0);
+        (_answered, _ended, _said, _objects) = (false, false, null, 0);
     }
 
     /// <summary>Takes up another session's conversation; in this one nothing was said yet.</summary>
@@ -31,6 +31,6 @@ public abstract partial class ChatSession
         }
         _history.AddRange(state.History);
         _turns.AddRange(state.Turns);
-        (_answered, _ended, _objects) = (state.IsAnswered, state.IsEnded, state.Objects);
+        (_answered, _ended, _said, _objects) = (state.IsAnswered, state.IsEnded, state.Said, state.Objects);
     }
 }

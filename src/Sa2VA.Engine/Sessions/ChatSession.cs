@@ -19,6 +19,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     private Conversation _conversation;
     private ShownPictures _pictures;
     private bool _answered, _ended;
+    private AskedWords? _said;
     private int _objects;
     private long _prefilledBefore;
 
@@ -124,6 +125,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Chat);
         if (_turns.Count == 0) throw new PromptException("There is nothing to take back.");
         _turns.RemoveAt(_turns.Count - 1);
+        _said = _said?.Before;
         (int length, bool ended) = _turns.Count > 0 ? _turns[^1] : (0, false);
         CollectionsMarshal.SetCount(_history, length);
         (_answered, _ended) = (length > 0, ended);
@@ -131,7 +133,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
 
     /// <summary>Asks with a whole prompt as upstream spells it: markers, earlier turns, and a context token for each image row.</summary>
     internal Answer AskSpelled(string spelled, AskOptions? options = null, CancellationToken cancellation = default) =>
-        AskAsync(notes => Model.Prompt.EncodeSpelled(spelled, Media("", new AskOptions(), notes)),
+        AskAsync(new ToAsk(notes => Model.Prompt.EncodeSpelled(spelled, Media("", new AskOptions(), notes)), null),
             options ?? new AskOptions(), null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
@@ -177,38 +179,39 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new AskOptions();
-        return AskAsync(notes => EncodePrompt(text, options, notes), options, onUpdate, cancellation);
+        return AskAsync(InWords(text, options), options, onUpdate, cancellation);
     }
 
+    private ToAsk InWords(string text, AskOptions options) => new(notes => EncodePrompt(text, options, notes), text);
+
     /// <summary>Asks a question that the conversation goes on from.</summary>
-    private async Task<Answer> AskAsync(Func<List<string>, int[]> encode, AskOptions options, Action<AnswerUpdate>? onUpdate,
-        CancellationToken cancellation)
+    private async Task<Answer> AskAsync(ToAsk toAsk, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
     {
-        Answer[] answers = await AskAsync([encode], options, onUpdate, async (asked, question) =>
+        Answer[] answers = await AskAsync([toAsk], options, onUpdate, async (asked, question) =>
         {
             Generated generated = await GenerateAsync(asked[0], question).ConfigureAwait(false);
             return [generated];
-        }, (asked, generated) => Remember(asked.Prompt.Asked, generated.Ids, generated.Finish == FinishReason.Stop, options.FollowUp),
-            cancellation).ConfigureAwait(false);
+        }, (asked, generated) => Remember(asked.Prompt.Asked, generated.Ids, generated.Finish == FinishReason.Stop, options.FollowUp,
+            asked.Words), cancellation).ConfigureAwait(false);
         return answers[0];
     }
 
     /// <summary>Asks questions.</summary>
-    /// <param name="encode">Gives each one's ids, and notes.</param>
+    /// <param name="toAsk">The questions.</param>
     /// <param name="options">Choices for all of them.</param>
     /// <param name="onUpdate">Told pieces of the answer, or null.</param>
     /// <param name="generate">Has the language model answer.</param>
     /// <param name="remember">Keeps what was said, once nothing can fail any more; null to keep nothing.</param>
     /// <param name="cancellation">The caller's.</param>
-    private async Task<Answer[]> AskAsync(IReadOnlyList<Func<List<string>, int[]>> encode, AskOptions options,
-        Action<AnswerUpdate>? onUpdate, Func<Asked[], Question, Task<Generated[]>> generate, Action<Asked, Generated>? remember,
+    private async Task<Answer[]> AskAsync(IReadOnlyList<ToAsk> toAsk, AskOptions options, Action<AnswerUpdate>? onUpdate,
+        Func<Asked[], Question, Task<Generated[]>> generate, Action<Asked, Generated>? remember,
         CancellationToken cancellation)
     {
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Chat);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         CheckQuestion();
-        Asked[] asked = [.. encode.Select(e => Prepare(e, options))];
+        Asked[] asked = [.. toAsk.Select(q => Prepare(q, options))];
         // Whatever is refused before leaves nothing behind in the caller's token.
         var question = new Question(this, options, onUpdate, cancellation);
         Generated[] generated = [];
@@ -234,12 +237,12 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     }
 
     /// <summary>A question as the language model is given it.</summary>
-    private Asked Prepare(Func<List<string>, int[]> encode, AskOptions options)
+    private Asked Prepare(ToAsk toAsk, AskOptions options)
     {
         if (options.MaxNewTokens < 1)
             throw new PromptException($"An answer of {options.MaxNewTokens} tokens was asked for; at least 1 is needed.");
         var notes = new List<string>();
-        int[] begun = Model.Prompt.Begin(options.AnswerPrefix, Model.StopRule), prompt = [.. encode(notes), .. begun];
+        int[] begun = Model.Prompt.Begin(options.AnswerPrefix, Model.StopRule), prompt = [.. toAsk.Encode(notes), .. begun];
         int room = Model.Config.Language.MaxPositions - prompt.Length;
         if (room < 1)
             throw new PromptException(
@@ -247,8 +250,11 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
                 + "Shorten it.");
         var rules = new TokenRules(Math.Min(options.MaxNewTokens, room), TokenSampling.Of(options, Model.Prompt.ContextId),
             options.StopStrings);
-        return new Asked(Place(prompt, begun.Length, options.FollowUp ? _history.Count : 0), rules, notes);
+        return new Asked(Place(prompt, begun.Length, options.FollowUp ? _history.Count : 0), rules, notes,
+            toAsk.Text is { } text ? WordsOf(text, options) : null);
     }
+
+    private AskedWords WordsOf(string text, AskOptions options) => AskedWords.Of(text, options, options.FollowUp ? _said : null);
 
     /// <summary>What the language model needs to know of a prompt's tokens.</summary>
     /// <param name="prompt">Token ids.</param>
@@ -287,7 +293,8 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
                     int at = own.Count - before;
                     string? phrase = at >= 0 && at < grounded.Phrases.Count ? grounded.Phrases[at] : null;
                     await seg.Written.WhenReached().ConfigureAwait(false);
-                    own.Add(new AnswerObject(first + objects.Count + own.Count, phrase, seg.Values));
+                    int number = first + objects.Count + own.Count;
+                    own.Add(new AnswerObject(number, phrase, seg.Values) { Words = asked[i].Words, Place = own.Count });
                 }
                 objects.AddRange(own);
                 string raw = Model.Tokenizer.DecodeReference(CollectionsMarshal.AsSpan(generated[i].Ids)).Trim();
@@ -307,12 +314,12 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         }
     }
 
-    private void Remember(ReadOnlySpan<int> asked, IReadOnlyList<int> said, bool ended, bool followsUp)
+    private void Remember(ReadOnlySpan<int> asked, IReadOnlyList<int> said, bool ended, bool followsUp, AskedWords? words)
     {
         _history.Clear();
         _history.AddRange(asked);
         _history.AddRange(said);
-        (_answered, _ended) = (true, ended);
+        (_answered, _ended, _said) = (true, ended, words);
         if (!followsUp) _turns.Clear();
         _turns.Add((_history.Count, _ended));
     }
@@ -392,7 +399,13 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <param name="Prompt">Its tokens.</param>
     /// <param name="Rules">What the answer's tokens follow.</param>
     /// <param name="Notes">What was done with it that might not be expected.</param>
-    private sealed record Asked(PromptTokens Prompt, TokenRules Rules, List<string> Notes);
+    /// <param name="Words">The question, where it was asked in words.</param>
+    private sealed record Asked(PromptTokens Prompt, TokenRules Rules, List<string> Notes, AskedWords? Words);
+
+    /// <summary>A question that is to be asked.</summary>
+    /// <param name="Encode">Gives its token ids, and notes.</param>
+    /// <param name="Text">The question, where it is asked in words.</param>
+    private sealed record ToAsk(Func<List<string>, int[]> Encode, string? Text);
 }
 
 /// <summary>A conversation without a picture.</summary>

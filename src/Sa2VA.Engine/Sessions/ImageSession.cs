@@ -171,6 +171,7 @@ public sealed class ImageSession : ChatSession
         {
             ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
             cancellation.ThrowIfCancellationRequested();
+            prompt.CheckFrame(newest: 0);
             prompt.Check(_image.Width, _image.Height);
             return gate;
         }

@@ -46,7 +46,7 @@ public sealed class ObjectMask
     /// False if the model thinks that the object is lost or out of sight: <see cref="Present"/> is not above ½. Pixels may be inside all
     /// the same; how sure it is of them says <see cref="Score"/>.
     /// </summary>
-    public bool IsPresent => Present > 0.5f;
+    public bool IsPresent => IsInSight(Present);
 
     /// <summary>[Height, Width], 1 inside, 0 outside.</summary>
     public ReadOnlySpan<byte> Pixels => _pixels;
@@ -56,6 +56,8 @@ public sealed class ObjectMask
 
     /// <summary>The same as a mask that never changes; a copy where <see cref="VideoOptions.ReuseMasks"/> makes one necessary.</summary>
     public Mask ToMask() => new(Width, Height, _reused ? [.. _pixels] : _pixels);
+
+    internal static bool IsInSight(float present) => present > 0.5f;
 
     internal bool WantsLogits => _logits.Length > 0;
 

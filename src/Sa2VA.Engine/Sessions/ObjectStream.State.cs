@@ -12,6 +12,7 @@ internal sealed partial class ObjectStream
         Size = Video.Size,
         Levels = Video.ReadLevels(),
         Recent = Recent.Latest(Recent.Count),
+        LostFrames = LostFrames,
         Named = [.. _named],
         Tracks = Video.Capture(),
     };
@@ -26,5 +27,6 @@ internal sealed partial class ObjectStream
             Recent.Keep(frame.View);
         }
         _named.AddRange(state.Named);
+        LostFrames = state.LostFrames;
     }
 }

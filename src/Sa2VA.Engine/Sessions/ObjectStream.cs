@@ -14,7 +14,7 @@ internal sealed partial class ObjectStream : IDisposable
     private readonly bool _reuseMasks, _shownLogits;
     private readonly int _maxObjects;
     private readonly MaskResampler _resampler;
-    private readonly List<(int Id, bool Logits)> _named = [];
+    private readonly List<NamedObject> _named = [];
     private FrameMasks? _masks;
 
     public ObjectStream(SegmentationModel model, VideoOptions options)
@@ -61,16 +61,18 @@ internal sealed partial class ObjectStream : IDisposable
         return masks;
     }
 
-    /// <summary>Has objects that language names join.</summary>
+    /// <summary>Has objects that language names join, each behind those of lower numbers.</summary>
     /// <param name="tracks">The objects; owned from now on.</param>
-    /// <param name="numbers">Their numbers.</param>
-    /// <param name="logits">True to keep logits of them.</param>
-    public void Join(IReadOnlyList<ObjectTrack> tracks, IReadOnlyList<int> numbers, bool logits)
+    /// <param name="names">What is known of them.</param>
+    public void Join(IReadOnlyList<ObjectTrack> tracks, IReadOnlyList<NamedObject> names)
     {
         for (int i = 0; i < tracks.Count; i++)
         {
-            Video.Add(tracks[i]);
-            _named.Add((numbers[i], logits));
+            // Who was shown while an answer was on its way has joined before, with a number behind those of the answer.
+            int index = _named.FindIndex(o => o.Id > names[i].Id);
+            if (index < 0) index = _named.Count;
+            Video.Insert(index, tracks[i]);
+            _named.Insert(index, names[i]);
         }
     }
 
@@ -100,7 +102,7 @@ internal sealed partial class ObjectStream : IDisposable
             throw;
         }
         int id = number();
-        _named.Add((id, _shownLogits));
+        _named.Add(new NamedObject(id, _shownLogits));
         return id;
     }
 
@@ -155,7 +157,7 @@ internal sealed partial class ObjectStream : IDisposable
     {
         if (masks.Width != width || masks.Height != height || masks.Objects.Count > _named.Count) return false;
         for (int i = 0; i < masks.Objects.Count; i++)
-            if ((masks.Objects[i].Id, masks.Objects[i].WantsLogits) != _named[i]) return false;
+            if ((masks.Objects[i].Id, masks.Objects[i].WantsLogits) != (_named[i].Id, _named[i].Logits)) return false;
         return true;
     }
 
@@ -165,6 +167,14 @@ internal sealed partial class ObjectStream : IDisposable
         Recent.Keep(frame);
         masks.Frame = Frames - 1;
         for (int i = 0; i < masks.Objects.Count; i++) masks.Objects[i].Fill(Video.Output!, Video.Results!, i, _resampler);
+        LostFrames = IsAnyLost(masks) ? LostFrames + 1 : 0;
+    }
+
+    private bool IsAnyLost(FrameMasks masks)
+    {
+        for (int i = 0; i < masks.Objects.Count; i++)
+            if (_named[i].Words is not null && masks.Objects[i] is { IsPresent: false } or { Area: 0 }) return true;
+        return false;
     }
 
     /// <summary>Has neither frames nor objects any more; buffers stay.</summary>
@@ -173,6 +183,7 @@ internal sealed partial class ObjectStream : IDisposable
         _named.Clear();
         Recent.Clear();
         Video.Reset();
+        (Life, LostFrames) = (Life + 1, 0);
     }
 
     public void Dispose() => Video.Dispose();
@@ -180,6 +191,7 @@ internal sealed partial class ObjectStream : IDisposable
     private void Check(VisualPrompt prompt)
     {
         if (Frames == 0) throw new PromptException("No frame was processed yet: push one, then show objects on it.");
+        prompt.CheckFrame(Frames - 1);
         prompt.Check(Video.Size.Width, Video.Size.Height);
     }
 

@@ -94,7 +94,8 @@ public sealed partial class VideoSession : ChatSession
     /// <param name="cancellation">Stops between two ops; the object has then not joined.</param>
     /// <returns>The object's number.</returns>
     /// <exception cref="PromptException">
-    /// No frame was processed yet, the prompt does not fit the frame, the mask is empty, or there are too many objects.
+    /// No frame was processed yet, the prompt does not fit the frame or was made for another one (<see cref="VisualPrompt.Frame"/>), the
+    /// mask is empty, or there are too many objects.
     /// </exception>
     /// <exception cref="NonFiniteException">A result is NaN or infinite; the object has then not joined.</exception>
     /// <exception cref="SessionBusyException">Another frame, prompt or removal is in work.</exception>
@@ -117,7 +118,8 @@ public sealed partial class VideoSession : ChatSession
     /// <param name="cancellation">Stops between two ops; nothing has then changed.</param>
     /// <returns>All objects that have a mask on the newest frame.</returns>
     /// <exception cref="PromptException">
-    /// No frame was processed yet, the object is not known, or the prompt does not fit the frame.
+    /// No frame was processed yet, the object is not known, or the prompt does not fit the frame or was made for another one
+    /// (<see cref="VisualPrompt.Frame"/>).
     /// </exception>
     /// <inheritdoc cref="Follow"/>
     public FrameMasks Correct(int id, VisualPrompt prompt, CancellationToken cancellation = default)
@@ -169,8 +171,8 @@ public sealed partial class VideoSession : ChatSession
             foreach (ObjectTrack track in tracks) track.Dispose();
             throw;
         }
-        int[] numbers = [.. objects.Select(o => o.Id)];
-        await Gate.BetweenFramesAsync(() => _stream.Join(tracks, numbers, question.Options.Logits)).ConfigureAwait(false);
+        NamedObject[] names = [.. objects.Select(o => NamedObject.Of(o, o.Id, question.Options.Logits))];
+        await Gate.BetweenFramesAsync(() => _stream.Join(tracks, names)).ConfigureAwait(false);
     }
 
     private protected override void DisposeFrames() => _stream?.Dispose();
@@ -196,6 +198,9 @@ public sealed partial class VideoSession : ChatSession
     }
     /// <summary>Who pushes frames to the stream, alone; null if callers do.</summary>
     internal LiveVideo? Live;
+
+    /// <summary>Frames in a row, up to the newest, on which an object that words named is lost.</summary>
+    internal long LostFrames => _stream.LostFrames;
 
     /// <summary>Processes a frame of a live stream, into masks that others have had before, where they are to be reused.</summary>
     internal FrameMasks NextLive(FrameMasks? old, ImageView frame, CancellationToken cancellation)

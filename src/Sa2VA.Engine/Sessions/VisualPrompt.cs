@@ -63,6 +63,22 @@ public sealed class VisualPrompt
     /// <summary>True to forget the clicks that the frame has; false, the default without a box or a mask, to add to them.</summary>
     public bool Anew { get; init; }
 
+    /// <summary>
+    /// The frame that it was made for (<see cref="FrameMasks.Frame"/>), or null for whichever is the newest. Only the newest frame of a
+    /// stream can be prompted: a prompt that was made for another one is refused, where it would otherwise hit what has moved on. A picture
+    /// by itself is frame 0.
+    /// </summary>
+    public long? Frame { get; init; }
+
+    /// <summary>Refuses what was made for another frame.</summary>
+    /// <param name="newest">The newest frame's number.</param>
+    internal void CheckFrame(long newest)
+    {
+        if (Frame is not { } frame || frame == newest) return;
+        throw new PromptException(FormattableString.Invariant($"The prompt was made for frame {frame}, and frame {newest} is the newest: ")
+            + "only that can be prompted. Show the object on it, or leave VisualPrompt.Frame out to take the prompt for the newest frame.");
+    }
+
     /// <summary>Refuses what does not fit a picture; sessions do so before anything is computed.</summary>
     /// <param name="width">The picture's columns.</param>
     /// <param name="height">Its rows.</param>

@@ -14,10 +14,11 @@ namespace Sa2VA.Engine.State;
 /// <param name="Turns">
 /// The length of the history behind each answer of the conversation, and whether that answer ended with its stop marker.
 /// </param>
+/// <param name="Said">The latest question, behind those that it followed up; null before the first one.</param>
 internal sealed record ConversationState(IReadOnlyList<IReadOnlyList<RgbImage>> Earlier, int[] History, bool IsAnswered, bool IsEnded,
-    int Objects, (int Length, bool Ended)[] Turns)
+    int Objects, (int Length, bool Ended)[] Turns, AskedWords? Said)
 {
-    public void Write(StateWriter writer)
+    public void Write(StateWriter writer, WordsState words)
     {
         writer.Write(Earlier.Count);
         foreach (IReadOnlyList<RgbImage> tiles in Earlier) PictureList.Write(writer, tiles);
@@ -32,12 +33,14 @@ internal sealed record ConversationState(IReadOnlyList<IReadOnlyList<RgbImage>> 
             writer.Write(length);
             writer.WriteFlag(ended);
         }
+        words.WriteIndex(writer, Said);
     }
 
     /// <param name="reader">The state.</param>
     /// <param name="model">Whose tokens they are.</param>
     /// <param name="tiles">Tiles of the session's own picture.</param>
-    public static ConversationState Read(StateReader reader, Sa2VAModel model, IReadOnlyList<RgbImage> tiles)
+    /// <param name="words">Questions.</param>
+    public static ConversationState Read(StateReader reader, Sa2VAModel model, IReadOnlyList<RgbImage> tiles, WordsState words)
     {
         IReadOnlyList<IReadOnlyList<RgbImage>> earlier = ReadEarlier(reader, model, tiles.Count > 0);
         // Where each picture's rows begin, and where the last one's end.
@@ -59,7 +62,7 @@ internal sealed record ConversationState(IReadOnlyList<IReadOnlyList<RgbImage>> 
             next = -id;
         }
         return new ConversationState(earlier, history, reader.ReadFlag("whether there is an answer"), reader.ReadFlag("whether it ended"),
-            reader.ReadInt("the number of objects", 0, int.MaxValue / 2), ReadTurns(reader, count));
+            reader.ReadInt("the number of objects", 0, int.MaxValue / 2), ReadTurns(reader, count), words.ReadIndex(reader));
     }
 
     private static IReadOnlyList<IReadOnlyList<RgbImage>> ReadEarlier(StateReader reader, Sa2VAModel model, bool hasOwn)

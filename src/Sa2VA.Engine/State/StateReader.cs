@@ -16,6 +16,7 @@ namespace Sa2VA.Engine.State;
 internal sealed class StateReader(Stream stream, CancellationToken cancellation) : IDisposable
 {
     private const int Piece = 1 << 20;
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _position;
 
@@ -64,7 +65,14 @@ internal sealed class StateReader(Stream stream, CancellationToken cancellation)
     public string ReadText(string what, int most)
     {
         byte[] bytes = ReadAll<byte>(what, ReadInt(what, 0, most));
-        return Encoding.UTF8.GetString(bytes);
+        try
+        {
+            return Utf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw Damaged($"{what} is no text");
+        }
     }
 
     /// <summary>Reads the digest, which must be that of everything before.</summary>

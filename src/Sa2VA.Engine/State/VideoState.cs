@@ -16,9 +16,12 @@ internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> 
         writer.WriteFlag(Options.ReuseMasks);
         writer.Write(Options.MaxObjects);
         writer.Write(Options.KeepFrames);
+        writer.WriteFlag(Options.Logits);
         PictureList.Write(writer, Tiles);
-        Conversation.Write(writer);
-        Stream.Write(writer);
+        WordsState words = Words;
+        words.Write(writer);
+        Conversation.Write(writer, words);
+        Stream.Write(writer, words);
         writer.End();
     }
 
@@ -32,13 +35,28 @@ internal sealed record VideoState(VideoOptions Options, IReadOnlyList<RgbImage> 
             ReuseMasks = reader.ReadFlag("whether masks are reused"),
             MaxObjects = reader.ReadInt("the most objects", 1, int.MaxValue),
             KeepFrames = reader.ReadInt("the number of frames to keep", 0, ModelFamily.MaxFrames),
+            Logits = reader.ReadFlag("whether logits are wanted of what is shown"),
         };
         ModelFamily family = model.Config.Family;
         IReadOnlyList<RgbImage> tiles = PictureList.Read(reader, "frames that the language model is shown", ModelFamily.MaxFrames,
             (width, height) => family.IsFrameTile(width, height, model.Config));
-        ConversationState conversation = ConversationState.Read(reader, model, tiles);
-        StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects, options.KeepFrames);
+        WordsState words = WordsState.Read(reader);
+        ConversationState conversation = ConversationState.Read(reader, model, tiles, words);
+        StreamState objects = StreamState.Read(reader, model.Segmentation, conversation.Objects, options.KeepFrames, words);
         reader.End();
-        return new VideoState(options, tiles, conversation, objects);
+        var state = new VideoState(options, tiles, conversation, objects);
+        return state.Words.Matches(words) ? state : throw StateReader.Damaged("there are questions that belong to nothing");
+    }
+
+    /// <summary>What can be asked again.</summary>
+    private WordsState Words
+    {
+        get
+        {
+            var words = new WordsState();
+            words.Add(Conversation.Said);
+            foreach (NamedObject o in Stream.Named) words.Add(o.Words);
+            return words;
+        }
     }
 }

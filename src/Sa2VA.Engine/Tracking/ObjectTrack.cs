@@ -13,13 +13,12 @@ internal sealed partial class ObjectTrack : IDisposable
 {
     private readonly SegmentationModel _model;
     private readonly ObjectMemory _memory;
-    private readonly PromptedFrame? _language;
-    private readonly int _conditioningFrames;
     private readonly List<PointPrompt> _points = [];
     private BoundPlan[] _remember = [];
     private DeviceBuffer? _looking, _looked;
     private IReadOnlyList<MaskResults> _results = [];
-    private int _frame, _conditioned;
+    private PromptedFrame? _language;
+    private int _frame, _conditioned, _conditioningFrames;
     private long _newest = -1;
     private bool _isTracked;
     private Step _step;
@@ -57,6 +56,17 @@ internal sealed partial class ObjectTrack : IDisposable
 
     /// <summary>True if there is a mask of the object on the newest frame.</summary>
     public bool HasMask { get; private set; }
+
+    /// <summary>
+    /// Has language name the object again, from the next frame on; what it remembers stays. <see cref="Bind"/> must follow.
+    /// </summary>
+    /// <param name="language">Names it; owned from now on.</param>
+    /// <param name="conditioningFrames">Its next frames that carry the prompt.</param>
+    public void NameAgain(PromptedFrame language, int conditioningFrames)
+    {
+        _language?.Dispose();
+        (_language, _conditioningFrames, _conditioned) = (language, conditioningFrames, 0);
+    }
 
     /// <summary>Says which features are looked at from now on, and where each frame's results go.</summary>
     public void Bind(IReadOnlyList<FrameFeatures> frames, IReadOnlyList<MaskResults> results, int row)

@@ -76,9 +76,17 @@ internal sealed partial class VideoSegmentation : IDisposable
     /// <param name="track">The object; owned from now on.</param>
     public ObjectTrack Add(ObjectTrack track)
     {
-        _objects.Add(track);
-        _isBound = false;
+        Insert(_objects.Count, track);
         return track;
+    }
+
+    /// <summary>Adds an object that has seen no frame yet in front of others.</summary>
+    /// <param name="index">Its place among <see cref="Objects"/>.</param>
+    /// <param name="track">The object; owned from now on.</param>
+    public void Insert(int index, ObjectTrack track)
+    {
+        _objects.Insert(index, track);
+        _isBound = false;
     }
 
     /// <summary>Has an object leave: it has no part in the next frame, and what it remembered makes room for others.</summary>
@@ -236,11 +244,7 @@ internal sealed partial class VideoSegmentation : IDisposable
     /// <exception cref="NonFiniteException">A result is not finite.</exception>
     public void Prompt(int index, ReadOnlySpan<PointPrompt> points, GivenMask? mask, bool logits, CancellationToken cancellation)
     {
-        if (_newest == None)
-        {
-            throw new PromptException("What a prompt would look at had to make room for a later frame, which was skipped, since the memory "
-                + "budget is small: push another frame and show the object there, or raise ModelOptions.MemoryBudget.");
-        }
+        CheckNewest();
         Prepare(Size, cancellation);
         _scratch ??= new MaskResults(_model, 1);
         ObjectTrack track = _objects[index];
@@ -268,6 +272,13 @@ internal sealed partial class VideoSegmentation : IDisposable
         Unbind();
         _scratch?.Dispose();
         foreach (FrameSet frame in _frames) frame.Dispose();
+    }
+
+    private void CheckNewest()
+    {
+        if (_newest != None) return;
+        throw new PromptException("What a prompt would look at had to make room for a later frame, which was skipped, since the memory "
+            + "budget is small: push another frame and show the object there, or raise ModelOptions.MemoryBudget.");
     }
 
     /// <summary>Those that are conditioned one by one, then the others group by group.</summary>
@@ -325,7 +336,8 @@ internal sealed partial class VideoSegmentation : IDisposable
     private void Add(FrameSet set)
     {
         _frames.Add(set);
-        _isBound = _objects.Count == 0;
+        // Where the last object has left, what was bound for it is there still.
+        if (_objects.Count > 0) _isBound = false;
     }
 
     /// <summary>Gives every object a row of each frame's results, and every group a plan with room for its objects.</summary>

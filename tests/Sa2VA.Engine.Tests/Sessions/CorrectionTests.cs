@@ -198,6 +198,27 @@ public sealed class CorrectionTests
     }
 
     [Fact]
+    public void A_prompt_that_was_made_for_another_frame_is_refused()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1]);
+        session.Next(Shapes.Clip[0], Cancellation);
+        session.Follow(new VisualPrompt(new Click(10, 10)) { Frame = 0 }, out _, Cancellation);
+        session.Next(Shapes.Clip[1], Cancellation);
+        foreach (long frame in (long[])[-1, 0, 2])
+        {
+            var prompt = new VisualPrompt(new Click(33, 30)) { Frame = frame };
+            Refused($"made for frame {frame}, and frame 1 is the newest", () => session.Follow(prompt, out _, Cancellation));
+            Refused($"made for frame {frame}, and frame 1 is the newest", () => session.Correct(0, prompt, Cancellation));
+        }
+        Assert.Equal(1, session.ObjectCount);
+        FrameMasks masks = session.Correct(0, new VisualPrompt(new Click(33, 30)) { Frame = 1 }, Cancellation);
+        Assert.Equal(1, masks.Frame);
+        using ImageSession image = Shapes.Model.OpenImage(Shapes.Clip[0]);
+        Refused("made for frame 1", () => image.Segment(new VisualPrompt(new Click(10, 10)) { Frame = 1 }, cancellation: Cancellation));
+        image.Segment(new VisualPrompt(new Click(10, 10)) { Frame = 0 }, cancellation: Cancellation);
+    }
+
+    [Fact]
     public void A_stream_follows_as_many_objects_as_it_was_told()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1], new VideoOptions { MaxObjects = 1 });

@@ -136,6 +136,19 @@ public sealed class StreamObjectTests
     }
 
     [Fact]
+    public void The_only_object_may_leave_behind_the_first_frame()
+    {
+        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
+        session.Ask("Please segment the red circle.");
+        Assert.Single(session.Next(Shapes.Clip[0]).Objects);
+        session.Remove(0);
+        // This one is the first that has features beside the newest frame's.
+        Assert.Empty(session.Next(Shapes.Clip[1]).Objects);
+        session.Ask("Please segment the blue star.");
+        for (int f = 2; f < 4; f++) Assert.True(session.Next(Shapes.Clip[f]).Objects[0].Area > 0);
+    }
+
+    [Fact]
     public void Reused_masks_are_overwritten_by_the_next_frame_and_copies_stay()
     {
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });

@@ -48,8 +48,12 @@ public sealed class RefusedStateTests
         // What is used the first time is made once.
         Restore(state)!.Dispose();
         int accepted = 0, refused = 0, used = -1;
+        // Of questions, which only their being asked again needs, a few values tell as much.
+        int questions = state.AsSpan().IndexOf("Please segment the red circle."u8);
+        int behind = state.AsSpan().IndexOf("Please segment the blue star."u8) + 60;
+        long[] all = [-1, 0, 1, 2, 3, 200, 255, 65536, int.MaxValue, int.MinValue, long.MaxValue, long.MinValue], few = [-1, 2, 200];
         foreach (Field f in Fields(state).Where(f => f.Bytes is 1 or 4 or 8 && f.At + f.Bytes <= state.Length - DigestBytes))
-            foreach (long value in (long[])[-1, 0, 1, 2, 3, 200, 255, 65536, int.MaxValue, int.MinValue, long.MaxValue, long.MinValue])
+            foreach (long value in f.At >= questions && f.At < behind ? few : all)
             {
                 byte[] changed = Changed(state, f.At, BitConverter.GetBytes(value).AsSpan(0, f.Bytes));
                 long before = GC.GetAllocatedBytesForCurrentThread();
@@ -66,7 +70,7 @@ public sealed class RefusedStateTests
                 {
                     // What could be is a session like others, and nothing else.
                     Assert.True(changed.AsSpan().SequenceEqual(States.Of(session).ToArray()), $"{value} at {f.At}");
-                    if (used == f.At) continue;
+                    if (used == f.At || f.At >= questions && f.At < behind) continue;
                     used = f.At;
                     try
                     {
@@ -90,7 +94,7 @@ public sealed class RefusedStateTests
         var columns = new MaskColumns(Shapes.Model.Config.Grounding);
         foreach (Field f in large)
         {
-            // As float or bfloat16 it is not a number, as token there is none, as pixels or text it is as good as others.
+            // As float or bfloat16 it is not a number, as token there is none, it is no text; as pixels it is as good as others.
             using (VideoSession? session = Restore(Changed(state, f.At + f.Bytes / 8 * 4, BitConverter.GetBytes(int.MaxValue))))
                 accepted += session is null ? 0 : 1;
             if (f.Bytes != (columns.Pointer + columns.PointerCount) * sizeof(float)) continue;
@@ -98,8 +102,8 @@ public sealed class RefusedStateTests
             Assert.Null(Restore(Changed(state, f.At + columns.Selected * sizeof(float), BitConverter.GetBytes(7f))));
         }
         Assert.Equal(2, rows);
-        // The model's name, two tiles, the newest frame as it is encoded and two as they came.
-        Assert.Equal(6, accepted);
+        // Two tiles, the newest frame as it is encoded and two as they came.
+        Assert.Equal(5, accepted);
         int side = Shapes.Model.Config.Grounding.ImageSize;
         int history = large.FindIndex(f => f.Bytes == side * side * 3) - 1;
         Assert.Null(Restore(Changed(state, large[history].At, BitConverter.GetBytes(-1000))));

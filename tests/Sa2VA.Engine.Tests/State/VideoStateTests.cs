@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Reflection;
 using Sa2VA.Core;
 using Sa2VA.Engine;
+using Sa2VA.Engine.State;
+using Sa2VA.Models.Tokenizers;
 using Sa2VA.Tests.Sessions;
 
 namespace Sa2VA.Tests.State;
@@ -100,13 +102,42 @@ public sealed class VideoStateTests
     public void It_keeps_all_options()
     {
         // One that is added must be saved too: whatever its type is, it shows here.
-        var options = new VideoOptions { ReuseMasks = true, MaxObjects = 3, KeepFrames = 2 };
+        var options = new VideoOptions { ReuseMasks = true, MaxObjects = 3, KeepFrames = 2, Logits = true };
         var plain = new VideoOptions();
         foreach (PropertyInfo p in typeof(VideoOptions).GetProperties())
             Assert.False(Equals(p.GetValue(options), p.GetValue(plain)), $"Give {p.Name} another value than its default here.");
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1], options);
         using VideoSession restored = Shapes.Model.RestoreVideo(States.Of(session));
         Assert.Equal(options, restored.Options);
+    }
+
+    [Fact]
+    public void A_question_keeps_all_choices_that_its_answer_depends_on()
+    {
+        var options = new AskOptions
+        {
+            MaxNewTokens = 7, StopStrings = ["a", "ö"], AnswerPrefix = "Sure", Temperature = 0.5f, TopK = 3, TopP = 0.25f,
+            RepetitionPenalty = 2, Seed = -9, SpecialTokens = SpecialTokenText.PlainText, Logits = true,
+        };
+        AskedWords first = AskedWords.Of("What is there?", new AskOptions(), null), words = AskedWords.Of("And €?", options, first);
+        using var stream = new MemoryStream();
+        using var writer = new StateWriter(stream, CancellationToken.None);
+        var written = new WordsState();
+        written.Add(words);
+        written.Write(writer);
+        written.WriteIndex(writer, words);
+        stream.Position = 0;
+        using var reader = new StateReader(stream, CancellationToken.None);
+        AskedWords read = WordsState.Read(reader).ReadIndex(reader)!;
+        Assert.Equal(("And €?", first), (read.Text, read.Before! with { Options = first.Options }));
+        string[] others =
+            [nameof(AskOptions.FollowUp), nameof(AskOptions.MinScore), nameof(AskOptions.Progress), nameof(AskOptions.Regions)];
+        foreach (PropertyInfo p in typeof(AskOptions).GetProperties().Where(p => !others.Contains(p.Name)))
+        {
+            // One that is added must be saved too: whatever its type is, it shows here.
+            Assert.False(Equals(p.GetValue(options), p.GetValue(first.Options)), $"Give {p.Name} another value than its default here.");
+            Assert.Equivalent(p.GetValue(options), p.GetValue(read.Options));
+        }
     }
 
     [Fact]
