@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sa2VA.Core;
 using Sa2VA.Engine.Language;
 using Sa2VA.Engine.State;
@@ -118,25 +119,16 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(device);
         cancellation.ThrowIfCancellationRequested();
-        options ??= new ModelOptions();
-        Sa2VAConfig config = Sa2VAConfig.Read(folder);
-        if (options.ResizeOnce) config = config.Family.ResizeOnce(config);
-        Checkpoint checkpoint = Checkpoint.Open(folder);
-        IBackend? backend = null;
+        using Activity? activity = Sa2VATelemetry.Source.StartActivity("load model");
         try
         {
-            TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
-            cancellation.ThrowIfCancellationRequested();
-            Tokenizer tokenizer = Tokenizer.Load(folder);
-            if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
-            backend = device.Open(options.MemoryBudget);
-            string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options, progress, cancellation);
+            Sa2VAModel model = Open(folder, device, options ?? new ModelOptions(), progress, cancellation);
+            activity?.SetTag(Sa2VATelemetry.ModelTag, model.Name).SetTag("sa2va.device", model.DeviceName);
+            return model;
         }
-        catch
+        catch (Exception e) when (activity is not null)
         {
-            backend?.Dispose();
-            checkpoint.Dispose();
+            activity.SetTag("error.type", e.GetType().FullName).SetStatus(ActivityStatusCode.Error, e.Message);
             throw;
         }
     }
@@ -269,6 +261,31 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 
     /// <summary>Closes the model on a worker thread: the op that is running ends first.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    private static Sa2VAModel Open(string folder, Device device, ModelOptions options, IProgress<LoadProgress>? progress,
+        CancellationToken cancellation)
+    {
+        Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        if (options.ResizeOnce) config = config.Family.ResizeOnce(config);
+        Checkpoint checkpoint = Checkpoint.Open(folder);
+        IBackend? backend = null;
+        try
+        {
+            TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
+            cancellation.ThrowIfCancellationRequested();
+            Tokenizer tokenizer = Tokenizer.Load(folder);
+            if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
+            backend = device.Open(options.MemoryBudget);
+            string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options, progress, cancellation);
+        }
+        catch
+        {
+            backend?.Dispose();
+            checkpoint.Dispose();
+            throw;
+        }
+    }
 
     // models--ORGANISATION--NAME/snapshots/REVISION
     private static string NameOf(string folder)

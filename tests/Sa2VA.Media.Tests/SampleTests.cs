@@ -61,6 +61,15 @@ public class SampleTests
     }
 
     [Fact]
+    public async Task The_conversation_example_runs()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        using Sa2VAModel model = Sa2VAModel.Load(Fixtures.Model("sa2va-tiny-shapes"), new CpuDevice(), cancellation: cancellation);
+        IEnumerable<RgbImage> clip = Enumerable.Range(0, 2).Select(i => ImageFile.Load(Path.Combine(Media, "shapes", $"{i:D3}.png")));
+        await Converse.RunAsync(model, Path.Combine(Media, "shapes.png"), clip, cancellation);
+    }
+
+    [Fact]
     public async Task The_live_example_runs()
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;

@@ -42,8 +42,8 @@ public abstract partial class ChatSession
             Conversation fork = _conversation.Fork();
             forks.Add(fork);
             fork.Begin(a.Prompt.Ids, a.Prompt.MostKnown);
-            return Model.Generation.RunAsync(fork, Tiles.Count > 0 ? Model.SegVectors : null, a.Prompt, a.Rules, default,
-                question.Cancellation);
+            return Model.Generation.RunAsync(fork, Tiles.Count > 0 ? Model.SegVectors : null, a.Prompt, a.Rules,
+                new GenerationReports(null, question.CountTokens(), null), question.Cancellation);
         })];
         try
         {

@@ -213,18 +213,26 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         CheckQuestion();
         Asked[] asked = [.. toAsk.Select(q => Prepare(q, options))];
         // Whatever is refused before leaves nothing behind in the caller's token.
-        var question = new Question(this, options, onUpdate, cancellation);
+        AskTelemetry? telemetry = AskTelemetry.Begin(Model, options);
+        var question = new Question(this, options, onUpdate, telemetry, cancellation);
         Generated[] generated = [];
         try
         {
             generated = await generate(asked, question).ConfigureAwait(false);
             Answer[] answers = await CompleteAsync(asked, generated, question).ConfigureAwait(false);
             remember?.Invoke(asked[0], generated[0]);
+            telemetry?.End(answers);
             return answers;
         }
-        catch (OperationCanceledException) when (question.Caller.IsCancellationRequested)
+        catch (OperationCanceledException e) when (question.Caller.IsCancellationRequested)
         {
+            telemetry?.Fail(e);
             throw new OperationCanceledException(question.Caller);
+        }
+        catch (Exception e) when (telemetry is not null)
+        {
+            telemetry.Fail(e);
+            throw;
         }
         finally
         {
@@ -331,7 +339,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
         int known = _conversation.Begin(prompt.Ids, prompt.MostKnown);
         await EncodeAsync(prompt.Ids.AsMemory(known), question).ConfigureAwait(false);
         ReadableText? readable = question.TellsText ? new ReadableText(Model.StopRule.Words) : null;
-        var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.Report(AskStage.Decode, 0),
+        var reports = new GenerationReports(question.Report(AskStage.Prefill, prompt.Ids.Length), question.ReportTokens(),
             readable is null ? null : piece => Tell(readable.Push(piece)));
         Generated generated = await Model.Generation
             .RunAsync(_conversation, Tiles.Count > 0 ? Model.SegVectors : null, prompt, asked.Rules, reports, question.Cancellation)

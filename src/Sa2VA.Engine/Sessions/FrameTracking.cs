@@ -36,6 +36,7 @@ internal sealed class FrameTracking : IAsyncDisposable
         if (_ahead is null && !await Moved().ConfigureAwait(false)) return null;
         using SessionGate.Entry gate = _session.EnterFrame(_cancellation);
         VideoSegmentation video = _stream.Video;
+        long began = Sa2VATelemetry.BeginFrame();
         Ahead ahead = _ahead ?? new Ahead(_frames.Current);
         _ahead = null;
         try
@@ -59,6 +60,7 @@ internal sealed class FrameTracking : IAsyncDisposable
             }
             video.Finish(ahead.Features, size, _cancellation);
             _stream.Fill(masks, frame.View);
+            Sa2VATelemetry.EndFrame(began, _session.Model, masks.Objects.Count);
             return masks;
         }
         finally

@@ -5,14 +5,17 @@ internal sealed class Question
 {
     private readonly Action<AnswerUpdate>? _onUpdate;
     private readonly Callbacks? _callbacks;
+    private readonly AskTelemetry? _telemetry;
 
     /// <param name="session">Whose it is.</param>
     /// <param name="options">Choices.</param>
     /// <param name="onUpdate">Told pieces of the answer, or null.</param>
+    /// <param name="telemetry">Told of tokens, or null.</param>
     /// <param name="cancellation">The caller's.</param>
-    public Question(object session, AskOptions options, Action<AnswerUpdate>? onUpdate, CancellationToken cancellation)
+    public Question(object session, AskOptions options, Action<AnswerUpdate>? onUpdate, AskTelemetry? telemetry,
+        CancellationToken cancellation)
     {
-        (Options, _onUpdate, Caller) = (options, onUpdate, cancellation);
+        (Options, _onUpdate, _telemetry, Caller) = (options, onUpdate, telemetry, cancellation);
         if (options.Progress is not null || onUpdate is not null) _callbacks = new Callbacks(session, cancellation);
         Cancellation = _callbacks?.Cancellation ?? cancellation;
     }
@@ -33,6 +36,12 @@ internal sealed class Question
     public Action<int>? Report(AskStage stage, int total) => Options.Progress is { } progress
         ? done => _callbacks!.Post(() => progress.Report(new AskProgress(stage, done, total)))
         : null;
+
+    /// <summary>Whom to tell how many tokens of the answer there are; null if nobody wants to know.</summary>
+    public Action<int>? ReportTokens() => Report(AskStage.Decode, 0) is { } report ? CountTokens() + report : CountTokens();
+
+    /// <summary>Who measures when tokens come; null if nobody does.</summary>
+    public Action<int>? CountTokens() => _telemetry is { } telemetry ? _ => telemetry.Token() : null;
 
     /// <summary>Tells a piece of the answer.</summary>
     public void Tell(AnswerUpdate update)

@@ -65,7 +65,10 @@ public sealed partial class VideoSession : ChatSession
     public FrameMasks Next(ImageView frame, CancellationToken cancellation = default)
     {
         using SessionGate.Entry gate = EnterFrame(cancellation);
-        return _stream.Next(frame, cancellation);
+        long began = Sa2VATelemetry.BeginFrame();
+        FrameMasks masks = _stream.Next(frame, cancellation);
+        Sa2VATelemetry.EndFrame(began, Model, masks.Objects.Count);
+        return masks;
     }
 
     /// <summary>
@@ -206,7 +209,10 @@ public sealed partial class VideoSession : ChatSession
     internal FrameMasks NextLive(FrameMasks? old, ImageView frame, CancellationToken cancellation)
     {
         using SessionGate.Entry gate = EnterFrame(cancellation);
-        return _stream.NextInto(old, frame, cancellation);
+        long began = Sa2VATelemetry.BeginFrame();
+        FrameMasks masks = _stream.NextInto(old, frame, cancellation);
+        Sa2VATelemetry.EndFrame(began, Model, masks.Objects.Count);
+        return masks;
     }
 
     private void CheckLive()
