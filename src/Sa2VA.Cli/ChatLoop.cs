@@ -52,7 +52,6 @@ internal sealed partial class ChatLoop : IDisposable
         if (_terminal.InputIsTerminal) _terminal.Note("Ask, one question a line; /help lists commands, Ctrl+C stops an answer.");
         while (true)
         {
-            if (_terminal.InputIsTerminal) _terminal.Error.Write("> ");
             // Reading a console cannot be cancelled, waiting for it can.
             string? line = await Task.Run(questions.Read).WaitAsync(_terminal.Cancellation).ConfigureAwait(false);
             if (line is null || line.Trim() == "/quit") return;

@@ -8,7 +8,12 @@ internal sealed class QuestionReader(Terminal terminal)
     /// <summary>Longest line, in UTF-16 units; no model's context holds as much.</summary>
     internal const int Longest = 1 << 22;
 
+    private const string Prompt = "> ";
+
     private readonly char[] _buffer = new char[1 << 12];
+    private readonly LineEditor? _editor = terminal.ReadKey is { } readKey
+        ? new LineEditor(readKey, terminal.Error, () => terminal.Styled.Profile.Width) : null;
+
     private int _at, _length;
 
     /// <summary>The next line; null at the end.</summary>
@@ -24,8 +29,12 @@ internal sealed class QuestionReader(Terminal terminal)
 
     private string? ReadLine()
     {
-        // A person's line is edited by the console's reader.
-        if (terminal.InputIsTerminal) return Attempt(terminal.In.ReadLine);
+        if (_editor is not null) return Attempt(() => _editor.Read(Prompt));
+        if (terminal.InputIsTerminal)
+        {
+            terminal.Error.Write(Prompt);
+            return Attempt(terminal.In.ReadLine);
+        }
         StringBuilder? line = null;
         while (true)
         {

@@ -44,10 +44,18 @@ internal sealed class Terminal
     /// <summary>This process's console.</summary>
     public static Terminal OfProcess(CancellationToken cancellation) =>
         new(StandardStreams.Input, StandardStreams.Output, StandardStreams.Error, cancellation,
-            !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected) { Bytes = StandardStreams.OpenInput() };
+            !Console.IsInputRedirected, !Console.IsOutputRedirected, !Console.IsErrorRedirected) 
+        {
+            Bytes = StandardStreams.OpenInput(),
+            ReadKey = Console.IsInputRedirected || Console.IsOutputRedirected || Console.IsErrorRedirected ? null
+                : () => Console.ReadKey(intercept: true),
+        };
 
     /// <summary>Standard input as bytes, for a picture; null where it can only be read as text.</summary>
     public Stream? Bytes { get; init; }
+
+    /// <summary>Waits for a key of a person, so that a line can be edited; null where no terminal shows what is typed.</summary>
+    public Func<ConsoleKeyInfo>? ReadKey { get; init; }
 
     /// <summary>Standard input.</summary>
     public TextReader In { get; }
