@@ -26,9 +26,10 @@ internal sealed class JsonLines(TextWriter output)
     /// <summary>What is about to be computed.</summary>
     /// <param name="model">The model.</param>
     /// <param name="media">The picture or video.</param>
+    /// <param name="recorded">How a video is followed; null for the usual.</param>
     /// <param name="picture">Its number among the pictures, from 0.</param>
     /// <param name="pictures">How many there are; 1 for a video.</param>
-    public void Start(Sa2VAModel model, MediaInput media, int picture, int pictures) => Write("start", json =>
+    public void Start(Sa2VAModel model, MediaInput media, RecordedOptions? recorded, int picture, int pictures) => Write("start", json =>
     {
         json.WriteNumber("schema", Schema);
         json.WriteString("model", model.Name);
@@ -39,7 +40,13 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteNumber("frames", media.Frames);
         json.WriteString("device", model.DeviceName);
         json.WriteString("dtype", model.Precision.Name());
-        json.WriteString("protocol", "upstream");
+        json.WriteString("protocol", recorded?.Protocol == VideoProtocol.Consistent ? "consistent" : "upstream");
+        json.WriteString("direction", recorded?.Direction switch
+        {
+            TrackDirection.Backward => "backward",
+            TrackDirection.Both => "both",
+            _ => "forward",
+        });
         json.WriteString("frame_selection", media.Selection.Name);
         json.WriteNumber("picture", picture);
         json.WriteNumber("pictures", pictures);

@@ -57,18 +57,21 @@ internal sealed class MediaFlags
         values.GetValue(maxFrames) is > 0 and int count ? count : null;
 
     /// <summary>Finds what was chosen, or says that nothing was.</summary>
-    public MediaList Open(Terminal terminal, ParseResult values)
+    /// <param name="terminal">Its signals end waiting.</param>
+    /// <param name="values">The command line.</param>
+    /// <param name="usual">What the language model sees of a video unless it is said; null for the first frames.</param>
+    public MediaList Open(Terminal terminal, ParseResult values, FrameSelection? usual = null)
     {
         string[] images = values.GetValue(Image) ?? [];
         if (images.Length == 0 || values.GetValue(Video) is not null)
-            return new MediaList(TryOpen(terminal, values)
+            return new MediaList(TryOpen(terminal, values, usual)
                 ?? throw new UsageException("Give a picture with --image FILE, or a video with --video DIR|FILE."));
         CheckVideoOptions(values, isFolder: Array.Exists(images, Directory.Exists));
         return MediaList.OfPictures(terminal, images, Options(values));
     }
 
     /// <summary>Opens the one image or video that was chosen; null if nothing was.</summary>
-    public MediaInput? TryOpen(Terminal terminal, ParseResult values)
+    public MediaInput? TryOpen(Terminal terminal, ParseResult values, FrameSelection? usual = null)
     {
         string[] images = values.GetValue(Image) ?? [];
         string? video = values.GetValue(Video), frames = values.GetValue(Frames);
@@ -82,7 +85,7 @@ internal sealed class MediaFlags
         MediaOptions options = Options(values);
         if (images is [{ } image]) return MediaInput.OpenImage(terminal, image, options);
         if (video is null) return null;
-        FrameSelection selection = frames is null ? FrameSelection.First : FrameSelection.Parse(frames);
+        FrameSelection selection = frames is null ? usual ?? FrameSelection.First : FrameSelection.Parse(frames);
         if (frames?.Contains(',') == true
             && frames.Split(',').CountBy(f => int.Parse(f, CultureInfo.InvariantCulture)).FirstOrDefault(f => f.Value > 1)
                 is { Value: > 1 } twice)

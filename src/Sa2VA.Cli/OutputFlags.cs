@@ -68,6 +68,9 @@ internal sealed class OutputFlags(string description)
             throw new UsageException($"{needless.Name} belongs to --out: without a folder there are no files.");
     }
 
+    /// <summary>True if something is written of how sure masks are.</summary>
+    public bool WantsLogits(ParseResult values) => Content(values).Has(ResultFormats.Soft);
+
     /// <summary>What was chosen.</summary>
     public OutputChoice Of(ParseResult values) =>
         new(values.GetValue(Folder), values.GetValue(_overwrite), values.GetValue(_names) is "source", Content(values));

@@ -28,6 +28,9 @@ internal sealed record SegmentRequest
     /// <summary>Regions of the only picture that they speak of.</summary>
     public IReadOnlyList<Mask> Regions { get; init; } = [];
 
+    /// <summary>How a video is followed; null for one as a stream, and for pictures.</summary>
+    public RecordedOptions? Recorded { get; init; }
+
     /// <summary>What is shown on a picture; null for nothing.</summary>
     public Func<MediaInput, ShownObject?> Show { get; init; } = _ => null;
 
@@ -125,12 +128,13 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         using MediaInput? opened = _isOne ? null : media;
         ShownObject? shown = request.Show(media);
         using ResultPart? part = results?.Begin(media, _folders[index], NamesOf(index));
-        _json?.Start(model, media, index, _folders.Count);
+        _json?.Start(model, media, request.Recorded, index, _folders.Count);
         if (!_isOne && _json is null) terminal.WriteLine(FormattableString.Invariant($"{media.Source} ({index + 1} of {_folders.Count})"));
         var table = new ObjectTable();
         var run = new SegmentRun(terminal, model, media)
         {
             MinScore = request.MinScore,
+            Recorded = request.Recorded,
             Logits = results?.Content.Has(ResultFormats.Soft) == true,
             QuestionNames = request.NoPhrase is null,
             NotesNothingFound = request.NotesNothingFound, Ask = request.Ask, NamesPicture = !_isOne,

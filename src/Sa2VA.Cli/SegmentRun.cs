@@ -7,19 +7,17 @@ using Sa2VA.Models;
 namespace Sa2VA.Cli;
 
 /// <summary>An object on a frame; stays valid after the next frame.</summary>
-/// <param name="Result">What the model gave.</param>
-/// <param name="Mask">The same as a mask.</param>
+/// <param name="Id">The object's number.</param>
+/// <param name="Mask">Where it is.</param>
+/// <param name="Score">Predicted IoU, 0…1.</param>
+/// <param name="Present">Probability that it is there, 0…1.</param>
 /// <param name="Phrase">What it is called; null if there are no words.</param>
-internal readonly record struct SegmentedObject(ObjectMask Result, Mask Mask, string? Phrase)
+/// <param name="Result">What the model gave, with its logits; null where that is not held.</param>
+internal readonly record struct SegmentedObject(int Id, Mask Mask, float Score, float Present, string? Phrase, ObjectMask? Result = null)
 {
-    /// <summary>The object's number.</summary>
-    public int Id => Result.Id;
-
-    /// <summary>Predicted IoU, 0…1.</summary>
-    public float Score => Result.Score;
-
-    /// <summary>Probability that it is there, 0…1.</summary>
-    public float Present => Result.Present;
+    /// <summary>As the model gave it.</summary>
+    public static SegmentedObject Of(ObjectMask result, string? phrase) =>
+        new(result.Id, result.ToMask(), result.Score, result.Present, phrase, result);
 
     /// <summary>As it is written and drawn.</summary>
     public ObjectResult ToResult() => new(Id, Mask) { Phrase = Phrase, Score = Score };
@@ -58,6 +56,9 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     /// <summary>Told the number of an object that was shown, before the frame that it was shown on.</summary>
     public Action<int, ShownObject>? OnShown { get; init; }
 
+    /// <summary>How a recorded video is followed; null for a video as a stream, and for an image.</summary>
+    public RecordedOptions? Recorded { get; init; }
+
     /// <summary>True to keep the logits of masks.</summary>
     public bool Logits { get; init; }
 
@@ -85,7 +86,9 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         long start = Stopwatch.GetTimestamp();
         double? firstMask = null;
         int dropped = 0;
-        using ChatSession session = media.OpenSession(model, Logits);
+        var pictures = new LatestPicture(i => media.Video!.Read(i));
+        using ChatSession session = Recorded is null ? media.OpenSession(model, Logits) : model.OpenRecorded(media.Frames, pictures.Read,
+            Recorded with { LanguageFrames = media.Selection, Logits = Logits }, terminal.Cancellation);
         var objects = new List<AnswerObject>();
         var phrases = new Dictionary<int, string?>();
         for (int i = 0; i < prompts.Count; i++)
@@ -120,6 +123,20 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         else if (count == 0)
             // Nothing to look for: the frames need not be read.
             for (int i = 0; i < media.Frames; i++) OnFrame(new SegmentedFrame(i, media.FrameName(i), null, []));
+        else if (session is RecordedSession recorded)
+        {
+            if (shown is not null) Show(recorded, shown);
+            var order = new FramesInOrder(media, pictures, OnFrame);
+            int done = 0, total = recorded.TrackedFrames;
+            await foreach (FrameMasks masks in recorded.TrackAsync(cancellation: terminal.Cancellation).ConfigureAwait(false))
+            {
+                firstMask ??= Seconds();
+                order.Add((int)masks.Frame, Copies(masks.Objects), isBack: done < recorded.BackwardFrames);
+                terminal.Progress.Count("Segmenting", "frames", ++done, total);
+            }
+            terminal.Progress.Clear();
+            order.End();
+        }
         else
         {
             int index = 0;
@@ -145,7 +162,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         List<SegmentedObject> Copies(IReadOnlyList<ObjectMask> masks)
         {
             List<SegmentedObject> kept = [.. masks.Where(m => m.Score >= MinScore)
-                .Select(o => new SegmentedObject(o, o.ToMask(), phrases.GetValueOrDefault(o.Id)))];
+                .Select(o => SegmentedObject.Of(o, phrases.GetValueOrDefault(o.Id)))];
             dropped += masks.Count - kept.Count;
             return kept;
         }
@@ -159,6 +176,12 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         if (known >= 0) masks[known] = mask;
         else masks.Add(mask);
         OnShown?.Invoke(mask.Id, shown);
+    }
+
+    private void Show(RecordedSession session, ShownObject shown)
+    {
+        if (shown.Corrects is { } known) session.Correct(known, shown.Frame, shown.Prompt);
+        OnShown?.Invoke(shown.Corrects ?? session.Follow(shown.Frame, shown.Prompt), shown);
     }
 
     private FrameMasks Show(VideoSession session, ShownObject shown)

@@ -28,7 +28,10 @@ internal sealed class ShowFlags
         "A pixel of the object, or with - one that is not part of it; may be given several times, all for one object.");
 
     private readonly BoxOption _box = new("--box", "A rectangle around the object, in pixels; alone or with points.");
-    private readonly NumberOption _at = new("--at", "The video's frame, from 0, that points and box are on.", 0, int.MaxValue, 0);
+    private readonly NumberOption _at = new("--at",
+        "The video's frame, from 0, that points and box are on, and that --direction backward and both begin on.", 0, int.MaxValue, 0);
+
+
     private readonly NumberOption _correct = new("--correct",
         "Points and box correct this object of the answers, by its number, instead of showing one of their own.", 0, int.MaxValue);
 
@@ -45,17 +48,21 @@ internal sealed class ShowFlags
     /// <summary>True if something is shown.</summary>
     public bool Any(ParseResult values) => ArgumentReader.Has(values, _points) || ArgumentReader.Has(values, _box);
 
+    /// <summary>The frame that was given; null for none.</summary>
+    public int? At(ParseResult values) => ArgumentReader.Has(values, _at) ? values.GetValue(_at) : null;
+
     /// <summary>Refuses options that do not go together.</summary>
     /// <param name="values">The command line.</param>
     /// <param name="isVideo">True if there is a video to show it on.</param>
     /// <param name="asks">True if something is also asked for in words.</param>
-    public void Check(ParseResult values, bool isVideo, bool asks)
+    /// <param name="begins">True if the frame is also that which following begins on.</param>
+    public void Check(ParseResult values, bool isVideo, bool asks, bool begins)
     {
-        bool corrects = ArgumentReader.Has(values, _correct), hasFrame = ArgumentReader.Has(values, _at);
+        bool corrects = ArgumentReader.Has(values, _correct), hasFrame = ArgumentReader.Has(values, _at) && !begins;
         if (!Any(values) && (corrects || hasFrame))
             throw new UsageException($"{(corrects ? _correct.Name : _at.Name)} belongs to --point or --box.");
         if (corrects && !asks) throw new UsageException("--correct belongs to --prompt: it corrects what an answer names.");
-        if (hasFrame && !isVideo) throw new UsageException("--at belongs to --video.");
+        if (ArgumentReader.Has(values, _at) && !isVideo) throw new UsageException("--at belongs to --video.");
     }
 
     /// <summary>What is shown; null if nothing is.</summary>
@@ -65,10 +72,10 @@ internal sealed class ShowFlags
     /// <exception cref="Sa2VA.Core.PromptException">A place is outside the picture.</exception>
     public ShownObject? Of(ParseResult values, MediaInput media)
     {
-        if (Prompt(values) is not { } prompt) return null;
         int frame = values.GetValue(_at);
         if (frame >= media.Frames)
             throw new UsageException(FormattableString.Invariant($"--at {frame}: the video has frames 0 to {media.Frames - 1}."));
+        if (Prompt(values) is not { } prompt) return null;
         prompt.Check(media.Width, media.Height);
         return new ShownObject(prompt, frame, ArgumentReader.Has(values, _correct) ? values.GetValue(_correct) : null);
     }

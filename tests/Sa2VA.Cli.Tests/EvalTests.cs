@@ -14,7 +14,8 @@ public class EvalTests
         Assert.Equal("<image>\n Please segment the dog in this image.", EvalPrompts.Image("the dog"));
         Assert.Equal("<image>\nPlease segment the dog.", EvalPrompts.Video("the dog"));
         Assert.Equal("<image>\n who runs? Please respond with a segmentation mask.", EvalPrompts.Video("who runs?"));
-        Assert.Contains("interleaved     segmentation", EvalPrompts.GroundedCaption, StringComparison.Ordinal);
+        Assert.Equal("<image>\nCould you please give me a brief description of the image? Please respond with interleaved     segmentation "
+            + "masks for the corresponding parts of the answer.", EvalPrompts.GroundedCaption);
     }
 
     [Fact]
@@ -86,6 +87,68 @@ public class EvalTests
         Assert.Equal(100 * circle.GetProperty("iou").GetDouble() / 2, summary.GetProperty("gIoU").GetDouble(), 1e-9);
         CliRun.Of([.. args, "--split", "test"]).AssertRefused("another run");
         CliRun.Of("eval", "--model", CliRun.Toy, "--data", folder.Path, "--out", "x").AssertRefused("sa2va eval refcoco");
+    }
+
+    [Fact]
+    public void Grounded_captions_are_measured_and_a_stopped_run_goes_on()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("data", "images"));
+        foreach (string name in (string[])["trio.png", "shapes.png"])
+            File.Copy(Path.Combine(Path.GetDirectoryName(CliRun.Shapes)!, name), folder.At("data", "images", name));
+        string[] args = ["eval", "gcg", "--model", CliRun.Toy, "--data", folder.At("data")];
+        Truth([], []);
+        Assert.Equal((0, ""), Run("first", []));
+        string[][] found = [.. Samples("first").Select(s => s.GetProperty("rle").EnumerateArray().Select(r => r.GetString()!).ToArray())];
+        Assert.Equal((0.0, 0.0), Measures("first"));
+        Assert.Equal((4, 2), (found[0].Length, Math.Min(2, found[1].Length)));
+
+        // What the model finds is made the truth, in another order; of the second picture the first mask alone, and one in a corner.
+        var corner = new byte[480 * 360];
+        corner[^1] = 1;
+        Truth([found[0][2], found[0][0], found[0][3], found[0][1]], [CocoRle.Encode(new Mask(480, 360, corner)), found[1][0]]);
+        Assert.Equal((0, ""), Run("second", ["--max-samples", "1"]));
+        Assert.Equal((100.0, 100.0), Measures("second"));
+        string[] lines = File.ReadAllLines(folder.At("second", EvalLog.FileName));
+        Assert.Equal((0, ""), Run("second", []));
+        Assert.Equal(lines, File.ReadAllLines(folder.At("second", EvalLog.FileName))[..2]);
+        JsonElement[] samples = Samples("second");
+        Assert.Equal(["a", "7"], samples.Select(s => s.GetProperty("id").GetString()));
+        Assert.Equal([true, .. found[1].Skip(1).Select(_ => false)], samples[1].GetProperty("matched").EnumerateArray()
+            .Select(m => m.GetBoolean()));
+        // Five of six truths are found before the first mask that is none: recalls 0 to 0.83 of 101. Of the second picture's pairs, one is
+        // right and one is of nothing.
+        (double precision, double iou) = Measures("second");
+        Assert.Equal(8400 / 101.0, precision, 1e-9);
+        Assert.Equal(100 * (1 + 0.5) / 2, iou, 1e-9);
+
+        void Truth(string[] trio, string[] shapes) => File.WriteAllText(folder.At("data", "val_gcg_coco_mask_gt.json"),
+            JsonSerializer.Serialize(new
+            {
+                images = new object[]
+                {
+                    new { id = "a", file_name = "trio.png", width = 152, height = 148 },
+                    new { id = 7, file_name = "shapes.png", width = 480, height = 360 },
+                },
+                annotations = (object[])[
+                    .. trio.Select(c => new { image_id = "a", segmentation = new { size = new[] { 148, 152 }, counts = c } }),
+                    .. shapes.Select(c => new { image_id = 7, segmentation = new { size = new[] { 360, 480 }, counts = c } })],
+            }));
+
+        (int, string) Run(string name, string[] more)
+        {
+            CliRun run = CliRun.Of([.. args, "--out", folder.At(name), .. more]);
+            return (run.Code, run.Error);
+        }
+
+        JsonElement[] Samples(string name) =>
+            [.. File.ReadAllLines(folder.At(name, EvalLog.FileName)).Skip(1).Select(l => JsonDocument.Parse(l).RootElement)];
+
+        (double, double) Measures(string name)
+        {
+            JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At(name, "summary.json"))).RootElement;
+            return (summary.GetProperty("AP50").GetDouble(), summary.GetProperty("mIoU").GetDouble());
+        }
     }
 
     [Fact]

@@ -47,7 +47,8 @@ internal static class ArgumentReader
         ArgumentResult[] bareWords = [.. command.Arguments.Select(line.GetResult).OfType<ArgumentResult>()];
         if (line.Errors.FirstOrDefault(e => given.Contains(e.SymbolResult) || bareWords.Contains(e.SymbolResult)) is { } error)
             return error.Message;
-        string[] missing = [.. command.Arguments.Where(a => line.GetResult(a) is not { Tokens.Count: > 0 }).Select(a => a.Name),
+        string[] missing = [
+            .. command.Arguments.OfType<TextArgument>().Where(a => line.GetResult(a) is not { Tokens.Count: > 0 }).Select(a => a.Name),
             .. command.Options.Where(o => o.Required && !Has(line, o)).Select(Usage)];
         return missing.Length == 0 ? null : $"Give {string.Join(" and ", missing)}.";
     }

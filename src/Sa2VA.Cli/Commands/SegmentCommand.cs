@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Sa2VA.Cli.Arguments;
 using Sa2VA.Core;
+using Sa2VA.Engine;
 using Sa2VA.Media;
 using Sa2VA.Models;
 
@@ -18,6 +19,7 @@ internal static partial class SegmentCommand
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "What to segment, such as \"Please segment the red circle.\"; may be given several times.");
         var show = new ShowFlags();
+        var follow = new RecordedFlags();
         var map = new TextOption("--regions", "PNG",
             "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
         var output = new OutputFlags("Folder for masks and overlays; may be left out with --json.");
@@ -31,21 +33,29 @@ internal static partial class SegmentCommand
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source",
             "sa2va segment --model Sa2VA-1B --image photos --prompt \"Please segment the cat.\" --out result --min-score 0.5",
-            "sa2va segment --model Sa2VA-1B --image street.jpg --point 420,310 --point 380,200,- --out result")
+            "sa2va segment --model Sa2VA-1B --image street.jpg --point 420,310 --point 380,200,- --out result",
+            "sa2va segment --model Sa2VA-1B --video clip.mp4 --box 40,60,300,280 --at 120 --direction both --out result",
+            "sa2va segment --model Sa2VA-1B --video clip.mp4 --prompt \"Please segment the dog.\" --protocol consistent --out result")
         {
-            Accepts = [.. model.All, .. media.All, prompt, .. show.All, map, .. output.All, minScore, json, .. ask.All, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, .. show.All, .. follow.All, map, .. output.All, minScore, json, .. ask.All,
+                .. device.All],
             Run = async values =>
             {
                 if (values.GetValue(output.Folder) is null && !values.GetValue(json))
                     throw new UsageException("Give a folder for the masks with --out DIR, or ask for --json.");
-                output.Check(values, isVideo: values.GetValue(media.Video) is not null);
+                bool isVideo = values.GetValue(media.Video) is not null;
+                output.Check(values, isVideo);
                 IReadOnlyList<string> prompts = values.GetValue(prompt) ?? [];
                 if (prompts.Count == 0 && !show.Any(values))
                     throw new UsageException("Say what to segment with --prompt TEXT, or show it with --point X,Y or "
                         + "--box LEFT,TOP,RIGHT,BOTTOM.");
-                show.Check(values, isVideo: values.GetValue(media.Video) is not null, asks: prompts.Count > 0);
+                RecordedOptions? recorded = follow.Of(values, isVideo, show.At(values));
+                show.Check(values, isVideo, asks: prompts.Count > 0, begins: recorded?.Start is not null);
+                // What is found going back waits for its turn, and only masks are held.
+                if (recorded?.Direction is TrackDirection.Backward or TrackDirection.Both && output.WantsLogits(values))
+                    throw new UsageException("--format soft belongs to --direction forward.");
                 long start = Stopwatch.GetTimestamp();
-                using MediaList list = media.Open(terminal, values);
+                using MediaList list = media.Open(terminal, values, recorded?.Selection);
                 Mask[] regions = [];
                 if (values.GetValue(map) is { } path)
                 {
@@ -56,9 +66,9 @@ internal static partial class SegmentCommand
                 var job = new SegmentJob(terminal, new SegmentRequest
                 {
                     Command = "segment", Start = start, Media = list, Model = model.Of(values), Prompts = prompts,
-                    Regions = regions, Show = input => show.Of(values, input), Output = output.Of(values), Json = values.GetValue(json),
-                    MinScore = values.GetValue(minScore), Ask = ask.Of(values), Device = device.Of(values, list.Notes),
-                    NotesNothingFound = true,
+                    Regions = regions, Recorded = recorded, Show = input => show.Of(values, input), Output = output.Of(values),
+                    Json = values.GetValue(json), MinScore = values.GetValue(minScore), Ask = ask.Of(values),
+                    Device = device.Of(values, list.Notes), NotesNothingFound = true,
                     Print = (question, answer) =>
                     {
                         terminal.WriteLine($"> {question}");

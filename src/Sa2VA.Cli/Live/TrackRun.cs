@@ -239,7 +239,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
         if (!isKnown) await _asking.ConfigureAwait(false);
         if (!_origins.TryGetValue(result.Picture!, out SourceFrame? origin)) throw new InvalidOperationException("A frame of nowhere.");
         List<SegmentedObject> kept = [.. masks.Objects.Where(m => m.Score >= request.MinScore)
-            .Select(o => new SegmentedObject(o, o.ToMask(), _names.GetValueOrDefault(o.Id)))];
+            .Select(o => SegmentedObject.Of(o, _names.GetValueOrDefault(o.Id)))];
         Dropped += masks.Objects.Count - kept.Count;
         lock (_telling)
         {

@@ -119,7 +119,7 @@ internal sealed class ResultPart : IDisposable
             {
                 string path = _results.Place(Folder, "soft", folder, name);
                 Written.Count("soft mask");
-                yield return () => SoftMaskFile.Save(path, o.Mask.Width, o.Mask.Height, o.Result.Logits);
+                yield return () => SoftMaskFile.Save(path, o.Mask.Width, o.Mask.Height, o.Result!.Logits);
             }
             if (Has(ResultFormats.Cutout))
             {
