@@ -7,10 +7,12 @@ public class ZOrderPlanTests
 {
     private const int HeadDim = 72;
 
+    /// <summary>Of where it pays, one precision: the rest with <c>./test --full</c>.</summary>
     public static TheoryData<ZOrderUse, Precision> Uses =>
     [
         .. from use in (ZOrderUse[])[ZOrderUse.Wherever, ZOrderUse.WhereItPays]
            from precision in (Precision[])[Precision.Float32, Precision.BFloat16]
+           where FullRun.IsAsked || use == ZOrderUse.Wherever || precision == Precision.BFloat16
            select (use, precision),
     ];
 
@@ -50,7 +52,8 @@ public class ZOrderPlanTests
         weights.Add("c.weight", DType.BF16, new Shape(outputs, inputs), TestValues.Random(1, outputs * inputs));
         weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs));
         int count = height * width / 4 * outputs;
-        foreach (float odd in (float[])[0, float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        // What is not finite goes its way in the smallest map; the others are there for their shapes.
+        foreach (float odd in height == 2 || FullRun.IsAsked ? (float[])[0, float.NaN, float.PositiveInfinity, float.NegativeInfinity] : [0])
         {
             float[] x = TestValues.Random(3, height * width * inputs);
             if (odd != 0) x[inputs + 1] = odd;

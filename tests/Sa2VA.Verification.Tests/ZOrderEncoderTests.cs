@@ -31,7 +31,7 @@ public sealed class ZOrderEncoderTests
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         using var driver = new VirtualDriver(new VirtualDriverOptions
         {
-            Execution = new VirtualDeviceOptions { CountMemory = false },
+            Execution = new VirtualDeviceOptions { Checks = FullRun.IsAsked, ExactProducts = FullRun.IsAsked, CountMemory = false },
         });
         var graph = new ImageEncoderGraph(checkpoint, "grounding_encoder.sam2_model", config.Grounding);
         Graph ordered = GraphPasses.ZOrdered(GraphPasses.Apply(GraphPasses.PatchRows(graph.Graph)), ZOrderUse.Wherever, _ => false);

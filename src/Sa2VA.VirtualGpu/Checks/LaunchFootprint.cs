@@ -13,6 +13,23 @@ internal sealed class LaunchFootprint
     private readonly Dictionary<ulong, ulong[]> pages = [];
     private readonly Lock gate = new();
 
+    /// <summary>What was touched, by number of the page.</summary>
+    public IReadOnlyDictionary<ulong, ulong[]> Pages => pages;
+
+    /// <summary>Takes in a copy or a fill.</summary>
+    public void Add(GlobalTouch touch, ulong address, ulong bytes)
+    {
+        for (ulong end = address + bytes; address < end;)
+        {
+            ulong n = Math.Min(end - address, 64 - (address & 63));
+            ref ulong[]? bits = ref CollectionsMarshal.GetValueRefOrAddDefault(pages, address >> BlockFootprint.PageShift, out _);
+            bits ??= new ulong[BlockFootprint.WordsPerPage];
+            bits[(int)touch * BlockFootprint.WordsPerKind + (int)(address % (1 << BlockFootprint.PageShift) / 64)]
+                |= ~0ul >> 64 - (int)n << (int)(address & 63);
+            address += n;
+        }
+    }
+
     /// <summary>Takes in what a block touched: a bit for each byte and <see cref="GlobalTouch"/>, by number of the page.</summary>
     /// <returns>A byte that the block and an earlier one touched as they may not, or null.</returns>
     public ulong? Add(Dictionary<ulong, ulong[]> block)
@@ -27,15 +44,18 @@ internal sealed class LaunchFootprint
                     all = [.. bits];
                     continue;
                 }
-                int race = Add(bits, all!);
+                int race = Meet(bits, all!, merge: true);
                 if (race >= 0) return (number << BlockFootprint.PageShift) + (ulong)race;
             }
         }
         return null;
     }
 
-    /// <summary>Adds bits to bits; the first byte of the page at which the two race, or −1.</summary>
-    private static int Add(ReadOnlySpan<ulong> bits, Span<ulong> all)
+    /// <summary>The first byte of a page at which two that nothing orders race, or −1.</summary>
+    /// <param name="bits">What one touched.</param>
+    /// <param name="all">What the other did.</param>
+    /// <param name="merge">Whether to add the former to the latter, up to a race.</param>
+    public static int Meet(ReadOnlySpan<ulong> bits, Span<ulong> all, bool merge)
     {
         const int Words = BlockFootprint.WordsPerKind;
         for (int k = 0; k < Words; k += Vector512<ulong>.Count)
@@ -50,6 +70,7 @@ internal sealed class LaunchFootprint
             if (races != Vector512<ulong>.Zero)
                 for (int n = 0; ; n++)
                     if (races[n] != 0) return 64 * (k + n) + BitOperations.TrailingZeroCount(races[n]);
+            if (!merge) continue;
             Store(read | readBefore, all, GlobalTouch.Read, k);
             Store(write | writeBefore, all, GlobalTouch.Write, k);
             Store(strongRead | strongReadBefore, all, GlobalTouch.StrongRead, k);

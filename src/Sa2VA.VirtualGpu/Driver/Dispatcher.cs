@@ -1,3 +1,5 @@
+using Sa2VA.VirtualGpu.Checks;
+
 namespace Sa2VA.VirtualGpu.Driver;
 
 /// <summary>
@@ -14,11 +16,15 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
     private int pauses;
     private long steps;
 
+    /// <summary>What the host has waited for, or seen to have ended.</summary>
+    private StreamClock host;
+
     /// <summary>Somebody waits for a stream to come to a place.</summary>
     private sealed record Demand(DriverStream Stream, long Position);
 
     public void Enqueue(DriverStream stream, StreamEntry entry)
     {
+        entry.Known = host;
         stream.Add(entry);
         if (!streams.Contains(stream)) streams.Add(stream);
         if (thread is null)
@@ -28,6 +34,9 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
         }
         Monitor.PulseAll(gate);
     }
+
+    /// <summary>What is enqueued from now on comes behind that.</summary>
+    public void HostKnows(StreamClock known) => host = host.With(known);
 
     /// <summary>Waits until a stream has come to a place, or its context has an error or ends.</summary>
     public void WaitFor(DriverStream stream, long position)
@@ -117,18 +126,24 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
 
     private void Step(DriverStream stream)
     {
+        stream.Learn(stream.Head!.Known);
         switch (stream.Head)
         {
+            case WaitEntry wait:
+                stream.Learn(wait.Marker.Known);
+                stream.HeadDone();
+                break;
             case RecordEntry record:
                 record.Marker.Done();
                 stream.HeadDone();
                 break;
             case WorkEntry work:
-                if (Run(stream.Context, work.Work)) stream.HeadDone();
+                if (Run(stream, work.Work)) stream.HeadDone();
                 break;
             case GraphEntry { Run: { IsDone: false } run }:
+                if (run.Before is { } before) stream.Learn(before.After);
                 int node = run.Take(random);
-                if (Run(stream.Context, run.Work(node))) run.Done(node);
+                if (Run(stream, run.Work(node))) run.Done(node);
                 break;
             case GraphEntry graph:
                 graph.Done();
@@ -144,14 +159,19 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
 
     /// <summary>Runs work outside the gate.</summary>
     /// <returns>False if its context has an error now, and nothing enqueued any more.</returns>
-    private bool Run(DriverContext context, Operation work)
+    private bool Run(DriverStream stream, Operation work)
     {
+        DriverContext context = stream.Context;
+        LaunchFootprint? touched = context.Memory.Races is null ? null : new();
+        StreamPlace place = touched is null ? default : new(stream.Number, stream.Stretch, stream.Known, Oldest());
         DriverException? fault = null;
         running = true;
         Monitor.Exit(gate);
         try
         {
-            work.Run();
+            work.Run(touched);
+            if (touched is not null && context.Memory.Races!.Add(touched, place, work.Name, context.Memory) is { } race)
+                throw new DriverException(DriverResult.LaunchFailed, race, tellsCaller: true);
         }
         catch (DriverException e)
         {
@@ -173,6 +193,15 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
             Drop(context);
         }
         return context.Fault is null;
+    }
+
+    /// <summary>What all work that waits, and all that is enqueued from now on, has waited for when it runs.</summary>
+    private StreamClock Oldest()
+    {
+        StreamClock oldest = host;
+        foreach (DriverStream s in streams)
+            if (s.Head is { } head) oldest = oldest.Common(s.Known.With(head.Known), s.Number);
+        return oldest;
     }
 
     /// <summary>Ends the thread; called outside the gate, once work that runs has been told to end.</summary>

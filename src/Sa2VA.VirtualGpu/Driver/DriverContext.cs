@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Memory;
 
 namespace Sa2VA.VirtualGpu.Driver;
@@ -11,7 +12,7 @@ internal abstract class ContextObject(DriverContext context)
 }
 
 /// <summary>A context: memory of its own on a device, and an error of its own.</summary>
-internal sealed class DriverContext(DriverDevice device, AddressSpace addresses, bool tracked, int number) : IDisposable
+internal sealed class DriverContext(DriverDevice device, AddressSpace addresses, bool tracked, StreamRaces? races, int number) : IDisposable
 {
     private int pieces;
 
@@ -22,7 +23,7 @@ internal sealed class DriverContext(DriverDevice device, AddressSpace addresses,
     public int Number => number;
 
     /// <summary>What kernels see: allocations, mapped memory, variables, host memory.</summary>
-    public DeviceMemory Memory { get; } = new(tracked, addresses);
+    public DeviceMemory Memory { get; } = new(tracked, addresses) { Races = races };
 
     /// <summary>Memory by cuMemAlloc, by address: what the device counts for it.</summary>
     public Dictionary<ulong, long> Allocations { get; } = [];

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Sa2VA.VirtualGpu.Checks;
 
 namespace Sa2VA.VirtualGpu.Driver;
 
@@ -18,8 +19,12 @@ internal sealed class Marker(DriverStream stream, long position)
     /// <summary>The device's clock then, where times are modelled.</summary>
     public double Modelled { get; private set; }
 
+    /// <summary>What whoever waits for it knows.</summary>
+    public StreamClock Known { get; private set; }
+
     public void Done()
     {
+        Known = stream.EndStretch();
         Time = Stopwatch.GetTimestamp();
         Modelled = stream.Context.Device.Clock;
         IsDone = true;

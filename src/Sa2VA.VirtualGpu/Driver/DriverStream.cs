@@ -1,7 +1,11 @@
+using Sa2VA.VirtualGpu.Checks;
+
 namespace Sa2VA.VirtualGpu.Driver;
 
 /// <summary>A stream: entries that run one after the other.</summary>
-internal sealed class DriverStream(DriverContext context) : ContextObject(context)
+/// <param name="context">Whose.</param>
+/// <param name="number">No other stream of the driver has it.</param>
+internal sealed class DriverStream(DriverContext context, int number) : ContextObject(context)
 {
     private readonly Queue<StreamEntry> queue = new();
 
@@ -15,6 +19,21 @@ internal sealed class DriverStream(DriverContext context) : ContextObject(contex
 
     /// <summary>What the next captured node comes behind.</summary>
     public HashSet<int> Tail { get; } = [];
+
+    public int Number => number;
+
+    /// <summary>What the work that ran has waited for.</summary>
+    public StreamClock Known { get; private set; }
+
+    /// <summary>The stretch of work that comes now.</summary>
+    public long Stretch { get; private set; } = 1;
+
+    /// <summary>What comes now has waited for that too.</summary>
+    public void Learn(StreamClock known) => Known = Known.With(known);
+
+    /// <summary>Ends a stretch.</summary>
+    /// <returns>What whoever waits for its end knows.</returns>
+    public StreamClock EndStretch() => Known.With(number, Stretch++);
 
     public StreamEntry? Head => queue.TryPeek(out StreamEntry? head) ? head : null;
 
@@ -45,6 +64,9 @@ internal abstract class StreamEntry
     /// <summary>The stream whose work this entry waits for; null if it may run.</summary>
     public virtual DriverStream? WaitsFor => null;
 
+    /// <summary>What the host knew when it enqueued this.</summary>
+    public StreamClock Known { get; set; }
+
     public virtual void Drop() { }
 }
 
@@ -65,6 +87,8 @@ internal sealed class RecordEntry(Marker marker) : StreamEntry
 /// <summary>A wait for a recording.</summary>
 internal sealed class WaitEntry(Marker marker) : StreamEntry
 {
+    public Marker Marker => marker;
+
     public override DriverStream? WaitsFor => marker.IsDone ? null : marker.Stream;
 }
 
@@ -77,9 +101,16 @@ internal sealed class GraphEntry(GraphRun run, DriverStream stream) : StreamEntr
 
     public bool IsDone { get; private set; }
 
+    /// <summary>What the next launch of the graph knows.</summary>
+    public StreamClock After { get; private set; }
+
     public override DriverStream? WaitsFor => run.Before is { IsDone: false } before ? before.Stream : null;
 
-    public void Done() => IsDone = true;
+    public void Done()
+    {
+        After = stream.EndStretch();
+        IsDone = true;
+    }
 
     public override void Drop() => Done();
 }

@@ -40,16 +40,20 @@ public sealed unsafe partial class VirtualDriver
             {
                 Marker? last = Recorded(Get<DriverEvent>(context, @event));
                 Unsafe("cuEventQuery");
+                if (last is { IsDone: true }) dispatcher.HostKnows(last.Known);
                 if (last is null or { IsDone: true }) return;
                 dispatcher.Nudge(last.Stream);
                 context.Check();
                 done = last.IsDone;
+                if (done) dispatcher.HostKnows(last.Known);
             });
             return result == 0 && !done ? (int)DriverResult.NotReady : result;
         });
         Add<TakesHandle>("cuEventSynchronize", @event => Call("cuEventSynchronize", context =>
         {
-            if (Recorded(Get<DriverEvent>(context, @event)) is { IsDone: false } last) WaitFor(last.Stream, last.Position);
+            if (Recorded(Get<DriverEvent>(context, @event)) is not { } last) return;
+            if (!last.IsDone) WaitFor(last.Stream, last.Position);
+            dispatcher.HostKnows(last.Known);
         }));
         Add<GivesTime>("cuEventElapsedTime", (milliseconds, start, end) => Call("cuEventElapsedTime", context =>
         {

@@ -27,7 +27,10 @@ public sealed unsafe partial class VirtualDriver
             context.Mappings.Reserve(*address, bytes);
         }));
         Add<TakesRange>("cuMemAddressFree", (address, bytes) => Call("cuMemAddressFree", context =>
-            context.Mappings.Free(address, bytes)));
+        {
+            context.Mappings.Free(address, bytes);
+            addresses.GiveBack(address);
+        }));
         Add<GivesMemory>("cuMemCreate", (handle, bytes, properties, flags) => Call("cuMemCreate", context =>
         {
             NotNull(handle, "the handle");

@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Memory;
@@ -10,8 +11,12 @@ internal abstract class Operation(DriverContext context)
 {
     protected DriverContext Context => context;
 
+    /// <summary>What messages call it.</summary>
+    public abstract string Name { get; }
+
+    /// <param name="touched">Receives what it touches of the context's memory, or null.</param>
     /// <exception cref="DriverException">The work faults its context.</exception>
-    public abstract void Run();
+    public abstract void Run(LaunchFootprint? touched);
 
     /// <summary>Addresses that a copy or a fill names must be there both when it is enqueued and when it runs.</summary>
     protected void Covered(ulong address, ulong bytes, string what)
@@ -27,7 +32,9 @@ internal sealed class LaunchOperation(
     DriverFunction function, Dim3 grid, Dim3 block, int dynamicShared, byte[] parameters, VirtualDriver driver)
     : Operation(function.Context)
 {
-    public override void Run()
+    public override string Name => function.Kernel.Name;
+
+    public override void Run(LaunchFootprint? touched)
     {
         driver.Inject.OnLaunch(function.Kernel.Name);
         if (function.Module.IsUnloaded)
@@ -37,6 +44,7 @@ internal sealed class LaunchOperation(
             function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending)
         {
             Trace = driver.Options.ModelTimes ? new() : null,
+            Touched = touched,
         };
         LaunchCounters counters;
         try
@@ -71,9 +79,12 @@ internal sealed unsafe class UploadOperation(
     DriverContext context, ulong to, byte[]? taken, nint from, ulong bytes, Func<nint, ulong, bool> isPinned)
     : Operation(context)
 {
-    public override void Run()
+    public override string Name => "copy from the host";
+
+    public override void Run(LaunchFootprint? touched)
     {
-        Covered(to, bytes, "copy from the host");
+        Covered(to, bytes, Name);
+        touched?.Add(GlobalTouch.Write, to, bytes);
         if (taken is not null)
         {
             fixed (byte* p = taken) Context.Memory.Write(to, p, bytes);
@@ -90,9 +101,12 @@ internal sealed unsafe class UploadOperation(
 internal sealed unsafe class DownloadOperation(DriverContext context, nint to, ulong from, ulong bytes, Func<nint, ulong, bool>? isPinned)
     : Operation(context)
 {
-    public override void Run()
+    public override string Name => "copy to the host";
+
+    public override void Run(LaunchFootprint? touched)
     {
-        Covered(from, bytes, "copy to the host");
+        Covered(from, bytes, Name);
+        touched?.Add(GlobalTouch.Read, from, bytes);
         if (isPinned is not null && !isPinned(to, bytes))
             throw new DriverException(DriverResult.IllegalAddress, $"copy of {bytes} bytes to host memory that was freed",
                 tellsCaller: true);
@@ -102,10 +116,14 @@ internal sealed unsafe class DownloadOperation(DriverContext context, nint to, u
 
 internal sealed class CopyOperation(DriverContext context, ulong to, ulong from, ulong bytes) : Operation(context)
 {
-    public override void Run()
+    public override string Name => "copy";
+
+    public override void Run(LaunchFootprint? touched)
     {
-        Covered(from, bytes, "copy");
-        Covered(to, bytes, "copy");
+        Covered(from, bytes, Name);
+        Covered(to, bytes, Name);
+        touched?.Add(GlobalTouch.Read, from, bytes);
+        touched?.Add(GlobalTouch.Write, to, bytes);
         Context.Memory.Copy(to, from, bytes);
         Context.Device.Clock += 2 * bytes / (Context.Device.Kind.Rates?.DramBytesPerSecond ?? double.PositiveInfinity);
     }
@@ -113,9 +131,12 @@ internal sealed class CopyOperation(DriverContext context, ulong to, ulong from,
 
 internal sealed class FillOperation(DriverContext context, ulong to, byte value, ulong bytes) : Operation(context)
 {
-    public override void Run()
+    public override string Name => "fill";
+
+    public override void Run(LaunchFootprint? touched)
     {
-        Covered(to, bytes, "fill");
+        Covered(to, bytes, Name);
+        touched?.Add(GlobalTouch.Write, to, bytes);
         Context.Memory.Fill(to, value, bytes);
     }
 }

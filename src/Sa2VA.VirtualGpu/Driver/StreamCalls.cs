@@ -9,7 +9,7 @@ public sealed unsafe partial class VirtualDriver
         {
             NotNull(stream, "the stream");
             if (flags > 1) throw Invalid($"stream flags {flags}");
-            *stream = handles.Add(new DriverStream(context)).Handle;
+            *stream = handles.Add(new DriverStream(context, streams++)).Handle;
         }));
         Add<TakesHandle>("cuStreamDestroy_v2", stream => Call("cuStreamDestroy_v2", context =>
         {
@@ -37,7 +37,7 @@ public sealed unsafe partial class VirtualDriver
                 throw new DriverException(DriverResult.StreamCaptureIsolation,
                     "a captured stream waits for an event that was not captured");
             }
-            if (e.Last is { IsDone: false } marker) dispatcher.Enqueue(waiting, new WaitEntry(marker));
+            if (e.Last is { } marker && (!marker.IsDone || Options.CheckStreams)) dispatcher.Enqueue(waiting, new WaitEntry(marker));
         }));
     }
 
@@ -79,6 +79,7 @@ public sealed unsafe partial class VirtualDriver
     {
         NotCapturing(stream, "nobody can wait for a stream that is captured");
         WaitFor(stream, stream.Enqueued);
+        dispatcher.HostKnows(stream.EndStretch());
     }
 
     private void WaitFor(DriverStream stream, long position)

@@ -33,7 +33,7 @@ public sealed unsafe partial class VirtualDriver : IDisposable
     private readonly List<Delegate> functions = [];
 
     private readonly HandleTable handles = new();
-    private readonly AddressSpace addresses = new();
+    private readonly AddressSpace addresses;
     private readonly DriverDevice[] devices;
     private readonly Dispatcher dispatcher;
     private readonly CancellationTokenSource ending = new();
@@ -44,7 +44,7 @@ public sealed unsafe partial class VirtualDriver : IDisposable
     private readonly List<LaunchRecord> launches = [];
     private HostMemory[] pinned = [];
     private bool initialised, disposed;
-    private int contexts;
+    private int contexts, streams;
 
     /// <summary>What each thread has of its own.</summary>
     private sealed class ThreadState
@@ -64,7 +64,10 @@ public sealed unsafe partial class VirtualDriver : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MappingGranularity, 256, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Execution.Workers, 1, nameof(options));
         if (!int.IsPow2(options.MappingGranularity)) throw new ArgumentException("The granularity is no power of two.", nameof(options));
+        if (options.CheckStreams && (!options.Execution.Checks || options.Execution.SampleBlocks > 0))
+            throw new ArgumentException("Streams are checked where kernels are: with Execution.Checks, and all blocks.", nameof(options));
         Options = options;
+        addresses = new(options.ReuseAddresses);
         devices = [.. options.Devices.Select((kind, n) => new DriverDevice(n, kind, options.MemoryBytes ?? kind.MemoryBytes))];
         dispatcher = new(gate, options.LazyDispatch, options.Execution.Seed);
         Inject = new(LoseDevice);

@@ -21,6 +21,19 @@ public sealed record VirtualDriverOptions
     /// </summary>
     public bool LazyDispatch { get; init; }
 
+    /// <summary>
+    /// Finds work of two streams that touches the same bytes of device memory, one writing, without an event or a wait of the host between
+    /// the two, in whatever order it ran: a fault of their context. Nodes of one graph are not checked against each other. Needs
+    /// <see cref="VirtualDeviceOptions.Checks"/>.
+    /// </summary>
+    public bool CheckStreams { get; init; }
+
+    /// <summary>
+    /// Freed addresses are given again at once, so that a program which knows something by an address that it freed gets wrong results.
+    /// With false no address is given twice, so that whatever uses freed memory is a fault.
+    /// </summary>
+    public bool ReuseAddresses { get; init; }
+
     /// <summary>What cuDriverGetVersion gives: 13000 for CUDA 13.0.</summary>
     public int Version { get; init; } = 13000;
 

@@ -18,7 +18,7 @@ internal static class Grid
         Exception? failure = null;
         var gate = new Lock();
         // One block alone races with nobody.
-        LaunchFootprint? footprint = plan.Options.Checks && plan.Options.SampleBlocks == 0 && blocks > 1 ? new() : null;
+        LaunchFootprint? footprint = plan.Touched ?? (plan.Options.Checks && plan.Options.SampleBlocks == 0 && blocks > 1 ? new() : null);
         if (workers == 1) Work(0);
         else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
@@ -64,7 +64,7 @@ internal static class Grid
     /// </summary>
     private static GpuFaultException RaceBetween(LaunchPlan plan, BlockOrder order, ulong address)
     {
-        using var block = new ThreadBlock(plan with { Trace = null }, new(new(), new(address)));
+        using var block = new ThreadBlock(plan with { Trace = null, Touched = null }, new(new(), new(address)));
         for (long n = 0; n < order.Blocks; n++)
         {
             try

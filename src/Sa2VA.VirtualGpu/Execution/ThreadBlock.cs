@@ -12,6 +12,9 @@ internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, i
 {
     /// <summary>Receives what a sample of the blocks does, or null.</summary>
     public LaunchTrace? Trace { get; init; }
+
+    /// <summary>Receives what the blocks touch of global memory, or null.</summary>
+    public LaunchFootprint? Touched { get; init; }
 }
 
 /// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>

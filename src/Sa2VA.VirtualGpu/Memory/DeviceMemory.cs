@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Sa2VA.VirtualGpu.Checks;
 
 namespace Sa2VA.VirtualGpu.Memory;
 
@@ -16,6 +17,9 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
     private Allocation[] live = [];
 
     public int Count => live.Length;
+
+    /// <summary>What streams touched; null if that is not checked.</summary>
+    public StreamRaces? Races { get; init; }
 
     public Allocation Allocate(long bytes, string name)
     {
@@ -37,6 +41,7 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
     /// <summary>Takes a piece away; its memory stays.</summary>
     public void Remove(Allocation a)
     {
+        Races?.Forget(a.Address, a.Bytes);
         freed.Enqueue(a);
         if (freed.Count > MostRemembered) freed.Dequeue();
         Volatile.Write(ref live, [.. live.Where(x => x != a)]);
@@ -49,6 +54,7 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
     {
         Allocation a = At(address) ?? throw new ArgumentException($"No allocation begins at 0x{address:x}.", nameof(address));
         Remove(a);
+        addresses.GiveBack(address);
         a.Backing.Dispose();
     }
 
