@@ -80,8 +80,6 @@ internal sealed class CudaBoundPlan : BoundPlan
 
     private unsafe void Destroy(CudaBackend backend)
     {
-        if (_graph == 0 || backend.Context.IsGone) return;
-        using CudaContext.Scope scope = backend.Context.Enter();
-        backend.Context.Driver.GraphExecDestroy(_graph);
+        if (_graph != 0) backend.Context.GiveBack(driver => driver.GraphExecDestroy(_graph));
     }
 }

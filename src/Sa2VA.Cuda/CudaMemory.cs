@@ -102,16 +102,15 @@ internal sealed unsafe class CudaMemory
     /// <summary>Gives all back. Nothing that is enqueued may use it.</summary>
     public void Free()
     {
-        if (Address != 0 && !_backend.Context.IsGone)
+        if (Address != 0) _backend.Context.GiveBack(driver =>
         {
-            using CudaContext.Scope scope = _backend.Context.Enter();
-            if (_room == 0) Driver.MemFree(Address);
+            if (_room == 0) driver.MemFree(Address);
             else
             {
                 Unmap();
-                Driver.MemAddressFree(Address, (nuint)_room);
+                driver.MemAddressFree(Address, (nuint)_room);
             }
-        }
+        });
         Address = 0;
         _backend.Account.Release(_purpose, Bytes);
         Bytes = 0;

@@ -110,11 +110,7 @@ internal sealed unsafe class QueueFaults
     /// <summary>Gives memory back once nothing that is enqueued anywhere reads it.</summary>
     public void Free()
     {
-        if (_seen != null && !Context.IsGone)
-        {
-            using CudaContext.Scope scope = Context.Enter();
-            Driver.MemFreeHost(_seen);
-        }
+        if (_seen != null) Context.GiveBack(driver => driver.MemFreeHost(_seen));
         _queue.Backend.Retire(_memory.Free);
     }
 

@@ -53,7 +53,8 @@ public class ZOrderPlanTests
         weights.Add("c.bias", DType.F32, new Shape(outputs), TestValues.Random(2, outputs));
         int count = height * width / 4 * outputs;
         // What is not finite goes its way in the smallest map; the others are there for their shapes.
-        foreach (float odd in height == 2 || FullRun.IsAsked ? (float[])[0, float.NaN, float.PositiveInfinity, float.NegativeInfinity] : [0])
+        float[] odds = height == 2 || FullRun.IsAsked ? [0, float.NaN, float.PositiveInfinity, float.NegativeInfinity] : [0];
+        foreach (float odd in odds)
         {
             float[] x = TestValues.Random(3, height * width * inputs);
             if (odd != 0) x[inputs + 1] = odd;

@@ -11,6 +11,8 @@ namespace Sa2VA.Tests;
 /// </summary>
 public sealed class FaultTests
 {
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     [Fact]
     public void A_machine_without_a_driver_says_so()
     {
@@ -213,6 +215,29 @@ public sealed class FaultTests
             // The backend first, then what it gave out.
             net.Backend.Dispose();
             Assert.Throws<ObjectDisposedException>(() => net.Enqueue(1));
+            net.Dispose();
+            Assert.Equal(default, driver.Live);
+        }
+    }
+
+    [Fact]
+    public void What_an_engine_gave_out_may_be_disposed_while_it_is_closed()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { Execution = new() { Checks = false } });
+        for (int i = 0; i < 50; i++)
+        {
+            var net = new SumNet(driver);
+            DeviceBuffer[] given = [.. Enumerable.Range(0, 40).Select(n => net.Backend.Allocate($"{n}", DType.F32, new Shape(4)))];
+            using var both = new Barrier(2);
+            Task giving = Task.Run(() =>
+            {
+                both.SignalAndWait(Cancellation);
+                foreach (DeviceBuffer buffer in given) buffer.Dispose();
+                net.Bound.Dispose();
+            }, Cancellation);
+            both.SignalAndWait(Cancellation);
+            net.Backend.Dispose();
+            Assert.Null(Record.Exception(() => giving.GetAwaiter().GetResult()));
             net.Dispose();
             Assert.Equal(default, driver.Live);
         }

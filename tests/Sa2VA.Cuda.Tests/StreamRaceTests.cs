@@ -3,7 +3,9 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Tests;
 
-/// <summary>What orders two queues of the backend orders their streams; a wait that is missing is found, in whatever order the work ran.</summary>
+/// <summary>
+/// What orders two queues of the backend orders their streams; a wait that is missing is found, in whatever order the work ran.
+/// </summary>
 public sealed class StreamRaceTests
 {
     [Theory]
@@ -15,7 +17,7 @@ public sealed class StreamRaceTests
     {
         foreach (bool lazy in new[] { false, true })
         {
-            using var driver = new VirtualDriver(new VirtualDriverOptions { CheckStreams = true, ReuseAddresses = true, LazyDispatch = lazy });
+            using var driver = new VirtualDriver(new() { CheckStreams = true, ReuseAddresses = true, LazyDispatch = lazy });
             using (var net = new SumNet(driver))
             {
                 using DeviceQueue second = net.Backend.CreateQueue("second");
@@ -33,7 +35,7 @@ public sealed class StreamRaceTests
                     second.Read<float>(copied, seen);
                     end.Wait();
                 });
-                if (how == "nobody waits") Assert.Contains("race between streams", Assert.IsType<DeviceException>(error).Message, StringComparison.Ordinal);
+                if (how == "nobody waits") Assert.Contains("race between streams", Assert.IsType<DeviceException>(error).Message);
                 else Assert.Null(error);
             }
             Assert.Equal(default, driver.Live);

@@ -50,7 +50,7 @@ public sealed class VirtualGpuFaultTests
             long before = Allocations(driver), second = 0;
             Assert.Equal(expected, Track(model, () => second = Allocations(driver) - before + 1));
             long each = Allocations(driver) - before;
-            Assert.True(loading > 10 && second > 10 && each > second, $"{loading} allocations, then {each}, the second frame's from {second}");
+            Assert.True(loading > 10 && second > 10 && each > second, $"{loading}, then {each}, the second frame's from {second}");
             int refused = 0;
             foreach (long n in FullRun.IsAsked ? Spread(1, each, (int)each) : Spread(1, second - 1, 3))
             {

@@ -11,8 +11,9 @@ namespace Sa2VA.Cuda.Driver;
 internal sealed unsafe class CudaContext : IDisposable
 {
     private readonly nint _handle;
+    private readonly Lock _ending = new();
     private volatile string? _fault;
-    private int _isDisposed;
+    private bool _isDisposed;
 
     public CudaContext(CudaDriver driver, DeviceFacts device)
     {
@@ -34,14 +35,22 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>What went wrong for good, or null.</summary>
     public string? Fault => _fault;
 
-    /// <summary>True once it is disposed, and all its memory with it.</summary>
-    public bool IsGone => Volatile.Read(ref _isDisposed) == 1;
-
     /// <summary>Makes the context this thread's until the result is disposed.</summary>
     public Scope Enter()
     {
         Check(Driver.CtxPushCurrent(_handle), "using the device");
         return new Scope(Driver);
+    }
+
+    /// <summary>Gives something back to the driver, unless all has gone with the context, which does not end meanwhile.</summary>
+    public void GiveBack(Action<CudaDriver> give)
+    {
+        lock (_ending)
+        {
+            if (_isDisposed) return;
+            using Scope scope = Enter();
+            give(Driver);
+        }
     }
 
     /// <summary>Throws unless a call succeeded.</summary>
@@ -73,7 +82,12 @@ internal sealed unsafe class CudaContext : IDisposable
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) Driver.CtxDestroy(_handle);
+        lock (_ending)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            Driver.CtxDestroy(_handle);
+        }
     }
 
     /// <summary>Errors after which a context can do nothing more.</summary>

@@ -2,7 +2,9 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.VirtualGpu.Tests.Driver;
 
-/// <summary>Work of two streams at the same memory without a wait between is found, in whatever order it ran; what is ordered is not told.</summary>
+/// <summary>
+/// Work of two streams at the same memory without a wait between is found, in whatever order it ran; what is ordered is not told.
+/// </summary>
 public sealed unsafe class DriverStreamRaceTests
 {
     private static readonly ulong[] Values = [.. Enumerable.Range(1, 64).Select(n => (ulong)n)];
@@ -132,7 +134,9 @@ public sealed unsafe class DriverStreamRaceTests
         }
     }
 
-    /// <summary>The other way round: who uses what was freed meets nothing where addresses do not come back, somebody else's where they do.</summary>
+    /// <summary>
+    /// The other way round: who uses what was freed meets nothing where addresses do not come back, somebody else's where they do.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
