@@ -14,7 +14,8 @@ internal sealed record OutputChoice(string? Folder, bool Overwrite, bool NamesOf
 
 /// <summary>The options that say where results go; a command makes its own.</summary>
 /// <param name="description">What is put there.</param>
-internal sealed class OutputFlags(string description)
+/// <param name="ffmpeg">The option that names the ffmpeg for animations; null for a command that writes none.</param>
+internal sealed class OutputFlags(string description, TextOption? ffmpeg = null)
 {
     private const string YouTubeVos = "youtube-vos";
 
@@ -41,11 +42,19 @@ internal sealed class OutputFlags(string description)
     private readonly TextOption _font = new("--font", "FILE",
         "A font (TTF, OTF) for labels in letters other than Latin, Greek and Cyrillic.");
 
+    private readonly ChoiceOption _animation = new("--animation",
+        "What a video's overlays are put together as: an animated WebP, through ffmpeg an mp4 or webm, or nothing.",
+        "webp", "mp4", "webm", "none");
+
+    private readonly DecimalOption _fps = new("--fps",
+        "Frames in a second of the animation; without it as many as in the video, and 24 for a folder of frames.", 0.01f, 1000);
+
     /// <summary>The folder.</summary>
     public TextOption Folder { get; } = new("--out", "DIR", description);
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [Folder, _overwrite, _names, _formats, _overlay, _font];
+    public IReadOnlyList<Option> All =>
+        [Folder, _overwrite, _names, _formats, _overlay, _font, .. ffmpeg is null ? (Option[])[] : [_animation, _fps]];
 
     /// <summary>Refuses choices about files that are not written.</summary>
     /// <param name="values">The command line.</param>
@@ -63,8 +72,9 @@ internal sealed class OutputFlags(string description)
             // What is no font is refused before any work.
             new OverlayPainter(1, 1, style).Dispose();
         }
+        if (ffmpeg is not null) CheckAnimation(values, isVideo, ffmpeg);
         if (values.GetValue(Folder) is not null) return;
-        if (((Option[])[_names, _overwrite, _formats, _overlay, _font]).FirstOrDefault(o => ArgumentReader.Has(values, o)) is { } needless)
+        if (All.Where(o => o != Folder).FirstOrDefault(o => ArgumentReader.Has(values, o)) is { } needless)
             throw new UsageException($"{needless.Name} belongs to --out: without a folder there are no files.");
     }
 
@@ -83,7 +93,22 @@ internal sealed class OutputFlags(string description)
             Formats = words is not { Length: > 0 } ? ResultContent.Default.Formats
                 : Formats.Where(f => words.Contains(f.Word)).Aggregate(ResultFormats.None, (all, f) => all | f.Format),
             Overlay = Style(values),
+            Animation = ffmpeg is null ? AnimationKind.None : Enum.Parse<AnimationKind>(values.GetValue(_animation)!, ignoreCase: true),
+            FramesPerSecond = ffmpeg is not null && values.GetValue(_fps) is > 0 and var rate ? Math.Round((double)rate, 4) : null,
+            Ffmpeg = ffmpeg is null ? null : values.GetValue(ffmpeg),
         };
+    }
+
+    private void CheckAnimation(ParseResult values, bool isVideo, TextOption ffmpeg)
+    {
+        foreach (Option option in (Option[])[_animation, _fps])
+            if (!isVideo && ArgumentReader.Has(values, option)) throw new UsageException($"{option.Name} belongs to --video.");
+        string kind = values.GetValue(_animation)!;
+        if (ArgumentReader.Has(values, _fps) && (Style(values) is null || kind == "none"))
+            throw new UsageException("--fps is about an animation, and there is none.");
+        if (kind is not ("mp4" or "webm")) return;
+        if (Style(values) is null) throw new UsageException($"--animation {kind} is made of overlays, and --overlay none has none.");
+        if (values.GetValue(Folder) is not null) VideoFile.Check($"overlay.{kind}", values.GetValue(ffmpeg));
     }
 
     private OverlayStyle? Style(ParseResult values)

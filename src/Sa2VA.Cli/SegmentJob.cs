@@ -81,7 +81,7 @@ internal sealed class SegmentJob(Terminal terminal, SegmentRequest request)
         {
             Command = request.Command, Model = request.Model.Given, Prompts = request.Prompts, Shown = shown?.Text,
             Source = _isOne ? _media.Sources[0] : Plural.Of(_media.Sources.Count, "picture"),
-        }, request.Output.Overwrite, request.Output.Content);
+        }, request.Output.Overwrite, request.Output.Content, terminal.Cancellation);
         for (int i = 0; i < _folders.Count; i++)
             results?.Expect(_media.Only?.Frames ?? 1, _media.Only?.Video is not null, _folders[i], NamesOf(i));
 

@@ -34,10 +34,7 @@ public sealed class AnimatedWebP : IDisposable
         PixelSize.Check(width, height, path);
         if (width > MaxSide || height > MaxSide)
             throw new MediaException($"{path}: WebP holds at most {MaxSide} pixels a side, not {width}×{height}; shrink the frames.");
-        double milliseconds = Math.Round(frameDuration.TotalMilliseconds);
-        if (milliseconds is < 0 or > MaxDuration)
-            throw new ArgumentOutOfRangeException(nameof(frameDuration), frameDuration, "Outside 0 to 16,777,215 ms.");
-        (_path, _width, _height, _milliseconds) = (path, width, height, (int)milliseconds);
+        (_path, _width, _height, _milliseconds) = (path, width, height, Milliseconds(frameDuration));
         _options = quality is { } q
             ? new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, q)
             : new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 30);
@@ -51,25 +48,30 @@ public sealed class AnimatedWebP : IDisposable
     public int FrameCount { get; private set; }
 
     /// <summary>Appends a frame.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="duration">How long it is shown; null for the duration of all.</param>
     /// <exception cref="MediaException">It has another size, or the file cannot be written or grew beyond 4 GiB.</exception>
     /// <exception cref="ObjectDisposedException">The animation is finished or disposed of.</exception>
-    public void Add(RgbImage frame)
+    public void Add(RgbImage frame, TimeSpan? duration = null)
     {
         ArgumentNullException.ThrowIfNull(frame);
-        Add(frame.Width, frame.Height, (y, pixels) => frame.Row(y).CopyTo(pixels));
+        Add(frame.Width, frame.Height, duration, (y, pixels) => frame.Row(y).CopyTo(pixels));
     }
 
     /// <summary>Appends what a painter shows.</summary>
-    /// <exception cref="MediaException">As for <see cref="Add(RgbImage)"/>.</exception>
-    /// <exception cref="ObjectDisposedException">As for <see cref="Add(RgbImage)"/>.</exception>
-    public void Add(OverlayPainter overlay)
+    /// <param name="overlay">The painter.</param>
+    /// <param name="duration">As for a frame.</param>
+    /// <exception cref="MediaException">As for a frame.</exception>
+    /// <exception cref="ObjectDisposedException">As for a frame.</exception>
+    public void Add(OverlayPainter overlay, TimeSpan? duration = null)
     {
         ArgumentNullException.ThrowIfNull(overlay);
-        Add(overlay.Width, overlay.Height, overlay.CopyRow);
+        Add(overlay.Width, overlay.Height, duration, overlay.CopyRow);
     }
 
-    private void Add(int width, int height, PixelRow row)
+    private void Add(int width, int height, TimeSpan? duration, PixelRow row)
     {
+        int milliseconds = duration is { } own ? Milliseconds(own) : _milliseconds;
         if (width != _width || height != _height)
             throw new MediaException($"{_path}: frame {FrameCount} has {width}×{height} pixels, the animation {_width}×{_height}.");
         lock (_writer)
@@ -85,7 +87,7 @@ public sealed class AnimatedWebP : IDisposable
             int size = 16 + picture.Length;
             if (file.Length + size > uint.MaxValue - 16)
                 throw new MediaException($"{_path} would grow beyond 4 GiB, the limit of WebP; write fewer frames.");
-            Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(_milliseconds),
+            Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(milliseconds),
                 DoNotBlend]);
             Write(picture);
             FrameCount++;
@@ -141,6 +143,10 @@ public sealed class AnimatedWebP : IDisposable
             throw AtomicFile.CannotWrite(_path, e);
         }
     }
+
+    private static int Milliseconds(TimeSpan duration) => Math.Round(duration.TotalMilliseconds) is var rounded and >= 0 and <= MaxDuration
+        ? (int)rounded
+        : throw new ArgumentOutOfRangeException(nameof(duration), duration, "Outside 0 to 16,777,215 ms.");
 
     private static byte[] Int24(int value) => [(byte)value, (byte)(value >> 8), (byte)(value >> 16)];
 

@@ -23,9 +23,9 @@ public sealed class AtomicFile : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            _path = EndOfLinks(Path.GetFullPath(path));
+            _path = EndOfLinks(System.IO.Path.GetFullPath(path));
             if (IsPipeOrDevice(_path)) throw new MediaException($"{path} is a pipe or a device; give the name of a file.");
-            _part = $"{_path}.{Path.GetRandomFileName()}.part";
+            _part = $"{_path}.{System.IO.Path.GetRandomFileName()}.part";
             _stream = new FileStream(_part, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -33,6 +33,12 @@ public sealed class AtomicFile : IDisposable
             throw CannotWrite(path, e);
         }
     }
+
+    /// <summary>Where it will be: its full path, at the end of links.</summary>
+    internal string Path => _path;
+
+    /// <summary>Where it is written, beside its place.</summary>
+    internal string PartPath => _part;
 
     /// <summary>What is written so far; seekable. Closed by <see cref="Commit"/>.</summary>
     public Stream Stream => _stream ?? throw new ObjectDisposedException(nameof(AtomicFile));

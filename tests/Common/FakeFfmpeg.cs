@@ -26,6 +26,15 @@ internal static class FakeFfmpeg
         return path;
     }
 
+    /// <summary>Says what the program does when a video is to be written; "$output" is where.</summary>
+    /// <returns>The path.</returns>
+    public static string Target(ScratchFolder folder, string name, string script)
+    {
+        string path = folder.At(name);
+        File.WriteAllText(path + ".sh", script.ReplaceLineEndings("\n"));
+        return path;
+    }
+
     /// <summary>The arguments of its last run.</summary>
     public static string[] Arguments(string clip) => File.ReadAllLines(clip + ".args");
 

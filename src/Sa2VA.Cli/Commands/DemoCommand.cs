@@ -48,7 +48,7 @@ internal static class DemoCommand
         {
             Command = "demo", Model = Path.Combine(samples, "models", Samples.ModelName), Source = Path.Combine(samples, "media"),
             Prompts = [.. ImagePrompts, DescribeCommand.GroundedCaptionPrompt, .. Conversation, .. DemoVideo.Prompts],
-        }, overwrite: true, ResultContent.Default);
+        }, overwrite: true, ResultContent.Default, terminal.Cancellation);
         foreach ((string name, MediaInput media) in ((string, MediaInput)[])
             [("image", image), ("caption", scene), ("conversation", scene), ("video", video)])
             results.Expect(media.Frames, media.Video is not null, name, FrameNames.ByIndex);

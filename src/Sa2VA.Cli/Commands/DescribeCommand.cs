@@ -18,7 +18,7 @@ internal static class DescribeCommand
         var model = new ModelFlags();
         var media = new MediaFlags(several: true);
         var prompt = new TextOption(CommonOptions.Prompt, "TEXT", "Another wording of the request.");
-        var output = new OutputFlags("Folder for masks and overlays.");
+        var output = new OutputFlags("Folder for masks and overlays.", media.Ffmpeg);
         DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks, as segment does.");
         var ask = new AskFlags();

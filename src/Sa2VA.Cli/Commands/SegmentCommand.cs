@@ -22,7 +22,7 @@ internal static partial class SegmentCommand
         var follow = new RecordedFlags();
         var map = new TextOption("--regions", "PNG",
             "Grey or palette PNG of the image's size: pixels of value k are region k, which a prompt calls region1, region2, …");
-        var output = new OutputFlags("Folder for masks and overlays; may be left out with --json.");
+        var output = new OutputFlags("Folder for masks and overlays; may be left out with --json.", media.Ffmpeg);
         DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
         var ask = new AskFlags();

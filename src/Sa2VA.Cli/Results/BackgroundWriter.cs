@@ -16,12 +16,15 @@ internal sealed class BackgroundWriter : IDisposable
     private readonly Channel<Action> _queue = Channel.CreateBounded<Action>(
         new BoundedChannelOptions(Depth) { SingleReader = true, SingleWriter = true });
 
+    private readonly CancellationToken _cancellation;
     private readonly Task _worker;
     private volatile bool _stopped, _inWork;
     private ExceptionDispatchInfo? _failure;
 
     /// <summary>Begins to wait for work.</summary>
-    public BackgroundWriter() => _worker = Task.Run(WorkAsync);
+    /// <param name="cancellation">Ends waiting, for room and for the end.</param>
+    public BackgroundWriter(CancellationToken cancellation = default) =>
+        (_cancellation, _worker) = (cancellation, Task.Run(WorkAsync, CancellationToken.None));
 
     /// <summary>True while something is in work.</summary>
     public bool InWork => _inWork;
@@ -31,11 +34,12 @@ internal sealed class BackgroundWriter : IDisposable
 
     /// <summary>Hands over work; waits while the queue is full.</summary>
     /// <param name="work">What to do; called on another thread.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled while it waited.</exception>
     public void Post(Action work)
     {
         try
         {
-            if (!_queue.Writer.TryWrite(work)) _queue.Writer.WriteAsync(work).AsTask().GetAwaiter().GetResult();
+            if (!_queue.Writer.TryWrite(work)) _queue.Writer.WriteAsync(work, _cancellation).AsTask().GetAwaiter().GetResult();
         }
         catch (ChannelClosedException)
         {
@@ -45,9 +49,11 @@ internal sealed class BackgroundWriter : IDisposable
     }
 
     /// <summary>Waits until all is done; nothing can be handed over any more.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled while it waited.</exception>
     public void Complete()
     {
-        Settle();
+        _queue.Writer.TryComplete();
+        _worker.WaitAsync(_cancellation).GetAwaiter().GetResult();
         Interlocked.Exchange(ref _failure, null)?.Throw();
     }
 
@@ -58,10 +64,13 @@ internal sealed class BackgroundWriter : IDisposable
         _worker.GetAwaiter().GetResult();
     }
 
+    /// <summary>Lets what waits not be done.</summary>
+    public void Stop() => _stopped = true;
+
     /// <summary>Waits for what is in work; what waits is not done.</summary>
     public void Dispose()
     {
-        _stopped = true;
+        Stop();
         Settle();
     }
 

@@ -18,7 +18,7 @@ internal sealed partial class ResultFolder : IDisposable
     private readonly HashSet<string> _folders = [];
     private string _path;
     private HashSet<string> _former = [];
-    private readonly BackgroundWriter _writer = new();
+    private readonly BackgroundWriter _writer;
     private readonly List<ResultPart> _open = [];
     private bool _committed;
     private Exception? _undiscarded;
@@ -28,8 +28,9 @@ internal sealed partial class ResultFolder : IDisposable
     /// <param name="run">What the run is asked.</param>
     /// <param name="overwrite">True to take the place of a former run; false to go beside it.</param>
     /// <param name="content">What is written of each frame.</param>
+    /// <param name="cancellation">Ends waiting for files that are written.</param>
     /// <exception cref="UsageException">It cannot be written, or it holds a list that is no run's.</exception>
-    public ResultFolder(string path, RunDescription run, bool overwrite, ResultContent content)
+    public ResultFolder(string path, RunDescription run, bool overwrite, ResultContent content, CancellationToken cancellation = default)
     {
         (_given, Path, _run, _overwrite, Content) = (path, path, run, overwrite, content);
         _path = Attempt(() => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
@@ -51,6 +52,7 @@ internal sealed partial class ResultFolder : IDisposable
         }
         _staging = System.IO.Path.Combine(above, $"{System.IO.Path.GetFileName(_path)}.{System.IO.Path.GetRandomFileName()}.part");
         Attempt(() => Directory.CreateDirectory(_staging));
+        _writer = new BackgroundWriter(cancellation);
     }
 
     /// <summary>The folder as given, or the one beside it.</summary>
@@ -103,7 +105,8 @@ internal sealed partial class ResultFolder : IDisposable
                 foreach (string path in Within(Join(folder, of)))
                     if (ObjectFolder().IsMatch(path[(path.LastIndexOf('/') + 1)..]))
                         foreach (string mask in Within(path)) Check(mask);
-            if (isVideo && Content.Overlay is not null) CheckFile(Join(folder, "overlay.webp"));
+            if (isVideo && Content.Overlay is not null && Content.Animation != AnimationKind.None)
+                CheckFile(Join(folder, OverlayAnimation.NameOf(Content.Animation)));
             foreach (string file in RunJson.Names(Content)) CheckFile(file);
         });
 
@@ -152,6 +155,9 @@ internal sealed partial class ResultFolder : IDisposable
     /// <summary>Removes what was not committed.</summary>
     public void Dispose()
     {
+        _writer.Stop();
+        lock (_open)
+            foreach (ResultPart part in _open) part.Interrupt();
         _writer.Dispose();
         Json?.Dispose();
         foreach (ResultPart part in _open) part.Close();

@@ -40,6 +40,15 @@ internal sealed record ResultContent
     /// <summary>How overlays are drawn; null for none.</summary>
     public OverlayStyle? Overlay { get; init; } = OverlayStyle.Default;
 
+    /// <summary>What the overlays of a video are put together as.</summary>
+    public AnimationKind Animation { get; init; } = AnimationKind.WebP;
+
+    /// <summary>How many frames are shown in a second; null for as many as in the video.</summary>
+    public double? FramesPerSecond { get; init; }
+
+    /// <summary>The ffmpeg that writes videos; null for the one that is found.</summary>
+    public string? Ffmpeg { get; init; }
+
     /// <summary>What is written unless something else is asked for.</summary>
     public static ResultContent Default { get; } = new();
 

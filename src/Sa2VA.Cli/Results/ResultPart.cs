@@ -6,17 +6,11 @@ using Sa2VA.Models;
 namespace Sa2VA.Cli.Results;
 
 /// <summary>
-/// What one picture or video leaves in a result folder: a file for each frame, or each object on it, and of a video <c>overlay.webp</c>.
+/// What one picture or video leaves in a result folder: a file for each frame, or each object on it, and of a video all overlays as one.
 /// It is written on the folder's thread; without <see cref="Finish"/> nothing of it stays.
 /// </summary>
 internal sealed class ResultPart : IDisposable
 {
-    /// <summary>How long a frame of a folder is shown.</summary>
-    private static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(1.0 / 24);
-
-    /// <summary>Shorter frames of a GIF are shown by nobody as they say.</summary>
-    private static readonly TimeSpan ShortestDuration = TimeSpan.FromMilliseconds(20);
-
     /// <summary>Files of a frame that are encoded at the same time: the model needs the other processors.</summary>
     private static readonly ParallelOptions Encoders = new() { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount / 4, 1, 4) };
 
@@ -25,7 +19,7 @@ internal sealed class ResultPart : IDisposable
     private readonly FrameNames _names;
     private readonly List<(string Name, int Width, int Height, ObjectResult[] Objects)> _held = [];
     private OverlayPainter? _painter;
-    private AnimatedWebP? _animation;
+    private OverlayAnimation? _animation;
     private bool _finished;
     private volatile bool _left;
 
@@ -58,6 +52,9 @@ internal sealed class ResultPart : IDisposable
 
     /// <summary>Has what was not finished removed.</summary>
     public void Dispose() => _left |= !_finished;
+
+    /// <summary>Ends waiting for an encoder; what is in work fails.</summary>
+    internal void Interrupt() => _animation?.Dispose();
 
     /// <summary>Closes the files of a part that is not finished; nothing is written meanwhile.</summary>
     internal void Close()
@@ -137,28 +134,22 @@ internal sealed class ResultPart : IDisposable
         string path = _results.Place(Folder, "overlays", name);
         Written.Count("overlay");
         yield return () => _painter.SavePng(path);
-        if (_media.Video is not { } video) yield break;
-        string animation = _results.Place(Folder, "overlay.webp");
-        yield return () => Animate(animation, _painter, frame.Index, video);
+        if (_media.Video is null || _results.Content.Animation == AnimationKind.None) yield break;
+        string animation = _results.Place(Folder, OverlayAnimation.NameOf(_results.Content.Animation));
+        yield return () => Animate(animation, _painter, frame.Index);
     }
 
     private bool Has(ResultFormats format) => _results.Content.Has(format);
 
-    // An animation is a convenience: masks of a long video are not given up because it has outgrown its format.
-    private void Animate(string path, OverlayPainter overlay, int index, VideoSource video)
+    // A WebP is a convenience: masks of a long video are not given up because it has outgrown its format.
+    private void Animate(string path, OverlayPainter overlay, int index)
     {
         if (_results.AnimationProblem is not null) return;
         try
         {
-            if (_animation is null)
-            {
-                TimeSpan duration = video.Duration(0) ?? DefaultDuration;
-                if (duration < ShortestDuration) duration = TimeSpan.FromMilliseconds(100);
-                _animation = new AnimatedWebP(path, overlay.Width, overlay.Height, duration);
-            }
-            _animation.Add(overlay);
+            (_animation ??= new OverlayAnimation(path, _results.Content, overlay, _media)).Add(overlay, index);
         }
-        catch (MediaException e) when (!FileTrouble.Is(e.InnerException))
+        catch (MediaException e) when (_results.Content.Animation == AnimationKind.WebP && !FileTrouble.Is(e.InnerException))
         {
             _results.AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
             _animation?.Dispose();

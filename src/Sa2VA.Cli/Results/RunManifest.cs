@@ -107,8 +107,8 @@ internal static partial class RunManifest
 
     private static bool IsNoName(string part) => part is "." or ".." || part.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0;
 
-    [GeneratedRegex(@"^([^/\0]+/)?((masks|soft|cutouts)/object-[0-9]+/[^/\0]+\.png|(overlays|davis)/[^/\0]+\.png|overlay\.webp)\z"
-        + @"|^(coco|youtube-vos|polygons)\.json\z")]
+    [GeneratedRegex(@"^([^/\0]+/)?((masks|soft|cutouts)/object-[0-9]+/[^/\0]+\.png|(overlays|davis)/[^/\0]+\.png)\z"
+        + @"|^([^/\0]+/)?overlay\.(webp|mp4|webm)\z|^(coco|youtube-vos|polygons)\.json\z")]
     private static partial Regex Written();
 }
 

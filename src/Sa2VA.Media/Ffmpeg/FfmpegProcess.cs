@@ -123,11 +123,15 @@ internal sealed class FfmpegProcess : IDisposable
         {
             _process.Kill(entireProcessTree: true);
         }
-        catch (Exception e) when (e is InvalidOperationException or Win32Exception or NotSupportedException or AggregateException)
+        catch (Exception e) when (HasEnded(e))
         {
             // It has ended by itself.
         }
     }
+
+    /// <summary>Whether this is how a process that has ended already refuses to be ended.</summary>
+    public static bool HasEnded(Exception e) =>
+        e is InvalidOperationException or Win32Exception or NotSupportedException or AggregateException;
 
     public void Dispose()
     {

@@ -29,6 +29,13 @@ internal sealed partial record FfmpegProgram(string Path, int Major, int Minor)
             input.Kind != FfmpegInput.Source.File ? ""
                 : ", or make a folder of its frames elsewhere: " + ForeignFile.ExtractCommand(input.Name));
 
+    /// <summary>Finds the program for a video that is to be written.</summary>
+    /// <param name="path">As for <see cref="Find(string?, FfmpegInput)"/>.</param>
+    /// <param name="file">The video.</param>
+    /// <exception cref="MediaException">As for <see cref="Find(string?, FfmpegInput)"/>.</exception>
+    public static FfmpegProgram FindWriter(string? path, string file) =>
+        Find(path, $"{file} is written through ffmpeg", ", or write an animated WebP");
+
     private static FfmpegProgram Find(string? path, string need, string otherwise)
     {
         string? named = path ?? (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set : null);
