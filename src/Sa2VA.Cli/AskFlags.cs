@@ -41,15 +41,16 @@ internal sealed class AskFlags
         if (Array.Find(stop, s => s.Length > AskOptions.MaxStopStringLength) is { } tooLong)
             throw new UsageException($"--stop {Quoted.Of(tooLong)} has {tooLong.Length} characters; at most "
                 + $"{AskOptions.MaxStopStringLength} can be.");
-        return new AskOptions
+        var options = new AskOptions
         {
             Temperature = temperature,
             TopK = values.GetValue(_topK),
             TopP = ArgumentReader.Has(values, _topP) ? values.GetValue(_topP) : 1,
             Seed = ArgumentReader.Has(values, _seed) ? values.GetValue(_seed) : null,
             RepetitionPenalty = ArgumentReader.Has(values, _penalty) ? values.GetValue(_penalty) : 1,
-            StopStrings = stop,
             AnswerPrefix = values.GetValue(_prefix),
         };
+        // Options that say nothing are equal to those that were never touched.
+        return stop.Length == 0 ? options : options with { StopStrings = stop };
     }
 }

@@ -229,6 +229,18 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteEndObject();
     });
 
+    /// <summary>What came of asking again.</summary>
+    public void ReAsked(ReAskResult result) => Write("re_ask", json =>
+    {
+        foreach ((string name, IReadOnlyList<int> ids) in ((string, IReadOnlyList<int>)[])
+            [("known", result.Known), ("found_again", result.FoundAgain), ("newcomers", result.Newcomers)])
+        {
+            json.WriteStartArray(name);
+            foreach (int id in ids) json.WriteNumberValue(id);
+            json.WriteEndArray();
+        }
+    });
+
     /// <summary>Where the results of several pictures are.</summary>
     /// <param name="output">The folder.</param>
     /// <param name="pictures">Pictures that were given.</param>

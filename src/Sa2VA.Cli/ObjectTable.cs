@@ -29,7 +29,8 @@ internal sealed class ObjectTable
     {
         foreach (SegmentedObject o in frame.Objects)
         {
-            Row row = _rows[o.Id];
+            // Whoever is found by asking again has no answer of his own.
+            if (!_rows.TryGetValue(o.Id, out Row? row)) _rows.Add(o.Id, row = new Row(o.Id, "(found later)"));
             row.Frames++;
             if (o.Mask.Area == 0) continue;
             row.Seen++;

@@ -17,7 +17,10 @@ public partial class JsonPageTests
             CliRun.Of(["segment", .. ask, "--image", CliRun.Shapes, "--point", "100,100", "--out", folder.At("one")]),
             // One of them is missing when its turn comes.
             CliRun.Of(["segment", .. ask, "--image", CliRun.Shapes, "--image", Broken(folder), "--out", folder.At("two")]),
-            CliRun.Of(["track", CliRun.Clip, .. ask, "--max-frames", "1", "--queue", "wait"]),
+            CliRun.With((line, cancel) =>
+            {
+                if (line.Contains("\"re_ask\"", StringComparison.Ordinal)) cancel.Cancel();
+            }, TextReader.Null, ["track", CliRun.Clip, .. ask, "--re-ask", "1", "--rate", "4"]),
         ])
         {
             foreach (JsonElement line in run.Json) Collect(line, line.GetProperty("type").GetString()!, written);

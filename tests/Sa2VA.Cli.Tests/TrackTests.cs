@@ -115,6 +115,26 @@ public class TrackTests
     }
 
     [Fact]
+    public void A_question_that_is_asked_again_finds_what_it_named()
+    {
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"re_ask\"", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, Track(CliRun.Clip, "--prompt", Question, "--re-ask", "1", "--rate", "4", "--json"));
+        Assert.Equal(130, run.Code);
+        JsonElement asked = Of(run, "re_ask").First();
+        Assert.Equal("[0]", asked.GetProperty("known").GetRawText());
+        Assert.Equal("[]", asked.GetProperty("newcomers").GetRawText());
+        // What named nothing is asked again as well.
+        CliRun nothing = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"re_ask\"", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, Track(CliRun.Clip, "--prompt", "Please describe the video content.", "--re-ask", "1", "--rate", "4", "--json"));
+        Assert.Equal(130, nothing.Code);
+        Assert.NotEmpty(Of(nothing, "re_ask"));
+    }
+
+    [Fact]
     public async Task Browsers_see_it()
     {
         using var cancel = new CancellationTokenSource();
@@ -159,6 +179,7 @@ public class TrackTests
         CliRun.Of(Track("none", "--prompt", Question)).AssertRefused("There is no 'none'", "camera");
         CliRun.Of(Track(CliRun.Clip)).AssertRefused("--prompt TEXT", "--point");
         CliRun.Of(Track(CliRun.Clip, "--point", "1,1", "--look", "2")).AssertRefused("--look belongs to --prompt");
+        CliRun.Of(Track(CliRun.Clip, "--point", "1,1", "--re-ask", "2")).AssertRefused("--re-ask belongs to --prompt");
         CliRun.Of(Track(CliRun.Clip, "--point", "1000,1")).AssertRefused("outside the picture");
         CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--queue", "some")).AssertRefused("latest, drop-oldest or wait");
         CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--overwrite")).AssertRefused("--overwrite belongs to --out");

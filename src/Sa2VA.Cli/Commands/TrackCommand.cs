@@ -19,6 +19,8 @@ internal static class TrackCommand
             "What to follow, such as \"Please segment the red circle.\"; may be given several times.");
         var show = new ShowFlags();
         var look = new NumberOption("--look", "How many first frames the language model sees.", 1, 5, 1);
+        var reAsk = new NumberOption("--re-ask", "Ask again after every N tracked frames, and when an object is out of sight for ten: "
+            + "finds it again, and newcomers.", 1, int.MaxValue);
         var queue = new ChoiceOption("--queue", "What happens to frames that come faster than they are tracked: the newest takes the place "
             + "of one that waits; of four that wait the oldest is dropped; or all are tracked and the source waits.",
             "latest", "drop-oldest", "wait");
@@ -37,11 +39,11 @@ internal static class TrackCommand
         var device = new DeviceFlags();
         return new CliCommand("track", "Follows objects on a camera or stream as it comes; Ctrl+C ends it.",
             "sa2va track camera --model Sa2VA-1B --prompt \"Please segment the cup.\"",
-            "sa2va track rtsp://192.168.1.20/stream --model Sa2VA-1B --prompt \"Please segment the dog.\" --serve 8080",
+            "sa2va track rtsp://192.168.1.20/stream --model Sa2VA-1B --prompt \"Please segment the dog.\" --re-ask 100 --serve 8080",
             "sa2va track clip.mp4 --model Sa2VA-1B --point 420,310 --queue wait --json")
         {
             Takes = input,
-            Accepts = [.. model.All, prompt, .. show.Places, look, queue, deadline, rate, maxFrames, ffmpeg, serve, preview,
+            Accepts = [.. model.All, prompt, .. show.Places, look, reAsk, queue, deadline, rate, maxFrames, ffmpeg, serve, preview,
                 .. output.All, minScore, json, .. ask.All, .. device.All],
             Run = async values =>
             {
@@ -54,6 +56,8 @@ internal static class TrackCommand
                         + "--box LEFT,TOP,RIGHT,BOTTOM.");
                 if (prompts.Count == 0 && ArgumentReader.Has(values, look))
                     throw new UsageException("--look belongs to --prompt: it is what the language model sees.");
+                if (prompts.Count == 0 && ArgumentReader.Has(values, reAsk))
+                    throw new UsageException("--re-ask belongs to --prompt: without a question there is none to ask again.");
                 var notes = new HeldNotes(terminal);
                 var options = new MediaOptions { Ffmpeg = values.GetValue(ffmpeg), OnNote = notes.Add };
                 using LiveSource source = LiveSource.Open(terminal, values.GetValue(input)!,
@@ -73,7 +77,7 @@ internal static class TrackCommand
                             _ => QueuePolicy.KeepLatest,
                         },
                         Deadline = values.GetValue(deadline) is > 0 and int ms ? TimeSpan.FromMilliseconds(ms) : null,
-                        MinScore = values.GetValue(minScore),
+                        MinScore = values.GetValue(minScore), ReAsk = ArgumentReader.Has(values, reAsk) ? values.GetValue(reAsk) : null,
                     },
                     Model = model.Of(values), Output = choice, Json = values.GetValue(json),
                     Port = ArgumentReader.Has(values, serve) ? values.GetValue(serve) : null,

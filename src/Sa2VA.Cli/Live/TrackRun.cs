@@ -29,6 +29,9 @@ internal sealed record TrackRequest
 
     /// <summary>Masks of a lower score are left out.</summary>
     public float MinScore { get; init; }
+
+    /// <summary>The questions are asked again after so many frames; null for never.</summary>
+    public int? ReAsk { get; init; }
 }
 
 /// <summary>
@@ -57,6 +60,9 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
     /// <summary>Told each frame whose masks are there, with its delay and the counts so far.</summary>
     public required Action<SegmentedFrame, TimeSpan, LiveCounters> OnFrame { get; init; }
 
+    /// <summary>Told what came of asking again.</summary>
+    public required Action<ReAskResult> OnReAsked { get; init; }
+
     /// <summary>True if nobody sees how far questions are.</summary>
     public bool QuietQuestions { get; init; }
 
@@ -68,6 +74,12 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
 
     /// <summary>Masks that were left out for their score.</summary>
     public int Dropped { get; private set; }
+
+    /// <summary>True if there is nothing to follow, nor will there be.</summary>
+    private bool IsOver => _names.Count == 0 && request.Shown is null && !AsksAnyway;
+
+    /// <summary>True if questions that named nothing are asked again as well; that is done without choices about the answer.</summary>
+    private bool AsksAnyway => request.ReAsk is not null && request.Ask == new AskOptions();
 
     /// <summary>Runs until the source ends.</summary>
     /// <param name="load">Loads the model; a camera's frames pass meanwhile.</param>
@@ -97,16 +109,23 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
         var first = new List<SourceFrame>();
         while (first.Count < request.Look && await NextAsync(frames).ConfigureAwait(false)) first.Add(frames.Current);
         if (first.Count == 0) throw new MediaException($"{source.Name} ended before the model was loaded.");
-        var options = new VideoOptions { Logits = request.Ask.Logits };
+        var options = new VideoOptions { Logits = request.Ask.Logits, KeepFrames = request.ReAsk is null ? 0 : request.Look };
         await using VideoSession session = request.Prompts.Count == 0 ? model.OpenTracker(options)
             : model.OpenVideo(first.Select(f => f.Picture), options);
-        await using var live = new LiveVideo(session, new LiveOptions { Policy = request.Queue, Failed = Failed });
+        await using var live = new LiveVideo(session, new LiveOptions
+        {
+            Policy = request.Queue,
+            Failed = Failed,
+            ReAsk = request.ReAsk is not { } often ? null
+                : new ReAskOptions { EveryFrames = often, ShownFrames = request.Look, Questions = AsksAnyway ? request.Prompts : [] },
+            ReAsked = ReAsked,
+        });
         IAsyncEnumerable<LiveResult> results = live.ResultsAsync(_stop.Token);
         if (request.Shown is null) _shown.SetResult();
         if (request.Prompts.Count > 0) _asking = AskAsync(session);
         // What is recorded can wait, and would be over before a slow model has answered.
         if (!source.IsLive) await _asking.ConfigureAwait(false);
-        if (_asking.IsCompletedSuccessfully && request.Shown is null && _names.Count == 0) return;
+        if (_asking.IsCompletedSuccessfully && IsOver) return;
         Task pushing = PushAsync(live, first, frames);
         try
         {
@@ -182,9 +201,8 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
                     OnAnswer(i, answers[i]);
                     foreach (AnswerObject o in answers[i].Objects) _names[o.Id] = o.Phrase ?? AskedFor.In(request.Prompts[i]);
                 }
-                if (_names.Count > 0 || request.Shown is not null) return;
+                if (!IsOver) return;
             }
-            // There is nothing to follow, nor will there be.
             await _stop.CancelAsync().ConfigureAwait(false);
         }
         catch
@@ -247,6 +265,15 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
                 live.Counters);
         }
         _shown.TrySetResult();
+    }
+
+    private void ReAsked(ReAskResult result)
+    {
+        lock (_telling)
+        {
+            foreach (int id in result.Newcomers) _names.TryAdd(id, null);
+            OnReAsked(result);
+        }
     }
 
     private void Failed(TimeSpan time, Exception error)

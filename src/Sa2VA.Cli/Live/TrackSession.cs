@@ -74,6 +74,13 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
                 json?.Shown(id, what);
                 _table.Add(id, what);
             },
+            OnReAsked = result =>
+            {
+                json?.ReAsked(result);
+                if (json is not null) return;
+                foreach (int id in result.FoundAgain) terminal.Note(FormattableString.Invariant($"Object {id} was found again."));
+                foreach (int id in result.Newcomers) terminal.Note(FormattableString.Invariant($"Object {id} is new."));
+            },
             OnFrame = (frame, latency, counters) =>
             {
                 notes.Tell();
