@@ -212,6 +212,34 @@ public sealed class ChatClientTests
     }
 
     [Fact]
+    public async Task Conversations_that_differ_by_their_pictures_alone_are_told_apart()
+    {
+        using var client = new Sa2VAChatClient(Shown.Model);
+        (string Name, int Width)[] pictures = [(Picture, 150), ("one-128.png", 128)];
+        foreach ((string picture, _) in pictures)
+            Assert.Equal("Sure, [SEG].", (await client.GetResponseAsync([Shown.User(Circle, picture)])).Text);
+        foreach ((string picture, int width) in pictures)
+        {
+            ChatMessage[] said = [Shown.User(Circle, picture), new(ChatRole.Assistant, "Sure, [SEG].")];
+            ChatResponse again = await client.GetResponseAsync([.. said, Shown.User(Circle)],
+                new ChatOptions { AdditionalProperties = new() { ["answer_prefix"] = "[SEG]" } });
+            Assert.Equal(width, again.Messages[0].Contents.OfType<MaskContent>().First().Width);
+        }
+    }
+
+    [Theory, InlineData(0, false), InlineData(1, false), InlineData(2, true)]
+    public async Task So_many_conversations_are_kept(int kept, bool known)
+    {
+        using Sa2VAModel model = Shown.Load();
+        using var client = new Sa2VAChatClient(model, kept);
+        List<ChatMessage> first = [Shown.User(What, Picture)];
+        first.AddRange((await client.GetResponseAsync(first)).Messages);
+        await client.GetResponseAsync([Shown.User("Hello, who are you?")]);
+        ChatResponse response = await client.GetResponseAsync([.. first, Shown.User(Circle)]);
+        Assert.Equal(known, response.Usage!.CachedInputTokenCount > 16);
+    }
+
+    [Fact]
     public async Task Kept_conversations_make_room_for_what_is_asked_now()
     {
         using Sa2VAModel model = Shown.Load(new ModelOptions { MaxTokens = 96 });

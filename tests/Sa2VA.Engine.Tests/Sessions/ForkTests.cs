@@ -257,6 +257,23 @@ public sealed class ForkTests
     }
 
     [Fact]
+    public void Two_pictures_whose_tokens_are_computed_together_are_told_apart()
+    {
+        RgbImage first = Shapes.Image("one-128.png"), second = Shapes.Image("pair-150.png");
+        using ImageSession said = Shapes.Model.OpenImage(first);
+        Answer circle = said.Ask(Circle);
+        using ImageSession next = said.ForkWithImage(second);
+        // Another model has none of the pages: both pictures would fit one run.
+        using Sa2VAModel model = Shapes.Load();
+        using ImageSession taken = model.OpenImage(first);
+        taken.Recall(Circle, circle.Text);
+        using ImageSession whole = taken.ForkWithImage(second);
+        Answer answer = whole.Ask(Star, More);
+        Assert.Equal(answer.PromptIds.Count, whole.PrefilledTokens);
+        Assert.Equal(Shapes.Fingerprint(next.Ask(Star, More)), Shapes.Fingerprint(answer));
+    }
+
+    [Fact]
     public async Task What_cannot_be_forked_is_refused()
     {
         ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
