@@ -6,7 +6,8 @@ namespace Sa2VA.Cli;
 /// <summary>A checkpoint as it was given: its folder, or its name on Hugging Face, with or without the organisation.</summary>
 /// <param name="Given">Folder or name.</param>
 /// <param name="Models">A folder with checkpoints; null for none.</param>
-internal sealed partial record ModelChoice(string Given, string? Models)
+/// <param name="TrackerWeights">SAM 2 weights whose decoder tracks; null for the checkpoint's own.</param>
+internal sealed partial record ModelChoice(string Given, string? Models, string? TrackerWeights = null)
 {
     private const string Publisher = "ByteDance", Config = "config.json", Any = "*";
 

@@ -12,7 +12,7 @@ internal static class ModelLoader
     /// <param name="device">Where to compute.</param>
     public static Sa2VAModel Load(Terminal terminal, ModelChoice choice, Device device)
     {
-        var model = Sa2VAModel.Load(choice.Folder(), device,
+        var model = Sa2VAModel.Load(choice.Folder(), device, new ModelOptions { TrackerWeights = choice.TrackerWeights },
             progress: new Reports<LoadProgress>(p => terminal.Progress.Bytes("Loading", p.Bytes, p.TotalBytes)),
             cancellation: terminal.Cancellation);
         terminal.Progress.Clear();

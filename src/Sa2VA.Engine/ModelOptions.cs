@@ -17,6 +17,13 @@ public sealed record ModelOptions
     /// kinds resize twice (docs/model/qwen-vl.md#two-resizes). Other kinds have one resize in any case.
     /// </summary>
     public bool ResizeOnce { get; init; }
+
+    /// <summary>
+    /// Original SAM 2 weights (sam2_hiera_large, Meta's names) whose mask decoder tracks, as Sa2VA-i does: a safetensors file, or a folder
+    /// with one. Words are still answered by the checkpoint's own decoder, which was fine-tuned for them; clicks and boxes too. Null, the
+    /// default, for the checkpoint's own (docs/model/checkpoint.md#tracker-weights).
+    /// </summary>
+    public string? TrackerWeights { get; init; }
 }
 
 /// <summary>How far loading has come.</summary>

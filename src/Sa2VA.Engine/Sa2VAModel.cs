@@ -16,15 +16,17 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
 {
     private readonly IBackend _backend;
     private readonly Checkpoint _checkpoint;
+    private readonly TrackerWeights? _tracker;
     private readonly Lazy<byte[]> _fingerprint;
     private bool _disposed;
 
     private Sa2VAModel(CheckpointParts parts, IBackend backend, ModelOptions options, IProgress<LoadProgress>? progress,
         CancellationToken cancellation)
     {
-        (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint) = parts;
+        (string name, Sa2VAConfig config, Tokenizer tokenizer, Checkpoint checkpoint, _) = parts;
         (Name, Config, Tokenizer, _backend, _checkpoint) = (name, config, tokenizer, backend, checkpoint);
-        _fingerprint = new Lazy<byte[]>(() => ModelFingerprint.Of(config, options.ResizeOnce, checkpoint));
+        _tracker = parts.Tracker;
+        _fingerprint = new Lazy<byte[]>(() => ModelFingerprint.Of(config, options.ResizeOnce, checkpoint, _tracker));
         ChatTemplate template = config.Family.Template(config);
         SegId = tokenizer.TryGetId("[SEG]", out int seg) ? seg
             : throw new CheckpointException(
@@ -33,7 +35,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         StopRule = new StopRule(tokenizer, template);
         Prompt = new Prompt(tokenizer, template, config);
 
-        var reporting = new ReportingWeights(checkpoint, checkpoint.Bytes, progress);
+        var reporting = new ReportingWeights(_tracker is null ? checkpoint : _tracker, checkpoint.Bytes, progress);
         try
         {
             reporting.Begin("vision tower");
@@ -256,6 +258,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         Segmentation.Dispose();
         SegVectors.Dispose();
         _backend.Dispose();
+        _tracker?.Dispose();
         _checkpoint.Dispose();
     }
 
@@ -269,19 +272,23 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         if (options.ResizeOnce) config = config.Family.ResizeOnce(config);
         Checkpoint checkpoint = Checkpoint.Open(folder);
         IBackend? backend = null;
+        TrackerWeights? tracker = null;
         try
         {
             TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
             cancellation.ThrowIfCancellationRequested();
+            if (options.TrackerWeights is { } weights) tracker = TrackerWeights.Open(weights, checkpoint, config);
             Tokenizer tokenizer = Tokenizer.Load(folder);
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
             string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return new Sa2VAModel(new CheckpointParts(name, config, tokenizer, checkpoint), backend, options, progress, cancellation);
+            var parts = new CheckpointParts(name, config, tokenizer, checkpoint, tracker);
+            return new Sa2VAModel(parts, backend, options, progress, cancellation);
         }
         catch
         {
             backend?.Dispose();
+            tracker?.Dispose();
             checkpoint.Dispose();
             throw;
         }
@@ -307,5 +314,6 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     }
 
     /// <summary>What is read of a checkpoint's folder.</summary>
-    private sealed record CheckpointParts(string Name, Sa2VAConfig Config, Tokenizer Tokenizer, Checkpoint Checkpoint);
+    private sealed record CheckpointParts(string Name, Sa2VAConfig Config, Tokenizer Tokenizer, Checkpoint Checkpoint,
+        TrackerWeights? Tracker);
 }

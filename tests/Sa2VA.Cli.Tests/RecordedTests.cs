@@ -86,6 +86,14 @@ public class RecordedTests
         Assert.Equal((2, true), (run.Code, run.Error.Contains("--protocol and --direction belong to --video", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void Tracker_weights_that_cannot_be_used_are_one_line()
+    {
+        CliRun run = CliRun.Of([.. OfVideo, "--json", .. Circle, "--tracker-weights", Path.Combine(CliRun.Toy, "model.safetensors")]);
+        Assert.Equal(2, run.Code);
+        Assert.Contains("is a Sa2VA checkpoint, whose decoder is the fine-tuned one", run.Error, StringComparison.Ordinal);
+    }
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private static string? Text(JsonElement of, string name) => of.GetProperty(name).GetString();

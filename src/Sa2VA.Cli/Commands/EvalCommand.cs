@@ -17,7 +17,7 @@ internal static class EvalCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        var model = new ModelFlags();
+        var model = new ModelFlags(tracks: true);
         // What is missing or wrong is told here, not in the library's words.
         var task = new Argument<string?>("task")
         {

@@ -14,7 +14,7 @@ internal static partial class SegmentCommand
 {
     public static CliCommand Create(Terminal terminal)
     {
-        var model = new ModelFlags();
+        var model = new ModelFlags(tracks: true);
         var media = new MediaFlags(several: true);
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "What to segment, such as \"Please segment the red circle.\"; may be given several times.");

@@ -14,7 +14,7 @@ internal static class TrackCommand
     {
         var input = new TextArgument("INPUT", "Camera (camera, camera:1, on Windows camera:NAME), address (rtsp://…, https://…), "
             + "video file, animated GIF or WebP, or folder of frames; what is recorded is played at its pace.");
-        var model = new ModelFlags();
+        var model = new ModelFlags(tracks: true);
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "What to follow, such as \"Please segment the red circle.\"; may be given several times.");
         var show = new ShowFlags();

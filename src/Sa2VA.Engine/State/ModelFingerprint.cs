@@ -22,7 +22,8 @@ internal static class ModelFingerprint
     /// <param name="config">As the checkpoint's config.json was read.</param>
     /// <param name="singleResize">True where pictures are brought to size in one resize.</param>
     /// <param name="checkpoint">Open.</param>
-    public static byte[] Of(Sa2VAConfig config, bool singleResize, Checkpoint checkpoint)
+    /// <param name="tracker">Weights that track in place of the checkpoint's own; null for none.</param>
+    public static byte[] Of(Sa2VAConfig config, bool singleResize, Checkpoint checkpoint, TrackerWeights? tracker)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var json = new MemoryStream();
@@ -30,6 +31,7 @@ internal static class ModelFingerprint
         hash.AppendData(json.GetBuffer().AsSpan(0, (int)json.Length));
         hash.AppendData([(byte)(singleResize ? 1 : 0)]);
         foreach (string name in checkpoint.Names) Append(hash, name, checkpoint);
+        foreach (string name in tracker?.TrackerNames ?? []) Append(hash, name, tracker!);
         return hash.GetHashAndReset();
     }
 

@@ -13,6 +13,7 @@ internal sealed class FrameFeatures : IDisposable
 
     private readonly SegmentationModel _model;
     private readonly BoundPlan _plan;
+    private readonly DeviceBuffer? _trackerS0, _trackerS1;
 
     public FrameFeatures(SegmentationModel model)
     {
@@ -24,8 +25,15 @@ internal sealed class FrameFeatures : IDisposable
             F = model.Backend.Allocate("frame features", DType.F32, graph.F.Shape);
             S0 = model.Backend.Allocate("frame features /4", DType.F32, graph.High.S0.Shape);
             S1 = model.Backend.Allocate("frame features /8", DType.F32, graph.High.S1.Shape);
-            _plan = model.ImageEncoder.Plan.Bind(model.EncoderQueue, new PlanBuffers(graph.Graph).Add(graph.Image, Image).Add(graph.F, F)
-                .Add(graph.High.S0, S0).Add(graph.High.S1, S1));
+            PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Image, Image).Add(graph.F, F).Add(graph.High.S0, S0)
+                .Add(graph.High.S1, S1);
+            if (graph.TrackerHigh is { } high)
+            {
+                _trackerS0 = model.Backend.Allocate("frame features /4 of the tracker", DType.F32, high.S0.Shape);
+                _trackerS1 = model.Backend.Allocate("frame features /8 of the tracker", DType.F32, high.S1.Shape);
+                buffers.Add(high.S0, _trackerS0).Add(high.S1, _trackerS1);
+            }
+            _plan = model.ImageEncoder.Plan.Bind(model.EncoderQueue, buffers);
         }
         catch
         {
@@ -33,6 +41,8 @@ internal sealed class FrameFeatures : IDisposable
             F?.Dispose();
             S0?.Dispose();
             S1?.Dispose();
+            _trackerS0?.Dispose();
+            _trackerS1?.Dispose();
             throw;
         }
     }
@@ -80,7 +90,8 @@ internal sealed class FrameFeatures : IDisposable
 
     /// <summary>False if a feature is NaN or infinite. Reads everything from the device: only to explain a failure.</summary>
     public bool IsFinite() => FiniteCheck.IsFinite(_model.Queue, F) && FiniteCheck.IsFinite(_model.Queue, S0)
-        && FiniteCheck.IsFinite(_model.Queue, S1);
+        && FiniteCheck.IsFinite(_model.Queue, S1) && (_trackerS0 is null || FiniteCheck.IsFinite(_model.Queue, _trackerS0))
+        && (_trackerS1 is null || FiniteCheck.IsFinite(_model.Queue, _trackerS1));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -90,6 +101,8 @@ internal sealed class FrameFeatures : IDisposable
         F.Dispose();
         S0.Dispose();
         S1.Dispose();
+        _trackerS0?.Dispose();
+        _trackerS1?.Dispose();
     }
 
     /// <summary>Has a plan read the features.</summary>
@@ -98,4 +111,8 @@ internal sealed class FrameFeatures : IDisposable
     /// <param name="f">Tokens to be read instead, which know of an object's past; null for the frame's own.</param>
     internal void AddTo(PlanBuffers buffers, FrameInputs inputs, DeviceBuffer? f = null) =>
         buffers.Add(inputs.F, f ?? F).Add(inputs.High.S0, S0).Add(inputs.High.S1, S1);
+
+    /// <summary>Has a plan of the decoder that tracks read the features.</summary>
+    internal void AddToTracker(PlanBuffers buffers, FrameInputs inputs) =>
+        buffers.Add(inputs.F, F).Add(inputs.High.S0, _trackerS0 ?? S0).Add(inputs.High.S1, _trackerS1 ?? S1);
 }

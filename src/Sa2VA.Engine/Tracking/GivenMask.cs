@@ -56,7 +56,7 @@ internal sealed class GivenMask
         queue.Write<float>(values, Values);
         queue.Write<float>(any, [IsEmpty ? 0 : 1]);
         PlanBuffers buffers = new PlanBuffers(graph.Graph).Add(graph.Mask, values).Add(graph.AnyInside, any);
-        frame.AddTo(buffers, graph.Frame);
+        frame.AddToTracker(buffers, graph.Frame);
         using BoundPlan bound = plan.Bind(queue, results.AddTo(buffers, graph, 0));
         queue.WaitFor(frame.Encoded);
         queue.Run(bound, cancellation);

@@ -21,6 +21,7 @@ internal sealed class SegmentationModel : IDisposable
 
     private readonly List<ExecutionPlan> _plans = [];
     private readonly IWeightSource _weights;
+    private readonly string _tracker;
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<PromptKind, Compiled<PromptedFrameGraph>> _prompted = [];
     private readonly ConcurrentDictionary<int, Compiled<TrackedFrameGraph>> _tracked = [];
@@ -40,12 +41,14 @@ internal sealed class SegmentationModel : IDisposable
         int conditioningFrames = DefaultConditioningFrames, bool unrounded = false, CancellationToken cancellation = default)
     {
         (Backend, _weights, Config, ConditioningFrames) = (backend, weights, config, conditioningFrames);
+        HasTracker = weights.TryDescribe($"{Prefix}.{MaskDecoder.TrackerName}.iou_token.weight", out _);
+        _tracker = HasTracker ? MaskDecoder.TrackerName : MaskDecoder.Name;
         Queue = backend.CreateQueue("segmentation", QueuePriority.Urgent);
         try
         {
             EncoderQueue = backend.CreateQueue("image encoder", QueuePriority.Urgent);
             Prompts = new PromptEncoder(new GraphBuilder("prompt encoder", weights).At(Prefix).At("sam_prompt_encoder"), config);
-            var encoder = new ImageEncoderGraph(weights, Prefix, config);
+            var encoder = new ImageEncoderGraph(weights, Prefix, config, HasTracker);
             ImageEncoder = new(encoder, Compile(encoder.Graph, EncoderQueue, cancellation));
             Banks = new BankStore(backend, config, conditioningFrames, unrounded);
             MemoryEncoder(binary: false, cancellation);
@@ -70,6 +73,9 @@ internal sealed class SegmentationModel : IDisposable
 
     /// <summary>Where all streams' frames are encoded: the next one beside the tracking on one.</summary>
     public DeviceQueue EncoderQueue { get; }
+
+    /// <summary>True if another mask decoder tracks than the one that words prompt (<see cref="TrackerWeights"/>).</summary>
+    public bool HasTracker { get; }
 
     /// <summary>Sizes.</summary>
     public GroundingConfig Config { get; }
@@ -100,7 +106,7 @@ internal sealed class SegmentationModel : IDisposable
         int capacity = TrackedFrameGraph.CapacityFor(objects);
         return Find(_tracked, capacity, () =>
         {
-            var graph = new TrackedFrameGraph(_weights, Prefix, Config, Prompts, Banks.Pools, capacity);
+            var graph = new TrackedFrameGraph(_weights, Prefix, Config, Prompts, Banks.Pools, capacity, _tracker);
             return new Compiled<TrackedFrameGraph>(graph, Compile(graph.Graph, Queue, cancellation));
         });
     }
@@ -133,7 +139,7 @@ internal sealed class SegmentationModel : IDisposable
     /// <summary>A mask that is given as the truth; compiled when first used.</summary>
     public Compiled<MaskAsOutputGraph> MaskAsOutput(CancellationToken cancellation = default) => Find(ref _maskAsOutput, () =>
     {
-        var graph = new MaskAsOutputGraph(_weights, Prefix, Config, Prompts);
+        var graph = new MaskAsOutputGraph(_weights, Prefix, Config, Prompts, _tracker);
         return new Compiled<MaskAsOutputGraph>(graph, Compile(graph.Graph, Queue, cancellation));
     });
 

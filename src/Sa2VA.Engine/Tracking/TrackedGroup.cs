@@ -38,7 +38,7 @@ internal sealed class TrackedGroup : IDisposable
             for (int i = 0; i < _plans.Length; i++)
             {
                 PlanBuffers buffers = model.Banks.AddTo(new PlanBuffers(_graph.Graph), _graph.Bank);
-                frames[i].AddTo(buffers, _graph.Frame);
+                frames[i].AddToTracker(buffers, _graph.Frame);
                 _plans[i] = compiled.Plan.Bind(_queue, results[i].AddTo(buffers, _graph.Results, firstRow));
             }
         }

@@ -11,7 +11,8 @@ internal readonly record struct HighResolution(Tensor S0, Tensor S1);
 /// <param name="Stages">The trunk's residual streams, finest first.</param>
 /// <param name="F">Tokens [G², D] that decoder and memory read.</param>
 /// <param name="High">Finer features for the mask decoder.</param>
-internal readonly record struct EncodedImage(Tensor[] Stages, Tensor F, HighResolution High);
+/// <param name="TrackerHigh">The same for the decoder that tracks, where that is another one.</param>
+internal readonly record struct EncodedImage(Tensor[] Stages, Tensor F, HighResolution High, HighResolution? TrackerHigh = null);
 
 /// <summary>Trunk, neck and the decoder's two convolutions that belong to the frame alone (docs/model/image-encoder.md).</summary>
 internal static class ImageEncoder
@@ -25,14 +26,17 @@ internal static class ImageEncoder
     /// <param name="image">Normalised pixels.</param>
     /// <param name="w">The weights below <c>sam2_model</c>.</param>
     /// <param name="config">Sizes.</param>
-    public static EncodedImage Record(GraphBuilder g, Tensor image, WeightScope w, GroundingConfig config)
+    /// <param name="tracker">True if the decoder that tracks is another one.</param>
+    public static EncodedImage Record(GraphBuilder g, Tensor image, WeightScope w, GroundingConfig config, bool tracker = false)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
-        WeightScope encoder = w.At("image_encoder"), decoder = w.At("sam_mask_decoder");
+        WeightScope encoder = w.At("image_encoder");
         Tensor[] stages = Hiera.Trunk(g, image, encoder.At("trunk"), config);
         Tensor[] levels = FpnNeck.Levels(g, stages, encoder.At("neck"), width);
-        var high = new HighResolution(
-            g.Pointwise(levels[0], decoder.At("conv_s0"), width / 8), g.Pointwise(levels[1], decoder.At("conv_s1"), width / 4));
-        return new EncodedImage(stages, g.Reshape(levels[2], new Shape(grid * grid, width)), high);
+        return new EncodedImage(stages, g.Reshape(levels[2], new Shape(grid * grid, width)), High(MaskDecoder.Name),
+            tracker ? High(MaskDecoder.TrackerName) : null);
+
+        HighResolution High(string name) => new(g.Pointwise(levels[0], w.At(name).At("conv_s0"), width / 8),
+            g.Pointwise(levels[1], w.At(name).At("conv_s1"), width / 4));
     }
 }

@@ -15,7 +15,9 @@ internal sealed class MaskAsOutputGraph
     /// <param name="prefix">Of the SAM 2 module's tensors.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="prompts">The model's prompt encoder.</param>
-    public MaskAsOutputGraph(IWeightSource weights, string prefix, GroundingConfig config, PromptEncoder prompts)
+    /// <param name="decoder">The decoder that tracks: the pointer is for it.</param>
+    public MaskAsOutputGraph(IWeightSource weights, string prefix, GroundingConfig config, PromptEncoder prompts,
+        string decoder = MaskDecoder.Name)
     {
         var g = new GraphBuilder("mask as output", weights);
         WeightScope w = g.At(prefix);
@@ -32,7 +34,7 @@ internal sealed class MaskAsOutputGraph
         Tensor src = g.Add(Frame.F, g.Reshape(dense, Frame.F.Shape));
         Tensor sparse = prompts.EmptySparse(g);
         var input = new MaskDecoderInput(src, sparse, null, Frame.High, ObjectBatch.One);
-        DecodedMask decoded = MaskDecoder.Record(g, input, prompts, w, config, multimask: false);
+        DecodedMask decoded = MaskDecoder.Record(g, input, prompts, w, config, multimask: false, decoder);
 
         // The decoder has its say about the object's presence, then the given mask has.
         Pointer = g.Output("pointer", g.Where(AnyInside, decoded.Pointer, g.Constant(w.Get("no_obj_ptr", 1, width))));

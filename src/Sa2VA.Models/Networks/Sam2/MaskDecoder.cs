@@ -25,6 +25,9 @@ internal readonly record struct MaskDecoderInput(Tensor Source, Tensor Sparse, R
 /// <summary>The mask decoder (docs/model/mask-decoder.md): prompt tokens meet the frame's features and come back as masks.</summary>
 internal static class MaskDecoder
 {
+    /// <summary>Where a checkpoint keeps the decoder, and where it is that tracks if it is another one.</summary>
+    public const string Name = "sam_mask_decoder", TrackerName = "tracker_mask_decoder";
+
     private const int MaskTokens = 4, ObjectRow = 0, IouRow = 1, FirstMaskRow = 2;
     private const float Epsilon = 1e-6f;
 
@@ -35,12 +38,13 @@ internal static class MaskDecoder
     /// <param name="w">The weights below <c>sam2_model</c>.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="multimask">True to choose among candidates 1…3; false to prefer candidate 0 while it is stable.</param>
+    /// <param name="name">Of the decoder.</param>
     public static DecodedMask Record(GraphBuilder g, MaskDecoderInput input, PromptEncoder prompts, WeightScope w, GroundingConfig config,
-        bool multimask)
+        bool multimask, string name = Name)
     {
         int width = config.DModel, grid = config.ImageSize / 16;
         ObjectBatch objects = input.Objects;
-        WeightScope decoder = w.At("sam_mask_decoder");
+        WeightScope decoder = w.At(name);
         Tensor pe = prompts.ImagePosition(g, grid);
         Tensor t0 = g.Concat(
         [

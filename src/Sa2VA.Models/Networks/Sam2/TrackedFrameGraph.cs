@@ -23,8 +23,9 @@ internal sealed class TrackedFrameGraph
     /// <param name="prompts">The model's prompt encoder.</param>
     /// <param name="pools">Where banks are kept.</param>
     /// <param name="capacity">Most objects.</param>
+    /// <param name="decoder">The decoder that tracks.</param>
     public TrackedFrameGraph(IWeightSource weights, string prefix, GroundingConfig config, PromptEncoder prompts, BankPools pools,
-        int capacity = 1)
+        int capacity = 1, string decoder = MaskDecoder.Name)
     {
         var g = new GraphBuilder("tracked frame", weights);
         WeightScope w = g.At(prefix);
@@ -38,7 +39,8 @@ internal sealed class TrackedFrameGraph
             config);
         Tensor src = g.Add(conditioned, PromptEncoder.NoMask(g, w.At("sam_prompt_encoder"), width));
         Tensor sparse = prompts.EmptySparse(g);
-        DecodedMask mask = MaskDecoder.Record(g, new(src, sparse, null, Frame.High, Objects), prompts, w, config, multimask: true);
+        DecodedMask mask = MaskDecoder.Record(g, new(src, sparse, null, Frame.High, Objects), prompts, w, config, multimask: true,
+            decoder);
         Results = new MaskResultRows(g, config, mask, Objects);
         Tensor low = g.Reshape(mask.Low, new Shape(capacity, 4 * grid, 4 * grid, 1), Objects.Count);
         Bank.Store(g, MemoryEncoder.Record(g, Frame.F, low, w.At("memory_encoder"), config), mask.Pointer);
