@@ -116,13 +116,21 @@ internal static class ForeignFile
     {
         Kind.Video => $"{name} is {what}, which is not read here; give it alone as the video, or a folder of its frames: "
             + ExtractCommand(name),
-        Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG.",
+        Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG{ConvertCommand(name)}",
         Kind.Packed => $"{name} is {what}, which is not read; unpack it first.",
         _ => $"{name} is {what} and not a picture: give a PNG, JPEG, WebP, GIF or BMP file.",
     };
 
     /// <summary>The command that makes a folder of pictures of a video.</summary>
     public static string ExtractCommand(string video) => $"mkdir frames && ffmpeg -i {Quoted(video)} frames/%05d.png";
+
+    // What came from a stream is no file that a command could name.
+    private static string ConvertCommand(string picture)
+    {
+        if (!File.Exists(picture)) return ".";
+        bool isNamedPng = Path.GetExtension(picture).Equals(".png", StringComparison.OrdinalIgnoreCase);
+        return $": magick {Quoted(picture)} {Quoted(Path.ChangeExtension(picture, isNamedPng ? "converted.png" : "png"))}";
+    }
 
     /// <summary>What a file is by its content; null if that is not known or it is read.</summary>
     public static (Kind Kind, string Name)? Recognise(ReadOnlySpan<byte> start)

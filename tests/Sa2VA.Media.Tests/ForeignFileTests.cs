@@ -58,6 +58,21 @@ public sealed class ForeignFileTests
     };
 
     [Theory]
+    [InlineData("a photo.tif", "convert it to PNG: magick \"", "a photo.png\"")]
+    [InlineData("x.PNG", "convert it to PNG: magick ", "x.converted.png")]
+    public void A_picture_of_another_kind_is_refused_with_the_command_that_converts_it(string name, string begin, string end)
+    {
+        using var folder = new ScratchFolder();
+        File.WriteAllBytes(folder.At(name), "II*\0\b\0\0\0"u8);
+        string message = Assert.Throws<MediaException>(() => ImageFile.Load(folder.At(name))).Message;
+        Assert.Contains(begin, message, StringComparison.Ordinal);
+        Assert.EndsWith(end, message, StringComparison.Ordinal);
+        // What has no file has no command.
+        Assert.EndsWith("convert it to PNG.", Assert.Throws<MediaException>(() =>
+            ImageFile.Load("II*\0\b\0\0\0"u8, "Standard input")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [MemberData(nameof(Foreign))]
     public void Foreign_files_are_called_what_they_are(string content, string what, string remedy)
     {

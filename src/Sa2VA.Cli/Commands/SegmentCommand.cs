@@ -33,6 +33,7 @@ internal static partial class SegmentCommand
             "sa2va segment --model Sa2VA-1B --video frames --prompt \"Segment the dog.\" --prompt \"Segment the ball.\" --json",
             "sa2va segment --model Sa2VA-1B --video JPEGImages/bear --prompt \"Please segment the bear.\" --out result --names source",
             "sa2va segment --model Sa2VA-1B --image photos --prompt \"Please segment the cat.\" --out result --min-score 0.5",
+            "sa2va segment --model Sa2VA-1B --video clip.mp4 --prompt \"Segment the dog.\" --out result --format coco --animation mp4",
             "sa2va segment --model Sa2VA-1B --image street.jpg --point 420,310 --point 380,200,- --out result",
             "sa2va segment --model Sa2VA-1B --video clip.mp4 --box 40,60,300,280 --at 120 --direction both --out result",
             "sa2va segment --model Sa2VA-1B --video clip.mp4 --prompt \"Please segment the dog.\" --protocol consistent --out result")
