@@ -36,7 +36,8 @@ internal sealed class Terminal
                     : outputIsTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
                 Interactive = InteractionSupport.No,
             });
-            if (!outputIsTerminal) console.Profile.Width = FileWidth;
+            if (Columns is { } columns) console.Profile.Width = columns;
+            else if (!outputIsTerminal) console.Profile.Width = FileWidth;
             return console;
         });
     }
@@ -50,6 +51,9 @@ internal sealed class Terminal
             ReadKey = Console.IsInputRedirected || Console.IsOutputRedirected || Console.IsErrorRedirected ? null
                 : () => Console.ReadKey(intercept: true),
         };
+
+    /// <summary>Columns of tables; null for the terminal's own.</summary>
+    public int? Columns { get; init; }
 
     /// <summary>Standard input as bytes, for a picture; null where it can only be read as text.</summary>
     public Stream? Bytes { get; init; }

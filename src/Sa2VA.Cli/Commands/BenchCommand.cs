@@ -4,7 +4,6 @@ using Sa2VA.Cli.Arguments;
 using Sa2VA.Cli.Devices;
 using Sa2VA.Cpu;
 using Sa2VA.Verification.Benchmarking;
-using Spectre.Console;
 
 namespace Sa2VA.Cli.Commands;
 
@@ -105,26 +104,14 @@ internal static class BenchCommand
     private static void Print(Terminal terminal, BenchmarkReport report)
     {
         foreach (string line in BenchmarkText.Heading(report)) terminal.WriteLine(line);
-        Print(terminal, BenchmarkText.Headings, 2, report.Stages.Select(s => BenchmarkText.Cells(s, report.Ceilings)));
+        TextTable.Print(terminal, BenchmarkText.Headings, 2, [.. report.Stages.Select(s => BenchmarkText.Cells(s, report.Ceilings))]);
         foreach (StageMeasurement stage in report.Stages)
         {
             if (stage.Kernels is null) continue;
             terminal.WriteLine(KernelText.Heading(stage));
-            Print(terminal, KernelText.Headings(stage), KernelText.Words,
-                stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings)));
+            TextTable.Print(terminal, KernelText.Headings(stage), KernelText.Words,
+                [.. stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings))]);
         }
-    }
-
-    private static void Print(Terminal terminal, IReadOnlyList<string> headings, int words, IEnumerable<string[]> rows)
-    {
-        var table = new Table().Border(TableBorder.Simple);
-        for (int i = 0; i < headings.Count; i++)
-        {
-            var column = new TableColumn(new Text(headings[i]));
-            table.AddColumn(i < words ? column : column.RightAligned());
-        }
-        foreach (string[] row in rows) table.AddRow(row.Select(c => new Text(c)));
-        terminal.Styled.Write(table);
     }
 
     /// <summary>Writes each line as soon as it is known.</summary>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Sa2VA.Core;
 using Sa2VA.Verification;
-using Spectre.Console;
 
 namespace Sa2VA.Cli.Verifying;
 
@@ -48,8 +47,8 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
 
     public void End(VerifySummary summary)
     {
-        Print(VerifyCells.StageHeadings, [.. summary.Stages.Select(VerifyCells.Of)]);
-        Print(VerifyCells.PredictHeadings, [.. summary.Predictions.Select(VerifyCells.Of)]);
+        TextTable.Print(terminal, VerifyCells.StageHeadings, 1, [.. summary.Stages.Select(VerifyCells.Of)]);
+        TextTable.Print(terminal, VerifyCells.PredictHeadings, 1, [.. summary.Predictions.Select(VerifyCells.Of)]);
         terminal.WriteLine(VerifyCells.Counts(summary));
         foreach ((string reason, int count) in summary.SkipReasons)
             terminal.WriteLine(FormattableString.Invariant($"  {count} skipped: {reason}"));
@@ -67,19 +66,6 @@ internal sealed class VerifyText(Terminal terminal) : IVerifyOutput
     private static string Choice(PredictResult result) => result.Case.MinIouGap is { } gap
         ? FormattableString.Invariant($", predicted IoUs to choose by recorded {gap:0.00000} apart")
         : "";
-
-    private void Print(string[] headings, string[][] rows)
-    {
-        if (rows.Length == 0) return;
-        var table = new Table().Border(TableBorder.Simple);
-        for (int i = 0; i < headings.Length; i++)
-        {
-            var column = new TableColumn(new Text(headings[i]));
-            table.AddColumn(i == 0 ? column : column.RightAligned());
-        }
-        foreach (string[] row in rows) table.AddRow(row.Select(c => new Text(c)));
-        terminal.Styled.Write(table);
-    }
 
     private static string Word(StageStatus status) => status switch
     {
