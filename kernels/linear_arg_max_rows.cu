@@ -45,6 +45,15 @@ DEVICE void load_eight(float (&w)[Eight], const u8* column, int k, const View& w
     }
 }
 
+// Four numbers of shared memory. Spelled out: of plain loads NVRTC splits one of sixteen rows' in two or does not, by where its own objects
+// lie in memory, so that no two builds gave the same code.
+DEVICE Quad shared_quad(u32 from)
+{
+    Quad q;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(q.x), "=f"(q.y), "=f"(q.z), "=f"(q.w) : "r"(from) : "memory");
+    return q;
+}
+
 // Where number k of a row is in shared memory: the halves of the lanes' eights lie side by side, so that no two lanes meet in a bank.
 DEVICE int place_of(int k) { return k / Stretch * Stretch + k % Eight / 4 * (Stretch / 2) + k % Stretch / Eight * 4 + k % 4; }
 
@@ -79,8 +88,8 @@ template <class W, int Rows, int Columns> DEVICE void best_of_rows(const LinearA
 #pragma unroll
             for (int r = 0; r < Rows; r++)
             {
-                const float* own = x + r * pitch + (k - lane * Eight) + lane * 4;
-                Quad first = *(const Quad*)own, second = *(const Quad*)(own + Stretch / 2);
+                u32 own = shared_address(x) + 4 * (r * pitch + (k - lane * Eight) + lane * 4);
+                Quad first = shared_quad(own), second = shared_quad(own + 4 * (Stretch / 2));
                 const float xs[Eight] = {first.x, first.y, first.z, first.w, second.x, second.y, second.z, second.w};
 #pragma unroll
                 for (int j = 0; j < Columns; j++)
