@@ -96,7 +96,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             AskOptions options = Ask with { Regions = regions, Logits = Logits, Progress = new Reports<AskProgress>(terminal.Show) };
             Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
             objects.AddRange(answer.Objects);
-            foreach (AnswerObject o in answer.Objects) phrases[o.Id] = o.Phrase ?? (QuestionNames ? AskedFor.In(prompts[i]) : null);
+            foreach (AnswerObject o in answer.Objects) phrases[o.Id] = QuestionNames ? AskedFor.Of(o, answer, prompts[i]) : o.Phrase;
             if (session is ImageSession && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);

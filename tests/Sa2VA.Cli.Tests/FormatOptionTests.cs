@@ -144,6 +144,17 @@ public class FormatOptionTests
     [InlineData("请分割红色的圆。", "请分割红色的圆。")]
     public void Objects_are_called_what_the_question_asks_for(string question, string name) => Assert.Equal(name, AskedFor.In(question));
 
+    [Fact]
+    public void Objects_of_a_list_are_called_by_their_parts_of_it()
+    {
+        using var folder = new ScratchFolder();
+        Assert.Equal(0, CliRun.Of("segment", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt",
+            "Please segment the green ring, the pink heart and the yellow triangle.", "--out", folder.At("out"), "--format", "coco").Code);
+        JsonElement coco = JsonDocument.Parse(File.ReadAllText(folder.At("out", "coco.json"))).RootElement;
+        Assert.Equal(["green ring", "pink heart", "yellow triangle"],
+            coco.GetProperty("categories").EnumerateArray().Select(i => i.GetProperty("name").GetString()!));
+    }
+
     private static Mask Decode(JsonElement rle) => CocoRle.Decode(rle.GetProperty("counts").GetString()!,
         rle.GetProperty("size")[1].GetInt32(), rle.GetProperty("size")[0].GetInt32());
 

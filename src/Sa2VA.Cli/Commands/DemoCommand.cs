@@ -110,7 +110,7 @@ internal static class DemoCommand
                 Answer answer = await session.AskAsync(prompt, options, terminal.Cancellation).ConfigureAwait(false);
                 Tell(part, prompt, answer);
                 foreach (AnswerObject o in answer.Objects)
-                    objects.Add(SegmentedObject.Of(o.Mask!, o.Phrase ?? AskedFor.In(prompt)));
+                    objects.Add(SegmentedObject.Of(o.Mask!, AskedFor.Of(o, answer, prompt)));
             }
             part.OnFrame(new SegmentedFrame(0, part.Media.FrameName(0), part.Media.Image, objects));
         }
@@ -124,7 +124,7 @@ internal static class DemoCommand
             {
                 FrameMasks masks = await demo.NextAsync(index, frame).ConfigureAwait(false);
                 part.OnFrame(new SegmentedFrame(index, part.Media.FrameName(index), frame,
-                    [.. masks.Objects.Select(o => SegmentedObject.Of(o, null))]));
+                    [.. masks.Objects.Select(o => SegmentedObject.Of(o, demo.Names.GetValueOrDefault(o.Id)))]));
                 terminal.Progress.Count("Segmenting", "frames", ++index, part.Media.Frames);
             }
             terminal.Progress.Clear();

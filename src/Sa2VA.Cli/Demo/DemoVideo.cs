@@ -20,6 +20,11 @@ internal sealed class DemoVideo(Terminal terminal, VideoSession session, ObjectT
     /// <summary>Where the circle is when it is corrected, in pixels.</summary>
     private static readonly (int X, int Y, int Radius) Circle = (233, 92, 31);
 
+    private readonly Dictionary<int, string> _names = [];
+
+    /// <summary>What objects are called, by their number; those that were shown have no name.</summary>
+    public IReadOnlyDictionary<int, string> Names => _names;
+
     /// <summary>What is asked in the course of it.</summary>
     public static IReadOnlyList<string> Prompts => [First, Later];
 
@@ -70,6 +75,7 @@ internal sealed class DemoVideo(Terminal terminal, VideoSession session, ObjectT
     {
         Answer answer = await session.AskAsync(prompt, cancellation: terminal.Cancellation).ConfigureAwait(false);
         table.Add(prompt, answer);
+        foreach (AnswerObject o in answer.Objects) _names[o.Id] = AskedFor.Of(o, answer, prompt);
         Tell(index, $"> {prompt}");
         terminal.WriteLine($"            {answer.Text}");
     }

@@ -199,7 +199,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
                     if (!answers[i].Found) notes.Add(NothingFound.In(answers[i], request.Prompts[i]));
                     notes.Tell();
                     OnAnswer(i, answers[i]);
-                    foreach (AnswerObject o in answers[i].Objects) _names[o.Id] = o.Phrase ?? AskedFor.In(request.Prompts[i]);
+                    foreach (AnswerObject o in answers[i].Objects) _names[o.Id] = AskedFor.Of(o, answers[i], request.Prompts[i]);
                 }
                 if (!IsOver) return;
             }
