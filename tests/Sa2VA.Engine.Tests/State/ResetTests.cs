@@ -18,6 +18,7 @@ public sealed class ResetTests
         for (int i = 0; i < before.Count; i++) before.Do(i, reset);
         reset.Reset();
         Assert.Equal((0, 0), (reset.Frames, reset.ObjectCount));
+        Assert.True(States.Of(fresh).ToArray().AsSpan().SequenceEqual(States.Of(reset).ToArray()));
         Assert.Throws<PromptException>(() => reset.Ask("And now?", new AskOptions { FollowUp = true }));
         Assert.Throws<PromptException>(() => reset.Follow(new VisualPrompt(new Click(5, 5)), out _));
         for (int i = 0; i < after.Count; i++) Assert.True(after.Do(i, fresh) == after.Do(i, reset), $"step {i}");
