@@ -11,7 +11,7 @@ internal static partial class AskedFor
         Request().Match(prompt) is { Success: true } request ? request.Groups["what"].Value : prompt.Trim();
 
     /// <summary>
-    /// What an object is called: the answer's own phrase, or what was asked for; of a list of as many things as there are objects, its part.
+    /// What an object is called: the answer's own phrase, or what was asked for; of a list of as many things as objects, its part.
     /// </summary>
     public static string Of(AnswerObject o, Answer answer, string prompt)
     {
