@@ -41,8 +41,18 @@ public class ChatCommandsTests
         Assert.Equal([lines[0], lines[1], lines[1], lines[0], lines[0]], lines);
     }
 
+    [Fact]
+    public void What_is_taken_back_takes_no_room()
+    {
+        // Three of these exceed what the model can read; the same one again is not computed again.
+        string lines = string.Concat(Enumerable.Repeat(string.Join(' ', Enumerable.Repeat("a b c d e", 600)) + "\n/undo\n", 4));
+        CliRun run = CliRun.With(null, new StringReader("Hello\n" + lines), "chat", "--model", CliRun.Toy, "--max-tokens", "1");
+        Assert.Equal(0, run.Code);
+    }
+
     [Theory]
     [InlineData("/undo", "nothing to take back")]
+    [InlineData("Hello\nHello\n/undo\n/undo\n/undo\nHello", "nothing to take back")]
     [InlineData("Hello\n/new\n/undo", "nothing to take back")]
     [InlineData("/bogus", "There is no command /bogus; /help lists them.")]
     [InlineData("/image", "Write /image FILE.")]
@@ -54,6 +64,18 @@ public class ChatCommandsTests
         CliRun run = Piped(lines + "\n");
         Assert.Equal(2, run.Code);
         Assert.Contains(part, Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void As_many_questions_as_were_asked_are_taken_back() =>
+        Assert.Equal(0, Piped("Hello\nHello\n/undo\n/undo\n").Code);
+
+    [Fact]
+    public void Masks_of_a_picture_before_are_not_saved()
+    {
+        CliRun run = Piped($"/image {CliRun.Shapes}\n{Circle}\n/image {CliRun.Shapes}\n/save out\n");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("There are no masks yet", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
