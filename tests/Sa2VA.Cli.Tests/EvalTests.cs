@@ -44,6 +44,9 @@ public class EvalTests
         Assert.Equal(1, GroundedCaptions.AveragePrecision([true, true, false], 2), 1e-12);
         Assert.Equal((51 + 50 * 2 / 3.0) / 101, GroundedCaptions.AveragePrecision([true, false, true], 2), 1e-12);
         Assert.Equal(51 / 101.0, GroundedCaptions.AveragePrecision([true], 2), 1e-12);
+        // A truth is taken once; precision never falls short of what a higher recall has.
+        Assert.Equal([true, false], GroundedCaptions.Matches([[0.9, 0.1], [0.8, 0.2]], 2));
+        Assert.Equal((34 + 67 * 0.75) / 101, GroundedCaptions.AveragePrecision([true, false, true, true], 3), 1e-12);
     }
 
     [Fact]
@@ -68,8 +71,8 @@ public class EvalTests
         string log = folder.At("out", EvalLog.FileName);
         string[] lines = File.ReadAllLines(log);
         Assert.Equal(2, lines.Length);
-        // As if it had been killed while it wrote the next line.
-        File.AppendAllText(log, "{\"id\":\"6/1\",\"expr");
+        // As if it had been killed while it wrote the next line, which would have been a long one.
+        File.AppendAllText(log, "{\"id\":\"6/1\",\"expression\":\"" + new string('x', 4000));
         CliRun second = CliRun.Of(args);
         Assert.Equal((0, ""), (second.Code, second.Error));
         string[] all = File.ReadAllLines(log);
@@ -149,6 +152,30 @@ public class EvalTests
             JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At(name, "summary.json"))).RootElement;
             return (summary.GetProperty("AP50").GetDouble(), summary.GetProperty("mIoU").GetDouble());
         }
+    }
+
+    [Fact]
+    public void All_masks_of_an_answer_are_one()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder.At("data", "images"));
+        File.Copy(CliRun.Shapes, folder.At("data", "images", "shapes.png"));
+        File.WriteAllText(folder.At("data", "instances.json"), """
+            {"images":[{"id":7,"file_name":"shapes.png","width":480,"height":360}],
+             "annotations":[{"id":1,"image_id":7,"segmentation":[[47,53,165,53,165,168,47,168]]}]}
+            """);
+        File.WriteAllText(folder.At("data", "refs.json"), """
+            [{"ref_id":5,"ann_id":1,"image_id":7,"split":"val","sentences":[{"sent_id":0,"sent":"the red circle"},
+              {"sent_id":1,"sent":"the red circle and the blue star"}]}]
+            """);
+        CliRun run = CliRun.Of("eval", "refcoco", "--model", CliRun.Toy, "--data", folder.At("data"), "--out", folder.At("out"));
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        JsonElement[] samples = [.. File.ReadAllLines(folder.At("out", EvalLog.FileName)).Skip(1)
+            .Select(l => JsonDocument.Parse(l).RootElement)];
+        Assert.Equal([1, 2], samples.Select(s => s.GetProperty("text").GetString()!.Split("[SEG]").Length - 1));
+        // The star is outside of the circle's box: it adds to the union alone.
+        Assert.Equal(samples[0].GetProperty("intersection").GetDouble(), samples[1].GetProperty("intersection").GetDouble(), 200.0);
+        Assert.True(samples[1].GetProperty("union").GetInt64() > samples[0].GetProperty("union").GetInt64() + 2000);
     }
 
     [Fact]
