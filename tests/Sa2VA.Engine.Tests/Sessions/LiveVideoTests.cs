@@ -182,6 +182,27 @@ public sealed class LiveVideoTests
     }
 
     [Fact]
+    public async Task A_reader_who_takes_his_time_loses_no_result_where_no_frame_is_to_be_lost()
+    {
+        using VideoSession session = Shapes.Model.OpenTracker(new VideoOptions { ReuseMasks = true });
+        await using var live = new LiveVideo(session, new LiveOptions { Policy = QueuePolicy.Wait, Capacity = 1 });
+        IAsyncEnumerable<LiveResult> results = live.ResultsAsync(Cancellation);
+        Task pushing = Task.Run(async () =>
+        {
+            for (int f = 0; f < 5; f++) await live.PushAsync(Shapes.Clip[f], TimeSpan.FromSeconds(f));
+            await live.CompleteAsync();
+        }, Cancellation);
+        // The second result is there, and there is no place for it.
+        TimeSpan latest = default;
+        SpinWait.SpinUntil(() => live.ReadLatest(r => latest = r.Timestamp) && latest > TimeSpan.Zero);
+        var seen = new List<double>();
+        await foreach (LiveResult result in results) seen.Add(result.Timestamp.TotalSeconds);
+        await pushing;
+        Assert.Equal([0, 1, 2, 3, 4], seen);
+        Assert.Equal((5, 0), (live.Counters.Tracked, live.Counters.Unread));
+    }
+
+    [Fact]
     public async Task What_is_done_between_frames_comes_before_those_that_wait_and_a_frame_may_be_late_before_its_turn()
     {
         using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);

@@ -44,6 +44,14 @@ public sealed class ReAskComparisonTests
     }
 
     [Fact]
+    public void Of_two_that_it_covers_it_is_the_one_that_it_covers_best()
+    {
+        ReAskComparison c = Compare([new(0, false, People, 0), new(1, false, People, 1)], [At(10, 8), At(12, 8)]);
+        c.Add(New(People, place: 0), At(12, 7));
+        Assert.Equal([1], c.Known);
+    }
+
+    [Fact]
     public void What_is_hardly_there_is_nothing()
     {
         ReAskComparison c = Compare([new(0, false, People, 0)], [At(0, 0)]);

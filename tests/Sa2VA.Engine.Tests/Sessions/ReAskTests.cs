@@ -286,13 +286,19 @@ public sealed class ReAskTests
     [Fact]
     public async Task An_object_that_is_shown_while_an_answer_is_on_its_way_stands_behind_what_the_answer_names()
     {
-        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2]);
-        session.Next(Shapes.Clip[0]);
+        using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..2], cancellation: Cancellation);
+        session.Next(Shapes.Clip[0], Cancellation);
         int shown = -1;
-        await foreach (AnswerUpdate update in session.AskStreamAsync(Circle, cancellation: Cancellation))
-            if (update is ObjectUpdate && shown < 0) shown = session.Follow(new VisualPrompt(new Click(60, 40)), out _);
-        // The answer may have joined first; then there is nothing to see here, and the numbers are in order all the same.
-        using VideoSession restored = Shapes.Model.RestoreVideo(States.Of(session));
+        _device.Writing = buffer =>
+        {
+            // The answer has its number, and has not joined.
+            if (buffer != "sparse prompt") return;
+            _device.Writing = null;
+            shown = session.Follow(new VisualPrompt(new Click(60, 40)), out _, Cancellation);
+        };
+        await session.AskAsync(Circle, cancellation: Cancellation);
+        using VideoSession restored = model.RestoreVideo(States.Of(session), Cancellation);
         FrameMasks masks = session.Next(Shapes.Clip[1]);
         Assert.Equal([0, 1], masks.Objects.Select(o => o.Id));
         Assert.Equal(Print(masks), Print(restored.Next(Shapes.Clip[1])));
