@@ -23,6 +23,9 @@ public sealed class Sa2VAOptions
     /// <summary>As <see cref="ModelOptions.ResizeOnce"/>.</summary>
     public bool ResizeOnce { get; set; }
 
+    /// <summary>As <see cref="ModelOptions.TrackerWeights"/>: a file or folder, or null for the checkpoint's own.</summary>
+    public string? TrackerWeights { get; set; }
+
     /// <summary>Most conversations that the chat client keeps for the next message; 0 for none.</summary>
     public int KeptConversations { get; set; } = Sa2VAChatClient.DefaultKeptConversations;
 }

@@ -63,6 +63,7 @@ public static class Sa2VAServices
                 MemoryBudget = options.MemoryBudget,
                 MaxTokens = options.MaxTokens,
                 ResizeOnce = options.ResizeOnce,
+                TrackerWeights = options.TrackerWeights,
             });
             BackendMemory memory = model.MemoryInfo;
             logger.ModelLoaded(model.Name, model.Family, model.DeviceDescription, model.Precision.ToString(),

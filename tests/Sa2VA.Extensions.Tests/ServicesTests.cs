@@ -64,6 +64,12 @@ public sealed class ServicesTests
         foreach (IHostedService hosted in missing.GetServices<IHostedService>())
             await Assert.ThrowsAsync<CheckpointException>(() => hosted.StartAsync(CancellationToken.None));
         Assert.Equal([1, 4], missing.GetRequiredService<Messages>().Events.Select(e => e.Id));
+        await using ServiceProvider tracker = Services(new Dictionary<string, string?>
+        {
+            ["Folder"] = Shown.Folder, ["TrackerWeights"] = Path.Combine(Path.GetTempPath(), "no-such-weights"),
+        }).BuildServiceProvider();
+        Assert.Contains("no-such-weights", Assert.Throws<CheckpointException>(tracker.GetRequiredService<Sa2VAModel>).Message,
+            StringComparison.Ordinal);
     }
 
     private static IServiceCollection Services(Dictionary<string, string?> settings) => new ServiceCollection()
