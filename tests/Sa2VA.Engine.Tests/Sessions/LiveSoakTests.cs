@@ -52,9 +52,6 @@ public sealed class LiveSoakTests : IDisposable
             // Pages of a question that was given up just now go with the next conversation that ends.
             SpinWait.SpinUntil(() => _model.LanguageModel.Scheduler.IsIdle);
             _model.OpenText().Dispose();
-            // What its objects would have been prompted with may still be on its way to the tracker.
-            _model.Segmentation.Queue.Mark().Wait();
-            _model.Segmentation.EncoderQueue.Mark().Wait();
             long expected = _loaded + Shapes.PooledBytes(_model), held = Shapes.Held(_model).Buffers;
             Assert.True(held == expected, $"seed {Seed}: {held} bytes are held after {all.Pushed} frames, {expected} are expected");
             Assert.Equal(0, _model.Segmentation.Banks.MemorySlots.Taken);

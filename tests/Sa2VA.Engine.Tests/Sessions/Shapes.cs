@@ -33,6 +33,9 @@ internal static class Shapes
     public static BackendMemory Held(Sa2VAModel model)
     {
         SpinWait.SpinUntil(() => model.LanguageModel.Scheduler.IsIdle);
+        // What a prompt or frame that was given up needs is held until the tracker is past it.
+        model.Segmentation.Queue.Mark().Wait();
+        model.Segmentation.EncoderQueue.Mark().Wait();
         return model.MemoryInfo;
     }
 
