@@ -104,7 +104,7 @@ public class StandardStreamTests
             TestContext.Current.CancellationToken) { Bytes = File.OpenRead(CliRun.Shapes) };
         Assert.Equal(0, Program.Run(args, terminal));
         Assert.Equal("", error.ToString());
-        Assert.Contains("\"frame\":0,\"source\":\"stdin\",\"objects\":[{\"id\":0,\"area\":10693,", output.ToString(),
+        Assert.Contains("\"frame\":0,\"source\":\"stdin\",\"time\":null,\"objects\":[{\"id\":0,\"area\":10693,", output.ToString(),
             StringComparison.Ordinal);
         CliRun.Of(args).AssertRefusedWithJson("'-'", "--image");
     }
