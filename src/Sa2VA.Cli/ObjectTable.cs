@@ -14,7 +14,7 @@ internal sealed class ObjectTable
     /// <summary>Takes over an answer's objects.</summary>
     public void Add(string prompt, Answer answer)
     {
-        foreach (AnswerObject o in answer.Objects) _rows.Add(o.Id, new Row(o.Id, o.Phrase ?? prompt));
+        foreach (AnswerObject o in answer.Objects) _rows.Add(o.Id, new Row(o.Id, AskedFor.Of(o, answer, prompt)));
     }
 
     /// <summary>Takes over an object that was shown.</summary>
