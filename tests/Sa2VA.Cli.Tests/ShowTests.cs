@@ -95,7 +95,7 @@ public class ShowTests
         Assert.Contains("(shown)", run.Out, StringComparison.Ordinal);
         Assert.Equal("", run.Error);
         run = CliRun.Of([.. OfImage[..^1], .. Circle, "--point", "20,20", "--correct", "0", "--out", folder.At("out2")]);
-        Assert.Contains("circle., corrected", run.Out, StringComparison.Ordinal);
+        Assert.Contains("red circle, corrected", run.Out, StringComparison.Ordinal);
     }
 
     [Theory]
