@@ -13,9 +13,16 @@ public sealed class ForgottenSessionTests
         using Sa2VAModel model = Shapes.Load();
         long loaded = model.MemoryInfo.Buffers;
         var sessions = new List<WeakReference>();
-        for (int i = 0; i < 120; i++) Forget(model, i, sessions);
-        Assert.True(Shapes.Held(model).Buffers > loaded);
-        Assert.True(model.Segmentation.Banks.MemorySlots.Taken > 0);
+        // The collector may come at any time, also before the last one is forgotten.
+        long held = 0, slots = 0;
+        for (int i = 0; i < 120; i++)
+        {
+            Forget(model, i, sessions);
+            held = Math.Max(held, model.MemoryInfo.Buffers);
+            slots = Math.Max(slots, model.Segmentation.Banks.MemorySlots.Taken);
+        }
+        Assert.True(held > loaded && slots > 0, $"{held} bytes of {loaded}, {slots} slots");
+        Shapes.Held(model);
         for (int round = 0; round < 10 && model.MemoryInfo.Buffers > loaded + Shapes.PooledBytes(model); round++)
         {
             GC.Collect();
