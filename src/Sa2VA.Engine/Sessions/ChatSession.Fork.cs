@@ -31,7 +31,7 @@ public abstract partial class ChatSession
     public ImageSession ForkWithImage(RgbImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        using SessionGate.Entry gate = EnterToFork(SessionPart.Chat);
+        using SessionGate.Entry gate = Enter(SessionPart.Chat);
         return TakeUp(new ImageSession(Model, image));
     }
 
@@ -48,7 +48,7 @@ public abstract partial class ChatSession
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(languageFrames);
-        using SessionGate.Entry gate = EnterToFork(SessionPart.Chat);
+        using SessionGate.Entry gate = Enter(SessionPart.Chat);
         IReadOnlyList<RgbImage> tiles = LanguageFrames.Read(languageFrames, Model.Config, cancellation);
         return TakeUp(new VideoSession(Model, tiles, options ?? new VideoOptions()));
     }
@@ -70,7 +70,7 @@ public abstract partial class ChatSession
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(answer);
         options ??= new AskOptions();
-        using SessionGate.Entry gate = EnterToFork(SessionPart.Chat);
+        using SessionGate.Entry gate = Enter(SessionPart.Chat);
         CheckQuestion();
         int[] asked = EncodePrompt(text, options, []), said = Model.Prompt.Begin(answer, Model.StopRule);
         if (said.Length == 0) throw new PromptException("The answer that was given is empty; leave its question out, too.");
@@ -102,12 +102,22 @@ public abstract partial class ChatSession
         return fork;
     }
 
-    /// <summary>Begins what is done between two questions; dispose the result to end it.</summary>
-    private protected SessionGate.Entry EnterToFork(SessionPart part)
+    /// <summary>Begins what is done with a part of the session; dispose the result to end it.</summary>
+    /// <param name="part">What it has to do with.</param>
+    /// <param name="cancellation">Checked first.</param>
+    private protected SessionGate.Entry Enter(SessionPart part, CancellationToken cancellation = default)
     {
         SessionGate.Entry gate = Gate.Enter(this, part);
-        if (!Model.IsDisposed) return gate;
-        gate.Dispose();
-        throw new ObjectDisposedException(nameof(Sa2VAModel));
+        try
+        {
+            ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
+            cancellation.ThrowIfCancellationRequested();
+            return gate;
+        }
+        catch
+        {
+            gate.Dispose();
+            throw;
+        }
     }
 }

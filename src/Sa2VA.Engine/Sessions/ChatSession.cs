@@ -424,7 +424,7 @@ public sealed class TextSession : ChatSession
     /// <inheritdoc/>
     public override TextSession Fork()
     {
-        using SessionGate.Entry gate = EnterToFork(SessionPart.All);
+        using SessionGate.Entry gate = Enter(SessionPart.All);
         return TakeUp(new TextSession(Model));
     }
 

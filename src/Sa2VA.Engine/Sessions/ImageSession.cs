@@ -76,7 +76,7 @@ public sealed class ImageSession : ChatSession
     /// <inheritdoc/>
     public override ImageSession Fork()
     {
-        using SessionGate.Entry gate = EnterToFork(SessionPart.All);
+        using SessionGate.Entry gate = Enter(SessionPart.All);
         return TakeUp(new ImageSession(Model, null, _features.Share(), _objects.Copy()));
     }
 

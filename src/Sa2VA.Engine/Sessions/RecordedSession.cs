@@ -126,7 +126,7 @@ public sealed class RecordedSession : ChatSession
     public async IAsyncEnumerable<FrameMasks> TrackAsync(IProgress<TrackProgress>? progress = null,
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        using SessionGate.Entry gate = Enter(cancellation);
+        using SessionGate.Entry gate = Enter(SessionPart.Stream, cancellation);
         RecordedObject[] objects;
         lock (_lock) objects = [.. _objects];
         if (objects.Length == 0) yield break;
@@ -161,7 +161,7 @@ public sealed class RecordedSession : ChatSession
     /// <inheritdoc cref="ChatSession.Fork"/>
     public override RecordedSession Fork()
     {
-        using SessionGate.Entry gate = EnterToFork(SessionPart.Chat);
+        using SessionGate.Entry gate = Enter(SessionPart.Chat);
         RecordedSession fork = TakeUp(new RecordedSession(Model, _frames, null, Options));
         lock (_lock) fork._objects.AddRange(_objects);
         return fork;
@@ -186,26 +186,10 @@ public sealed class RecordedSession : ChatSession
         for (int t = back ? _start + 1 : _start; on && t < FrameCount; t++) yield return (t, false);
     }
 
-    private SessionGate.Entry Enter(CancellationToken cancellation)
-    {
-        SessionGate.Entry gate = Gate.Enter(this, SessionPart.Stream);
-        try
-        {
-            ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-            cancellation.ThrowIfCancellationRequested();
-            return gate;
-        }
-        catch
-        {
-            gate.Dispose();
-            throw;
-        }
-    }
-
     private SessionGate.Entry EnterPrompt(int frame, VisualPrompt prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        SessionGate.Entry gate = Enter(CancellationToken.None);
+        SessionGate.Entry gate = Enter(SessionPart.Stream);
         try
         {
             if ((uint)frame >= (uint)FrameCount)

@@ -186,19 +186,9 @@ public sealed partial class VideoSession : ChatSession
     internal SessionGate.Entry EnterFrame(CancellationToken cancellation, SessionPart part = SessionPart.Stream)
     {
         CheckLive();
-        SessionGate.Entry gate = Gate.Enter(this, part);
-        try
-        {
-            ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
-            cancellation.ThrowIfCancellationRequested();
-            return gate;
-        }
-        catch
-        {
-            gate.Dispose();
-            throw;
-        }
+        return Enter(part, cancellation);
     }
+
     /// <summary>Who pushes frames to the stream, alone; null if callers do.</summary>
     internal LiveVideo? Live;
 
