@@ -91,7 +91,7 @@ internal sealed class CommandLine
         catch (OutOfMemoryException e)
         {
             const string Message = "The memory of this machine does not suffice; `sa2va inspect` shows what a checkpoint needs.";
-            return Fail(new DeviceException(Message, e), ExitCode.BadInput, line);
+            return Fail(new DeviceMemoryException(Message, e), ExitCode.BadInput, line);
         }
         catch (Exception e) when (e is FileNotFoundException { FileName: { } part }
             && part.Contains(", Version=", StringComparison.Ordinal))

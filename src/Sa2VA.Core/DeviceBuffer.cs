@@ -22,7 +22,7 @@ public abstract class DeviceBuffer(string name, DType type, Shape shape) : IDisp
 
     /// <summary>Makes at least the first elements of reserved memory be there, zeros where they are new; the address stays.</summary>
     /// <param name="elements">How many; at most the shape's.</param>
-    /// <exception cref="DeviceException">The budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice.</exception>
     public virtual void Commit(long elements) => ArgumentOutOfRangeException.ThrowIfGreaterThan(elements, Committed);
 
     /// <summary>

@@ -15,7 +15,7 @@ public abstract class DeviceQueue : IDisposable
     public abstract string Name { get; }
 
     /// <summary>Makes room for the intermediates of a plan, so that binding it later cannot fail for want of memory.</summary>
-    /// <exception cref="DeviceException">The budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice.</exception>
     public abstract void Reserve(ExecutionPlan plan);
 
     /// <summary>Enqueues copying elements in. They are taken at once: the source may change afterwards.</summary>

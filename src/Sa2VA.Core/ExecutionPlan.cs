@@ -15,7 +15,7 @@ public abstract class ExecutionPlan(Graph graph) : IDisposable
     /// <param name="queue">Of the same backend; its arena grows if it has to, which waits until the queue is idle.</param>
     /// <param name="buffers">Memory of every input, state and output.</param>
     /// <exception cref="GraphException">A tensor has no memory, or the buffers are for another graph.</exception>
-    /// <exception cref="DeviceException">The budget does not suffice for the arena.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice for the arena.</exception>
     public abstract BoundPlan Bind(DeviceQueue queue, PlanBuffers buffers);
 
     /// <summary>Ends the plan: weights that no other plan uses are freed, after the runs that are enqueued.</summary>

@@ -22,7 +22,7 @@ public interface IBackend : IDisposable
     Timeline? Timeline { get; set; }
 
     /// <summary>Memory of the device for inputs, states and outputs; contents are zero.</summary>
-    /// <exception cref="DeviceException">The budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice.</exception>
     DeviceBuffer Allocate(string name, DType type, Shape shape);
 
     /// <summary>
@@ -32,7 +32,7 @@ public interface IBackend : IDisposable
     /// <param name="name">Name for messages.</param>
     /// <param name="type">Element type.</param>
     /// <param name="atMost">Extents that it may grow to.</param>
-    /// <exception cref="DeviceException">The device has no room for addresses of that many elements.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no room for addresses of that many elements.</exception>
     DeviceBuffer Reserve(string name, DType type, Shape atMost);
 
     /// <summary>

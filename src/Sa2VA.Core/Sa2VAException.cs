@@ -32,8 +32,14 @@ public sealed class StateException(string message, Exception? inner = null) : Sa
 /// <summary>A session was called while another call of it is running. Wait for that one, or open a session per caller.</summary>
 public sealed class SessionBusyException(string message, Exception? inner = null) : Sa2VAException(message, inner);
 
-/// <summary>A device cannot be used, or its memory budget does not suffice.</summary>
-public sealed class DeviceException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+/// <summary>A device cannot be used, or (<see cref="DeviceMemoryException"/>) its memory does not suffice.</summary>
+public class DeviceException(string message, Exception? inner = null) : Sa2VAException(message, inner);
+
+/// <summary>
+/// A device's memory, the budget or what was set aside for all sessions does not suffice. The engine is whole: less, or once other sessions
+/// are closed the same, may be asked for.
+/// </summary>
+public sealed class DeviceMemoryException(string message, Exception? inner = null) : DeviceException(message, inner);
 
 /// <summary>
 /// A computed result is NaN or infinite: the weights do not belong together, or numbers grew beyond what floats hold. The message names the

@@ -19,7 +19,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     /// <param name="bytes">Size. Contents are undefined unless zeroed.</param>
     /// <param name="what">Who needs it, for messages.</param>
     /// <param name="zeroed">True for zeros.</param>
-    /// <exception cref="DeviceException">The budget or the machine does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The budget or the machine does not suffice.</exception>
     public AlignedMemory(MemoryAccount account, MemoryPurpose purpose, long bytes, string what, bool zeroed = false)
         : base(0, ownsHandle: true)
     {
@@ -150,7 +150,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         }
     }
 
-    private static DeviceException Refused(long bytes, OutOfMemoryException e) =>
+    private static DeviceMemoryException Refused(long bytes, OutOfMemoryException e) =>
         new($"The machine refused {bytes / 1048576.0:F0} MB of memory. Use fewer or smaller inputs, or a smaller checkpoint.", e);
 
     private void Free()

@@ -27,7 +27,7 @@ internal sealed unsafe class CudaMemory
     private CudaDriver Driver => _backend.Context.Driver;
 
     /// <summary>Memory with undefined contents.</summary>
-    /// <exception cref="DeviceException">Budget or device do not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">Budget or device do not suffice.</exception>
     public static CudaMemory Allocate(CudaBackend backend, MemoryPurpose purpose, long bytes, string what)
     {
         var memory = new CudaMemory(backend, purpose, 0);
@@ -67,12 +67,12 @@ internal sealed unsafe class CudaMemory
     }
 
     /// <summary>Maps memory so that at least the first bytes are there; contents of what is new are undefined.</summary>
-    /// <exception cref="DeviceException">Budget or device do not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">Budget or device do not suffice.</exception>
     public void Commit(long bytes, string what)
     {
         if (bytes <= Bytes) return;
         if (!_backend.Account.CountsOnly && (ulong)bytes > _room)
-            throw new DeviceException($"{what} need {bytes >> 20} MB, more than the {_room >> 20} MB that there are addresses for.");
+            throw new DeviceMemoryException($"{what} need {bytes >> 20} MB, more than the {_room >> 20} MB that there are addresses for.");
         long growth = bytes - Bytes;
         _backend.Account.Reserve(_purpose, growth, what);
         try
@@ -90,11 +90,7 @@ internal sealed unsafe class CudaMemory
     /// <summary>Unmaps what was mapped; the addresses stay. Nothing that is enqueued may use them.</summary>
     public void Trim()
     {
-        if (!_backend.Account.CountsOnly)
-        {
-            using CudaContext.Scope scope = _backend.Context.Enter();
-            Unmap();
-        }
+        if (!_backend.Account.CountsOnly) _backend.Context.GiveBack(_ => Unmap());
         _backend.Account.Release(_purpose, Bytes);
         Bytes = 0;
     }
@@ -152,11 +148,11 @@ internal sealed unsafe class CudaMemory
         _mappedBytes = 0;
     }
 
-    private DeviceException Refused(long bytes, string what)
+    private DeviceMemoryException Refused(long bytes, string what)
     {
         nuint free = 0, total = 0;
         Driver.MemGetInfo(&free, &total);
-        return new DeviceException($"The GPU has no room for {bytes / 1048576.0:F1} MB for {what}: "
+        return new DeviceMemoryException($"The GPU has no room for {bytes / 1048576.0:F1} MB for {what}: "
             + $"{free / 1048576.0:F0} of {total / 1048576.0:F0} MB are free. Use fewer or smaller inputs, or a smaller checkpoint.");
     }
 }

@@ -87,7 +87,7 @@ internal sealed class CudaPlan : ExecutionPlan
             {
                 kernel.Launch(context);
             }
-            catch (DeviceException e)
+            catch (DeviceException e) when (e is not DeviceMemoryException)
             {
                 throw new DeviceException($"{Graph.Name}, {op.Name}: {e.Message}", e);
             }

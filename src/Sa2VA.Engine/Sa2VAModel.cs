@@ -229,7 +229,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
     /// <exception cref="StateException">
     /// It is no state of a video session, of another version, of another model or precision, cut off, or damaged.
     /// </exception>
-    /// <exception cref="DeviceException">The memory budget does not suffice for it.</exception>
+    /// <exception cref="DeviceMemoryException">The memory budget does not suffice for it.</exception>
     /// <exception cref="IOException">The stream cannot be read.</exception>
     public VideoSession RestoreVideo(Stream stream, CancellationToken cancellation = default)
     {

@@ -39,7 +39,7 @@ public sealed class Verifier : IDisposable
     /// <param name="paths">Golden files, and folders that are searched for them.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <exception cref="CheckpointException">A file or a checkpoint is missing, broken, or lacks what a stage reads.</exception>
-    /// <exception cref="DeviceException">The device's memory does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public IEnumerable<StageResult> Run(IEnumerable<string> paths, CancellationToken cancellation = default)
     {
@@ -50,7 +50,7 @@ public sealed class Verifier : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <exception cref="CheckpointException">The file or its checkpoint is missing, broken, or lacks what the stage reads.</exception>
-    /// <exception cref="DeviceException">The device's memory does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The device's memory does not suffice.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public StageResult Verify(string path, CancellationToken cancellation = default)
     {

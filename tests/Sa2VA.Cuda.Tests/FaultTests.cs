@@ -80,11 +80,8 @@ public sealed class FaultTests
                 using var net = new SumNet(driver);
                 Assert.Equal(12, net.FourTimes(3));
             }
-            catch (DeviceException e)
+            catch (DeviceMemoryException)
             {
-                bool isOfMemory = e.Message.Contains("no room", StringComparison.Ordinal)
-                    || e.Message.Contains("MEMORY", StringComparison.Ordinal);
-                Assert.True(isOfMemory, e.Message);
                 refused++;
                 Assert.Equal(default, driver.Live);
                 continue;
@@ -266,17 +263,17 @@ public sealed class FaultTests
         using var driver = new VirtualDriver(new VirtualDriverOptions { MemoryBytes = 8 << 20, MappingGranularity = 1 << 16 });
         using (var net = new SumNet(driver, memoryBudget: 1 << 20))
         {
-            var refused = Assert.Throws<DeviceException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 18)));
+            var refused = Assert.Throws<DeviceMemoryException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 18)));
             Assert.Contains("budget", refused.Message);
             Assert.Equal(4, net.FourTimes(1));
         }
         using (var net = new SumNet(driver))
         {
-            var refused = Assert.Throws<DeviceException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 22)));
+            var refused = Assert.Throws<DeviceMemoryException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 22)));
             Assert.Contains("no room", refused.Message);
             using DeviceBuffer pool = net.Backend.Reserve("pool", DType.F32, new Shape(1 << 22));
             pool.Commit(1 << 18);
-            Assert.Throws<DeviceException>(() => pool.Commit(1 << 22));
+            Assert.Throws<DeviceMemoryException>(() => pool.Commit(1 << 22));
             Assert.Equal(1 << 18, pool.Committed);
             Assert.Equal(4, net.FourTimes(1));
         }

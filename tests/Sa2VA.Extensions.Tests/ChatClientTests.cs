@@ -254,7 +254,7 @@ public sealed class ChatClientTests
             Assert.Equal(alone.Ask(question, new AskOptions { Temperature = 1, Seed = i }).Text, text);
         }
         string longer = string.Join(' ', Enumerable.Repeat("a b", 60));
-        await Assert.ThrowsAsync<DeviceException>(() => client.GetResponseAsync([Shown.User(longer)]));
+        await Assert.ThrowsAsync<DeviceMemoryException>(() => client.GetResponseAsync([Shown.User(longer)]));
     }
 
     [Fact]

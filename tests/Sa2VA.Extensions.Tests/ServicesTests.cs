@@ -44,7 +44,7 @@ public sealed class ServicesTests
         foreach (IHostedService hosted in provider.GetServices<IHostedService>()) await hosted.StartAsync(CancellationToken.None);
         Assert.Contains(provider.GetRequiredService<Messages>().Events, e => e.Id == 2);
         // The options came through: 64 tokens are no room for this.
-        await Assert.ThrowsAsync<DeviceException>(() => provider.GetRequiredService<IChatClient>()
+        await Assert.ThrowsAsync<DeviceMemoryException>(() => provider.GetRequiredService<IChatClient>()
             .GetResponseAsync(string.Join(' ', Enumerable.Repeat("a b", 60))));
         (int id, LogLevel level, string text) = provider.GetRequiredService<Messages>().Events.Last();
         Assert.Equal((11, LogLevel.Warning), (id, level));

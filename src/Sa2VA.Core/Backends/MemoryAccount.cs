@@ -27,7 +27,7 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
     /// <param name="purpose">For what.</param>
     /// <param name="bytes">How many.</param>
     /// <param name="what">Who needs them, for the message.</param>
-    /// <exception cref="DeviceException">The budget does not suffice, even after what forgotten owners held has come back.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice, even after what forgotten owners held has come back.</exception>
     public void Reserve(MemoryPurpose purpose, long bytes, string what)
     {
         if (!TryReserve(bytes))
@@ -35,7 +35,7 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
             GC.Collect();
             GC.WaitForPendingFinalizers();
             if (!TryReserve(bytes))
-                throw new DeviceException($"{what} needs {Amount(bytes)}; {Amount(Interlocked.Read(ref _total))} of the "
+                throw new DeviceMemoryException($"{what} needs {Amount(bytes)}; {Amount(Interlocked.Read(ref _total))} of the "
                     + $"budget of {Amount(budget)} are in use.");
         }
         Interlocked.Add(ref _held[(int)purpose], bytes);

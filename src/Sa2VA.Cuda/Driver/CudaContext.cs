@@ -68,8 +68,8 @@ internal sealed unsafe class CudaContext : IDisposable
     {
         string message = $"The GPU failed at {what}: {Describe(Driver, result)}.";
         if (IsSticky(result)) _fault ??= message;
-        return new DeviceException(_fault is null ? message
-            : $"{_fault} This engine's GPU context is lost; open the model anew.");
+        if (_fault is not null) return new DeviceException($"{_fault} This engine's GPU context is lost; open the model anew.");
+        return result == CudaResult.OutOfMemory ? new DeviceMemoryException(message) : new DeviceException(message);
     }
 
     public static string Describe(CudaDriver driver, CudaResult result)

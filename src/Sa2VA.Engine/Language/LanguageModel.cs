@@ -104,7 +104,7 @@ internal sealed class LanguageModel : IDisposable
         new((int)BitOperations.RoundUpToPowerOf2((uint)sequences), false, Capacity(tokens), samples);
 
     /// <summary>A run that is ready, or null while it is being compiled; asking begins that.</summary>
-    /// <exception cref="DeviceException">It cannot be compiled for want of memory.</exception>
+    /// <exception cref="DeviceMemoryException">It cannot be compiled for want of memory.</exception>
     public LanguageRun? Ready(RunKind kind)
     {
         lock (_lock)

@@ -25,7 +25,7 @@ internal sealed class PagePool : IDisposable
     /// <param name="backend">Device; not owned.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="layout">Most pages, and the type of what they hold.</param>
-    /// <exception cref="DeviceException">The device has no room for the pool's addresses.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no room for the pool's addresses.</exception>
     public PagePool(IBackend backend, LanguageConfig config, KvLayout layout)
     {
         Layout = layout;
@@ -38,10 +38,10 @@ internal sealed class PagePool : IDisposable
                 _buffers.Add(backend.Reserve(FormattableString.Invariant($"values {i}"), layout.Type, shape));
             }
         }
-        catch (DeviceException e)
+        catch (DeviceMemoryException e)
         {
             Dispose();
-            throw new DeviceException($"There is no room for the keys and values of {layout.Pages * KvLayout.PageRows} tokens, which "
+            throw new DeviceMemoryException($"There is no room for the keys and values of {layout.Pages * KvLayout.PageRows} tokens, which "
                 + $"all conversations may have together; give a smaller {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}. "
                 + e.Message, e);
         }
@@ -71,7 +71,7 @@ internal sealed class PagePool : IDisposable
     }
 
     /// <summary>Takes a page that nobody holds.</summary>
-    /// <exception cref="DeviceException">All pages are held, or the memory budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">All pages are held, or the memory budget does not suffice.</exception>
     public int Take()
     {
         lock (_taking)
@@ -80,7 +80,7 @@ internal sealed class PagePool : IDisposable
             {
                 if (!HasFree) Grow();
             }
-            catch (DeviceException) when (HasFree)
+            catch (DeviceMemoryException) when (HasFree)
             {
                 // What forgotten conversations held came back meanwhile.
             }
@@ -255,7 +255,7 @@ internal sealed class PagePool : IDisposable
         int before = _holders.Count, after = Math.Min(before + GrowthPages, Layout.Pages);
         if (after == before)
         {
-            throw new DeviceException($"All {Layout.Pages * KvLayout.PageRows} tokens that conversations may have together are in use. "
+            throw new DeviceMemoryException($"All {Layout.Pages * KvLayout.PageRows} tokens that conversations may have together are in use. "
                 + $"Close sessions, or give {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}.");
         }
         foreach (DeviceBuffer buffer in _buffers) buffer.Commit((long)after * KvLayout.PageRows * buffer.Shape.Last);

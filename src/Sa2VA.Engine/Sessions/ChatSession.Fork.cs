@@ -15,7 +15,7 @@ public abstract partial class ChatSession
     /// </summary>
     /// <returns>A session of the same kind, the caller's to dispose.</returns>
     /// <exception cref="SessionBusyException">Another call of this session is running.</exception>
-    /// <exception cref="DeviceException">The memory budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The memory budget does not suffice.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
     public abstract ChatSession Fork();
 

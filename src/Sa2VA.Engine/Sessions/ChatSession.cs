@@ -57,7 +57,7 @@ public abstract partial class ChatSession : IDisposable, IAsyncDisposable
     /// <param name="options">Choices; null for upstream's.</param>
     /// <param name="cancellation">Stops within one token.</param>
     /// <exception cref="PromptException">The text does not fit the model or the conversation.</exception>
-    /// <exception cref="DeviceException">
+    /// <exception cref="DeviceMemoryException">
     /// The memory budget, or the tokens that all sessions may have together, do not suffice; other sessions may hold them.
     /// </exception>
     /// <exception cref="NonFiniteException">A network gave NaN or infinity; the message names the stage.</exception>

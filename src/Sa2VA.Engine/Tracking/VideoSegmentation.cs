@@ -322,7 +322,7 @@ internal sealed partial class VideoSegmentation : IDisposable
             Add(added);
             return true;
         }
-        catch (DeviceException)
+        catch (DeviceMemoryException)
         {
             // Not tried for every frame.
             return _mayAddSets = false;

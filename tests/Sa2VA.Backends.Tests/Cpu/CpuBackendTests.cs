@@ -14,10 +14,10 @@ public class CpuBackendTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = 1 << 20 });
         using (DeviceBuffer half = backend.Allocate("half", DType.F32, new Shape(1 << 17)))
         {
-            var e = Assert.Throws<DeviceException>(() => backend.Allocate("too much", DType.F32, new Shape(1 << 18)));
+            var e = Assert.Throws<DeviceMemoryException>(() => backend.Allocate("too much", DType.F32, new Shape(1 << 18)));
             Assert.Contains("'too much'", e.Message, StringComparison.Ordinal);
             // Far more than any machine has: an attempt to allocate would fail otherwise.
-            Assert.Throws<DeviceException>(() => backend.Allocate("absurd", DType.I64, new Shape(1 << 20, 1 << 20)));
+            Assert.Throws<DeviceMemoryException>(() => backend.Allocate("absurd", DType.I64, new Shape(1 << 20, 1 << 20)));
             Assert.Equal(half.Bytes, backend.Memory.Buffers);
         }
         Assert.Equal(0, backend.Memory.Buffers);
@@ -38,7 +38,7 @@ public class CpuBackendTests
         for (long budget = 1; budget < needed; budget += needed / 23)
         {
             using var backend = new CpuBackend(new CpuOptions { Threads = 2, MemoryBudget = budget });
-            Assert.Throws<DeviceException>(() => Prepare(backend));
+            Assert.Throws<DeviceMemoryException>(() => Prepare(backend));
             Assert.InRange(backend.Memory.Total, 0, budget);
         }
 
@@ -89,7 +89,7 @@ public class CpuBackendTests
         var g = new GraphBuilder("huge", new TestWeights());
         g.Output("y", g.Softmax(g.Softmax(g.Input("x", DType.F32, new Shape(1 << 14, 1 << 14)))));
         using ExecutionPlan huge = backend.Compile(g.Build(), Cancellation);
-        Assert.Contains("huge", Assert.Throws<DeviceException>(() => net.Queue.Reserve(huge)).Message, StringComparison.Ordinal);
+        Assert.Contains("huge", Assert.Throws<DeviceMemoryException>(() => net.Queue.Reserve(huge)).Message, StringComparison.Ordinal);
         Assert.Equal(before, net.Run());
     }
 

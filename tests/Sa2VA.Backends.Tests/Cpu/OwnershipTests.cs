@@ -27,7 +27,7 @@ public sealed class OwnershipTests
         using var backend = new CpuBackend(new CpuOptions { Threads = 1, MemoryBudget = 3 << 20 });
         for (int i = 0; i < 20; i++) Forget(backend, 2);
         using DeviceBuffer kept = backend.Allocate("kept", DType.F32, new Shape(512, 1024));
-        Assert.Throws<DeviceException>(() => backend.Allocate("too much", DType.F32, new Shape(512, 1024)));
+        Assert.Throws<DeviceMemoryException>(() => backend.Allocate("too much", DType.F32, new Shape(512, 1024)));
         Assert.Equal(kept.Bytes, backend.Memory.Total);
     }
 
@@ -74,7 +74,7 @@ public sealed class OwnershipTests
                         DeviceBuffer buffer = backend.Allocate("b", DType.F32, Megabyte);
                         lock (got) got.Add(buffer);
                     }
-                    catch (DeviceException) { }
+                    catch (DeviceMemoryException) { }
                     lock (got) most = Math.Max(most, backend.Memory.Total);
                 }
             });

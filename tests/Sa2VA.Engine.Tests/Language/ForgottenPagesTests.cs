@@ -31,7 +31,7 @@ public sealed class ForgottenPagesTests
         using var conversation = new Conversation(language, null);
         await Task.Run(() => conversation.MakeRoom(Tokens), Cancellation).WaitAsync(TimeSpan.FromSeconds(60), Cancellation);
         Assert.Equal(KvLayout.PagesFor(Tokens), language.Pages.HeldPages);
-        Assert.Throws<DeviceException>(() => conversation.MakeRoom(10 * Tokens));
+        Assert.Throws<DeviceMemoryException>(() => conversation.MakeRoom(10 * Tokens));
     }
 
     [Fact]

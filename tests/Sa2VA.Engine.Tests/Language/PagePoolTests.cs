@@ -34,7 +34,7 @@ public sealed class PagePoolTests
         using Sa2VAModel model = Shapes.Load(options: new ModelOptions { MaxTokens = room + PageRows });
         using TextSession first = model.OpenText(), second = model.OpenText();
         Assert.Equal(Shapes.Case("text-what").Prediction, first.Ask("What can you do?").Raw);
-        string message = Assert.Throws<DeviceException>(() => second.Ask("Hello, hello, hello, hello, hello, hello")).Message;
+        string message = Assert.Throws<DeviceMemoryException>(() => second.Ask("Hello, hello, hello, hello, hello, hello")).Message;
         Assert.Contains("MaxTokens", message, StringComparison.Ordinal);
         Assert.Contains($"{room + PageRows} tokens", message, StringComparison.Ordinal);
         Assert.Equal(Shapes.Case("text-what").Prediction, first.Ask("What can you do?").Raw);

@@ -89,7 +89,7 @@ public sealed class LoadingTests
         using (Sa2VAModel model = Shapes.Load()) needed = model.MemoryInfo.Total;
         for (int i = 0; i < 8; i++)
         {
-            string message = Assert.Throws<DeviceException>(() =>
+            string message = Assert.Throws<DeviceMemoryException>(() =>
                 Shapes.Load(options: new ModelOptions { MemoryBudget = 1 + needed * i / 9 })).Message;
             Assert.Matches(@"needs [0-9.]+ (bytes|kB|MB)", message);
         }
@@ -117,16 +117,16 @@ public sealed class LoadingTests
                         if (session is VideoSession video) video.Next(Shapes.Clip[0]);
                         worked++;
                     }
-                    catch (DeviceException)
+                    catch (DeviceMemoryException)
                     {
                         refused++;
                         // A question that did not fit can be asked again, and does not fit again.
-                        Assert.Throws<DeviceException>(() =>
+                        Assert.Throws<DeviceMemoryException>(() =>
                             session.Ask("Please segment the red circle.", new AskOptions { MaxNewTokens = 20 }));
                     }
                     Assert.True(model.MemoryInfo.Total <= loaded + room);
                 }
-                catch (DeviceException e)
+                catch (DeviceMemoryException e)
                 {
                     refused++;
                     Assert.Contains(" MB", e.Message, StringComparison.Ordinal);

@@ -54,7 +54,7 @@ public sealed class TelemetryTests
         using var listening = new Listening();
         using Sa2VAModel model = Shapes.Load(options: new ModelOptions { MaxTokens = 16 });
         using TextSession session = model.OpenText();
-        Assert.Throws<DeviceException>(() => session.Ask("What can you do for me, and for all of the others today?"));
+        Assert.Throws<DeviceMemoryException>(() => session.Ask("What can you do for me, and for all of the others today?"));
         Measured failed = Assert.Single(listening.Of("gen_ai.client.operation.duration"));
         Assert.Equal("Sa2VA.Core.DeviceException", failed.Tags["error.type"]);
         Assert.Empty(listening.Of("gen_ai.client.token.usage"));

@@ -138,7 +138,7 @@ public sealed class MemoryBankTests
         int taken = memories.Taken;
         Assert.InRange(taken, 8, 10);
         var second = new Bank(2, memories, pointers);
-        DeviceException full = Assert.Throws<DeviceException>(() =>
+        DeviceMemoryException full = Assert.Throws<DeviceMemoryException>(() =>
         {
             for (int t = 0; t < 10; t++) second.Keep(t, prompted: t < 2);
         });

@@ -74,7 +74,7 @@ internal sealed class MemoryBank : IDisposable
     public bool IsConditioning(long frame) => _conditioning.Contains(frame);
 
     /// <summary>Slots that the next frame writes, and none reads; they are taken when first asked for.</summary>
-    /// <exception cref="DeviceException">There is no slot to be had.</exception>
+    /// <exception cref="DeviceMemoryException">There is no slot to be had.</exception>
     public (int Memory, int Pointer) Next()
     {
         if (_next.Memory == NotTaken) _next = _next with { Memory = _memoryPool.Take() };
@@ -237,7 +237,7 @@ internal sealed class MemoryBank : IDisposable
     /// <param name="role">Why it is remembered.</param>
     /// <param name="memory">False if only its pointer is remembered still.</param>
     /// <returns>Where what it wrote belongs.</returns>
-    /// <exception cref="DeviceException">There is no slot to be had.</exception>
+    /// <exception cref="DeviceMemoryException">There is no slot to be had.</exception>
     public RememberedFrame Restore(long frame, FrameRole role, bool memory)
     {
         Slots slots = memory ? TakeNext() : new Slots(NotTaken, _pointerPool.Take());

@@ -31,7 +31,7 @@ internal sealed class SlotPool(string name, int capacity, Action<int>? grow = nu
     }
 
     /// <summary>Takes a slot; what it holds is of somebody who left.</summary>
-    /// <exception cref="DeviceException">All are taken, or the memory budget does not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">All are taken, or the memory budget does not suffice.</exception>
     public int Take()
     {
         lock (_taking)
@@ -39,7 +39,7 @@ internal sealed class SlotPool(string name, int capacity, Action<int>? grow = nu
             lock (_lock)
                 if (_free.TryPop(out int slot)) return slot;
             if (_made == capacity)
-                throw new DeviceException($"All {capacity} slots for {name} are taken. Close streams, or follow fewer objects.");
+                throw new DeviceMemoryException($"All {capacity} slots for {name} are taken. Close streams, or follow fewer objects.");
             grow?.Invoke(_made + 1);
             lock (_lock) return _made++;
         }
