@@ -56,10 +56,10 @@ public sealed class TelemetryTests
         using TextSession session = model.OpenText();
         Assert.Throws<DeviceMemoryException>(() => session.Ask("What can you do for me, and for all of the others today?"));
         Measured failed = Assert.Single(listening.Of("gen_ai.client.operation.duration"));
-        Assert.Equal("Sa2VA.Core.DeviceException", failed.Tags["error.type"]);
+        Assert.Equal("Sa2VA.Core.DeviceMemoryException", failed.Tags["error.type"]);
         Assert.Empty(listening.Of("gen_ai.client.token.usage"));
         Activity activity = listening.Activities.Last();
-        Assert.Equal((ActivityStatusCode.Error, "Sa2VA.Core.DeviceException"), (activity.Status, activity.GetTagItem("error.type")));
+        Assert.Equal((ActivityStatusCode.Error, "Sa2VA.Core.DeviceMemoryException"), (activity.Status, activity.GetTagItem("error.type")));
         Assert.Throws<CheckpointException>(() => Sa2VAModel.Load(Path.Combine(Path.GetTempPath(), "no-such-model"), new CpuDevice()));
         Assert.Equal(ActivityStatusCode.Error, listening.Activities.Last().Status);
     }
