@@ -39,6 +39,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     public long Offset, SourceOffset;
     public StateSpace Space;
 
+    /// <summary>A load or a store that <see cref="WholeRows"/> suits.</summary>
+    public bool IsPlain;
+
     /// <summary>The operation lane by lane, where no vector form exists, on zero-extended rows.</summary>
     public Func<ulong, ulong, ulong, ulong>? Scalar;
 

@@ -16,7 +16,7 @@ internal static unsafe class MemoryAccess
 
     public static void Load(Warp w, Instruction i, uint mask)
     {
-        if (WholeRows.TryLoad(w, i, mask)) return;
+        if (i.IsPlain && WholeRows.TryLoad(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
@@ -31,7 +31,7 @@ internal static unsafe class MemoryAccess
 
     public static void Store(Warp w, Instruction i, uint mask)
     {
-        if (WholeRows.TryStore(w, i, mask)) return;
+        if (i.IsPlain && WholeRows.TryStore(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
@@ -150,6 +150,7 @@ internal static unsafe class MemoryAccess
 
     public static void CheckWritten(Warp w, Instruction i, Allocation a, long offset, int bytes)
     {
+        if (bytes is 4 or 8 or 16 && WholeRows.AreOnes(a.Written + offset, bytes)) return;
         int hole = new Span<byte>(a.Written + offset, bytes).IndexOf((byte)0);
         if (hole >= 0) throw w.Fault(FaultKind.Uninitialised, i, $"read of byte {offset + hole} of {a.Name}, which nothing wrote");
     }
