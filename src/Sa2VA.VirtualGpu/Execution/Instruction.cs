@@ -23,6 +23,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     /// <summary>Row of the guard, or −1.</summary>
     public int Guard = -1;
 
+    /// <summary>All ones where the guard is negated.</summary>
+    public uint GuardFlip;
+
     /// <summary>The first instruction of a basic block or a collective: here lanes are joined and warps may change.</summary>
     public bool Leader;
 

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Sa2VA.VirtualGpu.Ptx;
 
 namespace Sa2VA.VirtualGpu.Execution;
@@ -229,6 +230,19 @@ internal static unsafe class WholeRows
                 Vector256.Create(from[3]).Store(d + lane);
             }
         }
+        else if (Avx.IsSupported)
+        {
+            for (int lane = 0; lane < 32; lane += 8)
+            {
+                Vector256<float> w0 = Pair(at, lane), w1 = Pair(at, lane + 1), w2 = Pair(at, lane + 2), w3 = Pair(at, lane + 3);
+                Vector256<double> low = Avx.UnpackLow(w0, w1).AsDouble(), high = Avx.UnpackHigh(w0, w1).AsDouble(),
+                    lowNext = Avx.UnpackLow(w2, w3).AsDouble(), highNext = Avx.UnpackHigh(w2, w3).AsDouble();
+                Avx.UnpackLow(low, lowNext).AsUInt32().Store(a + lane);
+                Avx.UnpackHigh(low, lowNext).AsUInt32().Store(b + lane);
+                Avx.UnpackLow(high, highNext).AsUInt32().Store(c + lane);
+                Avx.UnpackHigh(high, highNext).AsUInt32().Store(d + lane);
+            }
+        }
         else
         {
             for (int lane = 0; lane < 32; lane++)
@@ -244,6 +258,9 @@ internal static unsafe class WholeRows
         for (int k = 0; k < 4; k++)
             if (i.Rows[k] >= 0)
                 Lanes.Store(w.Rows + i.Rows[k], mask, Vector512.Load(values + 32 * k), Vector512.Load(values + 32 * k + 16));
+
+        static Vector256<float> Pair(in Places at, int lane) => Vector256.Create(
+            Vector128.Load((float*)(at.Host + at.Offsets[lane])), Vector128.Load((float*)(at.Host + at.Offsets[lane + 4])));
 
         uint* Place(int k) => mask == ~0u && i.Rows[k] >= 0 ? (uint*)(w.Rows + i.Rows[k]) : values + 32 * k;
     }
