@@ -47,8 +47,8 @@ internal sealed class DeviceFlags
     public DeviceKind Kind(ParseResult values) => values.GetValue(_device).Kind;
 
     /// <summary>The GPUs that there are: this machine's, or the virtual one that was chosen.</summary>
-    public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
-        ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads))) : CudaAvailability.Find();
+    public CudaAvailability Gpus(ParseResult values) => values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card } name
+        ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads), name.IsChecked)) : CudaAvailability.Find();
 
     /// <summary>The virtual GPU that was chosen, with modelled times; null for any other device.</summary>
     public (CudaDevice Device, ModelledDevice Times)? Modelled(ParseResult values) =>

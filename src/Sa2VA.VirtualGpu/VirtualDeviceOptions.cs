@@ -15,7 +15,7 @@ public sealed record VirtualDeviceOptions
     public bool Checks { get; init; } = true;
 
     /// <summary>
-    /// Products on tensor cores to the bit as a Hopper card sums them; false: fused float32 in order of k, several times as fast.
+    /// Products on tensor cores to the bit as a Hopper card sums them; false: fused float32 in order of k.
     /// </summary>
     public bool ExactProducts { get; init; } = true;
 

@@ -47,4 +47,35 @@ public sealed unsafe class TensorCoreTests
         Assert.Equal(0x7fffffffu, BitConverter.SingleToUInt32Bits(Dot(float.PositiveInfinity, (float.NegativeInfinity, 1))));
         Assert.Equal(0x7fffffffu, BitConverter.SingleToUInt32Bits(Dot(0, (float.PositiveInfinity, 0))));
     }
+
+    [Fact]
+    public void A_matrix_has_the_bits_of_its_sums_one_by_one()
+    {
+        var random = new Random(1);
+        float* a = stackalloc float[16 * 16], b = stackalloc float[8 * 16], d = stackalloc float[16 * 8], sums = stackalloc float[16 * 8];
+        for (int run = 0; run < 3000; run++)
+        {
+            // Ordinary numbers, large and small ones, zeros, the largest fractions of one sign, denormals, what is not finite.
+            int spread = (run % 6) switch { 0 => 1, 1 => 12, 2 => 40, 3 => 0, 4 => 70, _ => 30 }, accumulators = run / 6 % 4 * 40;
+            for (int n = 0; n < 16 * 16; n++) a[n] = Number(spread);
+            for (int n = 0; n < 8 * 16; n++) b[n] = Number(spread);
+            for (int n = 0; n < 16 * 8; n++)
+            {
+                float x = MathF.ScaleB(random.NextSingle() * 2 - 1, random.Next(-accumulators, accumulators + 1));
+                d[n] = random.Next(8) == 0 ? 0 : spread == 0 ? MathF.Abs(x) + 1 : x;
+                if (run % 50 == 49 && random.Next(100) == 0) d[n] = float.Epsilon * random.Next(100);
+            }
+            if (run % 100 == 99) a[random.Next(256)] = random.Next(2) == 0 ? float.NaN : float.PositiveInfinity;
+            if (run % 100 == 98) d[random.Next(128)] = float.NegativeInfinity;
+            if (run % 100 == 97) a[random.Next(256)] = float.Epsilon;
+            for (int n = 0; n < 16 * 8; n++) sums[n] = TensorCore.Dot(a + n / 8 * 16, b + n % 8 * 16, d[n]);
+            TensorCore.Exact(a, b, d);
+            for (int n = 0; n < 16 * 8; n++)
+                Assert.Equal(BitConverter.SingleToUInt32Bits(sums[n]), BitConverter.SingleToUInt32Bits(d[n]));
+        }
+
+        // As bfloat16 has it.
+        float Number(int exponents) => exponents == 0 ? 255 / 128f : random.Next(10) == 0 ? 0
+            : MathF.ScaleB((random.Next(128) + 128) / 128f * (1 - 2 * random.Next(2)), random.Next(-exponents, exponents + 1));
+    }
 }

@@ -22,8 +22,10 @@ internal sealed record DeviceChoice(Device Device, string? Note)
     {
         DeviceKind.Cpu => new DeviceChoice(Cpu(threads, precision), CpuFeatures.Shortfall),
         DeviceKind.Cuda => new DeviceChoice(Usable(Gpu(driver, name.Index, precision)), null),
-        DeviceKind.Virtual => new DeviceChoice(Gpu(VirtualCards.Driver(name.Card!, threads), 0, precision),
-            "The virtual GPU runs a GPU's kernels on the processor and checks every access: for checking, and slow."),
+        DeviceKind.Virtual => new DeviceChoice(Gpu(VirtualCards.Driver(name.Card!, threads, name.IsChecked), 0, precision), name.IsChecked
+            ? "The virtual GPU runs a GPU's kernels on the processor and checks every access: for checking, and slow."
+            : "The virtual GPU runs a GPU's kernels on the processor and is slow; unchecked: races, reads of what nothing wrote and "
+                + "asynchronous copies in flight are not looked for, only bounds, alignment, barriers and deadlocks."),
         _ => Auto(threads, precision, driver),
     };
 

@@ -20,7 +20,8 @@ internal enum DeviceKind
 /// <param name="Kind">Which kind.</param>
 /// <param name="Index">Which GPU, from 0.</param>
 /// <param name="Card">Which card a virtual GPU is like, by its name in <see cref="VirtualCards"/>.</param>
-internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, string? Card = null)
+/// <param name="IsChecked">Whether a virtual GPU looks for all that it can find.</param>
+internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, string? Card = null, bool IsChecked = true)
 {
     /// <summary>As it is given; help shows the default so.</summary>
     public override string ToString() => Kind switch
@@ -28,7 +29,7 @@ internal readonly record struct DeviceName(DeviceKind Kind, int Index = 0, strin
         DeviceKind.Auto => "auto",
         DeviceKind.Cpu => "cpu",
         DeviceKind.Cuda => string.Create(CultureInfo.InvariantCulture, $"cuda:{Index}"),
-        _ => $"virtual:{Card}",
+        _ => IsChecked ? $"virtual:{Card}" : $"virtual:{Card}{DeviceOption.Unchecked}",
     };
 }
 
@@ -38,9 +39,13 @@ internal sealed class DeviceOption : ValueOption<DeviceName>
     // More than any machine has.
     private const int MostGpus = 1024;
 
-    public DeviceOption() : base("--device", "auto|cpu|cuda[:N]|virtual[:CARD]",
+    /// <summary>Behind a virtual GPU's card: without its costly checks.</summary>
+    internal const string Unchecked = ":unchecked";
+
+    public DeviceOption() : base("--device", "auto|cpu|cuda[:N]|virtual[:CARD[:unchecked]]",
         "Where to compute: auto is a GPU if one can be used, else the CPU; cuda:N is GPU N, from 0; "
-        + $"virtual is a simulated GPU for checking kernels, like a card of {string.Join(", ", VirtualCards.Names)}.") =>
+        + $"virtual is a simulated GPU for checking kernels, like a card of {string.Join(", ", VirtualCards.Names)}; "
+        + "unchecked runs large shapes in less time.") =>
         DefaultValueFactory = _ => default;
 
     private protected override DeviceName Read(string[] given)
@@ -56,8 +61,12 @@ internal sealed class DeviceOption : ValueOption<DeviceName>
                 new DeviceName(DeviceKind.Cuda, i),
             ("virtual", null) => new DeviceName(DeviceKind.Virtual, Card: VirtualCards.Names[0]),
             ("virtual", { } card) when VirtualCards.Names.Contains(card) => new DeviceName(DeviceKind.Virtual, Card: card),
+            ("virtual", { } card) when card.EndsWith(Unchecked, StringComparison.Ordinal)
+                && card[..^Unchecked.Length] is var name && VirtualCards.Names.Contains(name) =>
+                new DeviceName(DeviceKind.Virtual, Card: name, IsChecked: false),
             _ => throw Refused(
-                $"auto, cpu, cuda, cuda:N, virtual or virtual:CARD (a card of {string.Join(", ", VirtualCards.Names)})", text),
+                "auto, cpu, cuda, cuda:N, virtual, virtual:CARD or virtual:CARD:unchecked "
+                + $"(a card of {string.Join(", ", VirtualCards.Names)})", text),
         };
     }
 }

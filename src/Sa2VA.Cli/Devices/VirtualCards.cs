@@ -19,7 +19,8 @@ internal static class VirtualCards
     ];
 
     // The virtual driver is kept because its functions are called by their addresses.
-    private static readonly ConcurrentDictionary<(string Card, int Threads), Lazy<(VirtualDriver, CudaDriver Functions)>> Drivers = [];
+    private static readonly ConcurrentDictionary<(string Card, int Threads, bool IsChecked),
+        Lazy<(VirtualDriver, CudaDriver Functions)>> Drivers = [];
 
     /// <summary>The cards' names; the first is the usual one.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Kinds.Select(k => k.Name)];
@@ -85,16 +86,19 @@ internal static class VirtualCards
         _ => limit.ToString(),
     };
 
-    /// <summary>The driver of one such card, all checks on.</summary>
+    /// <summary>The driver of one such card.</summary>
     /// <param name="card">One of <see cref="Names"/>.</param>
     /// <param name="threads">Threads that run its blocks; 0 is one per processor.</param>
-    public static CudaDriver Driver(string card, int threads) => Drivers.GetOrAdd((card, threads), static key => new(() =>
+    /// <param name="isChecked">Whether all checks are on; else only those that cost little.</param>
+    public static CudaDriver Driver(string card, int threads, bool isChecked) =>
+        Drivers.GetOrAdd((card, threads, isChecked), static key => new(() =>
     {
         var driver = new VirtualDriver(new VirtualDriverOptions
         {
             Devices = [Kinds.Single(k => k.Name == key.Card).Kind],
             Execution = new VirtualDeviceOptions
             {
+                Checks = key.IsChecked,
                 CountMemory = false,
                 Workers = key.Threads == 0 ? Environment.ProcessorCount : key.Threads,
             },

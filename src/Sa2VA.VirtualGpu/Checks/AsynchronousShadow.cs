@@ -53,6 +53,7 @@ internal sealed partial class SharedShadow
                 throw w.Fault(FaultKind.MissingFence, i, $"a product reads shared memory at 0x{cell << cellShift:x}, which warp {writer} "
                     + $"wrote at line {Place((uint)write & IndexMask)}, with no fence.proxy.async between");
             mine[cell] = mark;
+            latest[cell] = Math.Max(latest[cell], mark);
         }
     }
 

@@ -29,8 +29,10 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
         else Mark(i.Touch, address, bytes);
     }
 
-    /// <summary>The accesses of the lanes of a mask, so many bytes each, at an origin and their offsets.</summary>
-    public void TouchRow(Warp w, Instruction i, uint mask, ulong origin, ulong* offsets, int bytes)
+    /// <summary>
+    /// The accesses of the lanes of a mask, so many bytes each, at an origin and their offsets. Other lanes have the offset of one of them.
+    /// </summary>
+    public void TouchRow(Warp w, Instruction i, uint mask, ulong origin, uint* offsets, int bytes, bool isOnePiece)
     {
         if (watch is not null)
         {
@@ -38,17 +40,19 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
                 if ((mask >> lane & 1) != 0) watch.Touch(w, i, lane, origin + offsets[lane], bytes);
             return;
         }
-        if (mask == ~0u && WholeRows.AreSideBySide(offsets, (ulong)bytes))
+        if (isOnePiece)
         {
             MarkRange(i.Touch, origin + offsets[0], 32 * bytes);
             return;
         }
+        uint before = ~offsets[0];
         for (int lane = 0; lane < 32; lane++)
         {
-            if ((mask >> lane & 1) == 0) continue;
             // Lanes mostly share what a neighbour reads.
-            if (lane > 0 && offsets[lane] == offsets[lane - 1] && (mask >> lane - 1 & 1) != 0) continue;
-            Mark(i.Touch, origin + offsets[lane], bytes);
+            uint offset = offsets[lane];
+            if (offset == before) continue;
+            before = offset;
+            Mark(i.Touch, origin + offset, bytes);
         }
     }
 

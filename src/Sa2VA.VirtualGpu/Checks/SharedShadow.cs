@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Lowering;
 
@@ -12,7 +13,7 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// one warp count as one. An asynchronous copy writes its cells when it is issued (nobody may still be using them), owns them until it is
 /// waited for, and counts as written by its warp then. Whatever runs beside the warps is an actor of its own: see the other half.
 /// </remarks>
-internal sealed partial class SharedShadow
+internal sealed unsafe partial class SharedShadow
 {
     private const ulong Atomic = 1u << 31;
     private const int ActorShift = 23;
@@ -27,6 +28,12 @@ internal sealed partial class SharedShadow
 
     /// <summary>Of each actor that reads and each cell the last read: step, instruction.</summary>
     private readonly ulong[]?[] reads;
+
+    /// <summary>Of each cell a read whose step is the largest.</summary>
+    private readonly ulong[] latest;
+
+    /// <summary>Of each warp a mark: what is below it was done by itself or is known to it, whoever did it.</summary>
+    private readonly ulong[] before;
 
     /// <summary>Of each cell the copy that owns it: actor and instruction, plus 1.</summary>
     private readonly uint[] copies;
@@ -48,6 +55,8 @@ internal sealed partial class SharedShadow
         written = new byte[bytes];
         writes = new ulong[cells];
         copies = new uint[cells];
+        latest = new ulong[cells];
+        before = new ulong[warps];
         reads = new ulong[kernel.IsAsynchronous ? 2 * warps : warps][];
         for (int a = 0; a < reads.Length; a++)
             if (a < warps || kernel.ProductRegisters > 0) reads[a] = new ulong[cells];
@@ -65,6 +74,7 @@ internal sealed partial class SharedShadow
         {
             Array.Fill(known[w], last);
             known[w][w] = last + 1;
+            before[w] = (ulong)(last + 1) << 32;
         }
         Array.Clear(written);
         Array.Clear(copies);
@@ -78,7 +88,15 @@ internal sealed partial class SharedShadow
         known[warp][warp]++;
     }
 
-    public void Acquire(int warp, uint[] barrier) => Join(known[warp], barrier);
+    public void Acquire(int warp, uint[] barrier)
+    {
+        uint[] knows = known[warp];
+        Join(knows, barrier);
+        uint least = uint.MaxValue >> 2;
+        for (int actor = 0; actor < actors; actor++)
+            if (actor != warp) least = Math.Min(least, knows[actor]);
+        before[warp] = (ulong)(least + 1) << 32;
+    }
 
     private static void Join(uint[] into, uint[] from)
     {
@@ -87,6 +105,7 @@ internal sealed partial class SharedShadow
 
     public void Read(Warp w, Instruction i, int address, int bytes)
     {
+        if (TryRead(w.Id, (ulong)known[w.Id][w.Id] << 32 | (uint)i.Index, address, bytes)) return;
         int hole = written.AsSpan(address, bytes).IndexOf((byte)0);
         if (hole >= 0)
         {
@@ -103,72 +122,116 @@ internal sealed partial class SharedShadow
             if ((uint)(write >> 32) > knows[Writer(write)])
                 throw Race(w, i, cell, "reads", "wrote", Writer(write), (uint)write & IndexMask);
             mine[cell] = mark;
+            latest[cell] = Math.Max(latest[cell], mark);
         }
     }
 
     /// <summary>
-    /// The lanes of a mask read so many bytes each, aligned to 4. False, and nothing noted that matters, where something is wrong:
+    /// 32 lanes read so many bytes each, aligned to that. False, and nothing noted that matters, where something is wrong:
     /// <see cref="Read"/> finds out what.
     /// </summary>
-    public unsafe bool TryReadRow(Warp w, Instruction i, uint mask, ulong* addresses, int bytes)
+    public bool TryReadRow(Warp w, Instruction i, uint* addresses, int bytes, bool isOnePiece)
     {
-        if (cellShift != 2) return false;
         uint[] knows = known[w.Id];
         ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
-        ulong[] mine = reads[w.Id]!;
-        fixed (byte* isWritten = written)
+        if (isOnePiece) return TryRead(w.Id, mark, (int)addresses[0], 32 * bytes);
+        for (int lane = 0; lane < 32; lane++)
         {
-            for (int lane = 0; lane < 32; lane++)
+            uint address = addresses[lane];
+            // Lanes mostly share what a neighbour, the next quarter or the other half reads.
+            if (lane > 0 && address == addresses[lane - 1] || lane > 7 && address == addresses[lane - 8]
+                || lane > 15 && address == addresses[lane - 16]) continue;
+            if (!TryRead(w.Id, mark, (int)address, bytes)) return false;
+        }
+        return true;
+    }
+
+    private bool TryRead(int warp, ulong mark, int address, int bytes)
+    {
+        fixed (byte* isWritten = &written[address])
+        {
+            if (bytes > 16 ? new ReadOnlySpan<byte>(isWritten, bytes).IndexOfAnyExcept((byte)1) >= 0 : !WholeRows.AreOnes(isWritten, bytes))
+                return false;
+        }
+        int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        ulong settled = before[warp];
+        ulong[] mine = reads[warp]!;
+        uint[] knows = known[warp];
+        fixed (ulong* wrote = writes, read = mine, last = latest)
+        fixed (uint* copied = copies)
+        {
+            for (; cell + 4 <= end; cell += 4)
             {
-                if ((mask >> lane & 1) == 0) continue;
-                ulong address = addresses[lane];
-                // Lanes mostly share what a neighbour or the other half reads.
-                if (lane > 0 && address == addresses[lane - 1] && (mask >> lane - 1 & 1) != 0
-                    || lane > 15 && address == addresses[lane - 16] && (mask >> lane - 16 & 1) != 0) continue;
-                int first = (int)address >> 2, end = first + (bytes >> 2);
-                for (int cell = first; cell < end; cell++)
-                {
-                    ulong write = writes[cell];
-                    if (((uint*)isWritten)[cell] != 0x01010101 || copies[cell] != 0 || (uint)(write >> 32) > knows[Writer(write)])
-                        return false;
-                    mine[cell] = mark;
-                }
+                if (Vector128.Load(copied + cell) != Vector128<uint>.Zero) return false;
+                if (!Vector256.LessThanAll(Vector256.Load((long*)wrote + cell), Vector256.Create((long)settled)))
+                    for (int k = 0; k < 4; k++)
+                        if ((uint)(wrote[cell + k] >> 32) > knows[Writer(wrote[cell + k])]) return false;
+                Vector256<long> now = Vector256.Create((long)mark);
+                now.Store((long*)read + cell);
+                Vector256.Max(now, Vector256.Load((long*)last + cell)).Store((long*)last + cell);
+            }
+            for (; cell < end; cell++)
+            {
+                ulong write = wrote[cell];
+                if (copied[cell] != 0 || write >= settled && (uint)(write >> 32) > knows[Writer(write)]) return false;
+                read[cell] = mark;
+                last[cell] = Math.Max(mark, last[cell]);
             }
         }
         return true;
     }
 
     /// <summary>The same of writes: of none is anything noted where one is wrong.</summary>
-    public unsafe bool TryWriteRow(Warp w, Instruction i, uint mask, ulong* addresses, int bytes)
+    public bool TryWriteRow(Warp w, Instruction i, uint* addresses, int bytes, bool isOnePiece)
     {
-        if (cellShift != 2) return false;
-        uint[] knows = known[w.Id];
-        for (int lane = 0; lane < 32; lane++)
+        int lanes = isOnePiece ? 1 : 32;
+        if (isOnePiece) bytes *= 32;
+        for (int lane = 0; lane < lanes; lane++)
+            if (!MayWrite(w.Id, (int)addresses[lane], bytes)) return false;
+        for (int lane = 0; lane < lanes; lane++) SetWrite(w, i, (int)addresses[lane], bytes);
+        return true;
+    }
+
+    private void SetWrite(Warp w, Instruction i, int address, int bytes)
+    {
+        ulong mark = (ulong)known[w.Id][w.Id] << 32 | (uint)w.Id << ActorShift | (uint)i.Index;
+        int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        if (end - cell == 1) writes[cell] = mark;
+        else writes.AsSpan(cell, end - cell).Fill(mark);
+        if (bytes > 16) written.AsSpan(address, bytes).Fill(1);
+        else
+            fixed (byte* isWritten = &written[address]) WholeRows.SetOnes(isWritten, bytes);
+    }
+
+    /// <summary>Whether no copy is in flight to those bytes and all that others did with them is known to the warp.</summary>
+    private bool MayWrite(int warp, int address, int bytes)
+    {
+        int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        ulong settled = before[warp];
+        fixed (ulong* wrote = writes, last = latest)
+        fixed (uint* copied = copies)
         {
-            if ((mask >> lane & 1) == 0) continue;
-            int first = (int)addresses[lane] >> 2, end = first + (bytes >> 2);
-            for (int cell = first; cell < end; cell++)
+            for (; cell + 4 <= end; cell += 4)
             {
-                ulong write = writes[cell];
-                if (copies[cell] != 0 || (uint)(write >> 32) > knows[Writer(write)]) return false;
-                for (int v = 0; v < reads.Length; v++)
-                    if (reads[v] is { } by && (uint)(by[cell] >> 32) > knows[v] && v != w.Id) return false;
+                if (Vector128.Load(copied + cell) != Vector128<uint>.Zero) return false;
+                Vector256<long> touched = Vector256.Max(Vector256.Load((long*)wrote + cell), Vector256.Load((long*)last + cell));
+                if (Vector256.LessThanAll(touched, Vector256.Create((long)settled))) continue;
+                for (int k = 0; k < 4; k++)
+                    if (!MayWrite(warp, cell + k)) return false;
             }
+            for (; cell < end; cell++)
+                if (copied[cell] != 0 || Math.Max(wrote[cell], last[cell]) >= settled && !MayWrite(warp, cell)) return false;
         }
-        ulong mark = (ulong)knows[w.Id] << 32 | (uint)w.Id << ActorShift | (uint)i.Index;
-        fixed (byte* isWritten = written)
-        {
-            for (int lane = 0; lane < 32; lane++)
-            {
-                if ((mask >> lane & 1) == 0) continue;
-                int first = (int)addresses[lane] >> 2, end = first + (bytes >> 2);
-                for (int cell = first; cell < end; cell++)
-                {
-                    writes[cell] = mark;
-                    ((uint*)isWritten)[cell] = 0x01010101;
-                }
-            }
-        }
+        return true;
+    }
+
+    private bool MayWrite(int warp, int cell)
+    {
+        uint[] knows = known[warp];
+        ulong write = writes[cell];
+        if ((uint)(write >> 32) > knows[Writer(write)]) return false;
+        for (int v = 0; v < reads.Length; v++)
+            if (v != warp && reads[v] is { } by && (uint)(by[cell] >> 32) > knows[v]) return false;
         return true;
     }
 
@@ -184,7 +247,7 @@ internal sealed partial class SharedShadow
         for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
         {
             CheckWrite(w, i, cell, atomic);
-            SetWrite(w, i, cell, atomic);
+            writes[cell] = (ulong)known[w.Id][w.Id] << 32 | (atomic ? Atomic : 0) | (uint)w.Id << ActorShift | (uint)i.Index;
         }
         written.AsSpan(address, bytes).Fill(1);
     }
@@ -203,28 +266,21 @@ internal sealed partial class SharedShadow
         }
     }
 
-    private void SetWrite(Warp w, Instruction i, int cell, bool atomic) =>
-        writes[cell] = (ulong)known[w.Id][w.Id] << 32 | (atomic ? Atomic : 0) | (uint)w.Id << ActorShift | (uint)i.Index;
-
     /// <summary>A copy begins: it may land at any time from now on.</summary>
     public void Issue(Warp w, Instruction i, int address, int bytes)
     {
-        for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
-        {
-            CheckWrite(w, i, cell, atomic: false);
-            copies[cell] = ((uint)w.Id << ActorShift | (uint)i.Index) + 1;
-        }
+        int first = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        if (!MayWrite(w.Id, address, bytes))
+            for (int cell = first; cell < end; cell++) CheckWrite(w, i, cell, atomic: false);
+        copies.AsSpan(first..end).Fill(((uint)w.Id << ActorShift | (uint)i.Index) + 1);
     }
 
     /// <summary>A copy has been waited for.</summary>
     public void Complete(Warp w, Instruction issued, int address, int bytes)
     {
-        for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
-        {
-            copies[cell] = 0;
-            SetWrite(w, issued, cell, atomic: false);
-        }
-        written.AsSpan(address, bytes).Fill(1);
+        int first = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        copies.AsSpan(first..end).Clear();
+        SetWrite(w, issued, address, bytes);
     }
 
     private void CheckCopy(Warp w, Instruction i, int cell, string does)

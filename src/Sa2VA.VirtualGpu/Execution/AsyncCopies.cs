@@ -3,20 +3,38 @@ using Sa2VA.VirtualGpu.Memory;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
-/// <summary>An asynchronous copy that its lane has not waited for.</summary>
-internal readonly record struct PendingCopy(int Lane, long Group, int Shared, ulong Source, int Bytes, int Valid,
-    Instruction Issued, bool Landed);
+/// <summary>Asynchronous copies that one instruction of a warp has issued: those of Lanes have not been waited for.</summary>
+internal sealed unsafe class PendingCopies
+{
+    public Instruction? Issued;
+    public uint Lanes;
+
+    /// <summary>Whether the data arrived at the issue.</summary>
+    public bool Landed;
+
+    /// <summary>By lane: its group, the place in shared memory, the source in this process and how many bytes of it are read.</summary>
+    public readonly long[] Groups = new long[32];
+    public readonly int[] To = new int[32], Valid = new int[32];
+    public readonly nint[] From = new nint[32];
+}
 
 /// <summary>Copies in flight of a warp; each lane has groups of its own.</summary>
 internal sealed class CopyQueue
 {
-    public List<PendingCopy> Pending { get; } = [];
+    private readonly Stack<PendingCopies> spare = [];
+
+    public List<PendingCopies> Pending { get; } = [];
 
     /// <summary>Groups that a lane has committed; a copy belongs to the group that is committed next.</summary>
     public long[] Committed { get; } = new long[32];
 
+    public PendingCopies Next() => spare.TryPop(out PendingCopies? used) ? used : new();
+
+    public void Reuse(PendingCopies done) => spare.Push(done);
+
     public void Clear()
     {
+        foreach (PendingCopies open in Pending) spare.Push(open);
         Pending.Clear();
         Array.Clear(Committed);
     }
@@ -34,7 +52,11 @@ internal static unsafe class AsyncCopies
     public static void Copy(Warp w, Instruction i, uint mask)
     {
         var access = new AccessCounter(w, i);
-        bool early = w.Block.Random.Next(2) == 0;
+        ThreadBlock block = w.Block;
+        PendingCopies copies = w.Copies.Next();
+        copies.Issued = i;
+        copies.Lanes = mask;
+        copies.Landed = block.Random.Next(2) == 0;
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
@@ -43,32 +65,34 @@ internal static unsafe class AsyncCopies
             if (valid > i.Width) throw w.Fault(FaultKind.Illegal, i, $"a copy of {i.Width} bytes reads {valid}");
             MemoryAccess.SharedPlace(w, i, to, i.Width);
             access.Shared((uint)to, i.Width);
+            copies.From[lane] = 0;
             if (valid > 0)
             {
                 if ((from & (ulong)(i.Width - 1)) != 0)
                     throw w.Fault(FaultKind.Misaligned, i, $"a copy of {i.Width} bytes from 0x{from:x} is misaligned");
                 Allocation a = MemoryAccess.GlobalPlace(w, i, from, (int)valid);
-                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, (long)(from - a.Address), (int)valid);
-                w.Block.Footprint?.Touch(w, i, lane, from, (int)valid);
+                long offset = (long)(from - a.Address);
+                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, (int)valid);
+                block.Footprint?.Touch(w, i, lane, from, (int)valid);
                 access.Global(from, (int)valid);
+                copies.From[lane] = (nint)(a.Host + offset);
             }
-            var copy = new PendingCopy(lane, w.Copies.Committed[lane], (int)to, from, i.Width, (int)valid, i, early);
-            w.Block.Shadow?.Issue(w, i, copy.Shared, copy.Bytes);
-            if (early) Land(w, copy);
-            w.Copies.Pending.Add(copy);
+            copies.Groups[lane] = w.Copies.Committed[lane];
+            copies.To[lane] = (int)to;
+            copies.Valid[lane] = (int)valid;
+            block.Shadow?.Issue(w, i, (int)to, i.Width);
+            if (copies.Landed) Land(block, copies, lane);
         }
+        w.Copies.Pending.Add(copies);
         access.Finish();
     }
 
-    private static void Land(Warp w, in PendingCopy copy)
+    private static void Land(ThreadBlock block, PendingCopies copies, int lane)
     {
-        byte* to = w.Block.Shared + copy.Shared;
-        if (copy.Valid > 0)
-        {
-            Allocation a = MemoryAccess.GlobalPlace(w, copy.Issued, copy.Source, copy.Valid);
-            MemoryAccess.CopyBytes(to, a.Host + (copy.Source - a.Address), copy.Valid);
-        }
-        new Span<byte>(to + copy.Valid, copy.Bytes - copy.Valid).Clear();
+        byte* to = block.Shared + copies.To[lane];
+        int valid = copies.Valid[lane], bytes = copies.Issued!.Width;
+        if (valid > 0) MemoryAccess.CopyBytes(to, (byte*)copies.From[lane], valid);
+        if (valid < bytes) new Span<byte>(to + valid, bytes - valid).Clear();
     }
 
     public static void Commit(Warp w, Instruction i, uint mask)
@@ -84,18 +108,21 @@ internal static unsafe class AsyncCopies
 
     private static void Arrive(Warp w, uint mask, long keep)
     {
-        List<PendingCopy> pending = w.Copies.Pending;
+        List<PendingCopies> pending = w.Copies.Pending;
         int left = 0;
         for (int k = 0; k < pending.Count; k++)
         {
-            PendingCopy copy = pending[k];
-            if ((mask >> copy.Lane & 1) == 0 || copy.Group >= w.Copies.Committed[copy.Lane] - keep)
+            PendingCopies copies = pending[k];
+            for (uint rest = copies.Lanes & mask; rest != 0; rest &= rest - 1)
             {
-                pending[left++] = copy;
-                continue;
+                int lane = BitOperations.TrailingZeroCount(rest);
+                if (copies.Groups[lane] >= w.Copies.Committed[lane] - keep) continue;
+                copies.Lanes &= ~(1u << lane);
+                if (!copies.Landed) Land(w.Block, copies, lane);
+                w.Block.Shadow?.Complete(w, copies.Issued!, copies.To[lane], copies.Issued!.Width);
             }
-            if (!copy.Landed) Land(w, copy);
-            w.Block.Shadow?.Complete(w, copy.Issued, copy.Shared, copy.Bytes);
+            if (copies.Lanes != 0) pending[left++] = copies;
+            else w.Copies.Reuse(copies);
         }
         pending.RemoveRange(left, pending.Count - left);
     }

@@ -23,6 +23,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     /// <summary>Row of the guard, or −1.</summary>
     public int Guard = -1;
 
+    /// <summary>All ones where the guard is negated.</summary>
+    public uint GuardFlip;
+
     /// <summary>The first instruction of a basic block or a collective: here lanes are joined and warps may change.</summary>
     public bool Leader;
 
@@ -38,6 +41,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     public int Mode;
     public long Offset, SourceOffset;
     public StateSpace Space;
+
+    /// <summary>A load or a store that <see cref="WholeRows"/> suits.</summary>
+    public bool IsPlain;
 
     /// <summary>The operation lane by lane, where no vector form exists, on zero-extended rows.</summary>
     public Func<ulong, ulong, ulong, ulong>? Scalar;

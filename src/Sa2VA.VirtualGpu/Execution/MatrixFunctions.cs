@@ -1,4 +1,4 @@
-using Sa2VA.VirtualGpu.Ptx;
+using System.Runtime.Intrinsics;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
@@ -30,7 +30,9 @@ internal static unsafe class MatrixFunctions
         {
             ushort* matrix = elements + 64 * k, to = (ushort*)(w.Rows + i.Rows[k]);
             // Lane l holds elements 2·(l mod 4) and the next of row l / 4: a fragment's row is the matrix as it lies.
-            for (int n = 0; n < 64; n++) to[n] = transposed ? matrix[n % 8 * 8 + n / 8] : matrix[n];
+            if (!transposed) MemoryAccess.CopyBytes((byte*)to, (byte*)matrix, 128);
+            else
+                for (int n = 0; n < 64; n++) to[n] = matrix[n % 8 * 8 + n / 8];
         }
     }
 
@@ -42,46 +44,67 @@ internal static unsafe class MatrixFunctions
         byte* rows = w.Rows;
         int[] r = i.Rows;
         bool half = (i.Mode & Float16) != 0;
-        for (int lane = 0; lane < 32; lane++)
-        {
-            int row = lane >> 2, column = 2 * (lane & 3);
-            for (int q = 0; q < 4; q++) UnpackLeft(((uint*)(rows + r[4 + q]))[lane], half, a, lane, q);
-            for (int q = 0; q < 2; q++) Unpack(((uint*)(rows + r[8 + q]))[lane], half, b + row * 16 + q * 8 + column);
-        }
+        for (int q = 0; q < 4; q++) UnpackLeft(rows + r[4 + q], half, a, q);
+        for (int q = 0; q < 2; q++) Unpack(rows + r[8 + q], half, b + q * 8);
         LoadSums(w, r.AsSpan(10, 4), d);
         if (w.Block.ExactProducts) TensorCore.Exact(a, b, d);
         else TensorCore.Fast(a, b, d);
         StoreSums(w, r.AsSpan(0, 4), d);
     }
 
-    /// <summary>The two elements of 16 × 16 that register q of a lane's fragment holds.</summary>
-    public static void UnpackLeft(uint pair, bool half, float* a, int lane, int q) =>
-        Unpack(pair, half, a + ((lane >> 2) + q % 2 * 8) * 16 + q / 2 * 8 + 2 * (lane & 3));
+    /// <summary>The 8 × 8 elements of 16 × 16 that register q of a warp's fragments holds.</summary>
+    public static void UnpackLeft(byte* register, bool half, float* a, int q) => Unpack(register, half, a + q % 2 * 8 * 16 + q / 2 * 8);
 
     /// <summary>Four rows of registers to 16 × 8 sums.</summary>
     public static void LoadSums(Warp w, ReadOnlySpan<int> rows, float* d)
     {
-        for (int q = 0; q < 4; q++)
+        for (int q = 0; q < 4; q += 2)
         {
-            float* row = (float*)(w.Rows + rows[q]), to = d + q / 2 * 64 + q % 2;
-            for (int lane = 0; lane < 32; lane++) to[2 * lane] = row[lane];
+            uint* even = (uint*)(w.Rows + rows[q]), odd = (uint*)(w.Rows + rows[q + 1]);
+            ulong* to = (ulong*)(d + q / 2 * 64);
+            for (int lane = 0; lane < 32; lane += 8)
+            {
+                (Vector256<ulong> low, Vector256<ulong> high) = Vector256.Widen(Vector256.Load(even + lane));
+                (Vector256<ulong> lowOdd, Vector256<ulong> highOdd) = Vector256.Widen(Vector256.Load(odd + lane));
+                (low | lowOdd << 32).Store(to + lane);
+                (high | highOdd << 32).Store(to + lane + 4);
+            }
         }
     }
 
     /// <summary>16 × 8 sums to four rows of registers.</summary>
     public static void StoreSums(Warp w, ReadOnlySpan<int> rows, float* d)
     {
-        for (int q = 0; q < 4; q++)
+        for (int q = 0; q < 4; q += 2)
         {
-            float* row = (float*)(w.Rows + rows[q]), from = d + q / 2 * 64 + q % 2;
-            for (int lane = 0; lane < 32; lane++) row[lane] = from[2 * lane];
+            uint* even = (uint*)(w.Rows + rows[q]), odd = (uint*)(w.Rows + rows[q + 1]);
+            ulong* from = (ulong*)(d + q / 2 * 64);
+            for (int lane = 0; lane < 32; lane += 8)
+            {
+                Vector256<ulong> low = Vector256.Load(from + lane), high = Vector256.Load(from + lane + 4);
+                Vector256.Narrow(low, high).Store(even + lane);
+                Vector256.Narrow(low >>> 32, high >>> 32).Store(odd + lane);
+            }
         }
     }
 
-    private static void Unpack(uint pair, bool half, float* to)
+    /// <summary>A register of fragments: eight rows of eight elements, to rows of 16.</summary>
+    private static void Unpack(byte* register, bool half, float* to)
     {
-        to[0] = half ? FloatFunctions.Half(pair) : FloatFunctions.BFloat16(pair & 0xffff);
-        to[1] = half ? FloatFunctions.Half(pair >> 16) : FloatFunctions.BFloat16(pair >> 16);
+        for (int row = 0; row < 8; row++) Widen(register + 16 * row, half, to + 16 * row);
+    }
+
+    /// <summary>Eight elements as float32.</summary>
+    public static void Widen(byte* from, bool half, float* to)
+    {
+        if (half)
+            for (int n = 0; n < 8; n++) to[n] = FloatFunctions.Half(((ushort*)from)[n]);
+        else
+        {
+            (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(Vector128.Load((ushort*)from));
+            (low << 16).AsSingle().Store(to);
+            (high << 16).AsSingle().Store(to + 4);
+        }
     }
 
     /// <summary>True when all 32 lanes are here.</summary>

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Sa2VA.VirtualGpu.Memory;
 using Sa2VA.VirtualGpu.Ptx;
 
@@ -16,7 +17,7 @@ internal static unsafe class MemoryAccess
 
     public static void Load(Warp w, Instruction i, uint mask)
     {
-        if (WholeRows.TryLoad(w, i, mask)) return;
+        if (i.IsPlain && WholeRows.TryLoad(w, i, mask) || i.Space == StateSpace.Param && TryLoadParameter(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
@@ -31,7 +32,7 @@ internal static unsafe class MemoryAccess
 
     public static void Store(Warp w, Instruction i, uint mask)
     {
-        if (WholeRows.TryStore(w, i, mask)) return;
+        if (i.IsPlain && WholeRows.TryStore(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
         var access = new AccessCounter(w, i);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
@@ -48,15 +49,28 @@ internal static unsafe class MemoryAccess
     }
 
     /// <summary>Offset is the place in the block of parameters.</summary>
-    public static void LoadParameter(Warp w, Instruction i, uint mask)
+    public static void LoadParameter(Warp w, Instruction i, uint mask) => LoadForAll(w, i, mask, w.Block.Parameters + i.Offset);
+
+    /// <summary>Loads a parameter at an address in a register, if all lanes have the same.</summary>
+    private static bool TryLoadParameter(Warp w, Instruction i, uint mask)
     {
-        byte* from = w.Block.Parameters + i.Offset;
+        ulong address = Address(w, i, BitOperations.TrailingZeroCount(mask));
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+            if (Address(w, i, BitOperations.TrailingZeroCount(rest)) != address) return false;
+        LoadForAll(w, i, mask, Parameter(w, i, address, i.Width * i.Rows.Length, write: false));
+        return true;
+    }
+
+    private static void LoadForAll(Warp w, Instruction i, uint mask, byte* from)
+    {
         for (int k = 0; k < i.Rows.Length; k++)
         {
             if (i.Rows[k] < 0) continue;
             ulong value = Read(from + k * i.Width, i);
-            for (uint rest = mask; rest != 0; rest &= rest - 1)
-                Lanes.Set(w.Rows + i.Rows[k], BitOperations.TrailingZeroCount(rest), (i.Mode & WideData) != 0, value);
+            byte* row = w.Rows + i.Rows[k];
+            if ((i.Mode & WideData) == 0) Lanes.Store(row, mask, Vector512.Create((uint)value), Vector512.Create((uint)value));
+            else
+                for (int part = 0; part < 4; part++) Lanes.Store64(row, part, mask, Vector512.Create(value));
         }
     }
 
@@ -150,6 +164,7 @@ internal static unsafe class MemoryAccess
 
     public static void CheckWritten(Warp w, Instruction i, Allocation a, long offset, int bytes)
     {
+        if (bytes is 4 or 8 or 16 && WholeRows.AreOnes(a.Written + offset, bytes)) return;
         int hole = new Span<byte>(a.Written + offset, bytes).IndexOf((byte)0);
         if (hole >= 0) throw w.Fault(FaultKind.Uninitialised, i, $"read of byte {offset + hole} of {a.Name}, which nothing wrote");
     }

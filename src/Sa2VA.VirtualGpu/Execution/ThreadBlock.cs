@@ -65,6 +65,10 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             warps[w] = new(this, w, registers + (long)w * bytes);
             foreach (ConstantRow row in Kernel.Constants) Fill(warps[w].Rows + row.Offset, row);
+            foreach (SpecialRow row in Kernel.Specials)
+                for (int lane = 0; lane < 32; lane++)
+                    ((uint*)(warps[w].Rows + row.Offset))[lane] =
+                        SpecialRegisters.Value(row.Name, 32 * w + lane, plan.Block, plan.Grid, default);
             foreach (VariableRow row in Kernel.Variables)
                 Fill(warps[w].Rows + row.Offset, new(row.Offset, plan.Variables[row.Variable], 256));
         }
@@ -128,8 +132,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
     private static void Fill(byte* row, ConstantRow constant)
     {
         if (constant.Bytes == 4) *(uint*)row = (uint)constant.Value;
-        else
-            for (int lane = 0; lane < 32; lane++) Lanes.Set(row, lane, constant.Bytes == 256, constant.Value);
+        else if (constant.Bytes == 256) new Span<ulong>(row, 32).Fill(constant.Value);
+        else new Span<uint>(row, 32).Fill((uint)constant.Value);
     }
 
     /// <summary>Runs the block at that place of the grid to its end.</summary>
@@ -186,9 +190,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
             int lanes = Math.Min(32, threads - 32 * w.Id);
             w.Begin(lanes == 32 ? ~0u : (1u << lanes) - 1);
             foreach (SpecialRow row in Kernel.Specials)
-                for (int lane = 0; lane < 32; lane++)
-                    ((uint*)(w.Rows + row.Offset))[lane] =
-                        SpecialRegisters.Value(row.Name, 32 * w.Id + lane, plan.Block, plan.Grid, At);
+                if (SpecialRegisters.IsOfBlock(row.Name))
+                    new Span<uint>(w.Rows + row.Offset, 32).Fill(SpecialRegisters.Value(row.Name, 0, plan.Block, plan.Grid, At));
         }
     }
 

@@ -93,14 +93,10 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
                 if (i.StartsBlock) trace?.Enter(i);
             }
             uint mask = active;
-            if (i.Guard >= 0)
-            {
-                uint p = *(uint*)(rows + i.Guard);
-                mask &= i.Source.GuardNegated ? ~p : p;
-            }
+            if (i.Guard >= 0) mask &= *(uint*)(rows + i.Guard) ^ i.GuardFlip;
+            executed[at]++;
+            lanes[at] += BitOperations.PopCount(mask);
             at++;
-            executed[i.Index]++;
-            lanes[i.Index] += BitOperations.PopCount(mask);
             if (mask == 0) continue;
             if (i.UsesProducts) Products!.Registers?.Check(this, i);
             i.Run(this, i, mask);

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>
@@ -136,9 +134,11 @@ internal static unsafe class WarpgroupProducts
         Instruction i = product.Issued;
         float* a = stackalloc float[M * K], b = stackalloc float[8 * K], d = stackalloc float[M * 8];
         bool half = (i.Mode & Float16) != 0;
-        if (product.Fragment is { } fragment)
-            for (int lane = 0; lane < 32; lane++)
-                for (int q = 0; q < 4; q++) MatrixFunctions.UnpackLeft(fragment[32 * q + lane], half, a, lane, q);
+        if (product.Fragment is not null)
+            fixed (uint* fragment = product.Fragment)
+            {
+                for (int q = 0; q < 4; q++) MatrixFunctions.UnpackLeft((byte*)(fragment + 32 * q), half, a, q);
+            }
         else Read(w, product.Left, (i.Mode & TransposeLeft) != 0, half, 16 * (w.Id & 3), M, a);
         if ((i.Mode & NegateLeft) != 0 != ((i.Mode & NegateRight) != 0))
             for (int n = 0; n < M * K; n++) a[n] = -a[n];
@@ -161,25 +161,13 @@ internal static unsafe class WarpgroupProducts
         float* eight = stackalloc float[8];
         for (int row = 0; row < rows; row++)
             if (!transposed)
-                for (int k = 0; k < K; k += 8) Widen(w.Block.Shared + d.RowPiece(first + row, k / 8), half, to + row * K + k);
+                for (int k = 0; k < K; k += 8)
+                    MatrixFunctions.Widen(w.Block.Shared + d.RowPiece(first + row, k / 8), half, to + row * K + k);
             else if (row % 8 == 0)
                 for (int k = 0; k < K; k++)
                 {
-                    Widen(w.Block.Shared + d.ColumnPiece((first + row) / 8, k), half, eight);
+                    MatrixFunctions.Widen(w.Block.Shared + d.ColumnPiece((first + row) / 8, k), half, eight);
                     for (int n = 0; n < 8; n++) to[(row + n) * K + k] = eight[n];
                 }
-    }
-
-    /// <summary>Eight elements as float32.</summary>
-    private static void Widen(byte* from, bool half, float* to)
-    {
-        if (half)
-            for (int n = 0; n < 8; n++) to[n] = FloatFunctions.Half(((ushort*)from)[n]);
-        else
-        {
-            (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(Vector128.Load((ushort*)from));
-            (low << 16).AsSingle().Store(to);
-            (high << 16).AsSingle().Store(to + 4);
-        }
     }
 }

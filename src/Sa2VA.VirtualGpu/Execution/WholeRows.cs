@@ -1,177 +1,287 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Sa2VA.VirtualGpu.Checks;
+using System.Runtime.Intrinsics.X86;
 using Sa2VA.VirtualGpu.Ptx;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>
-/// Loads and stores of 32-bit rows without a look at each lane: where all lanes want one place or places side by side, or at least one
-/// allocation. Whatever is not so, or is forbidden, is left to <see cref="MemoryAccess"/>.
+/// Loads and stores of 32-bit rows without a look at each lane's checks: where all lanes want places of one allocation. Whatever is not so,
+/// or is forbidden, is left to <see cref="MemoryAccess"/>.
 /// </summary>
 internal static unsafe class WholeRows
 {
-    private static readonly Vector512<ulong> Lane = Vector512.Create(0ul, 1, 2, 3, 4, 5, 6, 7);
+    /// <summary>Places of the lanes behind the begin of what they lie in; lanes that are off have that of the first which is on.</summary>
+    private ref struct Places
+    {
+        public byte* Host, Written;
+        public ulong Origin;
+        public uint* Offsets;
+        public bool IsOnePiece, IsOnePlace;
+    }
 
     public static bool TryLoad(Warp w, Instruction i, uint mask)
     {
-        if (!IsPlain(w, i)) return false;
-        byte* host, written = null;
-        ulong* offsets = stackalloc ulong[32];
-        ulong limit, origin = 0;
-        BlockFootprint? footprint = null;
-        if (i.Space == StateSpace.Global)
+        uint* offsets = stackalloc uint[32];
+        var at = new Places { Offsets = offsets };
+        int bytes = i.Width * i.Rows.Length;
+        if (!Find(w, i, mask, bytes, write: false, ref at)) return false;
+        if (i.Space == StateSpace.Shared)
         {
-            if (w.Block.LastHit[i.Index] is not { } hit) return false;
-            host = hit.Host;
-            written = hit.Written;
-            limit = (ulong)hit.Bytes;
-            origin = hit.Address;
-            footprint = w.Block.Footprint;
-            if (!Offsets(w, i, origin, offsets)) return false;
+            if (w.Block.Shadow is { } shadow && !shadow.TryReadRow(w, i, offsets, bytes, at.IsOnePiece)) return false;
         }
         else
         {
-            if (i.Width != 4 && w.Block.Shadow is not null || !Offsets(w, i, 0, offsets)) return false;
-            host = w.Block.Shared;
-            limit = (ulong)w.Block.SharedBytes;
+            if (at.Written != null && !AreWritten(at, bytes)) return false;
+            w.Block.Footprint?.TouchRow(w, i, mask, at.Origin, offsets, bytes, at.IsOnePiece);
         }
-        int count = i.Rows.Length, bytes = 4 * count;
-        if (limit < (ulong)bytes) return false;
-        limit -= (ulong)bytes;
-        SharedShadow? shadow = i.Space == StateSpace.Shared ? w.Block.Shadow : null;
-        bool isOnePiece = mask == ~0u && count == 1 && i.Width == 4 && offsets[0] % 4 == 0 && AreSideBySide(offsets, 4);
-        if (shadow is null && isOnePiece && offsets[0] <= limit && offsets[31] <= limit)
-        {
-            if (written != null && !AreAllSet(written + offsets[0])) return false;
-            footprint?.TouchRow(w, i, mask, origin, offsets, bytes);
-            if (i.Rows[0] < 0) return true;
-            uint* d = (uint*)(w.Rows + i.Rows[0]), from = (uint*)(host + offsets[0]);
-            Vector512.Load(from).Store(d);
-            Vector512.Load(from + 16).Store(d + 16);
-            return true;
-        }
-        // First all that could be wrong, so that nothing is half done.
-        uint wrong = (uint)(i.Width * count) - 1;
-        for (int lane = 0; lane < 32; lane++)
-        {
-            if ((mask >> lane & 1) == 0) continue;
-            ulong at = offsets[lane];
-            if (at > limit + (ulong)(bytes - i.Width * count) || (at & wrong) != 0) return false;
-            if (written == null) continue;
-            if (i.Width == 4)
-            {
-                for (int k = 0; k < count; k++)
-                    if (*(uint*)(written + at + 4 * k) != 0x01010101) return false;
-            }
-            else if (written[at] == 0 || written[at + (ulong)i.Width - 1] == 0) return false;
-        }
-        if (shadow is not null && !shadow.TryReadRow(w, i, mask, offsets, bytes)) return false;
-        footprint?.TouchRow(w, i, mask, origin, offsets, i.Width * count);
-        for (int k = 0; k < count; k++)
-        {
-            if (i.Rows[k] < 0) continue;
-            uint* d = (uint*)(w.Rows + i.Rows[k]);
-            byte* from = host + 4 * k;
-            if (i.Width == 4)
-            {
-                for (int lane = 0; lane < 32; lane++)
-                    if ((mask >> lane & 1) != 0) d[lane] = *(uint*)(from + offsets[lane]);
-            }
-            else
-            {
-                for (int lane = 0; lane < 32; lane++)
-                    if ((mask >> lane & 1) != 0) d[lane] = i.Width == 2 ? *(ushort*)(from + offsets[lane]) : from[offsets[lane]];
-            }
-        }
+        if (i.Width == 4 && i.Rows.Length == 4) LoadQuads(w, i, mask, at);
+        else
+            for (int k = 0; k < i.Rows.Length; k++)
+                if (i.Rows[k] >= 0) LoadRow(w.Rows + i.Rows[k], at.Host + i.Width * k, i.Width, mask, at);
         return true;
     }
 
     public static bool TryStore(Warp w, Instruction i, uint mask)
     {
-        if (!IsPlain(w, i) || i.Width != 4) return false;
-        byte* host, written = null;
-        ulong* offsets = stackalloc ulong[32];
-        ulong limit, origin = 0;
-        BlockFootprint? footprint = null;
-        if (i.Space == StateSpace.Global)
+        uint* offsets = stackalloc uint[32];
+        var at = new Places { Offsets = offsets };
+        int bytes = i.Width * i.Rows.Length;
+        if (!Find(w, i, mask, bytes, write: true, ref at)) return false;
+        if (i.Space == StateSpace.Shared)
         {
-            if (w.Block.LastHit[i.Index] is not { ReadOnly: false } hit) return false;
-            host = hit.Host;
-            written = hit.Written;
-            limit = (ulong)hit.Bytes;
-            origin = hit.Address;
-            footprint = w.Block.Footprint;
-            if (!Offsets(w, i, origin, offsets)) return false;
+            if (w.Block.Shadow is { } shadow && !shadow.TryWriteRow(w, i, offsets, bytes, at.IsOnePiece)) return false;
         }
         else
         {
-            if (!Offsets(w, i, 0, offsets)) return false;
-            host = w.Block.Shared;
-            limit = (ulong)w.Block.SharedBytes;
+            if (at.Written != null) MarkWritten(at, bytes);
+            w.Block.Footprint?.TouchRow(w, i, mask, at.Origin, offsets, bytes, at.IsOnePiece);
         }
-        int count = i.Rows.Length;
-        ulong bytes = 4 * (ulong)count;
-        if (limit < bytes) return false;
-        limit -= bytes;
-        for (int lane = 0; lane < 32; lane++)
-            if ((mask >> lane & 1) != 0 && (offsets[lane] > limit || (offsets[lane] & (bytes - 1)) != 0)) return false;
-        if (i.Space == StateSpace.Shared && w.Block.Shadow is { } shadow && !shadow.TryWriteRow(w, i, mask, offsets, (int)bytes))
-            return false;
-        footprint?.TouchRow(w, i, mask, origin, offsets, (int)bytes);
-        for (int k = 0; k < count; k++)
-        {
-            uint* from = (uint*)(w.Rows + i.Rows[k]);
-            for (int lane = 0; lane < 32; lane++)
-            {
-                if ((mask >> lane & 1) == 0) continue;
-                *(uint*)(host + offsets[lane] + 4 * k) = from[lane];
-                if (written != null) *(uint*)(written + offsets[lane] + 4 * k) = 0x01010101;
-            }
-        }
+        for (int k = 0; k < i.Rows.Length; k++) StoreRow(w.Rows + i.Rows[k], at.Host + i.Width * k, i.Width, mask, at);
         return true;
     }
 
-    /// <summary>Rows of 32 bits, zero-extended, nobody counts sectors.</summary>
-    private static bool IsPlain(Warp w, Instruction i) => !w.Block.CountsMemory && i.Width <= 4 && (i.Width == 4 || i.Rows.Length == 1)
-        && i.Space is StateSpace.Global or StateSpace.Shared && (i.Mode & (MemoryAccess.WideData | MemoryAccess.SignedData)) == 0;
+    /// <summary>Whether an instruction moves rows of 32 bits, zero-extended, whatever the addresses.</summary>
+    public static bool Suits(Instruction i) => i.Width <= 4 && i.Space is StateSpace.Global or StateSpace.Shared
+        && (i.Mode & MemoryAccess.WideData) == 0 && (i.Width == 4 || (i.Mode & MemoryAccess.SignedData) == 0);
 
-    /// <summary>Where each lane's address lies behind an origin.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Offsets(Warp w, Instruction i, ulong origin, ulong* offsets)
+    /// <summary>The places, if all are aligned and in one allocation or in shared memory.</summary>
+    private static bool Find(Warp w, Instruction i, uint mask, int bytes, bool write, ref Places at)
     {
-        Vector512<ulong> shift = Vector512.Create((ulong)i.Offset - origin);
+        ThreadBlock block = w.Block;
+        if (block.CountsMemory) return false;
+        ulong limit;
+        if (i.Space == StateSpace.Global)
+        {
+            if (block.LastHit[i.Index] is not { } hit || write && hit.ReadOnly) return false;
+            at.Host = hit.Host;
+            at.Written = hit.Written;
+            at.Origin = hit.Address;
+            limit = (ulong)hit.Bytes;
+        }
+        else
+        {
+            at.Host = block.Shared;
+            limit = (ulong)block.SharedBytes;
+        }
+        if (limit < (ulong)bytes) return false;
+        limit = Math.Min(limit - (ulong)bytes, uint.MaxValue);
+        uint high = Offsets(w, i, at.Origin, at.Offsets);
+        uint first = at.Offsets[0];
+        if (mask != ~0u)
+        {
+            first = at.Offsets[BitOperations.TrailingZeroCount(mask)];
+            Vector512<uint> all = Vector512.Create(first);
+            Vector512.ConditionalSelect(Lanes.Mask(mask & 0xffff), Vector512.Load(at.Offsets), all).Store(at.Offsets);
+            Vector512.ConditionalSelect(Lanes.Mask(mask >> 16), Vector512.Load(at.Offsets + 16), all).Store(at.Offsets + 16);
+        }
+        Vector256<uint> a = Vector256.Load(at.Offsets), b = Vector256.Load(at.Offsets + 8), c = Vector256.Load(at.Offsets + 16),
+            d = Vector256.Load(at.Offsets + 24), lane = Vector256<uint>.Indices, start = Vector256.Create(first);
+        Vector256<uint> largest = Vector256.Max(Vector256.Max(a, b), Vector256.Max(c, d)), bits = a | b | c | d;
+        if ((high & mask) != 0 || Vector256.GreaterThanAny(largest, Vector256.Create((uint)limit))) return false;
+        if ((bits & Vector256.Create((uint)bytes - 1)) != Vector256<uint>.Zero) return false;
+        at.IsOnePlace = ((a ^ start) | (b ^ start) | (c ^ start) | (d ^ start)) == Vector256<uint>.Zero;
+        Vector256<uint> expected = start + lane * Vector256.Create((uint)bytes), step = Vector256.Create(8 * (uint)bytes);
+        Vector256<uint> apart = a ^ expected;
+        apart |= b ^ (expected += step);
+        apart |= c ^ (expected += step);
+        apart |= d ^ (expected + step);
+        at.IsOnePiece = apart == Vector256<uint>.Zero;
+        return true;
+    }
+
+    /// <summary>The low halves of each lane's place behind an origin; lanes of which the high half is not 0 are told.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Offsets(Warp w, Instruction i, ulong origin, uint* offsets)
+    {
+        ulong shift = (ulong)i.Offset - origin;
+        uint far = 0;
         if ((i.Mode & MemoryAccess.WideAddress) != 0)
         {
             ulong* a = (ulong*)(w.Rows + i.A);
-            for (int k = 0; k < 4; k++) (Vector512.Load(a + 8 * k) + shift).Store(offsets + 8 * k);
+            Vector256<ulong> by = Vector256.Create(shift);
+            for (int k = 0; k < 32; k += 8)
+            {
+                Vector256<ulong> low = Vector256.Load(a + k) + by, high = Vector256.Load(a + k + 4) + by;
+                Vector256.Narrow(low, high).Store(offsets + k);
+                if (((low | high) >>> 32) == Vector256<ulong>.Zero) continue;
+                far |= ~Vector256.Equals(Vector256.Narrow(low >>> 32, high >>> 32), Vector256<uint>.Zero).ExtractMostSignificantBits() << k
+                    & 255u << k;
+            }
+            return far;
+        }
+        uint* narrow = (uint*)(w.Rows + i.A);
+        Vector256<uint> plus = Vector256.Create((uint)shift);
+        for (int k = 0; k < 32; k += 8)
+        {
+            Vector256<uint> address = Vector256.Load(narrow + k), sum = address + plus;
+            sum.Store(offsets + k);
+            // A sum that runs over is smaller than what was added to; one below zero is larger.
+            Vector256<uint> over = i.Offset >= 0 ? Vector256.LessThan(sum, address) : Vector256.GreaterThan(sum, address);
+            far |= over.ExtractMostSignificantBits() << k;
+        }
+        return far;
+    }
+
+    private static bool AreWritten(in Places at, int bytes)
+    {
+        if (at.IsOnePiece) return new ReadOnlySpan<byte>(at.Written + at.Offsets[0], 32 * bytes).IndexOfAnyExcept((byte)1) < 0;
+        uint before = ~at.Offsets[0];
+        for (int lane = 0; lane < 32; lane++)
+        {
+            uint offset = at.Offsets[lane];
+            if (offset == before) continue;
+            before = offset;
+            if (!AreOnes(at.Written + offset, bytes)) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Whether all of 1, 2, 4, 8 or 16 bytes are 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AreOnes(byte* written, int bytes) => bytes switch
+    {
+        16 => Vector128.Load(written) == Vector128<byte>.One,
+        8 => *(ulong*)written == 0x0101010101010101,
+        4 => *(uint*)written == 0x01010101,
+        2 => *(ushort*)written == 0x0101,
+        _ => *written == 1,
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetOnes(byte* written, int bytes)
+    {
+        switch (bytes)
+        {
+            case 16: Vector128<byte>.One.Store(written); break;
+            case 8: *(ulong*)written = 0x0101010101010101; break;
+            case 4: *(uint*)written = 0x01010101; break;
+            case 2: *(ushort*)written = 0x0101; break;
+            default: *written = 1; break;
+        }
+    }
+
+    private static void MarkWritten(in Places at, int bytes)
+    {
+        if (at.IsOnePiece) new Span<byte>(at.Written + at.Offsets[0], 32 * bytes).Fill(1);
+        else
+            for (int lane = 0; lane < 32; lane++) SetOnes(at.Written + at.Offsets[lane], bytes);
+    }
+
+    private static void LoadRow(byte* row, byte* from, int width, uint mask, in Places at)
+    {
+        uint* values = stackalloc uint[32], to = mask == ~0u ? (uint*)row : values;
+        uint* offsets = at.Offsets;
+        if (at.IsOnePlace)
+        {
+            Vector256<uint> all = Vector256.Create(Value(from + offsets[0], width));
+            for (int lane = 0; lane < 32; lane += 8) all.Store(to + lane);
+        }
+        else if (width == 4 && at.IsOnePiece && offsets[1] - offsets[0] == 4)
+        {
+            for (int lane = 0; lane < 32; lane += 8) Vector256.Load((uint*)(from + offsets[0]) + lane).Store(to + lane);
+        }
+        else if (width == 4)
+        {
+            for (int lane = 0; lane < 32; lane++) to[lane] = *(uint*)(from + offsets[lane]);
         }
         else
         {
-            uint* a = (uint*)(w.Rows + i.A);
-            for (int k = 0; k < 2; k++)
+            for (int lane = 0; lane < 32; lane++) to[lane] = Value(from + offsets[lane], width);
+        }
+        if (mask != ~0u) Lanes.Store(row, mask, Vector512.Load(values), Vector512.Load(values + 16));
+    }
+
+    private static uint Value(byte* from, int width) => width switch { 4 => *(uint*)from, 2 => *(ushort*)from, _ => *from };
+
+    /// <summary>Four rows of 32 bits, of each lane side by side.</summary>
+    private static void LoadQuads(Warp w, Instruction i, uint mask, in Places at)
+    {
+        uint* values = stackalloc uint[4 * 32], a = Place(0), b = Place(1), c = Place(2), d = Place(3);
+        if (at.IsOnePlace)
+        {
+            uint* from = (uint*)(at.Host + at.Offsets[0]);
+            for (int lane = 0; lane < 32; lane += 8)
             {
-                (Vector512<ulong> low, Vector512<ulong> high) = WidenUnsigned.Do(Vector512.Load(a + 16 * k));
-                (low + shift).Store(offsets + 16 * k);
-                (high + shift).Store(offsets + 16 * k + 8);
+                Vector256.Create(from[0]).Store(a + lane);
+                Vector256.Create(from[1]).Store(b + lane);
+                Vector256.Create(from[2]).Store(c + lane);
+                Vector256.Create(from[3]).Store(d + lane);
             }
         }
-        return true;
+        else if (Avx.IsSupported)
+        {
+            for (int lane = 0; lane < 32; lane += 8)
+            {
+                Vector256<float> w0 = Pair(at, lane), w1 = Pair(at, lane + 1), w2 = Pair(at, lane + 2), w3 = Pair(at, lane + 3);
+                Vector256<double> low = Avx.UnpackLow(w0, w1).AsDouble(), high = Avx.UnpackHigh(w0, w1).AsDouble(),
+                    lowNext = Avx.UnpackLow(w2, w3).AsDouble(), highNext = Avx.UnpackHigh(w2, w3).AsDouble();
+                Avx.UnpackLow(low, lowNext).AsUInt32().Store(a + lane);
+                Avx.UnpackHigh(low, lowNext).AsUInt32().Store(b + lane);
+                Avx.UnpackLow(high, highNext).AsUInt32().Store(c + lane);
+                Avx.UnpackHigh(high, highNext).AsUInt32().Store(d + lane);
+            }
+        }
+        else
+        {
+            for (int lane = 0; lane < 32; lane++)
+            {
+                uint* from = (uint*)(at.Host + at.Offsets[lane]);
+                a[lane] = from[0];
+                b[lane] = from[1];
+                c[lane] = from[2];
+                d[lane] = from[3];
+            }
+        }
+        if (mask == ~0u) return;
+        for (int k = 0; k < 4; k++)
+            if (i.Rows[k] >= 0)
+                Lanes.Store(w.Rows + i.Rows[k], mask, Vector512.Load(values + 32 * k), Vector512.Load(values + 32 * k + 16));
+
+        static Vector256<float> Pair(in Places at, int lane) => Vector256.Create(
+            Vector128.Load((float*)(at.Host + at.Offsets[lane])), Vector128.Load((float*)(at.Host + at.Offsets[lane + 4])));
+
+        uint* Place(int k) => mask == ~0u && i.Rows[k] >= 0 ? (uint*)(w.Rows + i.Rows[k]) : values + 32 * k;
     }
 
-    /// <summary>Whether all 32 lanes' pieces of so many bytes follow each other.</summary>
-    public static bool AreSideBySide(ulong* offsets, ulong bytes)
+    private static void StoreRow(byte* row, byte* to, int width, uint mask, in Places at)
     {
-        Vector512<ulong> expected = Vector512.Create(offsets[0]) + Lane * bytes, step = Vector512.Create(8 * bytes);
-        for (int k = 0; k < 4; k++, expected += step)
-            if (!Vector512.EqualsAll(Vector512.Load(offsets + 8 * k), expected)) return false;
-        return true;
-    }
-
-    /// <summary>128 bytes are all 1.</summary>
-    private static bool AreAllSet(byte* written)
-    {
-        Vector512<byte> one = Vector512.Create((byte)1);
-        return Vector512.EqualsAll(Vector512.Load(written), one) && Vector512.EqualsAll(Vector512.Load(written + 64), one);
+        uint* from = (uint*)row, offsets = at.Offsets;
+        if (mask == ~0u && width == 4)
+        {
+            if (at.IsOnePiece && offsets[1] - offsets[0] == 4)
+                for (int lane = 0; lane < 32; lane += 8) Vector256.Load(from + lane).Store((uint*)(to + offsets[0]) + lane);
+            else
+                for (int lane = 0; lane < 32; lane++) *(uint*)(to + offsets[lane]) = from[lane];
+            return;
+        }
+        for (uint rest = mask; rest != 0; rest &= rest - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(rest);
+            if (width == 4) *(uint*)(to + offsets[lane]) = from[lane];
+            else if (width == 2) *(ushort*)(to + offsets[lane]) = (ushort)from[lane];
+            else to[offsets[lane]] = (byte)from[lane];
+        }
     }
 }

@@ -53,6 +53,7 @@ internal sealed unsafe partial class KernelLowering
         {
             var i = new Instruction(code[n], n) { Leader = leaders[n], StartsBlock = leaders[n], Target = code[n].Target };
             if (code[n].Guard is { } guard) i.Guard = lowering.rows.Offset(guard);
+            if (code[n].GuardNegated) i.GuardFlip = ~0u;
             lowering.Lower(i, new(code[n]));
             lowered[n] = i;
         }

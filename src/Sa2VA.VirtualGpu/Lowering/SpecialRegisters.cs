@@ -20,6 +20,9 @@ internal static class SpecialRegisters
 
     public static bool Has(string name) => Names.Contains(name);
 
+    /// <summary>Whether all threads of a block have the same, and those of other blocks another.</summary>
+    public static bool IsOfBlock(string name) => name is "%ctaid.x" or "%ctaid.y" or "%ctaid.z" or "%smid";
+
     /// <summary>The value in one thread of a block.</summary>
     public static uint Value(string name, int thread, Dim3 block, Dim3 blocks, Dim3 at)
     {
