@@ -11,6 +11,9 @@ internal static class FusedCases
         new RotaryAppendCase("queries"), new RotaryAppendCase("keys"), new RotaryAppendCase("values"),
         .. from pairing in Enum.GetValues<RotaryPairing>()
            from shape in ((int, int, int)[])[(3, 520, 2), (70, 72, 3)] select new LinearRotaryCase(shape, pairing),
+        // As many columns as make a card of a hundred multiprocessors take the larger tiles.
+        new LinearRotaryCase((1500, 40, 60), RotaryPairing.Half), new LinearRotaryCase((5, 520, 66), RotaryPairing.Half),
+        new LinearRotaryCase((5, 520, 3), RotaryPairing.Half) { LeastBits = 4 },
         .. from isRms in (bool[])[true, false] from width in (int[])[37, 64, 896, 2300, 4500] select new SumNormCase(isRms, width),
     ];
 
