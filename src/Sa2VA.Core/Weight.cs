@@ -75,6 +75,26 @@ public sealed class Weight
         return new Weight(Source, Info, new Shape(dims), rows) { LeastBits = LeastBits };
     }
 
+    /// <summary>
+    /// The same rows in another order, also of a weight that is regrouped or stacked already; in the latter, rows stay among those of their
+    /// own stored weight.
+    /// </summary>
+    /// <param name="rows">Row i of the result is row <c>rows[i]</c> of this one.</param>
+    internal Weight Permute(int[] rows)
+    {
+        if (Parts.Count == 0)
+        {
+            if (!rows.Order().SequenceEqual(Enumerable.Range(0, Shape[0])))
+                throw new GraphException($"Weight '{Name}' {Shape} cannot be put in an order that is none of its {Shape[0]} rows.");
+            return new Weight(Source, Info, Shape, RowOrder is null ? rows : [.. rows.Select(r => RowOrder[r])]) { LeastBits = LeastBits };
+        }
+        var parts = new Weight[Parts.Count];
+        int first = 0;
+        for (int i = 0; i < parts.Length; first += Parts[i++].Shape[0])
+            parts[i] = Parts[i].Permute([.. rows.Skip(first).Take(Parts[i].Shape[0]).Select(r => r - first)]);
+        return new Weight(parts, Info);
+    }
+
     /// <summary>All stored elements, row-major, widened to F32: for what is computed from weights.</summary>
     /// <exception cref="CheckpointException">They cannot be read, or one is not finite.</exception>
     public unsafe float[] ReadValues()

@@ -119,6 +119,7 @@ public sealed unsafe class CudaBackend : IBackend
             ObjectDisposedException.ThrowIf(IsDisposed, this);
             Sweep();
             Graph placed = StoragePolicy.Apply(GraphPasses.Apply(GraphPasses.PatchRows(graph)), Precision, NarrowKernels.Instance);
+            placed = GraphPasses.Rotated(placed, fused => LinearRotaryKernel.Suits(fused, Precision));
             placed = GraphPasses.ZOrdered(placed, _zOrder, layer => LinearMaxPoolKernel.Suits(layer, Precision, Facts));
             return new CudaPlan(this, graph, placed, new PlanWeights(this, _weights), cancellation);
         }

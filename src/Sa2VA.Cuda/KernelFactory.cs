@@ -24,6 +24,7 @@ internal static class KernelFactory
         Repeat o => new RepeatKernel(o, context),
         Copy o => new CopyKernel(o, context),
         RotaryEmbedding o => new RotaryEmbeddingKernel(o, context),
+        LinearRotary o => new LinearRotaryKernel(o, context),
         RotaryAppend o => new RotaryAppendKernel(o, context),
         Gather o => new GatherKernel(o, context),
         Embedding o => new EmbeddingKernel(o, context),

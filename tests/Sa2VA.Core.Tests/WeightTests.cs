@@ -10,6 +10,7 @@ public class WeightTests
     {
         var weights = new TestWeights();
         weights.Add("block.w", DType.BF16, new Shape(4, 3), new float[12]);
+        weights.Add("block.w2", DType.BF16, new Shape(2, 3), new float[6]);
         weights.Add("block.index", DType.I32, new Shape(4), []);
         _g = new GraphBuilder("net", weights);
     }
@@ -39,6 +40,22 @@ public class WeightTests
         Weight once = _g.Weight("block.w").Reorder([1]);
         Assert.Contains("'block.w'", Assert.Throws<GraphException>(() => once.Reorder([0])).Message, StringComparison.Ordinal);
         Assert.Throws<GraphException>(() => _g.Weight("block.w").Reorder([]));
+    }
+
+    [Fact]
+    public void Regrouped_and_stacked_rows_are_put_in_another_order_and_are_then_another_weight()
+    {
+        Weight w = _g.Weight("block.w"), some = w.Reorder([3, 1, 0]), stacked = Weight.Stack([w, _g.Weight("block.w2")])!;
+        Assert.Equal([1, 0, 3, 2], w.Permute([1, 0, 3, 2]).RowOrder!);
+        Assert.Equal([0, 3, 1], some.Permute([2, 0, 1]).RowOrder!);
+        Weight permuted = stacked.Permute([3, 2, 1, 0, 5, 4]);
+        Assert.Equal((stacked.Name, stacked.Shape), (permuted.Name, permuted.Shape));
+        Assert.Equal([[3, 2, 1, 0], [1, 0]], permuted.Parts.Select(p => p.RowOrder!));
+        Weight[] all = [w, w.Permute([1, 0, 3, 2]), some, some.Permute([2, 0, 1]), stacked, permuted, stacked.Permute([0, 1, 2, 3, 5, 4])];
+        Assert.Equal(all.Length, all.Select(one => new WeightKey(WeightLayout.RowMajor, one)).Distinct().Count());
+        Assert.Equal(new WeightKey(WeightLayout.Vector, permuted), new WeightKey(WeightLayout.Vector, stacked.Permute([3, 2, 1, 0, 5, 4])));
+        // From one stored weight to another no row can go.
+        Assert.Throws<GraphException>(() => stacked.Permute([4, 1, 2, 3, 0, 5]));
     }
 
     [Fact]

@@ -80,7 +80,10 @@ internal readonly record struct WeightKey(
     WeightLayout Layout, IWeightSource? Source, string Name, Shape Shape, RowOrder Order, DType Type = DType.F32, int Bits = 16)
 {
     public WeightKey(WeightLayout layout, Weight weight, DType type = DType.F32, int bits = 16)
-        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(weight.RowOrder), type, bits) { }
+        : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(OrderOf(weight)), type, bits) { }
+
+    private static int[]? OrderOf(Weight weight) =>
+        weight.Parts.Any(p => p.RowOrder is not null) ? [.. weight.Parts.SelectMany(p => p.RowOrder!)] : weight.RowOrder;
 }
 
 /// <summary>Row orders are compared by content: every plan records its own array.</summary>

@@ -35,6 +35,10 @@ public sealed class RotaryEmbedding : Op
 
     /// <summary>The table row for each row of x, I32; −1: the row is copied. Null where positions repeat the table.</summary>
     public Tensor? Positions => Inputs.Count > 3 ? Inputs[3] : null;
+
+    /// <summary>True if the other one rotates by the same angles.</summary>
+    internal bool RotatesAs(RotaryEmbedding other) => Pairing == other.Pairing
+        && Inputs.Count == other.Inputs.Count && Inputs.Skip(1).Zip(other.Inputs.Skip(1)).All(pair => pair.First.Covers(pair.Second));
 }
 
 /// <summary>Recording of rotations.</summary>

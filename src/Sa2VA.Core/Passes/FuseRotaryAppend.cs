@@ -14,7 +14,7 @@ internal static class FuseRotaryAppend
             // One right behind the other, so that nobody reads between what would be written at once.
             if (graph.Ops[i] is not RotaryEmbedding { Positions: not null } q || graph.Ops[i + 1] is not RotaryEmbedding k
                 || graph.Ops[i + 2] is not WriteRows keys || graph.Ops[i + 3] is not WriteRows values
-                || !RotateAlike(q, k) || !WriteAlike(keys, values) || rewriter.SoleWriterOf(keys.Inputs[0]) != k
+                || !k.RotatesAs(q) || !WriteAlike(keys, values) || rewriter.SoleWriterOf(keys.Inputs[0]) != k
                 || keys.Inputs[0].Shape != k.Output.Shape) continue;
             var append = new RotaryAppend(q, k, keys, values);
             // What is written is not read by it.
@@ -26,9 +26,6 @@ internal static class FuseRotaryAppend
         }
         return rewriter.Build();
     }
-
-    private static bool RotateAlike(RotaryEmbedding q, RotaryEmbedding k) => q.Pairing == k.Pairing
-        && q.Inputs.Count == k.Inputs.Count && q.Inputs.Skip(1).Zip(k.Inputs.Skip(1)).All(pair => pair.First.Covers(pair.Second));
 
     private static bool WriteAlike(WriteRows keys, WriteRows values) => keys.Rows.Covers(values.Rows)
         && keys.Output.Root != values.Output.Root && keys.Output.Shape.Rows == values.Output.Shape.Rows

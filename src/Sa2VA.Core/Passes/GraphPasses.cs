@@ -26,6 +26,13 @@ public static class GraphPasses
     public static Graph PatchRows(Graph graph) => FusePatchRows.Apply(graph);
 
     /// <summary>
+    /// The same where projections rotate their heads themselves (<see cref="LinearRotary"/>), for backends that have a kernel for that.
+    /// </summary>
+    /// <param name="graph">With its types as they are stored.</param>
+    /// <param name="suits">True for what the backend has a kernel for.</param>
+    public static Graph Rotated(Graph graph, Func<LinearRotary, bool> suits) => FuseLinearRotary.Apply(graph, suits);
+
+    /// <summary>
     /// The same with maps in <see cref="Core.ZOrder"/>, for backends whose kernels of <see cref="Linear"/> and other ops by rows,
     /// <see cref="Core.PatchRows"/>, <see cref="WindowAttention"/> and <see cref="MaxPool2d"/> look at <see cref="Tensor.IsZOrdered"/>.
     /// </summary>

@@ -10,6 +10,9 @@ internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params Ski
 {
     /// <summary>True if the plain kernel has a version for few rows, which gives the same bits.</summary>
     public bool HasFewRows { get; init; }
+
+    /// <summary>True if there is no kernel that gathers operands, nor a plain one: who asks has seen to it that none is needed.</summary>
+    public bool IsOfChunksAlone { get; init; }
 }
 
 /// <summary>
@@ -58,7 +61,7 @@ internal sealed class ProductKernels
             TensorTile tile = TensorTile.Best(family.Tiles, rows, weight.Rows, weight.Columns, context.Device);
             _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
         }
-        _gathered = new Version(context.Function(name, $"{name}_gathered"), TensorTile.Small.Block);
+        if (!family.IsOfChunksAlone) _gathered = new Version(context.Function(name, $"{name}_gathered"), TensorTile.Small.Block);
     }
 
     /// <summary>False for the plain kernel.</summary>

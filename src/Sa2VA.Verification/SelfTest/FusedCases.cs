@@ -9,6 +9,11 @@ internal static class FusedCases
     public static IEnumerable<OpCase> All =>
     [
         new RotaryAppendCase("queries"), new RotaryAppendCase("keys"), new RotaryAppendCase("values"),
+        .. from pairing in Enum.GetValues<RotaryPairing>()
+           from shape in ((int, int, int)[])[(3, 520, 2), (70, 72, 3)] select new LinearRotaryCase(shape, pairing),
+        // As many columns as make a card of a hundred multiprocessors take the larger tiles.
+        new LinearRotaryCase((1500, 40, 60), RotaryPairing.Half) { SeenHeads = 1 }, new LinearRotaryCase((5, 520, 66), RotaryPairing.Half),
+        new LinearRotaryCase((5, 520, 3), RotaryPairing.Half) { LeastBits = 4 },
         .. from isRms in (bool[])[true, false] from width in (int[])[37, 64, 896, 2300, 4500] select new SumNormCase(isRms, width),
     ];
 
@@ -17,7 +22,7 @@ internal static class FusedCases
     {
         private const int Rows = 5, Heads = 3, Pairs = 12, Dim = 2 * Pairs, ValueWidth = 19, Table = 9, Capacity = 11;
         private readonly string _result;
-        private readonly float[] _cos = Angles(Math.Cos), _sin = Angles(Math.Sin);
+        private readonly float[] _cos = Angles(Table, Pairs, Math.Cos), _sin = Angles(Table, Pairs, Math.Sin);
 
         public RotaryAppendCase(string result) : base(nameof(RotaryAppend), $"{Rows}×{Heads}·{Dim}, {result}")
         {
@@ -65,10 +70,57 @@ internal static class FusedCases
             }
             return to;
         }
-
-        private static float[] Angles(Func<double, double> of) =>
-            [.. Enumerable.Range(0, Table * Pairs).Select(i => (float)of(i / Pairs * Math.Pow(100, -(i % Pairs) / (double)Pairs)))];
     }
+
+    /// <summary>Heads of a product, rotated before they are stored where a backend does both at once.</summary>
+    private sealed class LinearRotaryCase : OpCase
+    {
+        private const int Pairs = 12, Dim = 2 * Pairs, Table = 35;
+        private readonly RotaryPairing _pairing;
+        private readonly int _depth, _heads;
+        private readonly float[] _cos = Angles(Table, Pairs, Math.Cos), _sin = Angles(Table, Pairs, Math.Sin);
+
+        public LinearRotaryCase((int Rows, int Depth, int Heads) shape, RotaryPairing pairing)
+            : base(nameof(LinearRotary), $"{shape.Rows}×{shape.Depth}→{shape.Heads}·{Dim}, {pairing}")
+        {
+            ((int rows, _depth, _heads), _pairing) = (shape, pairing);
+            Floats(new Shape(rows, _depth));
+            Weight("linear.weight", new Shape(_heads * Dim, _depth), 0.3f);
+            Weight("linear.bias", new Shape(_heads * Dim));
+        }
+
+        /// <summary>
+        /// Heads that are looked at; 0 for all. Where a backend has two ops for this, it rounds twice, and of a million numbers one is
+        /// further off than one op may be.
+        /// </summary>
+        public int SeenHeads { get; init; }
+
+        public override bool IsOfBFloat16Alone => true;
+
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x)
+        {
+            Tensor y = g.RotaryEmbedding(g.Linear(x[0], g.At("linear"), _heads * Dim), g.Constant("cos", new Shape(Table, Pairs), _cos),
+                g.Constant("sin", new Shape(Table, Pairs), _sin), _heads, _pairing);
+            return SeenHeads > 0 ? g.SliceChannels(y, 0, SeenHeads * Dim) : y;
+        }
+
+        public override T[] Result<T>(CaseValues<T> x)
+        {
+            T[] y = ProductCases.Product(x[0], x.Weight("linear.weight"), _depth), bias = x.Weight("linear.bias");
+            for (int i = 0; i < y.Length; i++) y[i] += bias[i % bias.Length];
+            for (int i = 0; i < y.Length / 2; i++)
+            {
+                int row = i / (_heads * Pairs), pair = i % Pairs, step = _pairing == RotaryPairing.Half ? Pairs : 1;
+                int a = i / Pairs * Dim + (_pairing == RotaryPairing.Half ? pair : 2 * pair), at = row % Table * Pairs + pair;
+                T cos = T.CreateChecked(_cos[at]), sin = T.CreateChecked(_sin[at]);
+                (y[a], y[a + step]) = (y[a] * cos - y[a + step] * sin, y[a + step] * cos + y[a] * sin);
+            }
+            return SeenHeads > 0 ? [.. y.Where((_, i) => i % (_heads * Dim) < SeenHeads * Dim)] : y;
+        }
+    }
+
+    private static float[] Angles(int rows, int pairs, Func<double, double> of) =>
+        [.. Enumerable.Range(0, rows * pairs).Select(i => (float)of(i / pairs * Math.Pow(100, -(i % pairs) / (double)pairs)))];
 
     /// <summary>A norm of a sum that it makes itself; both are looked at.</summary>
     private sealed class SumNormCase : OpCase
