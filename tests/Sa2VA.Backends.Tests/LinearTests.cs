@@ -33,7 +33,10 @@ public class LinearTests
         float[] b = weights.Add("b", DType.F32, new Shape(n), TestValues.Random(2, n));
         float[] s = weights.Add("s", DType.F32, new Shape(n), TestValues.Random(3, n));
         float[] x = TestValues.Random(4, (long)m * k), r = TestValues.Random(5, (long)m * n);
-        foreach (Activation activation in (Activation[])[Activation.None, Activation.Relu, Activation.Silu])
+        // What a result becomes is none of the weights' type: all of it for one type, for the others something else with every shape.
+        Activation[] activations = [Activation.None, Activation.Relu, Activation.Silu];
+        if (type != DType.F32 && !FullRun.IsAsked) activations = [activations[(n + k) % 3]];
+        foreach (Activation activation in activations)
         {
             var reference = new double[m * n];
             var naive = new float[m * n];
