@@ -70,13 +70,32 @@ internal sealed class GuardedOp(IWeightSource? weights = null)
             T[]? first = null;
             foreach (TestBackend configuration in of)
             {
-                using IBackend backend = configuration.ForOneOp();
-                T[] result = run.Twice<T>(backend, record, count);
+                T[] result = run.On<T>(configuration, Precision.Float32, record, count);
                 if (first is null) check(first = result);
                 OpRun.AssertSameBits(first, result, $"with {configuration.Name} instead of {of.First().Name}");
             }
             if (IsOneOp && typeof(T) == typeof(float)) new NarrowOp(run, Narrow).Check(of, record, count);
         }
+    }
+
+    /// <summary>
+    /// The valid elements of one run on a family's first configuration, for tests whose subject is another run: what was asked of this one
+    /// has been asked elsewhere.
+    /// </summary>
+    public float[] Once(int count, Recorder record, string family)
+    {
+        using IBackend backend = TestBackend.All.First(b => b.Family == family).ForOneOp();
+        return new OpRun(weights ?? new TestWeights(), _inputs, _scalars).Once<float>(backend, record, count);
+    }
+
+    /// <summary>
+    /// As <see cref="Satisfies{T}"/> on a family, but on a virtual GPU, which takes its time, <see cref="Once"/>: for the many cases of a
+    /// kind of which a few are looked at from all sides. With <c>./test --full</c> all of them are.
+    /// </summary>
+    public void Briefly(int count, Recorder record, Action<float[]> check, string family)
+    {
+        if (family == VirtualGpus.Family && !FullRun.IsAsked) check(Once(count, record, family));
+        else Satisfies(count, record, check, family);
     }
 
     /// <summary>Accepts nothing but a refusal whose message says all of this, from every configuration.</summary>

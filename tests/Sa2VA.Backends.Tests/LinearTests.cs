@@ -33,7 +33,10 @@ public class LinearTests
         float[] b = weights.Add("b", DType.F32, new Shape(n), TestValues.Random(2, n));
         float[] s = weights.Add("s", DType.F32, new Shape(n), TestValues.Random(3, n));
         float[] x = TestValues.Random(4, (long)m * k), r = TestValues.Random(5, (long)m * n);
-        foreach (Activation activation in (Activation[])[Activation.None, Activation.Relu, Activation.Silu])
+        // What a result becomes is none of the weights' type: all of it for one type, for the others something else with every shape.
+        Activation[] activations = [Activation.None, Activation.Relu, Activation.Silu];
+        if (type != DType.F32 && !FullRun.IsAsked) activations = [activations[(n + k) % 3]];
+        foreach (Activation activation in activations)
         {
             var reference = new double[m * n];
             var naive = new float[m * n];
@@ -54,9 +57,10 @@ public class LinearTests
             op.Follows(reference, naive, $"linear {m}×{n}×{k} {type} {activation}", (g, t) => Record(g, t[0], t[1]));
 
             // A row alone has the bits that it has among others.
-            op.Satisfies<float>((m + 1) * n,
-                (g, t, _) => g.Concat([Record(g, t[0], t[1]), Record(g, g.SliceRows(t[0], m / 2, 1), g.SliceRows(t[1], m / 2, 1))]),
-                y => Assert.Equal(y[(m / 2 * n)..((m / 2 + 1) * n)], y[(m * n)..]));
+            foreach (string family in TestBackend.Families)
+                op.Briefly((m + 1) * n,
+                    (g, t, _) => g.Concat([Record(g, t[0], t[1]), Record(g, g.SliceRows(t[0], m / 2, 1), g.SliceRows(t[1], m / 2, 1))]),
+                    y => Assert.Equal(y[(m / 2 * n)..((m / 2 + 1) * n)], y[(m * n)..]), family);
 
             Tensor Record(GraphBuilder g, Tensor input, Tensor residual) =>
                 g.Linear(input, g.Weight("w"), g.Weight("b"), activation, g.Weight("s"), residual);

@@ -26,10 +26,9 @@ internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
             if (reference is null)
             {
                 using IBackend inFloat = configuration.ForOneOp();
-                reference = wide.Twice<float>(inFloat, record, count);
+                reference = wide.Once<float>(inFloat, record, count);
             }
-            using IBackend backend = configuration.ForOneOp(Precision.BFloat16);
-            ushort[] bits = narrow.Twice<ushort>(backend, Record, count);
+            ushort[] bits = narrow.On<ushort>(configuration, Precision.BFloat16, Record, count);
             if (first is null) Check(reference, first = bits, configuration);
             OpRun.AssertSameBits(first, bits, $"in BF16 with {configuration.Name}");
         }

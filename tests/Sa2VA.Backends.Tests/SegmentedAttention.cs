@@ -105,10 +105,8 @@ internal sealed class SegmentedAttention
     private float[] Narrow() => [.. Enumerable.Range(0, _segments.Length).SelectMany(Narrow)];
 
     private float[] Narrow(int segment) => [.. new float[Blind(segment) * _attention.Heads * _attention.ValueDim],
-        .. Blind(segment) == _segments[segment].Rows ? [] : NarrowAlone(segment)];
-
-    private float[] NarrowAlone(int segment) =>
-        _attention.Narrow(Seeing(segment, Blind(segment)), _k[segment], _v[segment], Start(segment));
+        .. Blind(segment) == _segments[segment].Rows ? []
+            : _attention.Narrow(Seeing(segment, Blind(segment)), _k[segment], _v[segment], Start(segment))];
 
     private float[] Seeing(int segment, int blind) => _q[segment][(blind * _attention.Heads * _attention.HeadDim)..];
 
@@ -116,23 +114,19 @@ internal sealed class SegmentedAttention
     {
         (int rows, int keys) = _segments[segment];
         return Alone(segment, blind, (g, t, s) => g.FlashAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale,
-            _causal, _causal ? s[0] : null), _causal ? Math.Max(0, keys - rows) : 0, family, () => NarrowAlone(segment));
+            _causal, _causal ? s[0] : null), _causal ? Math.Max(0, keys - rows) : 0, family);
     }
 
     private float[] AloneInDecodeAttention(int segment, int blind, string family) => Alone(segment, blind,
-        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0, family, null);
+        (g, t, _) => g.DecodeAttention(t[0], t[1], t[2], _attention.Heads, _attention.KvHeads, _attention.Scale), 0, family);
 
-    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start, string family,
-        Func<float[]>? narrow)
+    private float[] Alone(int segment, int blind, GuardedOp.Recorder record, int start, string family)
     {
         (int rows, int keys) = _segments[segment];
         (int heads, int kvHeads, int d, int e) = _attention;
-        float[] result = [];
-        new GuardedOp { Narrow = narrow }.Floats(new Shape(rows - blind, heads * d), Seeing(segment, blind))
+        return new GuardedOp().Floats(new Shape(rows - blind, heads * d), Seeing(segment, blind))
             .Floats(new Shape(keys, kvHeads * d), _k[segment], _type).Floats(new Shape(keys, kvHeads * e), _v[segment], _type)
-            .Scalar("start", 1000, start)
-            .Satisfies<float>((rows - blind) * heads * e, record, y => result = y, family);
-        return result;
+            .Scalar("start", 1000, start).Once((rows - blind) * heads * e, record, family);
     }
 
     private GuardedOp Op(bool offsets, Func<float[]>? narrow)

@@ -16,6 +16,12 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     public IBackend ForOneOp(Precision precision = Precision.Float32) => (Kept ?? OpenWith)(precision);
 
     /// <summary>
+    /// True if a second run of an op would show nothing that one on the family's first configuration does not: the same kernels in the
+    /// same order.
+    /// </summary>
+    public bool RunsOnce { get; init; }
+
+    /// <summary>
     /// All of them; of one family alone where the environment variable SA2VA_BACKENDS names it: cpu, cuda (virtual GPUs), gpu.
     /// </summary>
     public static IReadOnlyList<TestBackend> All { get; } = Chosen(Environment.GetEnvironmentVariable("SA2VA_BACKENDS"));

@@ -9,6 +9,8 @@ namespace Sa2VA.Tests;
 /// <summary>The CUDA backend on virtual GPUs with all checks on: drivers that differ in what no result may depend on.</summary>
 internal static class VirtualGpus
 {
+    public const string Family = "cuda";
+
     private static readonly Lazy<VirtualDriver> Prompt = new(() => Driver(seed: 1, VirtualDeviceKind.A100, isLazy: false));
     private static readonly Lazy<VirtualDriver> Lazy = new(() => Driver(seed: 2, VirtualDeviceKind.H100, isLazy: true));
 
@@ -18,14 +20,17 @@ internal static class VirtualGpus
     /// <summary>Captured graphs on one card, single launches that happen as late as they may on another.</summary>
     public static IEnumerable<TestBackend> All() =>
     [
-        new TestBackend("cuda on a virtual A100, graphs", "cuda", precision => Open(Prompt.Value, precision, usesGraphs: true)),
-        new TestBackend("cuda on a virtual H100, launches, late", "cuda", precision => Open(Lazy.Value, precision, usesGraphs: false)),
+        new TestBackend("cuda on a virtual A100, graphs", Family, precision => Open(Prompt.Value, precision, usesGraphs: true)),
+        new TestBackend("cuda on a virtual H100, launches, late", Family, precision => Open(Lazy.Value, precision, usesGraphs: false))
+        {
+            RunsOnce = !FullRun.IsAsked,
+        },
     ];
 
     /// <summary>
     /// An H100 of so few multiprocessors that small inputs have the shapes which large ones have on a whole one: results are the same.
     /// </summary>
-    public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", "cuda",
+    public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", Family,
         precision => Open(Two.Value, precision, usesGraphs: true));
 
     /// <summary>The first of <see cref="All"/> with another choice of which maps lie in Z-order.</summary>

@@ -6,7 +6,7 @@ namespace Sa2VA.Cli.Tests;
 /// <summary>Random command lines: exit 0 or 2, one line for an error, never a bug.</summary>
 public class HostileCommandLineTests
 {
-    private const int Lines = 3000;
+    private static readonly int Lines = FullRun.Times(1000, 30_000);
 
     private static readonly string[] Values =
     [

@@ -32,9 +32,13 @@ public sealed class VirtualGpuAnswerTests(VirtualGpuAnswerTests.LoadedModels mod
         Assert.True(result.SegError < 1e-4, $"[SEG] vectors differ by {result.SegError:E2} of their largest element.");
     }
 
+    /// <summary>What takes longest, the frames of a video, has bf16 in three frames and in recorded computations.</summary>
+    public static TheoryData<string, string> CasesInBFloat16() =>
+        [.. Cases().Select(row => row.Data).Where(c => FullRun.IsAsked || c.Item2 != "video-5")];
+
     /// <summary>Masks of noise have no bound here: which of them fall short differs from backend to backend.</summary>
     [Theory]
-    [MemberData(nameof(Cases))]
+    [MemberData(nameof(CasesInBFloat16))]
     public void In_bf16_text_and_tokens_are_upstreams(string model, string name)
     {
         PredictResult result = Run(model, name, Precision.BFloat16);

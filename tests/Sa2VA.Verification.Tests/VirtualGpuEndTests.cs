@@ -59,7 +59,7 @@ public sealed class VirtualGpuEndTests
         int tokens = 0;
         var options = new AskOptions
         {
-            MaxNewTokens = 40,
+            MaxNewTokens = 12,
             Progress = new Told(p =>
             {
                 if (p.Stage == AskStage.Decode && tokens++ == atToken) act();
