@@ -13,9 +13,9 @@ namespace Sa2VA.Cli;
 internal sealed partial class ChatLoop : IDisposable
 {
     private const string Help = """
-        /image FILE  talk about this picture     /undo      take back the latest question
-        /video PATH  talk about this video       /new       begin a new conversation
-        /save DIR    write all masks so far      /quit      end, as Ctrl+D does
+        /image FILE  show a picture; the talk goes on   /undo  take back the latest question
+        /video PATH  show a video; the talk goes on     /new   forget what was said
+        /save DIR    write the picture's masks so far   /quit  end, as Ctrl+D does
         """;
 
     private readonly Terminal _terminal;
@@ -71,16 +71,9 @@ internal sealed partial class ChatLoop : IDisposable
     /// <summary>Answers a question.</summary>
     public async Task AnswerAsync(string text, bool followUp)
     {
-        AskOptions options = Ask with
-        {
-            FollowUp = followUp,
-            // From the first token on, the answer itself shows how far it is.
-            Progress = new Reports<AskProgress>(p =>
-            {
-                if (p.Stage is AskStage.Vision or AskStage.Prefill) _terminal.Show(p);
-            }),
-        };
-        bool begun = false;
+        bool begun = false, ended = false;
+        var writing = new Lock();
+        AskOptions options = Ask with { FollowUp = followUp, Progress = new Reports<AskProgress>(Show) };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_terminal.Cancellation);
         if (_terminal.InputIsTerminal) _terminal.Interrupt = stop.Cancel;
         try
@@ -90,7 +83,7 @@ internal sealed partial class ChatLoop : IDisposable
                 if (update is TextUpdate piece) Write(piece.Text);
                 else if (update is AnswerCompleted { Answer: { } answer })
                 {
-                    EndLine();
+                    if (begun || !ended) EndLine();
                     _turns = followUp ? _turns + 1 : 1;
                     Complete(answer);
                 }
@@ -111,19 +104,37 @@ internal sealed partial class ChatLoop : IDisposable
             _terminal.Interrupt = null;
         }
 
+        void Show(AskProgress p)
+        {
+            // While there are tokens, the answer itself shows how far it is.
+            if (p.Stage is AskStage.Decode || !_terminal.Progress.Enabled) return;
+            lock (writing)
+            {
+                if (begun) EndLine();
+                _terminal.Show(p);
+            }
+        }
+
         void Write(string piece)
         {
-            if (!begun) _notes.Tell();
-            _terminal.Progress.Clear();
-            _terminal.Out.Write(piece);
-            _terminal.Out.Flush();
-            begun = true;
+            lock (writing)
+            {
+                if (!begun) _notes.Tell();
+                _terminal.Progress.Clear();
+                _terminal.Out.Write(piece);
+                _terminal.Out.Flush();
+                begun = true;
+            }
         }
 
         void EndLine()
         {
-            _terminal.WriteLine();
-            begun = false;
+            lock (writing)
+            {
+                _terminal.Progress.Clear();
+                _terminal.WriteLine();
+                (begun, ended) = (false, true);
+            }
         }
     }
 
@@ -188,7 +199,7 @@ internal sealed partial class ChatLoop : IDisposable
         ChatSession session;
         try
         {
-            session = media.OpenSession(_model);
+            session = _turns == 0 ? media.OpenSession(_model) : media.OpenSession(_session);
         }
         catch
         {
@@ -196,7 +207,8 @@ internal sealed partial class ChatLoop : IDisposable
             throw;
         }
         Dispose();
-        (_session, _opened, _turns) = (session, media, 0);
+        (_session, _opened) = (session, media);
+        // What is saved is the picture's own.
         _masks.Clear();
         media.Notes.Tell();
     }

@@ -16,7 +16,11 @@ internal sealed class MediaFlags
     {
         _several = several;
         Image = new("--image", several ? "FILE|DIR" : "FILE", "Image: PNG, JPEG, WebP, BMP or GIF (first frame); - is standard input."
-            + (several ? " May be given several times; a folder stands for its pictures." : ""));
+            + (several ? " Several may be given, such as *.png; a folder stands for its pictures." : ""))
+        {
+            // What a shell makes of "*.png".
+            AllowMultipleArgumentsPerToken = several,
+        };
         Order = new("--order", (several ? "Frames or pictures of a folder" : "Frames of a folder")
             + " by their numbers (2.png before 10.png), or by their names as the reference sorts them.", "natural", "name");
     }

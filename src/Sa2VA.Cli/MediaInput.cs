@@ -54,7 +54,7 @@ internal sealed class MediaInput : IDisposable
     public static void CheckImage(Terminal terminal, string path)
     {
         if (!(path == "-" && terminal.Bytes is not null) && !File.Exists(path))
-            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with --image.");
+            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path.");
     }
 
     /// <summary>Opens an image; a pipe will do.</summary>
@@ -88,7 +88,8 @@ internal sealed class MediaInput : IDisposable
             throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames, a video file, "
                 + "an animated GIF or WebP, or an address such as https://….");
         var notes = new HeldNotes(terminal);
-        VideoSource source = Interruptible(terminal, () => VideoSource.Open(path, options with { OnNote = notes.Add }));
+        VideoSource source = Interruptible(terminal, () => VideoSource.Open(path,
+            options with { OnNote = notes.Add, Cancellation = terminal.Cancellation }));
         int count = 0;
         try
         {
@@ -111,9 +112,16 @@ internal sealed class MediaInput : IDisposable
     /// <summary>Opens a conversation about it.</summary>
     /// <param name="model">Who answers.</param>
     /// <param name="logits">Keep the logits of objects that are shown on a video.</param>
-    public ChatSession OpenSession(Sa2VAModel model, bool logits = false) => Image is not null
+    /// <param name="progress">Told how far a frame of a video is; null for nobody.</param>
+    public ChatSession OpenSession(Sa2VAModel model, bool logits = false, IProgress<double>? progress = null) => Image is not null
         ? model.OpenImage(Image)
-        : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)), new VideoOptions { Logits = logits });
+        : model.OpenVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)),
+            new VideoOptions { Logits = logits, Progress = progress });
+
+    /// <summary>Shows it in a conversation, which goes on in the session that is returned; the other stays as it is.</summary>
+    public ChatSession OpenSession(ChatSession conversation) => Image is not null
+        ? conversation.ForkWithImage(Image)
+        : conversation.ForkWithVideo(Selection.Indices(Frames).Select(i => Video!.Read(i)));
 
     /// <inheritdoc/>
     public void Dispose() => Video?.Dispose();

@@ -15,7 +15,8 @@ internal sealed record OutputChoice(string? Folder, bool Overwrite, bool NamesOf
 /// <summary>The options that say where results go; a command makes its own.</summary>
 /// <param name="description">What is put there.</param>
 /// <param name="ffmpeg">The option that names the ffmpeg for animations; null for a command that writes none.</param>
-internal sealed class OutputFlags(string description, TextOption? ffmpeg = null)
+/// <param name="isLive">True where a video is followed as it comes, and may go on for hours: an animation must be asked for.</param>
+internal sealed class OutputFlags(string description, TextOption? ffmpeg = null, bool isLive = false)
 {
     private const string YouTubeVos = "youtube-vos";
 
@@ -44,10 +45,11 @@ internal sealed class OutputFlags(string description, TextOption? ffmpeg = null)
 
     private readonly ChoiceOption _animation = new("--animation",
         "What a video's overlays are put together as: an animated WebP, through ffmpeg an mp4 or webm, or nothing.",
-        "webp", "mp4", "webm", "none");
+        isLive ? ["none", "webp", "mp4", "webm"] : ["webp", "mp4", "webm", "none"]);
 
     private readonly DecimalOption _fps = new("--fps",
-        "Frames in a second of the animation; without it as many as in the video, and 24 for a folder of frames.", 0.01f, 1000);
+        isLive ? "Frames in a second of an mp4 or webm; 24 without it. What was tracked is shown at the pace at which it came."
+            : "Frames in a second of the animation; without it as many as in the video, and 24 for a folder of frames.", 0.01f, 1000);
 
     /// <summary>The folder.</summary>
     public TextOption Folder { get; } = new("--out", "DIR", description);
@@ -106,6 +108,8 @@ internal sealed class OutputFlags(string description, TextOption? ffmpeg = null)
         string kind = values.GetValue(_animation)!;
         if (ArgumentReader.Has(values, _fps) && (Style(values) is null || kind == "none"))
             throw new UsageException("--fps is about an animation, and there is none.");
+        if (isLive && kind == "webp" && ArgumentReader.Has(values, _fps))
+            throw new UsageException("--fps is about an mp4 or webm: an animated WebP shows each frame as long as it lasted.");
         if (kind is not ("mp4" or "webm")) return;
         if (Style(values) is null) throw new UsageException($"--animation {kind} is made of overlays, and --overlay none has none.");
         if (values.GetValue(Folder) is not null) VideoFile.Check($"overlay.{kind}", values.GetValue(ffmpeg));

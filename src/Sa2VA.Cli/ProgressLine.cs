@@ -21,10 +21,11 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
     /// <summary>Shows a count, such as frames.</summary>
     /// <param name="what">What is being done.</param>
     /// <param name="unit">What is counted, in the plural.</param>
-    /// <param name="done">Units done.</param>
+    /// <param name="done">Units done, the one in work by the share of it that is.</param>
     /// <param name="total">Units in all; 0 when not known.</param>
     public void Count(string what, string unit, double done, double total) => Show(what, done, total,
-        () => total > 0 ? Text($"{done:0}/{total:0} {unit}") : Text($"{done:0} {unit}"), rate => Text($"{rate:0.0} {unit}/s"));
+        () => Amount(unit, done, total),
+        rate => total == 1 ? "" : rate >= 0.1 ? Text($"{rate:0.0} {unit}/s") : Text($"{1 / rate:0} s each"));
 
     /// <summary>Shows bytes.</summary>
     /// <param name="what">What is being done.</param>
@@ -87,10 +88,17 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
             // What was done before the first report took time that is not known.
             double rate = seconds > 0.2 ? (done - _first) / seconds : 0;
             string text = $"{_whole}{what}: {amount()}";
-            if (rate > 0) text += ", " + speed(rate);
+            if (rate > 0 && speed(rate) is { Length: > 0 } known) text += ", " + known;
             if (rate > 0 && done < total) text += ", " + Left((total - done) / rate);
             Write(text);
         }
+    }
+
+    private static string Amount(string unit, double done, double total)
+    {
+        double whole = Math.Floor(done), part = Math.Floor((done - whole) * 100);
+        if (total == 1) return Text($"{done * 100:0} %");
+        return (total > 0 ? Text($"{whole:0}/{total:0} {unit}") : Text($"{whole:0} {unit}")) + (part > 0 ? Text($" and {part:0} %") : "");
     }
 
     private void Write(string text)

@@ -7,12 +7,19 @@ namespace Sa2VA.Cli;
 /// <summary>The options that say how a recorded video is followed.</summary>
 internal sealed class RecordedFlags
 {
-    private readonly ChoiceOption _protocol = new("--protocol",
-        "How words find a video's objects: as the released code does, on its first frames; or consistent with training (Sa2VA-i), on "
-        + "frames spread over the video.", "upstream", "consistent");
+    private readonly ChoiceOption _protocol = ProtocolOption("How words find a video's objects");
 
     private readonly ChoiceOption _direction = new("--direction",
         "Which way a video's objects are followed, from the frame --at: forward, backward, or both.", "forward", "backward", "both");
+
+    /// <summary>The option that chooses a protocol.</summary>
+    /// <param name="what">What it decides.</param>
+    public static ChoiceOption ProtocolOption(string what) => new("--protocol", what + ": as the released code does, on its first frames; "
+        + "or consistent with training (Sa2VA-i), on frames spread over the video.", "upstream", "consistent");
+
+    /// <summary>What was chosen by it.</summary>
+    public static VideoProtocol ProtocolOf(ParseResult values, ChoiceOption option) =>
+        values.GetValue(option) is "consistent" ? VideoProtocol.Consistent : VideoProtocol.Upstream;
 
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [_protocol, _direction];
@@ -25,7 +32,7 @@ internal sealed class RecordedFlags
     {
         if (!isVideo && (ArgumentReader.Has(values, _protocol) || ArgumentReader.Has(values, _direction)))
             throw new UsageException("--protocol and --direction belong to --video.");
-        VideoProtocol protocol = values.GetValue(_protocol) is "consistent" ? VideoProtocol.Consistent : VideoProtocol.Upstream;
+        VideoProtocol protocol = ProtocolOf(values, _protocol);
         TrackDirection direction = values.GetValue(_direction) switch
         {
             "backward" => TrackDirection.Backward,

@@ -85,10 +85,12 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
     {
         long start = Stopwatch.GetTimestamp();
         double? firstMask = null;
-        int dropped = 0;
+        int dropped = 0, index = 0;
         var pictures = new LatestPicture(i => media.Video!.Read(i));
-        using ChatSession session = Recorded is null ? media.OpenSession(model, Logits) : model.OpenRecorded(media.Frames, pictures.Read,
-            Recorded with { LanguageFrames = media.Selection, Logits = Logits }, terminal.Cancellation);
+        var within = new Reports<double>(part => terminal.Progress.Count("Segmenting", "frames", index + part, media.Frames));
+        using ChatSession session = Recorded is null ? media.OpenSession(model, Logits, within)
+            : model.OpenRecorded(media.Frames, pictures.Read,
+                Recorded with { LanguageFrames = media.Selection, Logits = Logits }, terminal.Cancellation);
         var objects = new List<AnswerObject>();
         var phrases = new Dictionary<int, string?>();
         for (int i = 0; i < prompts.Count; i++)
@@ -128,19 +130,19 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         {
             if (shown is not null) Show(recorded, shown);
             var order = new FramesInOrder(media, pictures, OnFrame);
-            int done = 0, total = recorded.TrackedFrames;
-            await foreach (FrameMasks masks in recorded.TrackAsync(cancellation: terminal.Cancellation).ConfigureAwait(false))
+            int done = 0;
+            // Frames that objects are prompted on are counted too.
+            var progress = new Reports<TrackProgress>(p => terminal.Progress.Count("Segmenting", "frames", p.Done + p.Part, p.Total));
+            await foreach (FrameMasks masks in recorded.TrackAsync(progress, terminal.Cancellation).ConfigureAwait(false))
             {
                 firstMask ??= Seconds();
-                order.Add((int)masks.Frame, Copies(masks.Objects), isBack: done < recorded.BackwardFrames);
-                terminal.Progress.Count("Segmenting", "frames", ++done, total);
+                order.Add((int)masks.Frame, Copies(masks.Objects), isBack: done++ < recorded.BackwardFrames);
             }
             terminal.Progress.Clear();
             order.End();
         }
         else
         {
-            int index = 0;
             await foreach (RgbImage frame in media.Video!.Frames(media.Frames, terminal.Cancellation).ConfigureAwait(false))
             {
                 // Before something is shown where nothing was named, there is nothing to look for.
@@ -218,8 +220,10 @@ internal static class AskProgressLine
             AskStage.Vision => ("Looking", "tiles"),
             AskStage.Prefill => ("Reading the prompt", "tokens"),
             AskStage.Decode => ("Answering", "tokens"),
+            AskStage.Features => ("Looking closely", "pictures"),
             _ => ("Segmenting", "objects"),
         };
-        terminal.Progress.Count(what, unit, p.Done, p.Total);
+        // A share of a token is none.
+        terminal.Progress.Count(what, unit, unit == "tokens" ? p.Done + Math.Floor(p.Part) : p.Amount, p.Total);
     }
 }

@@ -24,6 +24,13 @@ public abstract class BoundPlan : IDisposable
     /// <summary>Values of the run-time scalars, by index; −1 where not set.</summary>
     public ReadOnlySpan<int> Scalars => _numbers.AsSpan(0, Graph.Scalars.Count);
 
+    /// <summary>
+    /// Told how far a run is, as a share of its floating-point operations: above 0, below 1, between two ops, no more than a hundred times
+    /// a run, on the thread that runs it and waits meanwhile. If it throws, the run fails with that. Runs that are enqueued from now on
+    /// have it; null, the usual, costs nothing. A device that takes a run as a whole, as a GPU does, tells nothing.
+    /// </summary>
+    public Action<double>? Progress { get; set; }
+
     /// <summary>All that travels with a run: scalars by index, then the lists as they were recorded.</summary>
     public ReadOnlySpan<int> Numbers => _numbers;
 

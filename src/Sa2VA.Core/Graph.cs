@@ -37,7 +37,7 @@ public sealed class Graph
     public long Flops(ReadOnlySpan<int> scalars)
     {
         long sum = 0;
-        foreach (Op op in Ops) sum += op.Flops(scalars);
+        for (int i = 0; i < Ops.Count; i++) sum += Ops[i].Flops(scalars);
         return sum;
     }
 

@@ -55,12 +55,13 @@ internal sealed unsafe class CpuBoundPlan : BoundPlan
     }
 
     /// <summary>Runs all kernels, unless the token or the loop says stop in between.</summary>
-    public void RunKernels(int[] numbers, CommandLoop loop, CancellationToken cancellation)
+    public void RunKernels(int[] numbers, CommandLoop loop, Action<double>? progress, CancellationToken cancellation)
     {
         if (cancellation.IsCancellationRequested) return;
         CpuBackend backend = _plan.Backend;
         Timeline? timeline = backend.Timeline;
         var run = new RunContext(Queue.Arena, _pointers, numbers);
+        (double all, double done, double told) = (progress is null ? 0 : _plan.Flops(numbers), 0, 0);
         backend.Turns.Enter(Queue.Turn);
         try
         {
@@ -72,6 +73,11 @@ internal sealed unsafe class CpuBoundPlan : BoundPlan
                 int parts = kernel.Prepare(run);
                 if (parts > 0) backend.Pool.Run(kernel, parts);
                 timeline?.Add(new TimedKernel(Queue.Name, Graph.Name, kernel.Op, kernel.GetType().Name, began, timeline.Now - began));
+                if (progress is null) continue;
+                done += kernel.Op?.Flops(numbers) ?? 0;
+                if (done < told + all / 100 || done >= all) continue;
+                told = done;
+                progress(done / all);
             }
         }
         finally

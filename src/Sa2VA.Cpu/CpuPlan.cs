@@ -27,6 +27,9 @@ internal sealed class CpuPlan : ExecutionPlan
 
     public override long ArenaBytes => _memory.ArenaBytes;
 
+    /// <summary>Floating-point operations of a run, as it was rewritten.</summary>
+    public long Flops(ReadOnlySpan<int> numbers) => _rewritten.Flops(numbers);
+
     public override BoundPlan Bind(DeviceQueue queue, PlanBuffers buffers)
     {
         if (buffers.Graph != Graph) throw new GraphException($"These buffers are for {buffers.Graph.Name}, not for {Graph.Name}.");

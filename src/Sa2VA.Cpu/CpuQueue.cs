@@ -86,7 +86,7 @@ internal sealed class CpuQueue : DeviceQueue
             throw new GraphException($"{plan.Graph.Name} is not bound to queue '{Name}'.");
         plan.CheckRun();
         if (_loop is null) throw new DeviceException("This backend counts memory and runs nothing.");
-        _loop.Run(new Command { Plan = own, Cancellation = cancellation }, plan.Numbers);
+        _loop.Run(new Command { Plan = own, Cancellation = cancellation, Progress = plan.Progress }, plan.Numbers);
     }
 
     public override Fence BeginRead<T>(DeviceBuffer from, T[] destination, long offset = 0)

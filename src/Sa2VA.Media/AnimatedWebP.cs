@@ -21,6 +21,7 @@ public sealed class AnimatedWebP : IDisposable
     private readonly SKWebpEncoderOptions _options;
     private readonly byte[] _row, _rgba;
     private readonly Lock _writer = new();
+    private long _durationAt;
 
     /// <summary>Begins the file.</summary>
     /// <param name="path">Where it will be; its folder must exist.</param>
@@ -87,10 +88,27 @@ public sealed class AnimatedWebP : IDisposable
             int size = 16 + picture.Length;
             if (file.Length + size > uint.MaxValue - 16)
                 throw new MediaException($"{_path} would grow beyond 4 GiB, the limit of WebP; write fewer frames.");
+            _durationAt = file.Length + 20;
             Write([.. "ANMF"u8, .. Int32(size), 0, 0, 0, 0, 0, 0, .. Int24(_width - 1), .. Int24(_height - 1), .. Int24(milliseconds),
                 DoNotBlend]);
             Write(picture);
             FrameCount++;
+        }
+    }
+
+    /// <summary>
+    /// Says how long the latest frame is shown: of a stream that is known when the next one comes. Nothing before the first frame.
+    /// </summary>
+    /// <exception cref="MediaException">The file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The animation is finished or disposed of.</exception>
+    public void SetDuration(TimeSpan duration)
+    {
+        int milliseconds = Milliseconds(duration);
+        lock (_writer)
+        {
+            // Refused once it is closed, with or without a frame.
+            _ = _file.Stream;
+            if (FrameCount > 0) Write(Int24(milliseconds), at: _durationAt);
         }
     }
 
@@ -137,6 +155,7 @@ public sealed class AnimatedWebP : IDisposable
             // Moving writes what is held back.
             if (at is { } position) _file.Stream.Position = position;
             _file.Stream.Write(bytes);
+            if (at is not null) _file.Stream.Position = _file.Stream.Length;
         }
         catch (IOException e)
         {

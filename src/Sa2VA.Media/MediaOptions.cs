@@ -40,6 +40,12 @@ public sealed record MediaOptions
     /// </summary>
     public Action<string>? OnNote { get; init; }
 
+    /// <summary>
+    /// Ends waiting for the ffmpeg that reads a <see cref="VideoSource"/>, at once and for good: it is stopped, and opening, counting or
+    /// reading ends with an <see cref="OperationCanceledException"/>. The calls of <see cref="FfmpegVideo"/> take tokens of their own.
+    /// </summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>The defaults.</summary>
     internal static MediaOptions Default { get; } = new();
 }

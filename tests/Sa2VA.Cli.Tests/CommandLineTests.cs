@@ -73,6 +73,15 @@ public class CommandLineTests
         Assert.True(line.GetValue<bool>("--json"));
     }
 
+    [Fact]
+    public void Pictures_may_be_what_a_shell_finds()
+    {
+        ParseResult line = Parse(["segment", "--model", "m", "--image", "a.png", "b.png", "--prompt", "x", "--image=c.png"]);
+        Assert.Equal(["a.png", "b.png", "c.png"], line.GetRequiredValue<string[]>("--image"));
+        // What talks of one picture takes one.
+        CliRun.Of("chat", "--model", "m", "--image", "a.png", "b.png").AssertRefused("'b.png' belongs to no option");
+    }
+
     [Theory]
     [InlineData("segment --model m --model n", "--model is given twice")]
     [InlineData("segment --modle m", "is --model meant?")]

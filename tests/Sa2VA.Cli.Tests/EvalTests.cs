@@ -216,6 +216,25 @@ public class EvalTests
         Assert.Equal(200 / 3.0, region, 1e-9);
         Assert.Equal(200 / 3.0, boundary, 1e-9);
 
+        // By the other protocol, what segment finds with it; the two do not mix.
+        string[] consistent = [.. args, "--protocol", "consistent"];
+        CliRun.Of([.. consistent, "--out", folder.At("third")]).AssertRefused("third");
+        Assert.Equal(0, CliRun.Of([.. consistent, "--out", folder.At("fourth"), "--masks"]).Code);
+        Assert.Contains("\"protocol\":\"consistent\"", File.ReadLines(folder.At("fourth", "samples.jsonl")).First(),
+            StringComparison.Ordinal);
+        Assert.Equal(0, CliRun.Of("segment", "--model", CliRun.Toy, "--video", folder.At("data", "JPEGImages", "clip"), "--prompt",
+            "<image>\nPlease segment the red circle.", "--protocol", "consistent", "--names", "source", "--out",
+            folder.At("segment")).Code);
+        foreach (string frame in frames)
+        {
+            string name = Path.GetFileNameWithoutExtension(frame) + ".png";
+            Assert.Equal(MaskFile.Load(folder.At("segment", "masks", "object-0", name)).Pixels.ToArray(),
+                MaskFile.Load(folder.At("fourth", "Annotations", "clip", "0", name)).Pixels.ToArray());
+        }
+        Assert.NotEqual((100.0, 100.0), Measures("fourth"));
+        CliRun.Of("eval", "refcoco", "--model", "absent", "--data", data, "--out", folder.At("o"), "--protocol", "upstream")
+            .AssertRefused("--protocol belongs to ref-vos");
+
         (double, double) Measures(string name)
         {
             JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At(name, "summary.json"))).RootElement;

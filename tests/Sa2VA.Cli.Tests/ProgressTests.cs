@@ -10,9 +10,40 @@ public class ProgressTests
         Assert.Equal(0, Program.Run(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt",
             "Please segment the red circle.", "--json"], terminal));
         string text = error.ToString();
-        Assert.Matches(@"Segmenting: \d+/48 frames, \d+\.\d frames/s, 0:00:0\d left", text);
+        Assert.Matches(@"Segmenting: \d+/48 frames( and \d+ %)?, (\d+\.\d frames/s|\d+ s each), 0:\d\d:\d\d left", text);
+        // Of a frame, too, how much of it is done.
+        Assert.Matches(@"Segmenting: \d+/48 frames and \d+ %", text);
         Assert.EndsWith(" \r", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', text);
+    }
+
+    [Theory]
+    [InlineData(3, 10, "Segmenting: 3/10 frames")]
+    [InlineData(3.456, 10, "Segmenting: 3/10 frames and 45 %")]
+    [InlineData(3.009, 10, "Segmenting: 3/10 frames")]
+    [InlineData(7.5, 0, "Segmenting: 7 frames and 50 %")]
+    [InlineData(0.25, 1, "Segmenting: 25 %")]
+    [InlineData(1, 1, "Segmenting: 100 %")]
+    public void What_is_in_work_is_shown_by_its_share(double done, double total, string expected)
+    {
+        using var error = new StringWriter();
+        new ProgressLine(error, enabled: true).Count("Segmenting", "frames", done, total);
+        Assert.Equal("\r" + expected, error.ToString());
+    }
+
+    [Fact]
+    public void Slow_things_have_seconds_each_and_a_share_of_one_thing_has_the_time_that_is_left()
+    {
+        using var error = new StringWriter();
+        var line = new ProgressLine(error, enabled: true);
+        line.Count("Fast", "tiles", 0, 1);
+        Thread.Sleep(300);
+        line.Count("Fast", "tiles", 0.5, 1);
+        Assert.Matches(@"Fast: 50 %, 0:00:0\d left *$", error.ToString());
+        line.Count("Slow", "frames", 0, 1000);
+        Thread.Sleep(300);
+        line.Count("Slow", "frames", 0.02, 1000);
+        Assert.Matches(@"Slow: 0/1000 frames and 2 %, 1\d s each, \d:\d\d:\d\d left *$", error.ToString());
     }
 
     [Fact]

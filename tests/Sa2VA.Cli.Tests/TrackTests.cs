@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sa2VA.Media;
 
 namespace Sa2VA.Cli.Tests;
 
@@ -40,6 +41,32 @@ public class TrackTests
         Assert.Equal(Of(segment, "frame").Select(Masks), Of(track, "frame").Select(Masks));
         Assert.True(File.Exists(folder.At("out", "masks", "object-0", "002.png")));
         Assert.True(File.Exists(folder.At("out", "overlays", "000.png")));
+    }
+
+    [Fact]
+    public void An_animation_shows_what_was_tracked_at_the_pace_at_which_it_came()
+    {
+        Assert.SkipUnless(FakeFfmpeg.Runs, "the stand-in is a shell script");
+        using var folder = new ScratchFolder();
+        string[] track = Track(CliRun.Clip, "--point", "66,185", "--max-frames", "3", "--queue", "wait", "--rate", "8");
+        Assert.Equal(0, CliRun.Of([.. track, "--out", folder.At("webp"), "--animation", "webp"]).Code);
+        using (VideoSource video = VideoSource.Open(folder.At("webp", "overlay.webp")))
+            Assert.Equal([125, 125, 42], Enumerable.Range(0, video.FrameCount).Select(i => video.Duration(i)!.Value.TotalMilliseconds));
+        // An eighth of a second is two frames and a half of twenty: the first stays for three, the second for two.
+        string[] mp4 = ["--animation", "mp4", "--ffmpeg", FakeFfmpeg.Program];
+        Assert.Equal(0, CliRun.Of([.. track, "--out", folder.At("mp4"), .. mp4, "--fps", "20"]).Code);
+        Assert.Equal(Overlays(0, 0, 1, 1, 1, 2), File.ReadAllBytes(folder.At("mp4", "overlay.mp4")));
+        // At four a second every other one has its turn.
+        Assert.Equal(0, CliRun.Of([.. track, "--out", folder.At("mp4"), .. mp4, "--fps", "4", "--overwrite"]).Code);
+        Assert.Equal(Overlays(0, 2), File.ReadAllBytes(folder.At("mp4", "overlay.mp4")));
+        // Nothing unless it is asked for.
+        Assert.Equal(0, CliRun.Of([.. track, "--out", folder.At("none")]).Code);
+        Assert.DoesNotContain(folder.Entries, e => e.StartsWith("none/overlay.", StringComparison.Ordinal));
+        CliRun.Of([.. track, "--out", "o", "--animation", "webp", "--fps", "5"]).AssertRefused("--fps is about an mp4 or webm");
+        CliRun.Of([.. track, "--animation", "webp"]).AssertRefused("--animation belongs to --out");
+
+        byte[] Overlays(params int[] frames) => [.. frames.SelectMany(i =>
+            ImageFile.Load(folder.At("mp4", "overlays", $"frame-{i:D5}.png")).Pixels.ToArray())];
     }
 
     [Fact]

@@ -35,6 +35,30 @@ public class VideoFileTests
     }
 
     [Theory]
+    // Before the first frame, while frames are counted, and in the middle of the video.
+    [InlineData("touch \"$HUNG\"; exec sleep 600\n")]
+    [InlineData("[ $COUNTING = 1 ] || { frame 64 48 7 0; exec sleep 600; }\ntouch \"$HUNG\"; exec sleep 600\n")]
+    [InlineData("frame 64 48 7 0; frame 64 48 7 0.1\n[ $COUNTING = 1 ] && exit\ntouch \"$HUNG\"; exec sleep 600\n")]
+    public async Task Ctrl_c_ends_waiting_for_one_that_hangs_at_once(string script)
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        string clip = FakeFfmpeg.Clip(folder, "clip.mp4", $"HUNG='{folder.At("hung")}'\n" + script);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using StringWriter output = new(), error = new();
+        Task<int> run = Task.Run(() => Program.Run([.. Ask, "--video", clip, "--ffmpeg", FakeFfmpeg.Program], output, error,
+            TextReader.Null, cancel.Token), cancellation);
+        while (!File.Exists(folder.At("hung")) && !run.IsCompleted) await Task.Delay(10, cancellation);
+        Assert.False(run.IsCompleted, error.ToString());
+        long start = Stopwatch.GetTimestamp();
+        await cancel.CancelAsync();
+        Assert.Equal(130, await run);
+        // By itself it is given up after two minutes.
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 30);
+        Assert.True(await FakeFfmpeg.HasEndedAsync(clip, cancellation));
+    }
+
+    [Theory]
     [InlineData("[ $COUNTING = 1 ] && exec cat /dev/zero\nframe 64 48 7 0\nexec sleep 9\n")]
     [InlineData("if [ $COUNTING = 1 ]; then i=0; while [ $i -lt 500 ]; do frame 64 48 7 0; i=$((i + 1)); done; exit; fi\n"
         + "while :; do frame 64 48 7 0; done\n")]

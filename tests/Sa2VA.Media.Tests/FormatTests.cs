@@ -106,7 +106,10 @@ public sealed class FormatTests
     public void Coco_and_youtube_vos_files_hold_every_mask()
     {
         using var folder = new ScratchFolder();
-        Mask a = Rectangle(10, 6, 0, 0, 5, 6), b = Rectangle(10, 6, 3, 2, 4, 2), none = new(10, 6, new byte[60]);
+        // One with a hole: its area is not that of its box.
+        byte[] holed = Rectangle(10, 6, 0, 0, 5, 6).Pixels.ToArray();
+        holed[2 * 10 + 2] = 0;
+        Mask a = new(10, 6, holed), b = Rectangle(10, 6, 3, 2, 4, 2), none = new(10, 6, new byte[60]);
         ObjectResult[][] frames =
         [
             [new(0, a) { Phrase = "the \"big\" 狗", Score = 0.5 }, new(1, none) { Phrase = "ball", Score = 0.1 }],
@@ -135,7 +138,7 @@ public sealed class FormatTests
         Assert.Equal([(1, 1, 1), (2, 2, 1), (3, 2, 2)], annotations.Select(x => (Int(x, "id"), Int(x, "image_id"), Int(x, "category_id"))));
         Assert.Equal([a, b, a], annotations.Select(x => Decode(x.GetProperty("segmentation"))), SameMask);
         Assert.Equal(["[0,0,5,6]", "[3,2,4,2]", "[0,0,5,6]"], annotations.Select(x => x.GetProperty("bbox").GetRawText()));
-        Assert.Equal([30, 8, 30], annotations.Select(x => Int(x, "area")));
+        Assert.Equal([29, 8, 29], annotations.Select(x => Int(x, "area")));
         Assert.False(annotations[2].TryGetProperty("score", out _));
 
         root = Read("ytvos.json");
@@ -144,11 +147,12 @@ public sealed class FormatTests
         Assert.Equal((1, 2, 0.75), (Int(tracks[0], "id"), Int(tracks[1], "id"), tracks[0].GetProperty("score").GetDouble()));
         Assert.Equal(b, Decode(tracks[0].GetProperty("segmentations")[1]), SameMask);
         Assert.Equal("[null,[0,0,5,6]]", tracks[1].GetProperty("bboxes").GetRawText());
-        Assert.Equal("[null,30]", tracks[1].GetProperty("areas").GetRawText());
+        Assert.Equal("[null,29]", tracks[1].GetProperty("areas").GetRawText());
         Assert.Equal(JsonValueKind.Null, tracks[1].GetProperty("segmentations")[0].ValueKind);
 
         JsonElement ball = Read("polygons.json").GetProperty("frames")[1].GetProperty("objects")[1];
-        Assert.Equal("[{\"outer\":[[5,0],[5,6],[0,6],[0,0]],\"holes\":[]}]", ball.GetProperty("polygons").GetRawText());
+        Assert.Equal("[{\"outer\":[[5,0],[5,6],[0,6],[0,0]],\"holes\":[[[2,2],[2,3],[3,3],[3,2]]]}]",
+            ball.GetProperty("polygons").GetRawText());
 
         JsonElement Read(string name) => JsonDocument.Parse(File.ReadAllText(folder.At(name))).RootElement;
         static int Int(JsonElement json, string name) => json.GetProperty(name).GetInt32();

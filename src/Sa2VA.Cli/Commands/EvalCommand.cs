@@ -32,13 +32,14 @@ internal static class EvalCommand
             Required = true,
         };
         var masks = new Flag("--masks", "Of ref-vos also write the masks that evaluation servers take.");
+        ChoiceOption protocol = RecordedFlags.ProtocolOption("How words find the objects of ref-vos");
         var samples = new NumberOption("--max-samples", "Stop after N samples of this run.", 1, int.MaxValue);
         var device = new DeviceFlags();
         var command = new CliCommand("eval", "Measures a model on RefCOCO, grounded captions, or referring videos.",
             "sa2va eval refcoco --model Sa2VA-1B --data refcoco --images train2014 --split testA --out result",
-            "sa2va eval ref-vos --model Sa2VA-1B --data mevis/valid_u --out result")
+            "sa2va eval ref-vos --model Sa2VA-1B --data mevis/valid_u --protocol consistent --out result")
         {
-            Accepts = [.. model.All, data, images, split, output, masks, samples, .. device.All],
+            Accepts = [.. model.All, data, images, split, output, protocol, masks, samples, .. device.All],
             Run = values =>
             {
                 string folder = values.GetRequiredValue(data), results = values.GetRequiredValue(output);
@@ -46,6 +47,7 @@ internal static class EvalCommand
                     : throw new UsageException("Give what to evaluate, such as: sa2va eval refcoco; there are refcoco, gcg and ref-vos.");
                 if (!Directory.Exists(folder)) throw new UsageException($"There is no folder {Quoted.Of(folder)}; check --data.");
                 if (kind != "ref-vos" && values.GetValue(masks)) throw new UsageException("--masks belongs to ref-vos.");
+                if (kind != "ref-vos" && ArgumentReader.Has(values, protocol)) throw new UsageException("--protocol belongs to ref-vos.");
                 if (kind == "ref-vos" && (ArgumentReader.Has(values, images) || ArgumentReader.Has(values, split)))
                     throw new UsageException("--images and --split belong to refcoco or gcg; a split of ref-vos is a folder.");
                 string part = values.GetRequiredValue(split);
@@ -64,11 +66,14 @@ internal static class EvalCommand
                     json.WriteString("split", kind == "ref-vos" ? null : part);
                     json.WriteString("model", loaded.Name);
                     json.WriteString("dtype", loaded.Precision.Name());
-                    json.WriteString("protocol", "upstream");
+                    json.WriteString("protocol", values.GetValue(protocol));
                 }));
                 notes.Tell();
                 int most = values.GetValue(samples) is > 0 and int n ? n : int.MaxValue;
-                evaluation.Run(new EvalRun(terminal, loaded, log, evaluation.Count, most));
+                evaluation.Run(new EvalRun(terminal, loaded, log, evaluation.Count, most)
+                {
+                    Protocol = RecordedFlags.ProtocolOf(values, protocol),
+                });
                 terminal.Progress.Clear();
                 Tell(terminal, evaluation, log, results);
                 return Task.FromResult(ExitCode.Success);

@@ -29,10 +29,10 @@ internal static class TrackCommand
             1, 1000);
         NumberOption maxFrames = MediaFlags.MaxFramesOption();
         var ffmpeg = new TextOption("--ffmpeg", "FILE",
-            "The ffmpeg that reads videos; without it the one that SA2VA_FFMPEG names, else the first on the path.");
+            "The ffmpeg that reads and writes videos; without it the one that SA2VA_FFMPEG names, else the first on the path.");
         var serve = new NumberOption("--serve", "Show it to browsers of this machine at port N (MJPEG); 0 is any that is free.", 0, 65_535);
         var preview = new ChoiceOption("--preview", "Show it in a terminal of 24-bit colours, or not.", "auto", "off");
-        var output = new OutputFlags("Folder for masks and overlays of the frames that were tracked.");
+        var output = new OutputFlags("Folder for masks and overlays of the frames that were tracked.", ffmpeg, isLive: true);
         DecimalOption minScore = CommonOptions.MinScore();
         var json = new Flag(CommonOptions.Json, "Write JSON lines with run-length masks to standard output.");
         var ask = new AskFlags();

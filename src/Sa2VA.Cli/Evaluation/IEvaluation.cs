@@ -27,9 +27,6 @@ internal sealed class EvalRun(Terminal terminal, Sa2VAModel model, EvalLog log, 
     /// <summary>Where results go.</summary>
     public EvalLog Log => log;
 
-    /// <summary>Given up between two steps.</summary>
-    public CancellationToken Cancellation => terminal.Cancellation;
-
     /// <summary>The reference reads pictures as they are stored.</summary>
     public static MediaOptions Media { get; } = new() { Upright = false };
 
@@ -39,9 +36,18 @@ internal sealed class EvalRun(Terminal terminal, Sa2VAModel model, EvalLog log, 
     /// <summary>Opens an image.</summary>
     public ImageSession Open(string file) => model.OpenImage(ImageFile.Load(file, Media));
 
+    /// <summary>How words find a video's objects.</summary>
+    public VideoProtocol Protocol { get; init; }
+
     /// <summary>Opens a video.</summary>
-    public VideoSession Open(VideoSource video) =>
-        model.OpenVideo(FrameSelection.First.Indices(video.FrameCount).Select(video.Read));
+    public ChatSession Open(VideoSource video) => Protocol == VideoProtocol.Upstream
+        ? model.OpenVideo(FrameSelection.First.Indices(video.FrameCount).Select(video.Read))
+        : model.OpenRecorded(video.FrameCount, video.Read, new RecordedOptions { Protocol = Protocol }, terminal.Cancellation);
+
+    /// <summary>Follows what was named through all frames, in order.</summary>
+    public IEnumerable<FrameMasks> Follow(ChatSession session, VideoSource video) => session is RecordedSession recorded
+        ? recorded.TrackAsync(cancellation: terminal.Cancellation).ToBlockingEnumerable(terminal.Cancellation)
+        : Enumerable.Range(0, video.FrameCount).Select(i => ((VideoSession)session).Next(video.Read(i), terminal.Cancellation));
 
     /// <summary>Asks anew about what a session shows.</summary>
     public Answer Ask(ChatSession session, string prompt) => session.Ask(prompt, new AskOptions(), terminal.Cancellation);

@@ -68,14 +68,15 @@ internal sealed class ReferringVideos : IEvaluation
 
     private void Follow(EvalRun run, VideoSource video, string name, (string Id, string Text, List<string> Objects)[] expressions)
     {
-        using VideoSession session = run.Open(video);
+        using ChatSession session = run.Open(video);
         Answer[] answers = [.. expressions.Select(e => run.Ask(session, EvalPrompts.Video(e.Text)))];
         var sums = new (double Region, double Boundary)[expressions.Length];
         var empty = new Mask(video.Width, video.Height, new byte[video.Width * video.Height]);
+        using IEnumerator<FrameMasks>? followed = answers.All(a => a.Objects.Count == 0) ? null
+            : run.Follow(session, video).GetEnumerator();
         for (int frame = 0; frame < video.FrameCount; frame++)
         {
-            Dictionary<int, ObjectMask> masks = answers.All(a => a.Objects.Count == 0) ? []
-                : session.Next(video.Read(frame), run.Cancellation).Objects.ToDictionary(o => o.Id);
+            Dictionary<int, ObjectMask> masks = followed?.MoveNext() == true ? followed.Current.Objects.ToDictionary(o => o.Id) : [];
             string file = Path.GetFileNameWithoutExtension(video.FrameName(frame));
             for (int i = 0; i < expressions.Length; i++)
             {

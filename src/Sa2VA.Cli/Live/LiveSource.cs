@@ -62,7 +62,8 @@ internal sealed class LiveSource : IDisposable
                 + "a video file or a folder of frames.");
         LiveSource source = MediaInput.Interruptible(terminal, () => isAddress
             ? new LiveSource(input, FfmpegVideo.Open(input, options, terminal.Cancellation), null, rate, most)
-            : new LiveSource(input, null, VideoSource.Open(input, options), rate, most));
+            : new LiveSource(input, null, VideoSource.Open(input, options with { Cancellation = terminal.Cancellation }), rate,
+                most));
         if (!source.IsLive || rate is null) return source;
         source.Dispose();
         throw new UsageException($"--rate is the pace of files and folders; {Quoted.Of(source.Name)} has its own.");

@@ -48,7 +48,7 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
             Shown = Request.Shown is { } shown ? new ShownObject(shown, 0, null).Text : null,
         }, Output.Overwrite, Output.Content);
         FrameNames names = Output.NamesOfSource ? source.Names : FrameNames.ByIndex;
-        results?.Expect(0, isVideo: false, "", names);
+        results?.Expect(0, isVideo: true, "", names);
         using ResultPart? part = results?.Begin(new MediaInput(source, notes), "", names);
         await using MjpegServer? server = Port is { } port ? new MjpegServer(port) : null;
         if (server is not null && json is null) terminal.Note($"Pictures are at {server.Address}");
@@ -107,6 +107,7 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
         terminal.Progress.Clear();
         part?.Finish();
         results?.Complete();
+        if (results?.AnimationProblem is { } problem) terminal.Note(problem);
         bool any = results is { Written.IsEmpty: false };
         if (any) results!.Commit();
         bool stopped = terminal.Cancellation.IsCancellationRequested;

@@ -19,9 +19,15 @@ internal enum AnimationKind
     None,
 }
 
-/// <summary>The overlays of a video as one moving picture, shown as the video is unless a rate is asked for.</summary>
+/// <summary>
+/// The overlays of a video as one moving picture, shown as the video is unless a rate is asked for. Of what is followed as it comes, each
+/// is shown until the next one was taken.
+/// </summary>
 internal sealed class OverlayAnimation : IDisposable
 {
+    /// <summary>A camera that pauses for hours is not shown for hours.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
     /// <summary>How many frames of a folder are shown in a second.</summary>
     private const double DefaultRate = 24;
 
@@ -31,6 +37,9 @@ internal sealed class OverlayAnimation : IDisposable
     private readonly AnimatedWebP? _webP;
     private readonly VideoFile? _file;
     private readonly Func<int, TimeSpan?> _duration;
+    private readonly double _rate;
+    private TimeSpan? _latest;
+    private TimeSpan _shown;
 
     /// <summary>Begins it.</summary>
     /// <param name="path">Where it will be.</param>
@@ -39,10 +48,10 @@ internal sealed class OverlayAnimation : IDisposable
     /// <param name="media">The video.</param>
     public OverlayAnimation(string path, ResultContent content, OverlayPainter overlay, MediaInput media)
     {
-        VideoSource video = media.Video!;
         double? asked = content.FramesPerSecond;
-        _duration = asked is null ? i => Shown(video.Duration(i)) : _ => null;
-        double rate = asked ?? video.FramesPerSecond ?? RateOf(media);
+        VideoSource? video = media.Video;
+        _duration = asked is null && video is not null ? i => Shown(video.Duration(i)) : _ => null;
+        double rate = _rate = asked ?? video?.FramesPerSecond ?? (video is null ? DefaultRate : RateOf(media));
         if (content.Animation == AnimationKind.WebP)
             _webP = new AnimatedWebP(path, overlay.Width, overlay.Height, TimeSpan.FromSeconds(1 / rate));
         else _file = new VideoFile(path, overlay.Width, overlay.Height, rate, content.Ffmpeg);
@@ -58,6 +67,23 @@ internal sealed class OverlayAnimation : IDisposable
     {
         _webP?.Add(overlay, _duration(index));
         _file?.Add(overlay);
+    }
+
+    /// <summary>Appends what is shown of something that is followed as it comes.</summary>
+    /// <param name="overlay">The overlay.</param>
+    /// <param name="time">When the frame was taken.</param>
+    public void Add(OverlayPainter overlay, TimeSpan time)
+    {
+        TimeSpan since = _latest is { } latest ? time - latest : TimeSpan.Zero;
+        since = since < TimeSpan.Zero ? TimeSpan.Zero : since > LongestPause ? LongestPause : since;
+        (_latest, _shown) = (time, _shown + since);
+        _webP?.SetDuration(since);
+        _webP?.Add(overlay);
+        if (_file is null) return;
+        // The one before stays until this one's turn; one that comes before its turn is left out.
+        long turn = (long)Math.Round(_shown.TotalSeconds * _rate);
+        while (_file.FrameCount > 0 && _file.FrameCount < turn) _file.Repeat();
+        if (_file.FrameCount <= turn) _file.Add(overlay);
     }
 
     /// <summary>Completes it.</summary>

@@ -134,24 +134,26 @@ internal sealed class ResultPart : IDisposable
         string path = _results.Place(Folder, "overlays", name);
         Written.Count("overlay");
         yield return () => _painter.SavePng(path);
-        if (_media.Video is null || _results.Content.Animation == AnimationKind.None) yield break;
+        if (_media.Image is not null || _results.Content.Animation == AnimationKind.None) yield break;
         string animation = _results.Place(Folder, OverlayAnimation.NameOf(_results.Content.Animation));
-        yield return () => Animate(animation, _painter, frame.Index);
+        yield return () => Animate(animation, _painter, frame);
     }
 
     private bool Has(ResultFormats format) => _results.Content.Has(format);
 
     // A WebP is a convenience: masks of a long video are not given up because it has outgrown its format.
-    private void Animate(string path, OverlayPainter overlay, int index)
+    private void Animate(string path, OverlayPainter overlay, SegmentedFrame frame)
     {
         if (_results.AnimationProblem is not null) return;
         try
         {
-            (_animation ??= new OverlayAnimation(path, _results.Content, overlay, _media)).Add(overlay, index);
+            _animation ??= new OverlayAnimation(path, _results.Content, overlay, _media);
+            if (_media.Video is not null) _animation.Add(overlay, frame.Index);
+            else _animation.Add(overlay, frame.Time ?? TimeSpan.Zero);
         }
         catch (MediaException e) when (_results.Content.Animation == AnimationKind.WebP && !FileTrouble.Is(e.InnerException))
         {
-            _results.AnimationProblem = $"There is no animated overlay: it ended at frame {index}. {e.Message}";
+            _results.AnimationProblem = $"There is no animated overlay: it ended at frame {frame.Index}. {e.Message}";
             _animation?.Dispose();
             _animation = null;
         }

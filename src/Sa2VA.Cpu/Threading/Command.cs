@@ -14,6 +14,9 @@ internal struct Command
     /// <summary>Stops the run between two ops.</summary>
     public CancellationToken Cancellation;
 
+    /// <summary>Told how far the run is; null for nobody.</summary>
+    public Action<double>? Progress;
+
     /// <summary>Where bytes come from and go to.</summary>
     public End From, To;
 

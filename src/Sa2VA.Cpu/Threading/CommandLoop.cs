@@ -353,7 +353,7 @@ internal sealed class CommandLoop
         if (command.Plan is { } plan)
         {
             if (!_isUrgent) _precedence.LetPass(this);
-            plan.RunKernels(numbers, this, command.Cancellation);
+            plan.RunKernels(numbers, this, command.Progress, command.Cancellation);
         }
         else if (command.Bytes > 0) command.Move();
         else WaitForOther(command.Fence);

@@ -38,7 +38,7 @@ internal sealed record TokenRules(int MaxNewTokens, TokenSampling? Sampling, IRe
 /// <param name="Prefilled">Told how many of the prompt's tokens are in the cache.</param>
 /// <param name="Decoded">Told how many tokens the answer has.</param>
 /// <param name="Text">Told each piece of decoded text, special tokens included.</param>
-internal readonly record struct GenerationReports(Action<int>? Prefilled, Action<int>? Decoded, Action<string>? Text);
+internal readonly record struct GenerationReports(Action<double>? Prefilled, Action<int>? Decoded, Action<string>? Text);
 
 /// <summary>
 /// Decoding (docs/model/generation.md#greedy-decoding): prefill, then one token at a time until a stop rule holds. The scheduler makes the

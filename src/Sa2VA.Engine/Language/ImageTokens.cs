@@ -53,9 +53,9 @@ internal sealed class ImageTokens(VisionTower tower, IReadOnlyList<TokenGrid> gr
     }
 
     /// <summary>Encodes the tiles, the first time.</summary>
-    /// <param name="progress">Told how many tiles are done.</param>
+    /// <param name="progress">Told how many tiles are done, parts of one included.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public async Task EncodeAsync(Action<int>? progress, CancellationToken cancellation)
+    public async Task EncodeAsync(Action<double>? progress, CancellationToken cancellation)
     {
         await _encoding.WaitAsync(cancellation).ConfigureAwait(false);
         try

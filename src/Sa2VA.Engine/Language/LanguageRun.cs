@@ -66,7 +66,10 @@ internal sealed class LanguageRun : IDisposable
         _bound.Set(_graph.Ids!, ids).Set(_graph.Last!, [chunk.Length - 1]).Set(_graph.Slot, [turn.Slot]);
         _placement.Begin().AddChunk(conversation.Pages, conversation.Length, ids, turn.Positions).End();
         Draw([turn]);
+        _bound.Progress = turn.OnPrefilled is { } told ? Within(conversation.Length, chunk.Length, told) : null;
         _model.Queue.Run(_bound, turn.Cancellation);
+        // Who is told must not be held here.
+        _bound.Progress = null;
     }
 
     /// <summary>Enqueues a decode step.</summary>
@@ -91,6 +94,8 @@ internal sealed class LanguageRun : IDisposable
         _bound.Dispose();
         _plan.Dispose();
     }
+
+    private static Action<double> Within(int before, int count, Action<double> told) => part => told(before + part * count);
 
     /// <summary>Says how the turns' next tokens are drawn, where they are.</summary>
     private void Draw(ReadOnlySpan<Turn> turns)

@@ -71,13 +71,13 @@ internal sealed class ShownPictures : IDisposable
 
     /// <summary>Encodes the pictures that some tokens speak of, where that was not done yet.</summary>
     /// <param name="ids">Token ids.</param>
-    /// <param name="report">Gives whom to tell how many of so many tiles are done.</param>
+    /// <param name="report">Gives whom to tell how many of so many tiles are done, parts of one included.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public async Task EncodeAsync(ReadOnlyMemory<int> ids, Func<int, Action<int>?> report, CancellationToken cancellation)
+    public async Task EncodeAsync(ReadOnlyMemory<int> ids, Func<int, Action<double>?> report, CancellationToken cancellation)
     {
         List<ImageTokens> needed = [.. _pictures.Where((p, i) => p.Rows is null && Speaks(ids.Span, i))];
         if (needed.Count == 0) return;
-        Action<int>? progress = report(needed.Sum(p => p.Grids.Count));
+        Action<double>? progress = report(needed.Sum(p => p.Grids.Count));
         int before = 0;
         foreach (ImageTokens picture in needed)
         {

@@ -57,8 +57,11 @@ internal sealed class Turn(Conversation conversation, int[] prompt, int maxNewTo
     /// <summary>True if the state of a place in the prompt is asked for.</summary>
     public bool WantsStateOf(int place) => StatePlaces.Contains(place);
 
-    /// <summary>Told how many of the prompt's tokens are there.</summary>
-    public Action<int>? OnPrefilled { get; init; }
+    /// <summary>
+    /// Told how many of the prompt's tokens are there, those of a chunk in work by the share of it that is done, on that thread: it must
+    /// be quick.
+    /// </summary>
+    public Action<double>? OnPrefilled { get; init; }
 
     /// <summary>Told the slot in which the state lies that was asked for, as of what is enqueued now.</summary>
     public Action<int>? OnState { get; init; }

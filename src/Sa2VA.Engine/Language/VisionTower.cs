@@ -74,9 +74,9 @@ internal sealed class VisionTower : IDisposable
     /// <summary>Encodes tiles into the rows of buffers, tile after tile.</summary>
     /// <param name="tiles">As the family cuts them.</param>
     /// <param name="tokens">From <see cref="AllocateTokens"/>.</param>
-    /// <param name="progress">Told how many tiles are done.</param>
+    /// <param name="progress">Told how many tiles are done, parts of one included.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public async Task EncodeAsync(IReadOnlyList<RgbImage> tiles, DeviceBuffer[] tokens, Action<int>? progress,
+    public async Task EncodeAsync(IReadOnlyList<RgbImage> tiles, DeviceBuffer[] tokens, Action<double>? progress,
         CancellationToken cancellation)
     {
         long first = 0;
@@ -91,7 +91,10 @@ internal sealed class VisionTower : IDisposable
                 Fence begin = _queue!.Mark();
                 _tower.Graph.Write(tile, _queue, _inputs);
                 _tower.Graph.SetSize(_bound!, tile.Width, tile.Height);
-                _queue.Run(_bound!, cancellation);
+                _bound!.Progress = progress is null ? null : Behind(i, progress);
+                _queue.Run(_bound, cancellation);
+                // Who is told must not be held here.
+                _bound.Progress = null;
                 for (int level = 0; level < tokens.Length; level++) _queue.Copy(_tokens[level], 0, tokens[level], first, count);
                 done = _queue.Mark().Since(begin);
             }
@@ -101,6 +104,8 @@ internal sealed class VisionTower : IDisposable
             progress?.Invoke(i + 1);
         }
     }
+
+    private static Action<double> Behind(int tiles, Action<double> progress) => part => progress(tiles + part);
 
     /// <summary>True if the rows of a picture are finite. Reads all of them: only to explain a failure.</summary>
     public bool IsFinite(DeviceBuffer tokens) => FiniteCheck.IsFinite(_queue!, tokens);

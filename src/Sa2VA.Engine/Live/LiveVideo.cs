@@ -166,8 +166,9 @@ public sealed class LiveVideo : IAsyncDisposable
 
     private void Close(ObjectDisposedException end)
     {
-        _inbox.Close(end);
+        // First, so that the reader is told why before the thread, which finds nothing to take any more, says that all is through.
         _results.End(_isClosing ? null : end);
+        _inbox.Close(end);
     }
 
     private void Run()

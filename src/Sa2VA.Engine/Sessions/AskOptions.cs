@@ -12,15 +12,24 @@ public enum AskStage
     Prefill,
     /// <summary>Answer tokens, one at a time; how many there will be is not known.</summary>
     Decode,
+    /// <summary>The picture through the image encoder; once per session, and only if an answer names an object.</summary>
+    Features,
     /// <summary>Masks of the answer's objects.</summary>
     Masks,
 }
 
 /// <summary>How far a question has come.</summary>
 /// <param name="Stage">What is being done.</param>
-/// <param name="Done">Units done: tiles, tokens, objects.</param>
+/// <param name="Done">Units done: tiles, tokens, pictures, objects.</param>
 /// <param name="Total">Units in all; 0 when not known.</param>
-public readonly record struct AskProgress(AskStage Stage, int Done, int Total);
+/// <param name="Part">
+/// How much of the next unit is done, as a share of its operations: below 1, and 0 where a unit is told that is done. A GPU does not tell.
+/// </param>
+public readonly record struct AskProgress(AskStage Stage, int Done, int Total, double Part = 0)
+{
+    /// <summary>Units done, the one in work by its share.</summary>
+    public double Amount => Done + Part;
+}
 
 /// <summary>Choices for one question.</summary>
 public sealed record AskOptions

@@ -45,6 +45,7 @@ internal sealed class FrameTracking : IAsyncDisposable
             RgbImage frame = ahead.Frame ?? throw new MediaException($"Frame {_session.Frames} is null.");
             (int Width, int Height) size = (frame.Width, frame.Height);
             if (ahead.Features < 0) ahead.Features = video.TakeFeatures(size, _cancellation);
+            video.Due(ahead.Features);
             FrameMasks masks = _stream.RoomForMasks(size.Width, size.Height);
             video.Prepare(size, _cancellation);
             if (!ahead.IsEncoded) video.Encode(ahead.Features, frame.View, _ended.Token);

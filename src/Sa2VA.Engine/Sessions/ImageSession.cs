@@ -133,9 +133,9 @@ public sealed class ImageSession : ChatSession
     private async Task DecodeAsync(IReadOnlyList<AnswerObject> objects, IReadOnlyList<SegVector> segs, Question question)
     {
         (bool logits, CancellationToken cancellation) = (question.Options.Logits, question.Cancellation);
-        Action<int>? report = question.Report(AskStage.Masks, objects.Count);
+        Action<double>? report = question.Report(AskStage.Masks, objects.Count);
         SegmentationModel model = Model.Segmentation;
-        FrameFeatures features = await _features.GetAsync(cancellation).ConfigureAwait(false);
+        FrameFeatures features = await _features.GetAsync(question.Report(AskStage.Features, 1), cancellation).ConfigureAwait(false);
         (MaskResults result, MaskOutput output) = Results();
         for (int i = 0; i < objects.Count; i++)
         {
@@ -187,7 +187,7 @@ public sealed class ImageSession : ChatSession
         SegmentationModel model = Model.Segmentation;
         PointPrompt[] points = prompt.Points(_image.Width, _image.Height, model.Config.ImageSize);
         GivenMask? given = prompt.Mask is { } m ? GivenMask.Of(model, m, cancellation) : null;
-        FrameFeatures features = _features.GetAsync(cancellation).GetAwaiter().GetResult();
+        FrameFeatures features = _features.GetAsync(null, cancellation).GetAwaiter().GetResult();
         (MaskResults result, MaskOutput output) = Results();
         points = _objects.Find(known ?? -1, features, points, given, prompt.Anew, result, cancellation);
         output.BeginRead(0, cancellation);

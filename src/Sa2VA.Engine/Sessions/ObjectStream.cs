@@ -22,7 +22,7 @@ internal sealed partial class ObjectStream : IDisposable
         (_model, _reuseMasks, _shownLogits, _maxObjects) = (model, options.ReuseMasks, options.Logits, options.MaxObjects);
         _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
         Recent = new RecentFrames(options.KeepFrames);
-        Video = new VideoSegmentation(model);
+        Video = new VideoSegmentation(model, options.Progress is { } progress ? progress.Report : null);
     }
 
     /// <summary>What the objects do on a frame.</summary>

@@ -28,7 +28,9 @@ internal sealed class PictureFeatures(SegmentationModel model, RgbImage image) :
     }
 
     /// <summary>The features, encoded the first time.</summary>
-    public async Task<FrameFeatures> GetAsync(CancellationToken cancellation)
+    /// <param name="progress">Told the share that is done, when they are encoded; null for nobody.</param>
+    /// <param name="cancellation">Stops between two ops.</param>
+    public async Task<FrameFeatures> GetAsync(Action<double>? progress, CancellationToken cancellation)
     {
         if (Volatile.Read(ref _features) is { } known) return known;
         await _encoding.WaitAsync(cancellation).ConfigureAwait(false);
@@ -39,7 +41,7 @@ internal sealed class PictureFeatures(SegmentationModel model, RgbImage image) :
             try
             {
                 using var input = new FrameInput(model, features.Image);
-                features.Encode(input.Write(image.View, cancellation), cancellation);
+                features.Encode(input.Write(image.View, cancellation), cancellation, progress);
                 await features.Encoded.WhenReached().ConfigureAwait(false);
                 cancellation.ThrowIfCancellationRequested();
             }
@@ -48,6 +50,7 @@ internal sealed class PictureFeatures(SegmentationModel model, RgbImage image) :
                 features.Dispose();
                 throw;
             }
+            progress?.Invoke(1);
             Volatile.Write(ref _features, features);
             return features;
         }

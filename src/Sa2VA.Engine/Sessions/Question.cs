@@ -32,13 +32,23 @@ internal sealed class Question
     /// <summary>True if somebody wants pieces of text.</summary>
     public bool TellsText => _onUpdate is not null;
 
-    /// <summary>Whom to tell how far a stage is; null if nobody wants to know.</summary>
-    public Action<int>? Report(AskStage stage, int total) => Options.Progress is { } progress
-        ? done => _callbacks!.Post(() => progress.Report(new AskProgress(stage, done, total)))
-        : null;
+    /// <summary>Whom to tell how many units of a stage are done, parts of one included; null if nobody wants to know.</summary>
+    public Action<double>? Report(AskStage stage, int total)
+    {
+        if (Options.Progress is not { } progress) return null;
+        double told = 0;
+        return done => _callbacks!.Post(() =>
+        {
+            // What runs ahead may be told before what is done behind it.
+            if (done <= told) return;
+            told = done;
+            double whole = Math.Floor(done);
+            progress.Report(new AskProgress(stage, (int)whole, total, done - whole));
+        });
+    }
 
     /// <summary>Whom to tell how many tokens of the answer there are; null if nobody wants to know.</summary>
-    public Action<int>? ReportTokens() => Report(AskStage.Decode, 0) is { } report ? CountTokens() + report : CountTokens();
+    public Action<int>? ReportTokens() => Report(AskStage.Decode, 0) is { } report ? CountTokens() + (n => report(n)) : CountTokens();
 
     /// <summary>Who measures when tokens come; null if nobody does.</summary>
     public Action<int>? CountTokens() => _telemetry is { } telemetry ? _ => telemetry.Token() : null;

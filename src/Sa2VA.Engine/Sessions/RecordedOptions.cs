@@ -98,4 +98,5 @@ public sealed record RecordedOptions
 /// <summary>How far following a recorded video has come.</summary>
 /// <param name="Done">Frames that are done: those that objects are prompted on, then those that they are tracked on.</param>
 /// <param name="Total">Frames in all.</param>
-public readonly record struct TrackProgress(int Done, int Total);
+/// <param name="Part">How much of the next frame is done, as a share of its operations: below 1. A GPU does not tell.</param>
+public readonly record struct TrackProgress(int Done, int Total, double Part = 0);

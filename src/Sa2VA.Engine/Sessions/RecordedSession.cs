@@ -116,7 +116,10 @@ public sealed class RecordedSession : ChatSession
     /// first from the start back to frame 0, then from behind the start on. Without objects none comes. What is held does not grow with
     /// the video. Questions may be asked meanwhile; what they name is followed the next time.
     /// </summary>
-    /// <param name="progress">Told after each frame, on a thread of the pool.</param>
+    /// <param name="progress">
+    /// Told after each frame, and within a frame how far it is, on the thread that computes, which waits for it; if it throws, following
+    /// ends with that.
+    /// </param>
     /// <param name="cancellation">Stops between two ops.</param>
     /// <returns>Masks per frame, each as soon as they are done.</returns>
     /// <exception cref="MediaException">A frame cannot be read.</exception>
@@ -133,7 +136,8 @@ public sealed class RecordedSession : ChatSession
         (int Frame, bool Reverse)[] frames = [.. Frames()];
         int[] prompted = [.. objects.SelectMany(o => o.Frames).Distinct().Order()];
         int total = prompted.Length + frames.Length, done = 0;
-        using var run = new RecordedTracking(Model.Segmentation, new FrameReader(_frames.Read), objects, Options.Protocol, cancellation);
+        using var run = new RecordedTracking(Model.Segmentation, new FrameReader(_frames.Read), objects, Options.Protocol,
+            progress is null ? null : part => progress.Report(new TrackProgress(done, total, part)), cancellation);
         try
         {
             foreach (int frame in prompted)

@@ -37,4 +37,11 @@ public sealed record VideoOptions
             ? value
             : throw new ArgumentOutOfRangeException(nameof(value), $"A stream keeps 0 to {ModelFamily.MaxFrames} of its newest frames.");
     }
+
+    /// <summary>
+    /// Told how far the frame in work is, as a share of its operations: above 0, below 1, growing, at most a few hundred times a frame. It
+    /// is called on the thread that computes, which waits for it, and allocates nothing; if it throws, the frame fails with that and is
+    /// skipped. Null, the default, costs nothing. A GPU computes a frame as a whole and tells nothing. Not part of a saved session.
+    /// </summary>
+    public IProgress<double>? Progress { get; init; }
 }

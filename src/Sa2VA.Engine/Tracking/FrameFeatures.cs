@@ -13,11 +13,15 @@ internal sealed class FrameFeatures : IDisposable
 
     private readonly SegmentationModel _model;
     private readonly BoundPlan _plan;
+    private readonly FrameProgress.Part? _progress;
     private readonly DeviceBuffer? _trackerS0, _trackerS1;
 
-    public FrameFeatures(SegmentationModel model)
+    /// <param name="model">Model.</param>
+    /// <param name="progress">Told how far a frame is; null for nobody.</param>
+    public FrameFeatures(SegmentationModel model, FrameProgress? progress = null)
     {
         _model = model;
+        if (progress is not null) _progress = new FrameProgress.Part(progress);
         ImageEncoderGraph graph = model.ImageEncoder.Graph;
         try
         {
@@ -81,9 +85,13 @@ internal sealed class FrameFeatures : IDisposable
     /// <summary>Enqueues encoding what is in <see cref="Image"/>.</summary>
     /// <param name="begin">Where bringing it there begins.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Encode(Fence begin, CancellationToken cancellation)
+    /// <param name="progress">Told the share that is done, where no frame's progress is told; null for nobody.</param>
+    public void Encode(Fence begin, CancellationToken cancellation, Action<double>? progress = null)
     {
+        if (_progress is null) _plan.Progress = progress;
+        else _progress.Enqueue(_plan);
         _model.EncoderQueue.Run(_plan, cancellation);
+        _plan.Progress = null;
         Encoded = _model.EncoderQueue.Mark().Since(begin);
         EncoderRuns++;
     }

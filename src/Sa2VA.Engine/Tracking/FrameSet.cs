@@ -10,14 +10,20 @@ internal sealed class FrameSet : IDisposable
 {
     private readonly FrameInput _input;
 
-    public FrameSet(SegmentationModel model)
+    /// <param name="model">Model.</param>
+    /// <param name="report">Told how far a frame is; null for nobody.</param>
+    public FrameSet(SegmentationModel model, Action<double>? report)
     {
-        Features = new FrameFeatures(model);
+        if (report is not null) Progress = new FrameProgress(report) { IsQuiet = true };
+        Features = new FrameFeatures(model, Progress);
         _input = new FrameInput(model, Features.Image);
     }
 
     /// <summary>Read by every object.</summary>
     public FrameFeatures Features { get; }
+
+    /// <summary>How far the frame is; null if nobody wants to know.</summary>
+    public FrameProgress? Progress { get; }
 
     /// <summary>A row for each object; null as long as there is none.</summary>
     public MaskResults? Results { get; set; }
@@ -29,8 +35,11 @@ internal sealed class FrameSet : IDisposable
     public void Prepare((int Width, int Height) size, CancellationToken cancellation) => _input.Prepare(size, cancellation);
 
     /// <summary>Enqueues encoding a picture of any size.</summary>
-    public void Encode(ImageView picture, CancellationToken cancellation) =>
+    public void Encode(ImageView picture, CancellationToken cancellation)
+    {
+        Progress?.Begin();
         Features.Encode(_input.Write(picture, cancellation), cancellation);
+    }
 
     public void Dispose()
     {

@@ -160,16 +160,13 @@ internal sealed partial class ObjectTrack : IDisposable
     }
 
     /// <summary>
-    /// Makes the latest prompt the object's state on the newest frame, and part of what it remembers from the next one on. What language
-    /// said is not repeated on later frames: it would go on voting for what was corrected.
+    /// Makes the latest prompt, whose result is in the object's row, its state on the newest frame, and part of what it remembers from the
+    /// next one on. What language said is not repeated on later frames: it would go on voting for what was corrected.
     /// </summary>
     /// <param name="number">The newest frame's number.</param>
     /// <param name="points">All points on the frame; none behind a mask.</param>
-    /// <param name="scratch">The result, in the first row.</param>
-    /// <param name="results">Of the newest frame; receives the result in the object's row.</param>
-    public void KeepPrompt(long number, ReadOnlySpan<PointPrompt> points, MaskResults scratch, MaskResults results)
+    public void KeepPrompt(long number, ReadOnlySpan<PointPrompt> points)
     {
-        results.CopyRow(_model.Queue, scratch, 0, Row);
         _memory.Bank.KeepPrompted(number);
         (_conditioned, HasMask) = (_conditioningFrames, true);
         _looked = _looking ?? _looked;

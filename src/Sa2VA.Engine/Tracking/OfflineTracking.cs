@@ -13,6 +13,7 @@ internal sealed class OfflineTracking : IDisposable
     private readonly Func<int, RgbImage> _frames;
     private readonly bool _binary;
     private readonly CancellationToken _cancellation;
+    private readonly FrameProgress? _progress;
     private readonly FrameFeatures _features;
     private readonly FrameInput _input;
     private readonly MaskResampler _resampler;
@@ -25,16 +26,19 @@ internal sealed class OfflineTracking : IDisposable
     /// <param name="frames">Gives a frame, of any size.</param>
     /// <param name="binary">True to remember masks of clicks, boxes and masks as they were shown; false as soft as they are.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public OfflineTracking(SegmentationModel model, Func<int, RgbImage> frames, bool binary, CancellationToken cancellation)
+    /// <param name="progress">Told how far a frame is; null for nobody.</param>
+    public OfflineTracking(SegmentationModel model, Func<int, RgbImage> frames, bool binary, CancellationToken cancellation,
+        FrameProgress? progress = null)
     {
+        _progress = progress;
         (_model, _frames, _binary, _cancellation) = (model, frames, binary, cancellation);
         _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
-        _features = new FrameFeatures(model);
+        _features = new FrameFeatures(model, progress);
         _input = new FrameInput(model, _features.Image);
         try
         {
             Results = new MaskResults(model, 1);
-            _group = new TrackedGroup(model, model.TrackedFrame(1, cancellation), [_features], [Results], 0);
+            _group = new TrackedGroup(model, model.TrackedFrame(1, cancellation), [_features], [Results], 0, [progress]);
         }
         catch
         {
@@ -138,10 +142,11 @@ internal sealed class OfflineTracking : IDisposable
     public void Step(int frame, bool reverse)
     {
         foreach (Tracked o in _objects) Settle(o);
+        int tracked = _objects.Count(o => !o.Memory.Bank.IsConditioning(frame));
         foreach (Tracked o in _objects)
         {
             if (o.Memory.Bank.IsConditioning(frame)) Keep(o, frame);
-            else Track(o, frame, reverse);
+            else Track(o, frame, reverse, tracked--);
             o.Passed[frame] = reverse;
         }
     }
@@ -200,12 +205,12 @@ internal sealed class OfflineTracking : IDisposable
         Finish(o, frame, looked is null ? OfflineKind.Prompt : OfflineKind.Correction, binary, prompt.Multimask);
     }
 
-    private void Track(Tracked o, int frame, bool reverse)
+    private void Track(Tracked o, int frame, bool reverse, int left)
     {
         Encode(frame);
         _group.Clear();
         _group.Add(o.Memory.Bank, frame, 0, reverse);
-        _group.Run(0, _cancellation);
+        _group.Run(0, _cancellation, left);
         Results.BeginRead(_model.Queue).Wait();
         o.Rows[frame] = Results.Row(0).ToArray();
         Found?.Invoke(new OfflineResult(OfflineKind.Track, o.Id, frame, Multimask: true, o.Memory.Bank));
@@ -252,6 +257,7 @@ internal sealed class OfflineTracking : IDisposable
         // What was enqueued may still read the features of the frame before.
         _model.Queue.Mark().Wait();
         _encoded = -1;
+        _progress?.Begin();
         _features.Encode(_input.Write(picture.View, _cancellation), _cancellation);
         (_encoded, _size) = (frame, (picture.Width, picture.Height));
     }

@@ -36,13 +36,15 @@ internal sealed class RecordedTracking : IDisposable
     /// <param name="frames">The video.</param>
     /// <param name="objects">What is followed.</param>
     /// <param name="protocol">How language is remembered.</param>
+    /// <param name="report">Told how far a frame is; null for nobody.</param>
     /// <param name="cancellation">Stops between two ops.</param>
     public RecordedTracking(SegmentationModel model, FrameReader frames, IReadOnlyList<RecordedObject> objects, VideoProtocol protocol,
-        CancellationToken cancellation)
+        Action<double>? report, CancellationToken cancellation)
     {
         (_model, _frames, _objects, _protocol, _cancellation) = (model, frames, objects, protocol, cancellation);
         _resampler = new MaskResampler(model.LowSide, model.Config.ImageSize);
-        _tracking = new OfflineTracking(model, frame => frames.Read(frame, _reverse), binary: true, cancellation);
+        _tracking = new OfflineTracking(model, frame => frames.Read(frame, _reverse), binary: true, cancellation,
+            report is null ? null : new FrameProgress(report));
         _tracking.Found += result => Add(result.Object, result.Frame);
         _tracking.Kept += Add;
     }

@@ -13,6 +13,7 @@ internal sealed class TrackedGroup : IDisposable
     private readonly TrackedFrameGraph _graph;
     private readonly IReadOnlyList<FrameFeatures> _frames;
     private readonly BoundPlan[] _plans;
+    private readonly FrameProgress.Part?[] _progress;
     private readonly int[] _memorySlots, _pointerSlots, _rows, _memoryIndex, _timeIndex, _pointerIndex;
     private readonly int[] _memoryRows, _pointerRows, _allRows;
     private int _count, _memories, _pointers;
@@ -22,9 +23,11 @@ internal sealed class TrackedGroup : IDisposable
     /// <param name="frames">Features that a run may read.</param>
     /// <param name="results">Where each one's results go.</param>
     /// <param name="firstRow">The group's first row there.</param>
+    /// <param name="progress">Told how far each of the frames is; null for nobody.</param>
     public TrackedGroup(SegmentationModel model, Compiled<TrackedFrameGraph> compiled, IReadOnlyList<FrameFeatures> frames,
-        IReadOnlyList<MaskResults> results, int firstRow)
+        IReadOnlyList<MaskResults> results, int firstRow, IReadOnlyList<FrameProgress?>? progress = null)
     {
+        _progress = [.. frames.Select((_, i) => progress?[i] is { } p ? new FrameProgress.Part(p) : null)];
         (_queue, _graph, _frames) = (model.Queue, compiled.Graph, frames);
         int capacity = _graph.Objects.Capacity, conditioning = model.ConditioningFrames;
         (_memorySlots, _pointerSlots, _rows) = (new int[capacity], new int[capacity], new int[capacity]);
@@ -74,7 +77,8 @@ internal sealed class TrackedGroup : IDisposable
     /// <summary>Enqueues the run, if anybody steps.</summary>
     /// <param name="frame">Which of the features.</param>
     /// <param name="cancellation">Stops between two ops.</param>
-    public void Run(int frame, CancellationToken cancellation)
+    /// <param name="runs">How many such runs the frame has from here on.</param>
+    public void Run(int frame, CancellationToken cancellation, int runs = 1)
     {
         if (_count == 0) return;
         BoundPlan plan = _plans[frame];
@@ -88,6 +92,7 @@ internal sealed class TrackedGroup : IDisposable
         if (selection.Lengths is { } lengths)
             plan.Set(lengths.Memories, _memoryRows.AsSpan(0, _count)).Set(lengths.Pointers, _pointerRows.AsSpan(0, _count))
                 .Set(lengths.All, _allRows.AsSpan(0, _count));
+        _progress[frame]?.Enqueue(plan, runs);
         _queue.WaitFor(_frames[frame].Encoded);
         _queue.Run(plan, cancellation);
     }

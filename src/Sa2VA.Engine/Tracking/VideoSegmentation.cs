@@ -18,19 +18,21 @@ internal sealed partial class VideoSegmentation : IDisposable
 {
     private const int GroupRows = TrackedFrameGraph.MaxCapacity, MostSets = 3, None = -1;
     private readonly SegmentationModel _model;
+    private readonly Action<double>? _report;
     private readonly List<ObjectTrack> _objects = [];
     private readonly List<TrackedGroup> _groups = [];
     private readonly List<FrameSet> _frames = [];
-    private MaskResults? _scratch;
+    private MaskResults? _scratch, _before;
     private MaskOutput? _output;
     private bool _isBound = true, _mayAddSets = true;
     private int _newest = None;
 
     /// <param name="model">Model.</param>
-    public VideoSegmentation(SegmentationModel model)
+    /// <param name="report">Told how far the frame is that is due, on the queues' threads; null for nobody.</param>
+    public VideoSegmentation(SegmentationModel model, Action<double>? report = null)
     {
-        _model = model;
-        Add(new FrameSet(model));
+        (_model, _report) = (model, report);
+        Add(new FrameSet(model, report));
     }
 
     /// <summary>The features that a stream always has.</summary>
@@ -154,6 +156,7 @@ internal sealed partial class VideoSegmentation : IDisposable
         int features = TakeFeatures(size, cancellation);
         try
         {
+            Due(features);
             Prepare(size, cancellation);
             Encode(features, frame, cancellation);
             Enqueue(features, logits, cancellation).Wait();
@@ -176,6 +179,13 @@ internal sealed partial class VideoSegmentation : IDisposable
         if ((free == None || free == _newest) && TryAddSet(size, cancellation)) free = _frames.Count - 1;
         if (free != None) _frames[free].IsTaken = true;
         return free;
+    }
+
+    /// <summary>A frame is the one whose masks come next.</summary>
+    public void Due(int features)
+    {
+        for (int i = 0; i < _frames.Count; i++)
+            if (_frames[i].Progress is { } progress) progress.IsQuiet = i != features;
     }
 
     /// <summary>The frame is through, or given up.</summary>
@@ -256,13 +266,8 @@ internal sealed partial class VideoSegmentation : IDisposable
         cancellation.ThrowIfCancellationRequested();
         if (!_scratch[0].IsFinite())
             throw new NonFiniteException($"Frame {Frames - 1}, object {index}: the prompt's result is not finite.");
-        MaskResults results = newest.Results!;
-        track.KeepPrompt(Frames - 1, points, _scratch, results);
-        for (int i = 0; i < _objects.Count; i++)
-            if (!_objects[i].HasMask) results.ClearRow(_model.Queue, i);
-        Fence end = _output!.BeginRead(_newest, CancellationToken.None);
-        if (logits) end = results.BeginRead(_model.Queue);
-        end.Wait();
+        ShowPrompted(newest.Results!, index, logits);
+        track.KeepPrompt(Frames - 1, points);
     }
 
     /// <inheritdoc/>
@@ -271,7 +276,36 @@ internal sealed partial class VideoSegmentation : IDisposable
         RemoveFrom(0);
         Unbind();
         _scratch?.Dispose();
+        _before?.Dispose();
         foreach (FrameSet frame in _frames) frame.Dispose();
+    }
+
+    /// <summary>Has a prompt's result be what is known of the object, and reads all objects; if that fails, all is as it was.</summary>
+    private void ShowPrompted(MaskResults results, int index, bool logits)
+    {
+        int row = _objects[index].Row;
+        _before ??= new MaskResults(_model, 1);
+        _before.CopyRow(_model.Queue, results, row, 0);
+        try
+        {
+            results.CopyRow(_model.Queue, _scratch!, 0, row);
+            for (int i = 0; i < _objects.Count; i++)
+                if (i != index && !_objects[i].HasMask) results.ClearRow(_model.Queue, i);
+            Read();
+        }
+        catch
+        {
+            results.CopyRow(_model.Queue, _before, 0, row);
+            Read();
+            throw;
+        }
+
+        void Read()
+        {
+            Fence begin = _model.Queue.Mark(), end = _output!.BeginRead(_newest, CancellationToken.None);
+            if (logits) end = results.BeginRead(_model.Queue);
+            end.Since(begin).Wait();
+        }
     }
 
     private void CheckNewest()
@@ -316,7 +350,7 @@ internal sealed partial class VideoSegmentation : IDisposable
         FrameSet? set = null;
         try
         {
-            set = new FrameSet(_model);
+            set = new FrameSet(_model, _report);
             set.Prepare(size, cancellation);
             (FrameSet added, set) = (set, null);
             Add(added);
@@ -355,7 +389,8 @@ internal sealed partial class VideoSegmentation : IDisposable
                 _objects[i].Bind(features, results, i);
                 if (i % GroupRows > 0) continue;
                 int objects = Math.Min(GroupRows, _objects.Count - i);
-                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), features, results, i));
+                _groups.Add(new TrackedGroup(_model, _model.TrackedFrame(objects, cancellation), features, results, i,
+                    [.. _frames.Select(f => f.Progress)]));
             }
             for (int i = 0; i < _objects.Count; i++)
             {

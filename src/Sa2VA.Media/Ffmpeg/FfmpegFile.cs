@@ -17,7 +17,7 @@ internal sealed class FfmpegFile : VideoSource
     private readonly VideoFrame _frame = new();
     private readonly List<TimeSpan?> _times = [];
     private readonly HashSet<string> _notes = [];
-    private readonly CancellationTokenSource _closing = new();
+    private readonly CancellationTokenSource _closing;
     private FfmpegVideo? _video;
     private int _next;
 
@@ -28,7 +28,8 @@ internal sealed class FfmpegFile : VideoSource
     {
         // Every start of ffmpeg tells the same.
         (_program, _input, _options) = (program, input, options with { OnNote = NoteOnce });
-        _video = FfmpegVideo.Open(_program, _input, _options, CancellationToken.None);
+        _closing = CancellationTokenSource.CreateLinkedTokenSource(options.Cancellation);
+        _video = FfmpegVideo.Open(_program, _input, _options, _closing.Token);
         (Width, Height, FramesPerSecond) = (_video.Width, _video.Height, _video.FramesPerSecond);
         if (!_video.IsLive) return;
         _video.Dispose();
@@ -74,6 +75,7 @@ internal sealed class FfmpegFile : VideoSource
         for (Span<byte> pixel = stackalloc byte[1]; process.Read(pixel) == 1;)
             if (++count % ProgressStep == 0) progress?.Invoke(count);
         cancellation.ThrowIfCancellationRequested();
+        _options.Cancellation.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
         process.Finish(count);
         if (count < most) _count = count;
@@ -89,6 +91,7 @@ internal sealed class FfmpegFile : VideoSource
         }
         catch (OperationCanceledException e)
         {
+            _options.Cancellation.ThrowIfCancellationRequested();
             throw new ObjectDisposedException(Name, e);
         }
     }

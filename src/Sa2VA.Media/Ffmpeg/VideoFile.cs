@@ -88,6 +88,7 @@ public sealed class VideoFile : IDisposable
     public void Add(RgbImage frame)
     {
         ArgumentNullException.ThrowIfNull(frame);
+        if (frame.Pixels.Length == _frame.Length) frame.Pixels.CopyTo(_frame);
         Add(frame.Width, frame.Height, frame.Pixels);
     }
 
@@ -100,6 +101,16 @@ public sealed class VideoFile : IDisposable
         if (overlay.Width == _width && overlay.Height == _height)
             for (int y = 0; y < _height; y++) overlay.CopyRow(y, _frame.AsSpan(3 * _width * y, 3 * _width));
         Add(overlay.Width, overlay.Height, _frame);
+    }
+
+    /// <summary>Appends the latest frame once more.</summary>
+    /// <exception cref="InvalidOperationException">There is none yet.</exception>
+    /// <exception cref="MediaException">As for <see cref="Add(RgbImage)"/>.</exception>
+    /// <exception cref="ObjectDisposedException">As for <see cref="Add(RgbImage)"/>.</exception>
+    public void Repeat()
+    {
+        if (FrameCount == 0) throw new InvalidOperationException("There is no frame yet that could be shown once more.");
+        Add(_width, _height, _frame);
     }
 
     /// <summary>Waits until ffmpeg has written all, and puts the file in its place.</summary>

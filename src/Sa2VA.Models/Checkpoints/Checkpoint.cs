@@ -17,6 +17,10 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     private const string Wrapper = "model.";
     private static readonly string[] Unwrapped = ["model.language_model.", "model.visual.", "lm_head."];
 
+    // Sa2VA-i keeps SAM 2's own decoder under its name, for tracking, and Sa2VA's beside it.
+    private const string OwnDecoder = CheckpointTensors.GroundingPrefix + "." + MaskDecoder.Name + ".",
+        TunedDecoder = CheckpointTensors.GroundingPrefix + ".sam_mask_decoder_modified.";
+
     private readonly Dictionary<string, SafetensorsFile> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _storedName = new(StringComparer.Ordinal);
 
@@ -48,6 +52,7 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             else if (File.Exists(Path.Combine(folder, IndexFile))) checkpoint.AddShards();
             else throw NoWeights(folder);
             checkpoint.AddWrapper();
+            checkpoint.NameDecoders();
             checkpoint.Names = [.. checkpoint._byName.Keys.Order(StringComparer.Ordinal)];
             foreach (string name in checkpoint.Names)
                 if (name.Contains("lora_", StringComparison.Ordinal) || name.StartsWith("base_model.", StringComparison.Ordinal))
@@ -86,6 +91,18 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         foreach (SafetensorsFile file in _files) file.Dispose();
     }
 
+    /// <summary>True if another mask decoder is stored for tracking, as in Sa2VA-i (docs/model/checkpoint.md#tracker-weights).</summary>
+    public bool HasTracker { get; private set; }
+
+    /// <summary>The name under which a tensor is stored, or would be.</summary>
+    internal string NameInFile(string name)
+    {
+        if (!HasTracker) return Stored(name);
+        if (name.StartsWith(OwnDecoder, StringComparison.Ordinal)) return TunedDecoder + name[OwnDecoder.Length..];
+        return name.StartsWith(MaskDecoder.TrackerPrefix, StringComparison.Ordinal)
+            ? OwnDecoder + name[MaskDecoder.TrackerPrefix.Length..] : Stored(name);
+    }
+
     private string Stored(string name) => _storedName.GetValueOrDefault(name, name);
 
     /// <summary>Gives tensors of a Qwen-VL kind the names that they have with their wrapper (docs/model/qwen-vl.md#tensors).</summary>
@@ -98,6 +115,24 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             if (!wrapped || !_byName.TryAdd(Wrapper + name, _byName[name])) continue;
             _byName.Remove(name);
             _storedName.Add(Wrapper + name, name);
+        }
+    }
+
+    /// <summary>Gives the decoders of Sa2VA-i their names: what answers words has that of the only one of others.</summary>
+    private void NameDecoders()
+    {
+        string[] names = [.. _byName.Keys];
+        HasTracker = names.Any(n => n.StartsWith(TunedDecoder, StringComparison.Ordinal));
+        if (!HasTracker) return;
+        foreach ((string from, string to) in ((string, string)[])[(OwnDecoder, MaskDecoder.TrackerPrefix), (TunedDecoder, OwnDecoder)])
+        {
+            foreach (string name in names.Where(n => n.StartsWith(from, StringComparison.Ordinal)))
+            {
+                string shown = to + name[from.Length..];
+                _byName.Remove(name, out SafetensorsFile? file);
+                _byName.Add(shown, file!);
+                _storedName.Add(shown, name);
+            }
         }
     }
 

@@ -33,14 +33,12 @@ public sealed class TensorReport
         var known = new HashSet<string>(StringComparer.Ordinal);
         // A stored head is used whatever config.json says of ties; without one the embedding serves.
         bool head = checkpoint.Contains(LanguageStack.HeadName(config.Language));
+        const string decoder = CheckpointTensors.GroundingPrefix + "." + MaskDecoder.Name + ".";
         foreach ((string name, Shape shape) in CheckpointTensors.Of(config, head))
         {
-            known.Add(name);
-            if (!checkpoint.Contains(name)) missing.Add(name);
-            else if (!checkpoint.TryDescribe(name, out WeightInfo info))
-                misshapen.Add($"{name}: stored in a type or rank that is not supported, needs {shape}");
-            else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name))
-                misshapen.Add($"{name}: stored {info.Type} {info.Shape}, needs {shape}");
+            Check(name, shape);
+            if (checkpoint.HasTracker && name.StartsWith(decoder, StringComparison.Ordinal))
+                Check(MaskDecoder.TrackerPrefix + name[decoder.Length..], shape);
         }
         // Converters may leave buffers behind that follow from config.json.
         List<string> extra = [.. checkpoint.Names.Where(n => !known.Contains(n)
@@ -49,6 +47,17 @@ public sealed class TensorReport
         HashSet<string> stacks = [.. known.SelectMany(Ancestors).Where(a => char.IsAsciiDigit(a[^1]) && a.Contains('.')).Select(Parent)];
         List<string> contradicting = [.. extra.Where(n => parts.Contains(Parent(n)) || Ancestors(n).Any(stacks.Contains))];
         return new TensorReport(missing, extra, misshapen, contradicting);
+
+        void Check(string name, Shape shape)
+        {
+            known.Add(name);
+            string stored = checkpoint.NameInFile(name);
+            if (!checkpoint.Contains(name)) missing.Add(stored);
+            else if (!checkpoint.TryDescribe(name, out WeightInfo info))
+                misshapen.Add($"{stored}: stored in a type or rank that is not supported, needs {shape}");
+            else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name))
+                misshapen.Add($"{stored}: stored {info.Type} {info.Shape}, needs {shape}");
+        }
 
         static string Parent(string name) => name.LastIndexOf('.') is > 0 and var dot ? name[..dot] : "";
 

@@ -8,7 +8,7 @@ namespace Sa2VA.Models;
 /// </summary>
 internal sealed class TrackerWeights : IWeightSource, IDisposable
 {
-    private const string Stored = MaskDecoder.Name + ".", Shown = CheckpointTensors.GroundingPrefix + "." + MaskDecoder.TrackerName + ".";
+    private const string Stored = MaskDecoder.Name + ".", Shown = MaskDecoder.TrackerPrefix;
 
     private const string Convert = "python3 -c \"import torch; from safetensors.torch import save_file; "
         + "save_file({k: v.contiguous() for k, v in torch.load('sam2_hiera_large.pt', map_location='cpu', weights_only=True)"

@@ -49,10 +49,16 @@ public sealed class AllocationTests
     [InlineData(1, 3)]
     [InlineData(2, 3)]
     [InlineData(2, 10)]
-    public void Tracked_frame(int threads, int objects)
+    [InlineData(2, 3, true)]
+    public void Tracked_frame(int threads, int objects, bool told = false)
     {
         using Sa2VAModel model = Shapes.Load(new CpuDevice { Threads = threads });
-        using VideoSession session = model.OpenVideo(Shapes.Clip[..5], new VideoOptions { ReuseMasks = true });
+        double share = 0;
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..5], new VideoOptions
+        {
+            ReuseMasks = true,
+            Progress = told ? new Reports<double>(s => share = s) : null,
+        });
         for (int i = 0; i < objects; i += 3)
             session.Ask(objects - i >= 3 ? "Please segment the red circle, the blue star and the yellow triangle."
                 : "Please segment the red circle.", new AskOptions { Logits = true });
@@ -66,6 +72,7 @@ public sealed class AllocationTests
             for (int i = 0; i < masks.Objects.Count; i++) area += masks.Objects[i].Area + masks.Objects[i].Logits.Length;
         });
         Assert.True(area > 0);
+        Assert.Equal(told, share > 0);
         Assert.Equal(frame, session.EncoderRuns);
     }
 

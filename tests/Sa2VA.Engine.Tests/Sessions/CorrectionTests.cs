@@ -197,6 +197,58 @@ public sealed class CorrectionTests
         }
     }
 
+    /// <summary>Reads, copies and plans, each failed in turn, of an object that has a mask and of one that joins.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void A_prompt_of_which_any_step_fails_leaves_nothing_behind(bool joins)
+    {
+        var device = new WatchedDevice();
+        using Sa2VAModel model = Shapes.Load(device);
+        string expected = "";
+        expected = Play(failing: null);
+        int steps = 0;
+        for (bool failed = true; failed; steps++)
+        {
+            Assert.Equal(expected, Play(session =>
+            {
+                int step = 0;
+                void Fail()
+                {
+                    if (step++ == steps) throw new InvalidTimeZoneException();
+                }
+
+                (device.Reading, device.Copying, device.Before) = (_ => Fail(), (_, _) => Fail(), _ => Fail());
+                Exception? error = Record.Exception(() => Disturb(session));
+                (device.Reading, device.Copying, device.Before) = (null, null, null);
+                failed = error is InvalidTimeZoneException;
+                Assert.Equal(failed, error is not null);
+            }, () => failed));
+        }
+        // Behind the prompt itself what is shown is copied, packed and read.
+        Assert.InRange(steps, 8, 60);
+
+        void Disturb(VideoSession session)
+        {
+            var prompt = new VisualPrompt(new Click(90, 90));
+            if (joins) session.Follow(prompt, out _, Cancellation);
+            else session.Correct(0, prompt, Cancellation);
+        }
+
+        // What did not fail changes what follows.
+        string Play(Action<VideoSession>? failing, Func<bool>? counts = null)
+        {
+            using VideoSession session = model.OpenTracker();
+            session.Next(Shapes.Clip[0], Cancellation);
+            session.Follow(new VisualPrompt(new Click(60, 40)), out _, Cancellation);
+            session.Next(Shapes.Clip[1], Cancellation);
+            failing?.Invoke(session);
+            if (counts?.Invoke() == false) return expected;
+            Assert.Equal(1, session.ObjectCount);
+            string first = Live(session.Correct(0, new VisualPrompt(new Click(30, 30)), Cancellation).Objects[0]);
+            return first + Live(session.Correct(0, new VisualPrompt(new Click(33, 30)), Cancellation).Objects[0])
+                + Live(session.Next(Shapes.Clip[2], Cancellation).Objects[0]);
+        }
+    }
+
     [Fact]
     public void A_prompt_that_was_made_for_another_frame_is_refused()
     {

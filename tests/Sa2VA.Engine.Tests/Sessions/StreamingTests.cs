@@ -113,6 +113,6 @@ public sealed class StreamingTests
         session.Ask("Please segment the red circle.", new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
         Assert.Empty(Of(AskStage.Vision));
 
-        AskProgress[] Of(AskStage stage) => [.. reports.Where(r => r.Stage == stage)];
+        AskProgress[] Of(AskStage stage) => [.. reports.Where(r => r.Stage == stage && r.Part == 0)];
     }
 }

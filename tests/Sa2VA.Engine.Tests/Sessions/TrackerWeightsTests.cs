@@ -29,8 +29,7 @@ public sealed class TrackerWeightsTests
         using var folder = new ScratchFolder();
         Write(folder.At("sam2.safetensors"), name => name, change: true);
         // The same decoder as the only one of a checkpoint.
-        Directory.CreateDirectory(folder.At("changed"));
-        foreach (string file in Directory.GetFiles(Shapes.Folder)) File.Copy(file, folder.At("changed", Path.GetFileName(file)));
+        Copy(folder.At("changed"));
         Write(folder.At("changed", "model.safetensors"), null, change: true);
         using Sa2VAModel model = Shapes.Load(options: new ModelOptions { TrackerWeights = folder.At("sam2.safetensors") });
         using var changed = Sa2VAModel.Load(folder.At("changed"), new Cpu.CpuDevice(), cancellation: Cancellation);
@@ -55,6 +54,47 @@ public sealed class TrackerWeightsTests
             Assert.Equal(isShown, Shapes.Fingerprint(masks[t]) == Shapes.Fingerprint(ofOwn[t]));
             if (!isShown) Assert.Equal(Shapes.Fingerprint(ofOther[t]), Shapes.Fingerprint(masks[t]));
         }
+    }
+
+    /// <summary>As Sa2VA-i is published: SAM 2's decoder under its name, and Sa2VA's beside it.</summary>
+    [Fact]
+    public async Task A_checkpoint_that_holds_both_decoders_answers_with_one_and_tracks_with_the_other()
+    {
+        const string tuned = "sam_mask_decoder_modified";
+        using var folder = new ScratchFolder();
+        Write(folder.At("sam2.safetensors"), name => name, change: true);
+        Copy(folder.At("both"));
+        WriteBoth(name => name);
+        using Sa2VAModel expected = Shapes.Load(options: new ModelOptions { TrackerWeights = folder.At("sam2.safetensors") });
+        using var model = Sa2VAModel.Load(folder.At("both"), new Cpu.CpuDevice(), cancellation: Cancellation);
+        foreach (VideoProtocol protocol in Enum.GetValues<VideoProtocol>())
+            Assert.Equal(await Track(expected, protocol), await Track(model, protocol));
+        Assert.Equal(Stream(expected), Stream(model));
+        Assert.NotEqual(Stream(Shapes.Model), Stream(model));
+        using (Checkpoint both = Checkpoint.Open(folder.At("both")))
+        {
+            var report = TensorReport.Of(model.Config, both);
+            Assert.True(report.IsUsable);
+            Assert.Empty(report.Extra);
+        }
+        // Each must be whole; what is missing is called as it would be stored.
+        Unusable(name => name.EndsWith("sam_mask_decoder.iou_token.weight", StringComparison.Ordinal),
+            "sam_mask_decoder.iou_token.weight");
+        Unusable(name => name.EndsWith(tuned + ".iou_token.weight", StringComparison.Ordinal),
+            $"{tuned}.iou_token.weight");
+
+        void Unusable(Func<string, bool> isMissing, string part)
+        {
+            WriteBoth(name => isMissing(name) ? "mlp1_beside." + name : name);
+            string message = Assert.Throws<CheckpointException>(
+                () => Sa2VAModel.Load(folder.At("both"), new Cpu.CpuDevice(), cancellation: Cancellation)).Message;
+            Assert.Contains($"Missing: {Prefix}{part}", message, StringComparison.Ordinal);
+        }
+
+        void WriteBoth(Func<string, string> named) => WriteAll(folder.At("both", "model.safetensors"), name =>
+            name.StartsWith(Prefix + "sam_mask_decoder.", StringComparison.Ordinal)
+                ? [(named(name), true), (named(name.Replace("sam_mask_decoder", tuned, StringComparison.Ordinal)), false)]
+                : [(name, false)]);
     }
 
     [Fact]
@@ -134,20 +174,31 @@ public sealed class TrackerWeightsTests
         return prints;
     }
 
+    private static void Copy(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (string file in Directory.GetFiles(Shapes.Folder)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+    }
+
     /// <summary>Writes the toy's SAM 2, or the whole toy.</summary>
     /// <param name="path">File.</param>
     /// <param name="named">What a tensor without its prefix is called; null for the whole checkpoint, as it is called.</param>
     /// <param name="change">True for a decoder that is another one in each part.</param>
-    private static unsafe void Write(string path, Func<string, string>? named, bool change)
+    private static void Write(string path, Func<string, string>? named, bool change) => WriteAll(path, name =>
+        named is null ? [(name, change)]
+            : name.StartsWith(Prefix, StringComparison.Ordinal) ? [(named(name[Prefix.Length..]), change)] : []);
+
+    /// <summary>Writes the toy's tensors.</summary>
+    /// <param name="path">File.</param>
+    /// <param name="named">What a tensor is called, and whether it is changed; none where it is left out.</param>
+    private static unsafe void WriteAll(string path, Func<string, (string Name, bool Change)[]> named)
     {
         using Checkpoint toy = Checkpoint.Open(Shapes.Folder);
-        var tensors = new Dictionary<string, (string From, WeightInfo Info)>(StringComparer.Ordinal);
+        var tensors = new Dictionary<string, (string From, bool Change, WeightInfo Info)>(StringComparer.Ordinal);
         foreach (string name in toy.Names)
         {
             if (!toy.TryDescribe(name, out WeightInfo info)) continue;
-            if (named is not null && !name.StartsWith(Prefix, StringComparison.Ordinal)) continue;
-            string stored = named is null ? name : named(name[Prefix.Length..]);
-            tensors[stored] = (name, info with { Name = stored });
+            foreach ((string stored, bool change) in named(name)) tensors[stored] = (name, change, info with { Name = stored });
         }
         SafetensorsWriter.Write(path, [.. tensors.Values.Select(t => t.Info).OrderBy(i => i.Name, StringComparer.Ordinal)],
             (tensor, start, target) =>
@@ -157,7 +208,7 @@ public sealed class TrackerWeightsTests
                 // The decoder's and what of it a frame's features are made with: halved, by the exponent.
                 bool isOne = tensor.Name.Contains("sam_mask_decoder.conv_s", StringComparison.Ordinal)
                     || tensor.Name.Contains("sam_mask_decoder.output_upscaling.3", StringComparison.Ordinal);
-                if (!change || !isOne || tensor.Type != DType.BF16) return;
+                if (!tensors[tensor.Name].Change || !isOne || tensor.Type != DType.BF16) return;
                 foreach (ref ushort v in System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(target))
                     if ((v & 0x7F80) > 0x0080) v -= 0x0080;
             });

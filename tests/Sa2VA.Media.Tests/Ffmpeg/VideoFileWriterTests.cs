@@ -14,14 +14,19 @@ public sealed class VideoFileWriterTests
         using var folder = new ScratchFolder();
         string path = FakeFfmpeg.Target(folder, "a.mp4", "cat > \"$output\"\n");
         RgbImage[] frames = [TestImages.Noise(20, 10, 1), TestImages.Noise(20, 10, 2)];
+        // What was there is there until the new one is finished.
+        await File.WriteAllTextAsync(path, "old", TestContext.Current.CancellationToken);
         using (var video = new VideoFile(path, 20, 10, 29.97, FakeFfmpeg.Program))
         {
+            Assert.Throws<InvalidOperationException>(video.Repeat);
             foreach (RgbImage frame in frames) video.Add(frame);
-            Assert.Equal(2, video.FrameCount);
-            Assert.False(File.Exists(path));
+            video.Repeat();
+            Assert.Equal(3, video.FrameCount);
+            Assert.Equal("old", await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken));
             video.Finish();
         }
-        Assert.Equal(frames.SelectMany(f => f.Pixels.ToArray()), await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+        byte[] written = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+        Assert.Equal(frames.Append(frames[1]).SelectMany(f => f.Pixels.ToArray()), written);
         string arguments = string.Join(' ', FakeFfmpeg.Arguments(path));
         Assert.Contains("-video_size 20x10 -framerate 29.97 -i pipe:0", arguments, StringComparison.Ordinal);
         Assert.Contains("-f mp4 -y file:" + path, arguments, StringComparison.Ordinal);

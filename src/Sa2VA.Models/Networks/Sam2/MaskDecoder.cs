@@ -28,6 +28,9 @@ internal static class MaskDecoder
     /// <summary>Where a checkpoint keeps the decoder, and where it is that tracks if it is another one.</summary>
     public const string Name = "sam_mask_decoder", TrackerName = "tracker_mask_decoder";
 
+    /// <summary>What the names of a tracker's tensors begin with.</summary>
+    public const string TrackerPrefix = CheckpointTensors.GroundingPrefix + "." + TrackerName + ".";
+
     private const int MaskTokens = 4, ObjectRow = 0, IouRow = 1, FirstMaskRow = 2;
     private const float Epsilon = 1e-6f;
 
