@@ -28,7 +28,9 @@ internal static unsafe class Gemm
     /// <param name="part">Which rows and panels.</param>
     /// <param name="epilogue">Takes the complete sums; those of a row in the order of the panels.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, 64-aligned.</param>
-    public static void Run<T, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+    /// <param name="blocks">Assembled register blocks of this width, or null for the managed ones.</param>
+    public static void Run<T, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch,
+        FloatBlocks? blocks)
         where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
         int most = RowBlock(w.K);
@@ -36,13 +38,13 @@ internal static unsafe class Gemm
         {
             var block = new GemmPart(row, Math.Min(row + most, part.EndRow), part.FirstPanel, part.EndPanel);
             // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once.
-            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch);
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
             else
                 switch (w.Type)
                 {
-                    case DType.F32: Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
-                    case DType.BF16: Rows<T, LoadBF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
-                    default: Rows<T, LoadF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
+                    case DType.F32: Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
+                    case DType.BF16: Rows<T, LoadBF16<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
+                    default: Rows<T, LoadF16<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
                 }
         }
     }
@@ -51,7 +53,8 @@ internal static unsafe class Gemm
     private static int RowBlock(int inputs) => Math.Clamp(PackedFloats / inputs / 12 * 12, 24, 192);
 
     /// <summary>One block of rows.</summary>
-    private static void Rows<T, TLoad, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+    private static void Rows<T, TLoad, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch,
+        FloatBlocks? blocks)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T> where TEpilogue : struct, IEpilogue
     {
         float* packedA = (float*)scratch;
@@ -70,7 +73,8 @@ internal static unsafe class Gemm
                 for (int r = 0; r < rows; r += most)
                 {
                     int mr = MicroKernel.RowsFor<T>(rows - r);
-                    MicroKernel.Tile<T, TLoad>(mr, packedA + (long)r * w.K + (long)k * mr, b, depth, sums + r * Panel, add: k > 0);
+                    float* rowsA = packedA + (long)r * w.K + (long)k * mr;
+                    MicroKernel.Tile<T, TLoad>(blocks, mr, rowsA, b, depth, sums + r * Panel, add: k > 0);
                 }
             }
             for (int r = 0; r < rows; r++) epilogue.Store<T>(sums + r * Panel, part.FirstRow + r, panel);

@@ -78,6 +78,7 @@ internal static unsafe class AttentionTile
     }
 
     /// <summary>One step of the online softmax: scores of a tile, rescaling, and the weighted sum of its values.</summary>
+    /// <param name="blocks">Assembled register blocks of this width, or null for the managed ones.</param>
     /// <param name="state">The query block.</param>
     /// <param name="keys">Packed keys.</param>
     /// <param name="values">Packed values.</param>
@@ -89,14 +90,14 @@ internal static unsafe class AttentionTile
     /// For query 0 of the block: how many keys of this tile it sees; each further query sees one more. Negative numbers count too; a number
     /// of at least <paramref name="count"/> means no mask.
     /// </param>
-    public static void Step<T>(float* state, float* keys, float* values, float* work, int count, int headDim, int valueDim,
-        long firstVisible)
+    public static void Step<T>(FloatBlocks? blocks, float* state, float* keys, float* values, float* work, int count, int headDim,
+        int valueDim, long firstVisible)
         where T : unmanaged, ISimd<T>
     {
         int mr = MicroKernel.Rows<T>();
         float* scores = work;
         float* product = work + Keys * Queries;
-        for (int k = 0; k < count; k += mr) Multiply<T>(keys + k * headDim, state, headDim, scores + k * Queries);
+        for (int k = 0; k < count; k += mr) Multiply<T>(blocks, keys + k * headDim, state, headDim, scores + k * Queries);
         if (firstVisible < count) Mask(scores, count, firstVisible);
 
         float* sums = state + headDim * Queries;
@@ -107,7 +108,7 @@ internal static unsafe class AttentionTile
 
         for (int c = 0; c < valueDim; c += mr)
         {
-            Multiply<T>(values + (long)c * count, scores, count, product);
+            Multiply<T>(blocks, values + (long)c * count, scores, count, product);
             float* to = sums + c * Queries;
             for (int i = 0; i < mr; i++, to += Queries)
                 for (int q = 0; q < Queries; q += T.Count)
@@ -158,6 +159,6 @@ internal static unsafe class AttentionTile
         }
     }
 
-    private static void Multiply<T>(float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T> =>
-        MicroKernel.Tile<T, LoadF32<T>>(MicroKernel.Rows<T>(), a, (byte*)b, depth, to, add: false);
+    private static void Multiply<T>(FloatBlocks? blocks, float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T> =>
+        MicroKernel.Tile<T, LoadF32<T>>(blocks, MicroKernel.Rows<T>(), a, (byte*)b, depth, to, add: false);
 }
