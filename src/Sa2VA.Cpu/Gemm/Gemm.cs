@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
+using Sa2VA.Cpu.Kernels;
 
 namespace Sa2VA.Cpu;
 
@@ -162,22 +163,26 @@ internal static unsafe class Gemm
     /// <summary>At most mr rows as [k][mr]; missing ones are zeros. Chain by chain, so that what all rows write to stays in L1.</summary>
     private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to)
     {
+        float** starts = stackalloc float*[mr];
+        float* widened = stackalloc float[a.IsNarrow ? mr * Chain : 1];
         for (int from = 0; from < depth; from += Chain)
-            for (int i = 0, end = Math.Min(from + Chain, depth); i < mr; i++)
+        {
+            int count = Math.Min(Chain, depth - from);
+            for (int i = 0; i < rows; i++)
             {
-                if (i >= rows)
-                    for (int k = from; k < end; k++) to[k * mr + i] = 0;
-                else if (a.IsNarrow)
+                if (!a.IsNarrow)
                 {
-                    ushort* row = a.NarrowRow(first + i);
-                    for (int k = from; k < end; k++) to[k * mr + i] = new BFloat16(row[k]).ToSingle();
+                    starts[i] = a.Row(first + i) + from;
+                    continue;
                 }
-                else
-                {
-                    float* row = a.Row(first + i);
-                    for (int k = from; k < end; k++) to[k * mr + i] = row[k];
-                }
+                starts[i] = widened + i * Chain;
+                Widen.Row((byte*)a.NarrowRow(first + i), DType.BF16, from, new Span<float>(starts[i], count));
             }
+            float* at = to + (long)from * mr;
+            Interleave.Rows(starts, rows, count, at, mr);
+            for (int i = rows; i < mr; i++)
+                for (int k = 0; k < count; k++) at[k * mr + i] = 0;
+        }
     }
 
     private static byte* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>

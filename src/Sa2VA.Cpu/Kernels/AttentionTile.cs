@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Sa2VA.Cpu.Kernels;
@@ -27,13 +28,13 @@ internal static unsafe class AttentionTile
     /// <summary>Packs queries as [d][32], scaled, and clears the running maximum, sum and output.</summary>
     public static void Begin(float* state, float** rows, int count, int headDim, int valueDim, float scale)
     {
-        for (int i = 0; i < Queries; i++)
+        Interleave.Rows(rows, count, headDim, state, Queries);
+        for (int c = 0; c < headDim; c++)
         {
-            float* to = state + i;
-            if (i < count)
-                for (int c = 0; c < headDim; c++, to += Queries) *to = rows[i][c] * scale;
-            else
-                for (int c = 0; c < headDim; c++, to += Queries) *to = 0;
+            var channel = new Span<float>(state + c * Queries, Queries);
+            channel[count..].Clear();
+            for (int i = 0; i < Queries; i += Vector<float>.Count)
+                (Vector.Load(state + c * Queries + i) * scale).Store(state + c * Queries + i);
         }
         float* sums = state + headDim * Queries;
         int padded = PaddedValues(valueDim);
@@ -47,17 +48,10 @@ internal static unsafe class AttentionTile
         int mr = MicroKernel.Rows<T>();
         for (int k = 0; k < count; k += mr, to += mr * headDim)
         {
-            for (int i = 0; i < mr; i++)
-            {
-                float* p = to + i;
-                if (k + i < count)
-                {
-                    float* row = rows[k + i];
-                    for (int c = 0; c < headDim; c++, p += mr) *p = row[c];
-                }
-                else
-                    for (int c = 0; c < headDim; c++, p += mr) *p = 0;
-            }
+            int valid = Math.Min(mr, count - k);
+            Interleave.Rows(rows + k, valid, headDim, to, mr);
+            for (int i = valid; i < mr; i++)
+                for (int c = 0; c < headDim; c++) to[c * mr + i] = 0;
         }
     }
 
