@@ -18,6 +18,9 @@ public sealed record CpuOptions
     /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
 
+    /// <summary>True for assembled register blocks, false for managed ones, null for the faster. Either gives the same bits.</summary>
+    internal bool? Assembled { get; init; }
+
     /// <summary>How long a run waits for urgent queues.</summary>
     internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
 }
@@ -50,6 +53,8 @@ public sealed unsafe class CpuBackend : IBackend
         Precision = options.Precision;
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
+        string? kernels = Environment.GetEnvironmentVariable(FloatBlocks.Variable);
+        Blocks = countsOnly ? null : FloatBlocks.Choose(Simd, options.Assembled, kernels);
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
         Precedence = new Precedence(options.Patience);
         _scratch = new WorkerScratch(Account, Workers);
@@ -78,6 +83,9 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <summary>Vector width in use.</summary>
     public SimdLevel Simd { get; }
+
+    /// <summary>Assembled register blocks of that width; null: the managed ones.</summary>
+    internal FloatBlocks? Blocks { get; }
 
     private bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
 

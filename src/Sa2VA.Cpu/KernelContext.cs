@@ -13,6 +13,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>Vector width that kernels run at.</summary>
     public SimdLevel Simd => backend.Simd;
 
+    /// <summary>Assembled register blocks of that width, or null for the managed ones.</summary>
+    public FloatBlocks? Blocks => backend.Blocks;
+
     /// <summary>Where a tensor will be found.</summary>
     public Operand Operand(Tensor tensor)
     {

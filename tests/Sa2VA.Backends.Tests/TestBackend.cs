@@ -59,10 +59,21 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     public static IBackend OpenNamed(string name, Precision precision = Precision.Float32) =>
         All.Single(b => b.Name == name).OpenWith(precision);
 
-    /// <summary>Every vector width of this machine, alone and shared by an even and an odd number of threads.</summary>
+    /// <summary>
+    /// Every vector width of this machine, alone and shared by an even and an odd number of threads; where a width has assembled register
+    /// blocks and managed ones, those that are not taken by themselves too.
+    /// </summary>
     private static IEnumerable<TestBackend> Cpu() =>
         from level in CpuFeatures.Available
         from threads in (int[])[1, 2, 3]
-        select new TestBackend($"cpu, {(int)level} bits, threads: {threads}", "cpu",
-            precision => new CpuBackend(new CpuOptions { Simd = level, Threads = threads, Precision = precision }));
+        from assembled in threads == 2 && CanAssemble(level) ? (bool?[])[null, FloatBlocks.Choose(level, null, null) is null] : [null]
+        let kind = assembled is null ? "" : assembled.Value ? ", assembled" : ", managed"
+        select new TestBackend($"cpu, {(int)level} bits, threads: {threads}{kind}", "cpu", precision => new CpuBackend(
+            new CpuOptions { Simd = level, Threads = threads, Precision = precision, Assembled = assembled }));
+
+    private static bool CanAssemble(SimdLevel level)
+    {
+        using var blocks = FloatBlocks.TryAssemble(level);
+        return blocks is not null;
+    }
 }

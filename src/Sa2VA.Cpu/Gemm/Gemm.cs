@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sa2VA.Core;
+using Sa2VA.Cpu.Kernels;
 
 namespace Sa2VA.Cpu;
 
@@ -28,7 +29,9 @@ internal static unsafe class Gemm
     /// <param name="part">Which rows and panels.</param>
     /// <param name="epilogue">Takes the complete sums; those of a row in the order of the panels.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, 64-aligned.</param>
-    public static void Run<T, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+    /// <param name="blocks">Assembled register blocks of this width, or null for the managed ones.</param>
+    public static void Run<T, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch,
+        FloatBlocks? blocks)
         where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
         int most = RowBlock(w.K);
@@ -36,13 +39,13 @@ internal static unsafe class Gemm
         {
             var block = new GemmPart(row, Math.Min(row + most, part.EndRow), part.FirstPanel, part.EndPanel);
             // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once.
-            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch);
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
             else
                 switch (w.Type)
                 {
-                    case DType.F32: Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
-                    case DType.BF16: Rows<T, LoadBF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
-                    default: Rows<T, LoadF16<T>, TEpilogue>(a, w, block, epilogue, scratch); break;
+                    case DType.F32: Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
+                    case DType.BF16: Rows<T, LoadBF16<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
+                    default: Rows<T, LoadF16<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks); break;
                 }
         }
     }
@@ -51,7 +54,8 @@ internal static unsafe class Gemm
     private static int RowBlock(int inputs) => Math.Clamp(PackedFloats / inputs / 12 * 12, 24, 192);
 
     /// <summary>One block of rows.</summary>
-    private static void Rows<T, TLoad, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch)
+    private static void Rows<T, TLoad, TEpilogue>(MatrixRows a, PackedWeights w, GemmPart part, in TEpilogue epilogue, byte* scratch,
+        FloatBlocks? blocks)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T> where TEpilogue : struct, IEpilogue
     {
         float* packedA = (float*)scratch;
@@ -70,7 +74,8 @@ internal static unsafe class Gemm
                 for (int r = 0; r < rows; r += most)
                 {
                     int mr = MicroKernel.RowsFor<T>(rows - r);
-                    MicroKernel.Tile<T, TLoad>(mr, packedA + (long)r * w.K + (long)k * mr, b, depth, sums + r * Panel, add: k > 0);
+                    float* rowsA = packedA + (long)r * w.K + (long)k * mr;
+                    MicroKernel.Tile<T, TLoad>(blocks, mr, rowsA, b, depth, sums + r * Panel, add: k > 0);
                 }
             }
             for (int r = 0; r < rows; r++) epilogue.Store<T>(sums + r * Panel, part.FirstRow + r, panel);
@@ -158,22 +163,26 @@ internal static unsafe class Gemm
     /// <summary>At most mr rows as [k][mr]; missing ones are zeros. Chain by chain, so that what all rows write to stays in L1.</summary>
     private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to)
     {
+        float** starts = stackalloc float*[mr];
+        float* widened = stackalloc float[a.IsNarrow ? mr * Chain : 1];
         for (int from = 0; from < depth; from += Chain)
-            for (int i = 0, end = Math.Min(from + Chain, depth); i < mr; i++)
+        {
+            int count = Math.Min(Chain, depth - from);
+            for (int i = 0; i < rows; i++)
             {
-                if (i >= rows)
-                    for (int k = from; k < end; k++) to[k * mr + i] = 0;
-                else if (a.IsNarrow)
+                if (!a.IsNarrow)
                 {
-                    ushort* row = a.NarrowRow(first + i);
-                    for (int k = from; k < end; k++) to[k * mr + i] = new BFloat16(row[k]).ToSingle();
+                    starts[i] = a.Row(first + i) + from;
+                    continue;
                 }
-                else
-                {
-                    float* row = a.Row(first + i);
-                    for (int k = from; k < end; k++) to[k * mr + i] = row[k];
-                }
+                starts[i] = widened + i * Chain;
+                Widen.Row((byte*)a.NarrowRow(first + i), DType.BF16, from, new Span<float>(starts[i], count));
             }
+            float* at = to + (long)from * mr;
+            Interleave.Rows(starts, rows, count, at, mr);
+            for (int i = rows; i < mr; i++)
+                for (int k = 0; k < count; k++) at[k * mr + i] = 0;
+        }
     }
 
     private static byte* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>

@@ -22,15 +22,21 @@ internal static unsafe class MicroKernel
         count <= 4 ? 4 : T.Count == 16 && count <= 8 ? 8 : Rows<T>();
 
     /// <summary>One of the blocks below over b's columns [0, 32): each output a chain of fused multiply-adds in increasing k.</summary>
+    /// <param name="blocks">Assembled ones of this width, which are called instead; they give the same bits. Null: those below.</param>
     /// <param name="rows">Rows of the block, as <see cref="RowsFor{T}"/> gives them.</param>
     /// <param name="a">[depth, rows].</param>
     /// <param name="b">[depth, 32] in the type that <typeparamref name="TLoad"/> reads.</param>
     /// <param name="depth">Inputs.</param>
     /// <param name="tile">[rows, 32].</param>
     /// <param name="add">True to add the chains to what the tile holds, false to replace it.</param>
-    public static void Tile<T, TLoad>(int rows, float* a, byte* b, int depth, float* tile, bool add)
+    public static void Tile<T, TLoad>(FloatBlocks? blocks, int rows, float* a, byte* b, int depth, float* tile, bool add)
         where T : unmanaged, ISimd<T> where TLoad : IPanelLoad<T>
     {
+        if (blocks is not null)
+        {
+            blocks.Run(rows, TLoad.Type, a, b, depth, tile, add);
+            return;
+        }
         for (int pair = 0; pair < Columns / (2 * T.Count); pair++, b += 4 * TLoad.Step, tile += TLoad.Step)
             switch (rows)
             {

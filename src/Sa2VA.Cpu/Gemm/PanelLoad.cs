@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Sa2VA.Core;
 
 namespace Sa2VA.Cpu;
 
@@ -8,6 +9,9 @@ namespace Sa2VA.Cpu;
 /// </summary>
 internal unsafe interface IPanelLoad<T>
 {
+    /// <summary>What is read.</summary>
+    static abstract DType Type { get; }
+
     /// <summary>Bytes of an element.</summary>
     static abstract int Size { get; }
 
@@ -24,6 +28,8 @@ internal unsafe interface IPanelLoad<T>
 
 internal readonly unsafe struct LoadF32<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
 {
+    public static DType Type => DType.F32;
+
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 4; }
 
     public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => T.Count; }
@@ -39,6 +45,8 @@ internal readonly unsafe struct LoadF32<T> : IPanelLoad<T> where T : unmanaged, 
 
 internal readonly unsafe struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
 {
+    public static DType Type => DType.BF16;
+
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
 
     public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => PackedWeights.PanelWidth / 2; }
@@ -54,6 +62,8 @@ internal readonly unsafe struct LoadBF16<T> : IPanelLoad<T> where T : unmanaged,
 
 internal readonly unsafe struct LoadF16<T> : IPanelLoad<T> where T : unmanaged, ISimd<T>
 {
+    public static DType Type => DType.F16;
+
     public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2; }
 
     public static int Apart { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => PackedWeights.PanelWidth / 2; }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Sa2VA.Cpu.Kernels;
@@ -27,13 +28,13 @@ internal static unsafe class AttentionTile
     /// <summary>Packs queries as [d][32], scaled, and clears the running maximum, sum and output.</summary>
     public static void Begin(float* state, float** rows, int count, int headDim, int valueDim, float scale)
     {
-        for (int i = 0; i < Queries; i++)
+        Interleave.Rows(rows, count, headDim, state, Queries);
+        for (int c = 0; c < headDim; c++)
         {
-            float* to = state + i;
-            if (i < count)
-                for (int c = 0; c < headDim; c++, to += Queries) *to = rows[i][c] * scale;
-            else
-                for (int c = 0; c < headDim; c++, to += Queries) *to = 0;
+            var channel = new Span<float>(state + c * Queries, Queries);
+            channel[count..].Clear();
+            for (int i = 0; i < Queries; i += Vector<float>.Count)
+                (Vector.Load(state + c * Queries + i) * scale).Store(state + c * Queries + i);
         }
         float* sums = state + headDim * Queries;
         int padded = PaddedValues(valueDim);
@@ -47,17 +48,10 @@ internal static unsafe class AttentionTile
         int mr = MicroKernel.Rows<T>();
         for (int k = 0; k < count; k += mr, to += mr * headDim)
         {
-            for (int i = 0; i < mr; i++)
-            {
-                float* p = to + i;
-                if (k + i < count)
-                {
-                    float* row = rows[k + i];
-                    for (int c = 0; c < headDim; c++, p += mr) *p = row[c];
-                }
-                else
-                    for (int c = 0; c < headDim; c++, p += mr) *p = 0;
-            }
+            int valid = Math.Min(mr, count - k);
+            Interleave.Rows(rows + k, valid, headDim, to, mr);
+            for (int i = valid; i < mr; i++)
+                for (int c = 0; c < headDim; c++) to[c * mr + i] = 0;
         }
     }
 
@@ -78,6 +72,7 @@ internal static unsafe class AttentionTile
     }
 
     /// <summary>One step of the online softmax: scores of a tile, rescaling, and the weighted sum of its values.</summary>
+    /// <param name="blocks">Assembled register blocks of this width, or null for the managed ones.</param>
     /// <param name="state">The query block.</param>
     /// <param name="keys">Packed keys.</param>
     /// <param name="values">Packed values.</param>
@@ -89,14 +84,14 @@ internal static unsafe class AttentionTile
     /// For query 0 of the block: how many keys of this tile it sees; each further query sees one more. Negative numbers count too; a number
     /// of at least <paramref name="count"/> means no mask.
     /// </param>
-    public static void Step<T>(float* state, float* keys, float* values, float* work, int count, int headDim, int valueDim,
-        long firstVisible)
+    public static void Step<T>(FloatBlocks? blocks, float* state, float* keys, float* values, float* work, int count, int headDim,
+        int valueDim, long firstVisible)
         where T : unmanaged, ISimd<T>
     {
         int mr = MicroKernel.Rows<T>();
         float* scores = work;
         float* product = work + Keys * Queries;
-        for (int k = 0; k < count; k += mr) Multiply<T>(keys + k * headDim, state, headDim, scores + k * Queries);
+        for (int k = 0; k < count; k += mr) Multiply<T>(blocks, keys + k * headDim, state, headDim, scores + k * Queries);
         if (firstVisible < count) Mask(scores, count, firstVisible);
 
         float* sums = state + headDim * Queries;
@@ -107,7 +102,7 @@ internal static unsafe class AttentionTile
 
         for (int c = 0; c < valueDim; c += mr)
         {
-            Multiply<T>(values + (long)c * count, scores, count, product);
+            Multiply<T>(blocks, values + (long)c * count, scores, count, product);
             float* to = sums + c * Queries;
             for (int i = 0; i < mr; i++, to += Queries)
                 for (int q = 0; q < Queries; q += T.Count)
@@ -158,6 +153,6 @@ internal static unsafe class AttentionTile
         }
     }
 
-    private static void Multiply<T>(float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T> =>
-        MicroKernel.Tile<T, LoadF32<T>>(MicroKernel.Rows<T>(), a, (byte*)b, depth, to, add: false);
+    private static void Multiply<T>(FloatBlocks? blocks, float* a, float* b, int depth, float* to) where T : unmanaged, ISimd<T> =>
+        MicroKernel.Tile<T, LoadF32<T>>(blocks, MicroKernel.Rows<T>(), a, (byte*)b, depth, to, add: false);
 }

@@ -17,6 +17,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
     private readonly long _gemmBytes;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
+    private readonly FloatBlocks? _blocks;
     private readonly int _workers;
     private RowView _x, _out;
     private int _parts;
@@ -33,7 +34,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
         _blockRows = Math.Clamp(PatchFloats / _weights.K, 12, 192) / 12 * 12;
         _gemmBytes = Gemm.ScratchBytes(_weights.K);
         _scratch = context.Scratch(_gemmBytes + (long)_blockRows * _weights.K * sizeof(float));
-        (_simd, _workers) = (context.Simd, context.Workers);
+        (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
 
     public override int Prepare(in RunContext run)
@@ -56,9 +57,9 @@ internal sealed unsafe class Conv2dKernel : Kernel
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch); break;
-                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
+                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
+                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
             }
         }
     }

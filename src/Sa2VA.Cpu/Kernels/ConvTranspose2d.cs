@@ -18,6 +18,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
     private readonly long _gemmBytes;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
+    private readonly FloatBlocks? _blocks;
     private readonly int _workers;
     private RowView _x, _out, _residual;
     private int _parts;
@@ -31,7 +32,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         (_inWidth, _channels) = (op.Inputs[0].Shape[-2], op.Output.Shape.Last);
         _gemmBytes = Gemm.ScratchBytes(_weights.K);
         _scratch = context.Scratch(_gemmBytes + (long)BlockRows * _weights.N * sizeof(float));
-        (_simd, _workers) = (context.Simd, context.Workers);
+        (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
 
     public override int Prepare(in RunContext run)
@@ -55,9 +56,9 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
             var whole = new GemmPart(0, rows, 0, _weights.Panels);
             switch (_simd)
             {
-                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch); break;
-                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch); break;
-                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch); break;
+                case SimdLevel.V512: Gemm.Run<V512, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
+                case SimdLevel.V256: Gemm.Run<V256, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
+                default: Gemm.Run<V128, Epilogue>(a, _weights, whole, epilogue, scratch, _blocks); break;
             }
             for (int i = 0; i < rows; i++) Scatter(row + i, products + (long)i * n);
         }

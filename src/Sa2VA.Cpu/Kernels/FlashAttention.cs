@@ -19,6 +19,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
     private readonly RuntimeScalar? _startScalar;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
+    private readonly FloatBlocks? _blocks;
     private readonly int _workers;
     private RowView _q, _out;
     private int _start, _parts;
@@ -36,7 +37,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         long widened = isFloat ? 0 : (long)AttentionTile.Keys * Math.Max(_headDim, _valueDim);
         _scratch = context.Scratch((long)_statesAtOnce * state
             + (AttentionTile.TileFloats(_headDim, _valueDim) + widened) * sizeof(float));
-        (_simd, _workers) = (context.Simd, context.Workers);
+        (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
 
     public override int Prepare(in RunContext run)
@@ -123,7 +124,8 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
                 long query = HeadAndBlock(kvHead, firstItem + i).Block * AttentionTile.Queries;
                 long firstVisible = _causal ? start + query + 1 - key : count;
                 if (firstVisible + AttentionTile.Queries <= 1) continue;
-                AttentionTile.Step<T>(states + (long)i * stateFloats, keys, values, work, count, _headDim, _valueDim, firstVisible);
+                AttentionTile.Step<T>(_blocks, states + (long)i * stateFloats, keys, values, work, count, _headDim, _valueDim,
+                    firstVisible);
             }
         }
 

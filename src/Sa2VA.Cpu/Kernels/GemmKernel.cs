@@ -8,6 +8,7 @@ internal abstract unsafe class GemmKernel : Kernel
     private readonly Operand _xOperand, _outOperand;
     private readonly PackedWeights _weights;
     private readonly SimdLevel _simd;
+    private readonly FloatBlocks? _blocks;
     private readonly int _workers;
     private bool _byRows;
 
@@ -21,7 +22,7 @@ internal abstract unsafe class GemmKernel : Kernel
         _weights = weights;
         Scratch = context.Scratch(partBytes + Gemm.ScratchBytes(weights.K));
         PartBytes = partBytes;
-        (_simd, _workers) = (context.Simd, context.Workers);
+        (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
 
     /// <summary>The input in this run.</summary>
@@ -71,7 +72,7 @@ internal abstract unsafe class GemmKernel : Kernel
         byte* scratch = Scratch.Slice(part) + PartBytes;
         if (X.Rows > 1)
         {
-            Gemm.Run<T, TEpilogue>(MatrixRows.Of(X), _weights, share, epilogue, scratch);
+            Gemm.Run<T, TEpilogue>(MatrixRows.Of(X), _weights, share, epilogue, scratch, _blocks);
             return;
         }
         float* row = X.Type == DType.F32 ? X.Floats : (float*)scratch;

@@ -14,6 +14,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
     private readonly float _scale;
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
+    private readonly FloatBlocks? _blocks;
     private readonly int _workers;
     private RowView _x, _out;
     private int _parts;
@@ -34,7 +35,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
                 + (_pool ? area / 4 * _headDim : 0) + (op.Inputs[0].Type == DType.F32 ? 0 : 3 * area * _headDim)
                 + (op.Output.Type == DType.F32 ? 0 : AttentionTile.Queries * _headDim)) * sizeof(float)
             + area * (2L * sizeof(float*) + sizeof(long)));
-        (_simd, _workers) = (context.Simd, context.Workers);
+        (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
 
     /// <summary>Query blocks of a window.</summary>
@@ -102,7 +103,7 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             for (int j = 0; j < n; j++) rows[j] = tokens[key + j] + 2 * _apart;
             AttentionTile.PackValues<T>(values, rows, n, _headDim);
             for (int b = 0; b < blocks; b++)
-                AttentionTile.Step<T>(states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
+                AttentionTile.Step<T>(_blocks, states + (long)b * stateFloats, keys, values, work, n, _headDim, _headDim, n);
         }
         for (int b = 0; b < blocks; b++)
         {
