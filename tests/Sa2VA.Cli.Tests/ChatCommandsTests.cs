@@ -90,21 +90,22 @@ public class ChatCommandsTests
         CliRun run = CliRun.With(null, input, "chat", "--model", CliRun.Toy, "--out", folder.At("out"));
         Assert.Equal(0, run.Code);
 
-        using var model = Sa2VAModel.Load(CliRun.Toy, new Cpu.CpuDevice());
+        CancellationToken stop = TestContext.Current.CancellationToken;
+        using var model = Sa2VAModel.Load(CliRun.Toy, new Cpu.CpuDevice(), cancellation: stop);
         var go = new AskOptions { FollowUp = true };
         using TextSession text = model.OpenText();
-        List<Answer> expected = [text.Ask("Hello")];
+        List<Answer> expected = [text.Ask("Hello", cancellation: stop)];
         using ImageSession shapes = text.ForkWithImage(ImageFile.Load(CliRun.Shapes));
-        expected.Add(shapes.Ask(Circle, go));
+        expected.Add(shapes.Ask(Circle, go, stop));
         using ImageSession other = shapes.ForkWithImage(ImageFile.Load(trio));
-        expected.Add(other.Ask(Circle, go));
+        expected.Add(other.Ask(Circle, go, stop));
         using VideoSource clip = VideoSource.Open(CliRun.Clip);
-        using VideoSession video = other.ForkWithVideo(FrameSelection.First.Indices(clip.FrameCount).Select(clip.Read));
-        expected.AddRange([video.Ask("Hello", go), video.Ask(Circle)]);
+        using VideoSession video = other.ForkWithVideo(FrameSelection.First.Indices(clip.FrameCount).Select(clip.Read), cancellation: stop);
+        expected.AddRange([video.Ask("Hello", go, stop), video.Ask(Circle, cancellation: stop)]);
         using ImageSession back = video.ForkWithImage(ImageFile.Load(CliRun.Shapes));
-        expected.Add(back.Ask(Circle, go));
+        expected.Add(back.Ask(Circle, go, stop));
         using ImageSession anew = model.OpenImage(ImageFile.Load(trio));
-        expected.Add(anew.Ask(Circle));
+        expected.Add(anew.Ask(Circle, cancellation: stop));
         // Each is read with all that was said before.
         Assert.Equal(expected.Take(4).Select(a => a.PromptIds.Count).Order().Distinct(), expected.Take(4).Select(a => a.PromptIds.Count));
         Assert.Equal(expected.Select(a => a.Text), run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries));

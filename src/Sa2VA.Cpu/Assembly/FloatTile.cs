@@ -17,9 +17,9 @@ internal readonly record struct FloatTile(SimdLevel Level, int Rows, DType Weigh
 
     /// <summary>
     /// Those of a width, none of 128 bits, which any machine has to run; the rows are those of <see cref="MicroKernel"/>, so that either
-    /// takes what was packed for the other: 12 × 2 sums of 32 zmm leave eight for a row of the panel, for elements of A and for what widening needs; 6 × 2 of 16 ymm leave four,
-    /// so constants of widening are read from memory there. Twelve sums hide a multiply-add's latency of four cycles at two a cycle, with
-    /// two or four to spare. Smaller blocks are for what is left of the rows.
+    /// takes what was packed for the other: 12 × 2 sums of 32 zmm leave eight for a row of the panel, for elements of A and for what
+    /// widening needs; 6 × 2 of 16 ymm leave four, so constants of widening are read from memory there. Twelve sums hide a multiply-add's
+    /// latency of four cycles at two a cycle, with four to spare. Smaller blocks are for what is left of the rows.
     /// </summary>
     public static IReadOnlyList<FloatTile> Of(SimdLevel level)
     {

@@ -10,7 +10,7 @@ public sealed class LiveInboxTests
     [InlineData(QueuePolicy.DropOldest, 4, new[] { 3, 4, 5, 6 })]
     [InlineData(QueuePolicy.DropOldest, 1, new[] { 6 })]
     [InlineData(QueuePolicy.Wait, 4, new[] { 1, 2, 3, 4, 5, 6 })]
-    public void The_oldest_make_room_unless_who_pushes_waits(QueuePolicy policy, int capacity, int[] expected)
+    public async Task The_oldest_make_room_unless_who_pushes_waits(QueuePolicy policy, int capacity, int[] expected)
     {
         var inbox = new LiveInbox(new LiveOptions { Policy = policy, Capacity = capacity });
         Task[] pushes = [.. Enumerable.Range(1, 6).Select(i => Push(inbox, i))];
@@ -19,7 +19,7 @@ public sealed class LiveInboxTests
         LiveCounters counters = inbox.Counters;
         Assert.Equal((6, expected.Length, 6 - expected.Length), (counters.Pushed, counters.Waiting, counters.Dropped));
         foreach (int frame in expected) Assert.Equal(frame, Take(inbox));
-        Assert.True(Task.WaitAll(pushes, TimeSpan.FromSeconds(30)));
+        await Task.WhenAll(pushes).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal((6, 0, expected.Length), (inbox.Counters.Pushed, inbox.Counters.Waiting, inbox.Counters.Tracked));
     }
 
