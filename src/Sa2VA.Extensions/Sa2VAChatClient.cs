@@ -64,7 +64,7 @@ public sealed class Sa2VAChatClient : IChatClient
     /// <param name="cancellationToken">Stops within one token.</param>
     /// <exception cref="PromptException">The messages or options hold what the model cannot be given or do.</exception>
     /// <exception cref="MediaException">A picture cannot be read.</exception>
-    /// <exception cref="DeviceMemoryException">The memory, or the tokens that all conversations may have together, do not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">Memory, or the tokens that all conversations may have together, do not suffice.</exception>
     /// <exception cref="ObjectDisposedException">The client or its model is closed.</exception>
     public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
         CancellationToken cancellationToken = default)

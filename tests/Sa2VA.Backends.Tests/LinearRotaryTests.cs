@@ -101,7 +101,8 @@ public class LinearRotaryTests
                 g.Softmax(product);
                 return product;
             }), count);
-            OpRun.AssertSameBits(apart, run.Twice<ushort>(backend, (g, t, _) => Record(g, t, product => product), count), "rotated at once");
+            ushort[] atOnce = run.Twice<ushort>(backend, (g, t, _) => Record(g, t, product => product), count);
+            OpRun.AssertSameBits(apart, atOnce, "rotated at once");
             AssertRotates(backend);
         }
 

@@ -27,7 +27,7 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
     /// <param name="purpose">For what.</param>
     /// <param name="bytes">How many.</param>
     /// <param name="what">Who needs them, for the message.</param>
-    /// <exception cref="DeviceMemoryException">The budget does not suffice, even after what forgotten owners held has come back.</exception>
+    /// <exception cref="DeviceMemoryException">The budget does not suffice, even after what forgotten owners held came back.</exception>
     public void Reserve(MemoryPurpose purpose, long bytes, string what)
     {
         if (!TryReserve(bytes))

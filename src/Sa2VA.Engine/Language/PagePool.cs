@@ -255,7 +255,8 @@ internal sealed class PagePool : IDisposable
         int before = _holders.Count, after = Math.Min(before + GrowthPages, Layout.Pages);
         if (after == before)
         {
-            throw new DeviceMemoryException($"All {Layout.Pages * KvLayout.PageRows} tokens that conversations may have together are in use. "
+            throw new DeviceMemoryException(
+                $"All {Layout.Pages * KvLayout.PageRows} tokens that conversations may have together are in use. "
                 + $"Close sessions, or give {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}.");
         }
         foreach (DeviceBuffer buffer in _buffers) buffer.Commit((long)after * KvLayout.PageRows * buffer.Shape.Last);

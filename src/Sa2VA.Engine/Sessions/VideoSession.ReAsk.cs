@@ -24,7 +24,7 @@ public sealed partial class VideoSession
     /// <exception cref="PromptException">
     /// The session keeps no frames, the words do not fit the model with those that it keeps, or the newest frame is not there any more.
     /// </exception>
-    /// <exception cref="DeviceMemoryException">The memory budget, or the tokens that all sessions may have together, do not suffice.</exception>
+    /// <exception cref="DeviceMemoryException">The budget, or the tokens that all sessions may have together, do not suffice.</exception>
     /// <exception cref="NonFiniteException">A result is NaN or infinite; nothing has then changed.</exception>
     /// <exception cref="SessionBusyException">The session is asking again already.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>

@@ -36,7 +36,8 @@ public class FuseLinearRotaryTests
     [Fact]
     public void A_product_stores_to_states_what_its_rotation_would_have()
     {
-        Tensor rows = _g.List("rows", new Shape(Rows), new IndexRange(-1, 9)), positions = _g.List("at", new Shape(Rows), new IndexRange(0, 3));
+        Tensor rows = _g.List("rows", new Shape(Rows), new IndexRange(-1, 9));
+        Tensor positions = _g.List("at", new Shape(Rows), new IndexRange(0, 3));
         Tensor keys = _g.State("keys", DType.BF16, new Shape(9, 8)), values = _g.State("values", DType.BF16, new Shape(9, 8));
         Tensor all = _g.Linear(_x, _g.Weight("all"));
         Tensor q = _g.RotaryEmbedding(_g.SliceChannels(all, 0, 16), _cos, _sin, positions, 2, RotaryPairing.Half);
