@@ -182,7 +182,7 @@ internal sealed partial class ChatLoop : IDisposable
                 Save(Given("/save DIR"));
                 break;
             case "image":
-                Open(MediaInput.OpenImage(_terminal, Given("/image FILE"), Media, _notes));
+                Open(MediaInput.OpenImage(_terminal, Given("/image FILE"), Media, _notes, "/image"));
                 break;
             case "video":
                 Open(MediaInput.OpenVideo(_terminal, Given("/video PATH"), FrameSelection.First, null, Media));

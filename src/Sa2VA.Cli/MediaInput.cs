@@ -51,10 +51,11 @@ internal sealed class MediaInput : IDisposable
     /// <summary>Refuses what is no file.</summary>
     /// <param name="terminal">Says whether standard input can be read.</param>
     /// <param name="path">File, or - for standard input.</param>
-    public static void CheckImage(Terminal terminal, string path)
+    /// <param name="given">With what it was given.</param>
+    public static void CheckImage(Terminal terminal, string path, string given = "--image")
     {
         if (!(path == "-" && terminal.Bytes is not null) && !File.Exists(path))
-            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path.");
+            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with {given}.");
     }
 
     /// <summary>Opens an image; a pipe will do.</summary>
@@ -62,10 +63,12 @@ internal sealed class MediaInput : IDisposable
     /// <param name="path">File, or - for standard input.</param>
     /// <param name="options">How it is read.</param>
     /// <param name="notes">Receives what is to be said of it; null for notes of its own.</param>
-    public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options, HeldNotes? notes = null)
+    /// <param name="given">With what it was given.</param>
+    public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options, HeldNotes? notes = null,
+        string given = "--image")
     {
         if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with --video.");
-        CheckImage(terminal, path);
+        CheckImage(terminal, path, given);
         notes ??= new HeldNotes(terminal);
         options = options with { OnNote = notes.Add };
         return new MediaInput(path, notes)

@@ -58,7 +58,7 @@ public class ChatCommandsTests
     [InlineData("Hello\n/new\n/undo", "nothing to take back")]
     [InlineData("/bogus", "There is no command /bogus; /help lists them.")]
     [InlineData("/image", "Write /image FILE.")]
-    [InlineData("/image absent.png", "'absent.png'")]
+    [InlineData("/image absent.png", "There is no image 'absent.png'; check the path given with /image.")]
     [InlineData("/video absent", "'absent'")]
     [InlineData("/save out", "There are no masks yet")]
     public void What_cannot_be_done_is_said(string lines, string part)

@@ -58,16 +58,16 @@ internal sealed class LaunchFootprint
     public static int Meet(ReadOnlySpan<ulong> bits, Span<ulong> all, bool merge)
     {
         const int Words = BlockFootprint.WordsPerKind;
-        for (int k = 0; k < Words; k += Vector512<ulong>.Count)
+        for (int k = 0; k < Words; k += Vector256<ulong>.Count)
         {
-            Vector512<ulong> read = At(bits, GlobalTouch.Read, k), write = At(bits, GlobalTouch.Write, k),
+            Vector256<ulong> read = At(bits, GlobalTouch.Read, k), write = At(bits, GlobalTouch.Write, k),
                 strongRead = At(bits, GlobalTouch.StrongRead, k), strongWrite = At(bits, GlobalTouch.StrongWrite, k);
-            Vector512<ulong> readBefore = At(all, GlobalTouch.Read, k), writeBefore = At(all, GlobalTouch.Write, k),
+            Vector256<ulong> readBefore = At(all, GlobalTouch.Read, k), writeBefore = At(all, GlobalTouch.Write, k),
                 strongReadBefore = At(all, GlobalTouch.StrongRead, k), strongWriteBefore = At(all, GlobalTouch.StrongWrite, k);
             // As GlobalTouches.Races says.
-            Vector512<ulong> races = write & (readBefore | writeBefore | strongReadBefore | strongWriteBefore)
+            Vector256<ulong> races = write & (readBefore | writeBefore | strongReadBefore | strongWriteBefore)
                 | (read | strongRead | strongWrite) & writeBefore | read & strongWriteBefore | strongWrite & readBefore;
-            if (races != Vector512<ulong>.Zero)
+            if (races != Vector256<ulong>.Zero)
                 for (int n = 0; ; n++)
                     if (races[n] != 0) return 64 * (k + n) + BitOperations.TrailingZeroCount(races[n]);
             if (!merge) continue;
@@ -78,10 +78,10 @@ internal sealed class LaunchFootprint
         }
         return -1;
 
-        static Vector512<ulong> At(ReadOnlySpan<ulong> from, GlobalTouch kind, int k) =>
-            Vector512.Create(from[((int)kind * Words + k)..]);
+        static Vector256<ulong> At(ReadOnlySpan<ulong> from, GlobalTouch kind, int k) =>
+            Vector256.Create(from[((int)kind * Words + k)..]);
 
-        static void Store(Vector512<ulong> value, Span<ulong> to, GlobalTouch kind, int k) =>
+        static void Store(Vector256<ulong> value, Span<ulong> to, GlobalTouch kind, int k) =>
             value.CopyTo(to[((int)kind * Words + k)..]);
     }
 }

@@ -9,34 +9,38 @@ internal static unsafe class LaneLoops
     public static void Unary<T>(Warp w, Instruction i, uint mask) where T : struct, IUnary
     {
         uint* a = (uint*)(w.Rows + i.A);
-        Lanes.Store(w.Rows + i.D, mask, T.Do(Vector512.Load(a)), T.Do(Vector512.Load(a + 16)));
+        Lanes.Store(w.Rows + i.D, mask, T.Do(Vector256.Load(a)), T.Do(Vector256.Load(a + 8)), T.Do(Vector256.Load(a + 16)),
+            T.Do(Vector256.Load(a + 24)));
     }
 
     public static void Binary<T>(Warp w, Instruction i, uint mask) where T : struct, IBinary
     {
         uint* a = (uint*)(w.Rows + i.A), b = (uint*)(w.Rows + i.B);
         Lanes.Store(w.Rows + i.D, mask,
-            T.Do(Vector512.Load(a), Vector512.Load(b)), T.Do(Vector512.Load(a + 16), Vector512.Load(b + 16)));
+            T.Do(Vector256.Load(a), Vector256.Load(b)), T.Do(Vector256.Load(a + 8), Vector256.Load(b + 8)),
+            T.Do(Vector256.Load(a + 16), Vector256.Load(b + 16)), T.Do(Vector256.Load(a + 24), Vector256.Load(b + 24)));
     }
 
     public static void Ternary<T>(Warp w, Instruction i, uint mask) where T : struct, ITernary
     {
         uint* a = (uint*)(w.Rows + i.A), b = (uint*)(w.Rows + i.B), c = (uint*)(w.Rows + i.C);
-        Lanes.Store(w.Rows + i.D, mask, T.Do(Vector512.Load(a), Vector512.Load(b), Vector512.Load(c)),
-            T.Do(Vector512.Load(a + 16), Vector512.Load(b + 16), Vector512.Load(c + 16)));
+        Lanes.Store(w.Rows + i.D, mask, T.Do(Vector256.Load(a), Vector256.Load(b), Vector256.Load(c)),
+            T.Do(Vector256.Load(a + 8), Vector256.Load(b + 8), Vector256.Load(c + 8)),
+            T.Do(Vector256.Load(a + 16), Vector256.Load(b + 16), Vector256.Load(c + 16)),
+            T.Do(Vector256.Load(a + 24), Vector256.Load(b + 24), Vector256.Load(c + 24)));
     }
 
     public static void Binary64<T>(Warp w, Instruction i, uint mask) where T : struct, IBinary64
     {
         ulong* a = (ulong*)(w.Rows + i.A), b = (ulong*)(w.Rows + i.B);
-        for (int k = 0; k < 4; k++)
-            Lanes.Store64(w.Rows + i.D, k, mask, T.Do(Vector512.Load(a + 8 * k), Vector512.Load(b + 8 * k)));
+        for (int k = 0; k < 8; k++)
+            Lanes.Store64(w.Rows + i.D, k, mask, T.Do(Vector256.Load(a + 4 * k), Vector256.Load(b + 4 * k)));
     }
 
     public static void Move64(Warp w, Instruction i, uint mask)
     {
         ulong* a = (ulong*)(w.Rows + i.A);
-        for (int k = 0; k < 4; k++) Lanes.Store64(w.Rows + i.D, k, mask, Vector512.Load(a + 8 * k));
+        for (int k = 0; k < 8; k++) Lanes.Store64(w.Rows + i.D, k, mask, Vector256.Load(a + 4 * k));
     }
 
     /// <summary>D = Scalar(A, B, C) lane by lane; operands that are absent are 0.</summary>
@@ -58,8 +62,10 @@ internal static unsafe class LaneLoops
     public static void Compare<T>(Warp w, Instruction i, uint mask) where T : struct, IBinary
     {
         uint* a = (uint*)(w.Rows + i.A), b = (uint*)(w.Rows + i.B);
-        uint holds = (uint)T.Do(Vector512.Load(a), Vector512.Load(b)).ExtractMostSignificantBits()
-            | (uint)T.Do(Vector512.Load(a + 16), Vector512.Load(b + 16)).ExtractMostSignificantBits() << 16;
+        uint holds = T.Do(Vector256.Load(a), Vector256.Load(b)).ExtractMostSignificantBits()
+            | T.Do(Vector256.Load(a + 8), Vector256.Load(b + 8)).ExtractMostSignificantBits() << 8
+            | T.Do(Vector256.Load(a + 16), Vector256.Load(b + 16)).ExtractMostSignificantBits() << 16
+            | T.Do(Vector256.Load(a + 24), Vector256.Load(b + 24)).ExtractMostSignificantBits() << 24;
         Comparison.Store(w, i, mask, holds);
     }
 
@@ -83,8 +89,10 @@ internal static unsafe class LaneLoops
         if (i.Mode != 0) p = ~p;
         uint* a = (uint*)(w.Rows + i.A), b = (uint*)(w.Rows + i.B);
         Lanes.Store(w.Rows + i.D, mask,
-            Vector512.ConditionalSelect(Lanes.Mask(p & 0xffff), Vector512.Load(a), Vector512.Load(b)),
-            Vector512.ConditionalSelect(Lanes.Mask(p >> 16), Vector512.Load(a + 16), Vector512.Load(b + 16)));
+            Vector256.ConditionalSelect(Lanes.Mask(p), Vector256.Load(a), Vector256.Load(b)),
+            Vector256.ConditionalSelect(Lanes.Mask(p >> 8), Vector256.Load(a + 8), Vector256.Load(b + 8)),
+            Vector256.ConditionalSelect(Lanes.Mask(p >> 16), Vector256.Load(a + 16), Vector256.Load(b + 16)),
+            Vector256.ConditionalSelect(Lanes.Mask(p >> 24), Vector256.Load(a + 24), Vector256.Load(b + 24)));
     }
 
     /// <summary>The same on 64 bits.</summary>
@@ -93,9 +101,9 @@ internal static unsafe class LaneLoops
         uint p = *(uint*)(w.Rows + i.C);
         if (i.Mode != 0) p = ~p;
         ulong* a = (ulong*)(w.Rows + i.A), b = (ulong*)(w.Rows + i.B);
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 8; k++)
             Lanes.Store64(w.Rows + i.D, k, mask,
-                Vector512.ConditionalSelect(Lanes.Mask64(p >> 8 * k & 255), Vector512.Load(a + 8 * k), Vector512.Load(b + 8 * k)));
+                Vector256.ConditionalSelect(Lanes.Mask64(p >> 4 * k), Vector256.Load(a + 4 * k), Vector256.Load(b + 4 * k)));
     }
 
     /// <summary>Predicates: D = A op B; Mode 0 and, 1 or, 2 xor, 3 not A, 4 A; 8 and 16 negate A and B first.</summary>

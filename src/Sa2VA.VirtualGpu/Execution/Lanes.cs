@@ -3,47 +3,56 @@ using System.Runtime.Intrinsics;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
-/// <summary>Rows of 32 lanes as vectors: two of 16 × 32 bits, or four of 8 × 64 bits; stores touch the lanes of a mask only.</summary>
+/// <summary>
+/// Rows of 32 lanes as vectors: four of 8 × 32 bits, or eight of 4 × 64 bits; stores touch the lanes of a mask only. Processors without
+/// vectors of 512 bits take those apart in memory, so none are used.
+/// </summary>
 internal static unsafe class Lanes
 {
-    private static readonly Vector512<uint> Bits = Vector512.Create(
-        1u, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
-
-    private static readonly Vector512<ulong> Bits64 = Vector512.Create(1ul, 2, 4, 8, 16, 32, 64, 128);
-
+    /// <summary>All ones for the lanes of a mask's lowest eight bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<uint> Mask(uint mask)
+    public static Vector256<uint> Mask(uint mask)
     {
-        Vector512<uint> bits = Bits;
-        return Vector512.Equals(Vector512.Create(mask) & bits, bits);
+        Vector256<uint> bits = Vector256.Create(1u, 2, 4, 8, 16, 32, 64, 128);
+        return Vector256.Equals(Vector256.Create(mask) & bits, bits);
+    }
+
+    /// <summary>All ones for the lanes of a mask's lowest four bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<ulong> Mask64(uint mask)
+    {
+        Vector256<ulong> bits = Vector256.Create(1ul, 2, 4, 8);
+        return Vector256.Equals(Vector256.Create((ulong)mask) & bits, bits);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<ulong> Mask64(uint mask)
+    public static void Store(byte* row, uint mask, Vector256<uint> a, Vector256<uint> b, Vector256<uint> c, Vector256<uint> d)
     {
-        Vector512<ulong> bits = Bits64;
-        return Vector512.Equals(Vector512.Create((ulong)mask) & bits, bits);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(byte* row, uint mask, Vector512<uint> low, Vector512<uint> high)
-    {
+        uint* to = (uint*)row;
         if (mask != ~0u)
         {
-            low = Vector512.ConditionalSelect(Mask(mask & 0xffff), low, Vector512.Load((uint*)row));
-            high = Vector512.ConditionalSelect(Mask(mask >> 16), high, Vector512.Load((uint*)row + 16));
+            a = Vector256.ConditionalSelect(Mask(mask), a, Vector256.Load(to));
+            b = Vector256.ConditionalSelect(Mask(mask >> 8), b, Vector256.Load(to + 8));
+            c = Vector256.ConditionalSelect(Mask(mask >> 16), c, Vector256.Load(to + 16));
+            d = Vector256.ConditionalSelect(Mask(mask >> 24), d, Vector256.Load(to + 24));
         }
-        low.Store((uint*)row);
-        high.Store((uint*)row + 16);
+        a.Store(to);
+        b.Store(to + 8);
+        c.Store(to + 16);
+        d.Store(to + 24);
     }
 
-    /// <summary>Stores lanes 8·part … 8·part + 7 of a 64-bit row.</summary>
+    /// <summary>Stores all lanes of a 32-bit row.</summary>
+    public static void Store(byte* row, uint mask, uint* values) => Store(row, mask, Vector256.Load(values), Vector256.Load(values + 8),
+        Vector256.Load(values + 16), Vector256.Load(values + 24));
+
+    /// <summary>Stores lanes 4·part … 4·part + 3 of a 64-bit row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store64(byte* row, int part, uint mask, Vector512<ulong> value)
+    public static void Store64(byte* row, int part, uint mask, Vector256<ulong> value)
     {
-        ulong* to = (ulong*)row + 8 * part;
-        uint lanes = mask >> 8 * part & 255;
-        if (lanes != 255) value = Vector512.ConditionalSelect(Mask64(lanes), value, Vector512.Load(to));
+        ulong* to = (ulong*)row + 4 * part;
+        uint lanes = mask >> 4 * part & 15;
+        if (lanes != 15) value = Vector256.ConditionalSelect(Mask64(lanes), value, Vector256.Load(to));
         value.Store(to);
     }
 

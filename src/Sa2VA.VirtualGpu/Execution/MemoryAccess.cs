@@ -68,9 +68,10 @@ internal static unsafe class MemoryAccess
             if (i.Rows[k] < 0) continue;
             ulong value = Read(from + k * i.Width, i);
             byte* row = w.Rows + i.Rows[k];
-            if ((i.Mode & WideData) == 0) Lanes.Store(row, mask, Vector512.Create((uint)value), Vector512.Create((uint)value));
+            Vector256<uint> narrow = Vector256.Create((uint)value);
+            if ((i.Mode & WideData) == 0) Lanes.Store(row, mask, narrow, narrow, narrow, narrow);
             else
-                for (int part = 0; part < 4; part++) Lanes.Store64(row, part, mask, Vector512.Create(value));
+                for (int part = 0; part < 8; part++) Lanes.Store64(row, part, mask, Vector256.Create(value));
         }
     }
 

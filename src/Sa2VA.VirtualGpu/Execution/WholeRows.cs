@@ -92,9 +92,9 @@ internal static unsafe class WholeRows
         if (mask != ~0u)
         {
             first = at.Offsets[BitOperations.TrailingZeroCount(mask)];
-            Vector512<uint> all = Vector512.Create(first);
-            Vector512.ConditionalSelect(Lanes.Mask(mask & 0xffff), Vector512.Load(at.Offsets), all).Store(at.Offsets);
-            Vector512.ConditionalSelect(Lanes.Mask(mask >> 16), Vector512.Load(at.Offsets + 16), all).Store(at.Offsets + 16);
+            Vector256<uint> all = Vector256.Create(first);
+            for (int k = 0; k < 32; k += 8)
+                Vector256.ConditionalSelect(Lanes.Mask(mask >> k), Vector256.Load(at.Offsets + k), all).Store(at.Offsets + k);
         }
         Vector256<uint> a = Vector256.Load(at.Offsets), b = Vector256.Load(at.Offsets + 8), c = Vector256.Load(at.Offsets + 16),
             d = Vector256.Load(at.Offsets + 24), lane = Vector256<uint>.Indices, start = Vector256.Create(first);
@@ -210,7 +210,7 @@ internal static unsafe class WholeRows
         {
             for (int lane = 0; lane < 32; lane++) to[lane] = Value(from + offsets[lane], width);
         }
-        if (mask != ~0u) Lanes.Store(row, mask, Vector512.Load(values), Vector512.Load(values + 16));
+        if (mask != ~0u) Lanes.Store(row, mask, values);
     }
 
     private static uint Value(byte* from, int width) => width switch { 4 => *(uint*)from, 2 => *(ushort*)from, _ => *from };
@@ -256,8 +256,7 @@ internal static unsafe class WholeRows
         }
         if (mask == ~0u) return;
         for (int k = 0; k < 4; k++)
-            if (i.Rows[k] >= 0)
-                Lanes.Store(w.Rows + i.Rows[k], mask, Vector512.Load(values + 32 * k), Vector512.Load(values + 32 * k + 16));
+            if (i.Rows[k] >= 0) Lanes.Store(w.Rows + i.Rows[k], mask, values + 32 * k);
 
         static Vector256<float> Pair(in Places at, int lane) => Vector256.Create(
             Vector128.Load((float*)(at.Host + at.Offsets[lane])), Vector128.Load((float*)(at.Host + at.Offsets[lane + 4])));
