@@ -104,7 +104,7 @@ public sealed class VideoStateTests
         // One that is added must be saved too: whatever its type is, it shows here.
         var options = new VideoOptions { ReuseMasks = true, MaxObjects = 3, KeepFrames = 2, Logits = true };
         var plain = new VideoOptions();
-        foreach (PropertyInfo p in typeof(VideoOptions).GetProperties())
+        foreach (PropertyInfo p in typeof(VideoOptions).GetProperties().Where(p => p.Name != nameof(VideoOptions.Progress)))
             Assert.False(Equals(p.GetValue(options), p.GetValue(plain)), $"Give {p.Name} another value than its default here.");
         using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..1], options);
         using VideoSession restored = Shapes.Model.RestoreVideo(States.Of(session));
