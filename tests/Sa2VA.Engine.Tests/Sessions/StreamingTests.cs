@@ -98,7 +98,9 @@ public sealed class StreamingTests
     public void Progress_counts_up_stage_by_stage()
     {
         var reports = new List<AskProgress>();
-        using ImageSession session = Shapes.Model.OpenImage(Shapes.Image("shapes.png"));
+        // A model of its own: sessions of another test that has the picture open would have encoded it already.
+        using Sa2VAModel model = Shapes.Load();
+        using ImageSession session = model.OpenImage(Shapes.Image("shapes.png"));
         Answer answer = session.Ask("Please segment the red circle and the blue star.",
             new AskOptions { Progress = new Reports<AskProgress>(reports.Add) });
         Assert.Equal(reports.Select(r => r.Stage).Order(), reports.Select(r => r.Stage));
