@@ -12,7 +12,7 @@ internal static class FusedCases
         .. from pairing in Enum.GetValues<RotaryPairing>()
            from shape in ((int, int, int)[])[(3, 520, 2), (70, 72, 3)] select new LinearRotaryCase(shape, pairing),
         // As many columns as make a card of a hundred multiprocessors take the larger tiles.
-        new LinearRotaryCase((1500, 40, 60), RotaryPairing.Half) { SeenHeads = 1 }, new LinearRotaryCase((5, 520, 66), RotaryPairing.Half),
+        new LinearRotaryCase((1500, 40, 60), RotaryPairing.Half, isWhole: true), new LinearRotaryCase((5, 520, 66), RotaryPairing.Half),
         new LinearRotaryCase((5, 520, 3), RotaryPairing.Half) { LeastBits = 4 },
         .. from isRms in (bool[])[true, false] from width in (int[])[37, 64, 896, 2300, 4500] select new SumNormCase(isRms, width),
     ];
@@ -80,29 +80,34 @@ internal static class FusedCases
         private readonly int _depth, _heads;
         private readonly float[] _cos = Angles(Table, Pairs, Math.Cos), _sin = Angles(Table, Pairs, Math.Sin);
 
-        public LinearRotaryCase((int Rows, int Depth, int Heads) shape, RotaryPairing pairing)
-            : base(nameof(LinearRotary), $"{shape.Rows}×{shape.Depth}→{shape.Heads}·{Dim}, {pairing}")
+        /// <param name="shape">Sizes.</param>
+        /// <param name="pairing">Which channels form a pair.</param>
+        /// <param name="isWhole">
+        /// True for operands of −1, 0 and 1, whose sums 16 bits hold. Where a backend has two ops for this, it rounds twice otherwise, and
+        /// of a million numbers one is further off than one op may be.
+        /// </param>
+        public LinearRotaryCase((int Rows, int Depth, int Heads) shape, RotaryPairing pairing, bool isWhole = false)
+            : base(nameof(LinearRotary), $"{shape.Rows}×{shape.Depth}→{shape.Heads}·{Dim}, {pairing}{(isWhole ? ", whole numbers" : "")}")
         {
             ((int rows, _depth, _heads), _pairing) = (shape, pairing);
-            Floats(new Shape(rows, _depth));
-            Weight("linear.weight", new Shape(_heads * Dim, _depth), 0.3f);
-            Weight("linear.bias", new Shape(_heads * Dim));
+            Shape x = new(rows, _depth), weight = new(_heads * Dim, _depth), bias = new(_heads * Dim);
+            if (isWhole)
+            {
+                Floats(x, Signs(x, 1));
+                Weight("linear.weight", weight, Signs(weight, 2));
+                Weight("linear.bias", bias, Signs(bias, 3));
+                return;
+            }
+            Floats(x);
+            Weight("linear.weight", weight, 0.3f);
+            Weight("linear.bias", bias);
         }
-
-        /// <summary>
-        /// Heads that are looked at; 0 for all. Where a backend has two ops for this, it rounds twice, and of a million numbers one is
-        /// further off than one op may be.
-        /// </summary>
-        public int SeenHeads { get; init; }
 
         public override bool IsOfBFloat16Alone => true;
 
-        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x)
-        {
-            Tensor y = g.RotaryEmbedding(g.Linear(x[0], g.At("linear"), _heads * Dim), g.Constant("cos", new Shape(Table, Pairs), _cos),
+        public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) =>
+            g.RotaryEmbedding(g.Linear(x[0], g.At("linear"), _heads * Dim), g.Constant("cos", new Shape(Table, Pairs), _cos),
                 g.Constant("sin", new Shape(Table, Pairs), _sin), _heads, _pairing);
-            return SeenHeads > 0 ? g.SliceChannels(y, 0, SeenHeads * Dim) : y;
-        }
 
         public override T[] Result<T>(CaseValues<T> x)
         {
@@ -115,7 +120,13 @@ internal static class FusedCases
                 T cos = T.CreateChecked(_cos[at]), sin = T.CreateChecked(_sin[at]);
                 (y[a], y[a + step]) = (y[a] * cos - y[a + step] * sin, y[a + step] * cos + y[a] * sin);
             }
-            return SeenHeads > 0 ? [.. y.Where((_, i) => i % (_heads * Dim) < SeenHeads * Dim)] : y;
+            return y;
+        }
+
+        private static float[] Signs(Shape shape, int seed)
+        {
+            var random = new Random(seed);
+            return [.. Enumerable.Range(0, (int)shape.Count).Select(_ => (float)random.Next(-1, 2))];
         }
     }
 

@@ -65,6 +65,9 @@ internal abstract class OpCase(string op, string what)
     /// <summary>A weight of numbers in ±<paramref name="scale"/>.</summary>
     protected void Weight(string name, Shape shape, float scale = 1) => _weights.Add(name, (shape, Numbers(shape, scale)));
 
+    /// <summary>A weight of given numbers.</summary>
+    protected void Weight(string name, Shape shape, float[] values) => _weights.Add(name, (shape, values));
+
     /// <summary>Numbers that are the same in every run and differ from input to input.</summary>
     private float[] Numbers(Shape shape, float scale)
     {
