@@ -61,7 +61,17 @@ DEVICE int segment_of(const View& part, const View& lengths, int segments, int r
     return segment;
 }
 
-KERNEL(256) concat(const ConcatArguments a)
+// As many elements as are moved at once where rows consist of them.
+struct ALIGNED(16) Words { u32 a, b, c, d; };
+
+DEVICE void copy_words(const View& from, i64 from_row, const View& to, i64 to_row, const OwnElements& own)
+{
+#pragma unroll 1
+    for (int c = own.column; c < own.end; c += own.step)
+        ((Words*)to.data)[at(to, to_row, c)] = ((const Words*)from.data)[at(from, from_row, c)];
+}
+
+template <bool OfWords> DEVICE void copy_part(const ConcatArguments& a)
 {
     if (is_stopped(a.run)) return;
     OwnElements own = own_elements(a.share, rows_of(a.run, a.part), a.y.columns);
@@ -73,5 +83,11 @@ KERNEL(256) concat(const ConcatArguments a)
     for (int i = 0; i < MostParts; i++)
         if (i < a.parts && i != a.index)
             row += rows_before(a.run, a.all_parts[i], a.all_lengths[i], a.segments, i < a.index ? segment + 1 : segment);
-    copy_own(a.part, own.row, a.y, row, own);
+    if (OfWords) copy_words(a.part, own.row, a.y, row, own);
+    else copy_own(a.part, own.row, a.y, row, own);
 }
+
+KERNEL(256) concat(const ConcatArguments a) { copy_part<false>(a); }
+
+// Columns and strides of y and of the part are in words.
+KERNEL(256) concat_words(const ConcatArguments a) { copy_part<true>(a); }

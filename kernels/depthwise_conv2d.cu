@@ -1,6 +1,7 @@
-// DepthwiseConv2d: one k×k filter per channel; a thread has one channel of one pixel. The filter is [k·k, C], so that neighbouring threads
-// read neighbouring numbers. Maps of a batch follow each other.
-#include "common/tensor.cuh"
+// DepthwiseConv2d: one k×k filter per channel; a thread has one channel of four neighbouring pixels, which share most of their inputs. The
+// filter is [k·k, C], so that neighbouring threads read neighbouring numbers. Maps of a batch follow each other. A sum is the bias and the
+// taps inside the map in their order, wherever the four begin.
+#include "common/several.cuh"
 
 struct DepthwiseConv2dArguments
 {
@@ -10,20 +11,44 @@ struct DepthwiseConv2dArguments
     int height, width, kernel;
 };
 
+// Pixels of a thread, taps of a filter's row at once, and what those read.
+const int Pixels = 4, AtOnce = 7, Inputs = Pixels + AtOnce - 1;
+
 KERNEL(256) depthwise_conv2d(const DepthwiseConv2dArguments a)
 {
     if (is_stopped(a.run)) return;
+    int channels = a.x.columns, half = a.kernel / 2, groups = (a.width + Pixels - 1) / Pixels;
     i64 i = (i64)blockIdx.x * 256 + threadIdx.x;
-    int channels = a.x.columns, half = a.kernel / 2;
-    if (i >= (i64)rows_of(a.run, a.x) * channels) return;
-    int pixel = (int)(i / channels), channel = (int)(i - (i64)pixel * channels);
-    int line = pixel / a.width, column = pixel - line * a.width, row = line % a.height;
-    float y = a.bias ? a.bias[channel] : 0;
+    int group = (int)(i / channels), channel = (int)(i - (i64)group * channels);
+    int line = group / groups, column = (group - line * groups) * Pixels, row = line % a.height;
+    if ((i64)line * a.width >= rows_of(a.run, a.x)) return;
+    float y[Pixels];
+#pragma unroll
+    for (int p = 0; p < Pixels; p++) y[p] = a.bias ? a.bias[channel] : 0;
+#pragma unroll 1
     for (int down = most(0, half - row); down < least(a.kernel, a.height + half - row); down++)
     {
-        i64 from = (i64)(line + down - half) * a.width + column - half;
-        for (int right = most(0, half - column); right < least(a.kernel, a.width + half - column); right++)
-            y = fused(load(a.x, at(a.x, from + right, channel)), a.weight[(down * a.kernel + right) * channels + channel], y);
+#pragma unroll 1
+        for (int right = 0; right < a.kernel; right += AtOnce)
+        {
+            int first = column - half + right, taps = least(AtOnce, a.kernel - right);
+            i64 place = at(a.x, (i64)(line + down - half) * a.width + first, channel), places[Inputs];
+            const float* weights = a.weight + (down * a.kernel + right) * channels + channel;
+            float x[Inputs], weight[AtOnce];
+#pragma unroll
+            for (int j = 0; j < Inputs; j++)
+                places[j] = first + j >= 0 && first + j < a.width && j < taps + Pixels - 1 ? place + j * a.x.row_stride : -1;
+#pragma unroll
+            for (int t = 0; t < AtOnce; t++) weight[t] = t < taps ? weights[t * channels] : 0;
+            load_several(x, a.x, places);
+#pragma unroll
+            for (int t = 0; t < AtOnce; t++)
+#pragma unroll
+                for (int p = 0; p < Pixels; p++)
+                    if (t < taps && places[p + t] >= 0) y[p] = fused(x[p + t], weight[t], y[p]);
+        }
     }
-    store(a.y, at(a.y, pixel, channel), y);
+#pragma unroll
+    for (int p = 0; p < Pixels; p++)
+        if (column + p < a.width) store(a.y, at(a.y, (i64)line * a.width + column + p, channel), y[p]);
 }

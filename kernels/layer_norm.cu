@@ -57,6 +57,12 @@ KERNEL(256) layer_norm_by_lanes(const LayerNormArguments a)
     if (!is_stopped(a.run)) layer_norm<NormTeam<Lanes>>(a);
 }
 
+// Rows of up to 384 elements.
+KERNEL(256) layer_norm_by_warp_short(const LayerNormArguments a)
+{
+    if (!is_stopped(a.run)) layer_norm<NormTeam<Warp, 3>>(a);
+}
+
 KERNEL(256) layer_norm_by_warp(const LayerNormArguments a)
 {
     if (!is_stopped(a.run)) layer_norm<NormTeam<Warp>>(a);

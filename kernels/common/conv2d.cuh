@@ -40,6 +40,8 @@ struct Patches
     const Conv2dArguments& a;
     int end, first;
 
+    DEVICE_MEMBER const View& source() const { return a.x; }
+
     DEVICE_MEMBER Patch row(int r) const
     {
         int pixel = first + r, line = pixel / a.out_width, map = line / a.out_height;

@@ -3,10 +3,11 @@
 #include "held_row.cuh"
 
 // How a team of threads has its row: up to 1,024 elements of a warp's, or 64 of four lanes', are in its registers from the first look to
-// the last, as are 4,096 of a block's; what is longer is read again for each look. Mirrored by src/Sa2VA.Cuda/Kernels/RowTeam.cs.
-template <int TeamThreads> struct NormTeam
+// the last, as are 4,096 of a block's; what is longer is read again for each look. A warp that holds fewer has the same bits and leaves
+// registers to others. Mirrored by src/Sa2VA.Cuda/Kernels/RowTeam.cs.
+template <int TeamThreads, int HeldCount = TeamThreads == Warp ? 8 : 4> struct NormTeam
 {
-    static const int Threads = TeamThreads, Count = Threads == Warp ? 8 : 4;
+    static const int Threads = TeamThreads, Count = HeldCount;
     static const bool AlwaysHolds = Threads <= Warp;
     typedef HeldRow<Threads, Count> Held;
     static const int Span = Held::Span;

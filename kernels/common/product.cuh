@@ -1,8 +1,10 @@
 // A 64×64 tile of a product of two matrices in plain float32, by a block of 256 threads: the referee of the tensor core kernels.
-// A thread has 4×4 results; both operands pass through shared memory, 16 of the depth at a time. Sums are chains of 64 products, which are
-// then added up: nearer to the truth than one long chain. No sum depends on the size of the matrices.
+// A thread has 4×4 results; both operands pass through shared memory, 16 of the depth at a time, the next of which are on their way to
+// registers meanwhile. Sums are chains of 64 products, which are then added up: nearer to the truth than one long chain. No sum depends on
+// the size of the matrices.
 #pragma once
 #include "matrix_rows.cuh"
+#include "several.cuh"
 
 const int Tile = 64, TileDepth = 16, Chain = 64, TilePitch = Tile + 4;
 
@@ -15,6 +17,15 @@ struct ProductTiles
 // Results, [row][column].
 typedef float ProductTile[Tile][Tile + 1];
 
+// Number k of each of four rows.
+template <class Row> DEVICE void fetch_four(float (&to)[4], const View& source, const Row (&rows)[4], int k, int depth)
+{
+    i64 places[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) places[i] = k < depth ? rows[i].place(k) : -1;
+    load_several(to, source, places);
+}
+
 // y[i][j] = Σ_k x.row(i)(k) · w.row(j)(k) for i < rows and k < depth, there for all threads of the block.
 template <class X, class W> DEVICE void product(ProductTile& y, ProductTiles& tiles, const X& x, const W& w, int rows, int depth)
 {
@@ -25,17 +36,20 @@ template <class X, class W> DEVICE void product(ProductTile& y, ProductTiles& ti
     int row = threadIdx.x / 16 * 4, column = threadIdx.x % 16 * 4;
     // A warp has eight rows: where none is asked for, it only fetches.
     bool multiplies = threadIdx.x / 32 * 8 < rows;
-    float total[4][4] = {}, part[4][4] = {};
+    float total[4][4] = {}, part[4][4] = {}, next_x[4], next_w[4];
+    fetch_four(next_x, x.source(), xs, place, depth);
+    fetch_four(next_w, w.source(), ws, place, depth);
     for (int k = 0; k < depth; k += TileDepth)
     {
-        bool is_there = k + place < depth;
 #pragma unroll
         for (int i = 0; i < 4; i++)
         {
-            tiles.x[place][fetched + 16 * i] = is_there ? xs[i](k + place) : 0;
-            tiles.w[place][fetched + 16 * i] = is_there ? ws[i](k + place) : 0;
+            tiles.x[place][fetched + 16 * i] = next_x[i];
+            tiles.w[place][fetched + 16 * i] = next_w[i];
         }
         __syncthreads();
+        fetch_four(next_x, x.source(), xs, k + TileDepth + place, depth);
+        fetch_four(next_w, w.source(), ws, k + TileDepth + place, depth);
         if (multiplies)
         {
 #pragma unroll

@@ -6,11 +6,11 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class ConcatKernel : Kernel
 {
-    private const int MostParts = 16;
+    private const int MostParts = 16, WordBytes = 16;
 
     private readonly Concat _op;
     private readonly Tensor[] _parts, _lengths;
-    private readonly CudaFunction? _concat, _check;
+    private readonly CudaFunction? _concat, _concatWords, _check;
     private readonly int[] _sites;
 
     public ConcatKernel(Concat op, PlanContext context)
@@ -19,6 +19,7 @@ internal sealed class ConcatKernel : Kernel
         if (_parts.Length > MostParts)
             throw new DeviceException($"{op.Name}: {_parts.Length} parts; the CUDA backend puts at most {MostParts} together at once.");
         _concat = context.Function("concat", "concat");
+        _concatWords = context.Function("concat", "concat_words");
         _check = context.Function("concat", "check_segment_lengths");
         _sites = [.. _lengths.Select((l, i) => l.Kind == TensorKind.List ? -1 : context.CheckSite(f => f.Code == 1
             ? $"{op.Name}: a segment has {f.Value} rows of part {i}."
@@ -27,10 +28,10 @@ internal sealed class ConcatKernel : Kernel
 
     public override void Launch(LaunchContext c)
     {
+        View y = c.View(_op.Output);
         var arguments = new Arguments
         {
             Run = c.Run,
-            Y = c.View(_op.Output),
             Parts = _parts.Length,
             Segments = _op.Segments,
         };
@@ -45,9 +46,22 @@ internal sealed class ConcatKernel : Kernel
         for (int i = 0; i < _parts.Length; i++)
         {
             (arguments.Index, arguments.Part, arguments.Lengths) = (i, arguments.AllParts[i], arguments.AllLengths[i]);
-            (arguments.Share, Grid grid) = Share.Of(_parts[i].Shape.Rows, _op.Output.Shape.Last);
-            _concat!.Launch(c.Stream, grid, Share.Threads, 0, arguments);
+            bool isOfWords = arguments.Part.Type == y.Type && IsOfWords(arguments.Part) && IsOfWords(y);
+            arguments.Y = isOfWords ? InWords(y) : y;
+            if (isOfWords) arguments.Part = InWords(arguments.Part);
+            (arguments.Share, Grid grid) = Share.Of(_parts[i].Shape.Rows, arguments.Y.Columns);
+            (isOfWords ? _concatWords : _concat)!.Launch(c.Stream, grid, Share.Threads, 0, arguments);
         }
+    }
+
+    /// <summary>True if rows begin at words of 16 bytes and consist of whole ones.</summary>
+    private static bool IsOfWords(in View view) =>
+        view.Data % WordBytes == 0 && (view.RowStride | view.Columns) % (WordBytes / view.Type.Size()) == 0;
+
+    private static View InWords(View view)
+    {
+        int elements = WordBytes / (int)view.Type.Size();
+        return view with { Columns = view.Columns / elements, RowStride = view.RowStride / elements };
     }
 
     /// <summary>ConcatArguments of <c>kernels/concat.cu</c>.</summary>

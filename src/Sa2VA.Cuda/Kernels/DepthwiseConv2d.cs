@@ -5,6 +5,8 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class DepthwiseConv2dKernel(DepthwiseConv2d op, PlanContext context) : Kernel
 {
+    private const int Threads = 256, PixelsOfThread = 4;
+
     private readonly CudaFunction? _depthwiseConv2d = context.Function("depthwise_conv2d", "depthwise_conv2d");
     private readonly ulong _weight = context.TapMajor(op.Weight), _bias = context.Vector(op.Bias);
 
@@ -22,7 +24,8 @@ internal sealed class DepthwiseConv2dKernel(DepthwiseConv2d op, PlanContext cont
             Width = x[-2],
             Kernel = op.Weight.Shape[2],
         };
-        _depthwiseConv2d!.Launch(c.Stream, Grid.Over(x.Count, 256), 256, 0, arguments);
+        long groups = x.Count / x[-2] * ((x[-2] + PixelsOfThread - 1) / PixelsOfThread);
+        _depthwiseConv2d!.Launch(c.Stream, Grid.Over(groups, Threads), Threads, 0, arguments);
     }
 
     /// <summary>DepthwiseConv2dArguments of <c>kernels/depthwise_conv2d.cu</c>.</summary>

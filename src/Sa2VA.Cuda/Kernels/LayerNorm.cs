@@ -5,7 +5,9 @@ namespace Sa2VA.Cuda.Kernels;
 
 internal sealed class LayerNormKernel(LayerNorm op, PlanContext context) : Kernel
 {
-    private readonly RowTeam _norm = new(context, "layer_norm", op.Inputs[0], RowTeam.HeldByWarp, RowTeam.HeldByLanes);
+    private readonly RowTeam _norm =
+        new(context, "layer_norm", op.Inputs[0], RowTeam.HeldByWarp, RowTeam.HeldByShort, RowTeam.HeldByLanes);
+
     private readonly ulong _weight = context.Vector(op.Weight), _bias = context.Vector(op.Bias);
 
     public override void Launch(LaunchContext c) => _norm.Launch(c, new Arguments

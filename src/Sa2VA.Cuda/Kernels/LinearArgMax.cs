@@ -83,9 +83,11 @@ internal sealed class LinearArgMaxKernel : Kernel
             if (rows > MostRows || weight.Columns % 8 != 0 || weight.Type is not (DType.F32 or DType.BF16)) return null;
             int rowBytes = RowBytes(weight.Columns);
             // Where all rows find no room at once, the matrix passes by several times; so do codes, from the second cache.
-            foreach (int together in (int[])[16, 4, 1])
+            int[] kernels = weight.Codes is not null ? [4, 1] : weight.Type == DType.F32 ? [16, 4, 1] : [16, 8, 4, 1];
+            for (int i = 0; i < kernels.Length; i++)
             {
-                bool isMore = together > 1 && rows <= together / 4 || together == 16 && weight.Codes is not null;
+                int together = kernels[i];
+                bool isMore = i + 1 < kernels.Length && rows <= kernels[i + 1];
                 if (isMore || rowBytes > MostRowBytes(context, together)) continue;
                 string type = weight.Codes is { } codes ? $"int{codes.Bits}" : weight.Type == DType.F32 ? "f32" : "bf16";
                 string name = $"linear_arg_max_{type}_{(together == 1 ? "1_row" : $"{together}_rows")}";

@@ -4,7 +4,7 @@ namespace Sa2VA.Cuda.Kernels;
 
 /// <summary>
 /// A kernel that reduces rows, in sizes for rows of different length (<c>kernels/common/team.cuh</c>): <c>name_by_warp</c>, for long rows
-/// <c>name_by_block</c>, and for short ones <c>name_by_lanes</c>, four of which have a row.
+/// <c>name_by_block</c>, and for short ones <c>name_by_warp_short</c>, which holds less, or <c>name_by_lanes</c>, four of which have a row.
 /// </summary>
 internal sealed class RowTeam
 {
@@ -18,16 +18,21 @@ internal sealed class RowTeam
     /// <param name="name">The kernel.</param>
     /// <param name="x">The rows.</param>
     /// <param name="longestOfWarp">Elements of the longest row of a warp.</param>
+    /// <param name="longestOfShort">Those of the longest row of a warp that holds less; 0 where there is no such kernel.</param>
     /// <param name="longestOfLanes">Those of the longest row of four lanes.</param>
-    public RowTeam(PlanContext context, string name, Tensor x, int longestOfWarp = 2048, int longestOfLanes = 0)
+    public RowTeam(PlanContext context, string name, Tensor x, int longestOfWarp = 2048, int longestOfShort = 0, int longestOfLanes = 0)
     {
         int length = x.Shape.Last;
         (_x, _threads) = (x, length <= longestOfLanes ? Lanes : length <= longestOfWarp ? Warp : Block);
-        _function = context.Function(name, $"{name}_by_{_threads switch { Lanes => "lanes", Warp => "warp", _ => "block" }}");
+        string team = _threads switch { Lanes => "lanes", Warp => length <= longestOfShort ? "warp_short" : "warp", _ => "block" };
+        _function = context.Function(name, $"{name}_by_{team}");
     }
 
     /// <summary>What a warp holds of a row in <c>kernels/common/norm.cuh</c>.</summary>
     public const int HeldByWarp = 1024;
+
+    /// <summary>What a warp holds that leaves registers to others.</summary>
+    public const int HeldByShort = 384;
 
     /// <summary>What four lanes hold.</summary>
     public const int HeldByLanes = 64;

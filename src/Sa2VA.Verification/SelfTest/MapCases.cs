@@ -9,6 +9,7 @@ internal static class MapCases
     public static IEnumerable<OpCase> All =>
     [
         new Conv2dCase(9, 11, 3, 24, 7, 4, 3), new Conv2dCase(6, 7, 24, 33, 3, 2, 1), new Conv2dCase(8, 8, 3, 40, 4, 4, 0),
+        new Conv2dCase(21, 34, 1, 4, 3, 2, 1), new Conv2dCase(13, 45, 4, 16, 3, 2, 1),
         new DepthwiseCase(9, 11, 33, 7), new DepthwiseCase(5, 4, 64, 3), new TransposeCase(5, 6, 24, 17, false),
         new TransposeCase(3, 4, 64, 32, true), new TransposeCase(2, 3, 20, 16, false), new MaxPoolCase(5, 7, 17),
         new MaxPoolCase(8, 6, 144), new PooledProductCase(96, 8, 160),

@@ -9,8 +9,8 @@ internal static class MoveCases
 
     public static IEnumerable<OpCase> All =>
     [
-        new CopyCase(), new ConcatCase(1), new ConcatCase(2), new SegmentsCase(), new RepeatCase(), new GatherCase(),
-        new EmbeddingCase(), new WriteRowsCase(StateCopy.None), new WriteRowsCase(StateCopy.ByItsQueue),
+        new CopyCase(), new ConcatCase(1, Width), new ConcatCase(2, Width), new ConcatCase(2, 40), new SegmentsCase(),
+        new RepeatCase(), new GatherCase(), new EmbeddingCase(), new WriteRowsCase(StateCopy.None), new WriteRowsCase(StateCopy.ByItsQueue),
         new WriteRowsCase(StateCopy.ByAnotherQueue),
     ];
 
@@ -29,11 +29,11 @@ internal static class MoveCases
     {
         private readonly int _segments;
 
-        public ConcatCase(int segments) : base(nameof(Concat), $"4×{Width} and 2×{Width} in {segments}")
+        public ConcatCase(int segments, int width) : base(nameof(Concat), $"4×{width} and 2×{width} in {segments}")
         {
             _segments = segments;
-            Floats(new Shape(4, Width));
-            Floats(new Shape(2, Width));
+            Floats(new Shape(4, width));
+            Floats(new Shape(2, width));
         }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.Concat([x[0], x[1]], segments: _segments);

@@ -16,7 +16,7 @@ internal static class ProductCases
         new GatedLinearCase(1, 64, 32), new GatedLinearCase(17, 96, 70), new GatedLinearCase(5, 37, 65),
         new LinearArgMaxCase(1, 64, 500), new LinearArgMaxCase(5, 96, 131), new LinearArgMaxCase(3, 37, 200),
         new LinearArgMaxCase(2, 264, 70),
-        .. ((int[])[1, 4, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true }),
+        .. ((int[])[1, 4, 7, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true }),
         new MatMulCase(4, 17, 331), new MatMulCase(70, 65, 32),
         .. Tiles, .. Codes,
     ];
