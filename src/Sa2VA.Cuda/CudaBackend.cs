@@ -24,6 +24,8 @@ public sealed unsafe class CudaBackend : IBackend
     {
         if (memoryBudget < 0) throw new DeviceException($"A memory budget of {memoryBudget} bytes is negative.");
         (Precision, UsesGraphs, Facts, _zOrder) = (device.Precision, device.UsesGraphs, found.Facts, device.ZOrder);
+        bool hasMaps = found.Driver.TensorMapEncodeTiled != null;
+        Hopper = hasMaps ? HopperUses.Resolve(device.Hopper) : HopperUse.Never;
         Account = new MemoryAccount(memoryBudget, countsOnly);
         if (countsOnly) return;
         _context = new CudaContext(found.Driver, found.Facts);
@@ -77,6 +79,9 @@ public sealed unsafe class CudaBackend : IBackend
     internal DeviceFacts Facts { get; }
 
     internal bool UsesGraphs { get; }
+
+    /// <summary>Where kernels of compute capability 9.0 are taken, should the device have that.</summary>
+    internal HopperUse Hopper { get; }
 
     internal MemoryAccount Account { get; }
 

@@ -23,6 +23,12 @@ public sealed class CudaDevice : Device
     /// <summary>Which maps plans keep in <see cref="Core.ZOrder"/>. The results are the same.</summary>
     public ZOrderUse ZOrder { get; init; } = ZOrderUse.WhereItPays;
 
+    /// <summary>
+    /// Where a device of compute capability 9.0 takes kernels that are for it alone; null: as the environment variable <c>SA2VA_HOPPER</c>
+    /// says (<c>never</c>, <c>pays</c> or <c>wherever</c>), else where it pays. The results are the same.
+    /// </summary>
+    public HopperUse? Hopper { get; init; }
+
     /// <inheritdoc/>
     public override string Name => "cuda";
 

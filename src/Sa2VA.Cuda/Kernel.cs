@@ -23,6 +23,9 @@ internal sealed class PlanContext(CudaBackend backend, PlanWeights weights, List
     /// <summary>The device: for grids and tiles only; no result may depend on it.</summary>
     public DeviceFacts Device => backend.Facts;
 
+    /// <summary>The backend's.</summary>
+    public HopperUse Hopper => backend.Hopper;
+
     /// <summary>A kernel by its file and name; null in a backend that only counts.</summary>
     public CudaFunction? Function(string family, string name) =>
         backend.Account.CountsOnly ? null : backend.Modules.Function(family, name);

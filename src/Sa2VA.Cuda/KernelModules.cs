@@ -76,7 +76,8 @@ internal sealed unsafe class KernelModules(CudaContext context)
     {
         if (_modules.TryGetValue(family, out (nint Handle, bool) known)) return known.Handle;
         nint module = 0;
-        bool isPtx = Image($"cubin/sm_{context.Device.Capability}/{family}") is not { } code
+        string architecture = family.EndsWith("_hopper", StringComparison.Ordinal) ? "90a" : $"{context.Device.Capability}";
+        bool isPtx = Image($"cubin/sm_{architecture}/{family}") is not { } code
             || Load(code, &module) == CudaResult.NoBinaryForGpu;
         if (module == 0)
         {
@@ -120,6 +121,8 @@ internal sealed unsafe class CudaFunction
         _shared = (48 << 10) - _ownShared;
     }
 
+    public CudaContext Context => _context;
+
     public nint Handle { get; }
 
     public string Name { get; }
@@ -134,17 +137,19 @@ internal sealed unsafe class CudaFunction
     /// <param name="arguments">The parameter, laid out as the kernel declares it.</param>
     public void Launch<T>(nint stream, Grid grid, int threads, int shared, in T arguments) where T : unmanaged
     {
+        fixed (T* pointer = &arguments) Launch(stream, grid, threads, shared, pointer);
+    }
+
+    /// <summary>The same with the parameter at an address.</summary>
+    public void Launch(nint stream, Grid grid, int threads, int shared, void* parameter)
+    {
         if (threads < 1 || threads > MaxThreads || grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535)
             throw new DeviceException($"Kernel {Name} cannot be launched with {threads} threads in a grid of {grid}.");
         if (shared > _shared) AllowShared(shared);
         LaunchTimer? timer = _context.Timers.IsEmpty ? null : _context.Timers.GetValueOrDefault(stream);
         nint begin = timer?.Begin() ?? 0;
-        fixed (T* pointer = &arguments)
-        {
-            void* parameter = pointer;
-            _context.Check(_context.Driver.LaunchKernel(Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1,
-                (uint)shared, stream, &parameter, null), "launching", Name);
-        }
+        _context.Check(_context.Driver.LaunchKernel(Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1,
+            (uint)shared, stream, &parameter, null), "launching", Name);
         timer?.End(begin, _kernel);
     }
 

@@ -28,7 +28,7 @@ public static class KernelResources
             string kernel = words[0][(words[0].IndexOf('/') + 1)..];
             for (int n = 1; n + 1 < words.Length; n += 2)
                 if (words[n].StartsWith("sm_", StringComparison.Ordinal))
-                    found[(kernel, Number(words[n][3..]))] = Number(words[n + 1]);
+                    found[(kernel, Number(words[n][3..].TrimEnd('a')))] = Number(words[n + 1]);
         }
         return found.ToFrozenDictionary();
     }

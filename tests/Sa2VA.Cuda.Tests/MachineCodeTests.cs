@@ -14,6 +14,8 @@ public sealed partial class MachineCodeTests
 
     public static TheoryData<string> Families => [.. KernelFiles.Families];
 
+    public static TheoryData<string> HopperFamilies => [.. KernelFiles.Families.Where(f => f.EndsWith("_hopper", StringComparison.Ordinal))];
+
     [Theory]
     [MemberData(nameof(Families))]
     public void Fits_the_registers_that_are_recorded_and_adds_no_floats_atomically(string family)
@@ -30,11 +32,31 @@ public sealed partial class MachineCodeTests
             string code = folder.At($"{architecture}.cubin");
             string said = Output("ptxas", "-v", $"-arch={architecture}", KernelFiles.PtxPath(family), "-o", code);
             Assert.DoesNotMatch(Spill(), said);
+            Assert.DoesNotMatch(Serialized(), said);
             (string, int)[] registers = [.. Used().Matches(said)
                 .Select(m => (m.Groups["kernel"].Value, int.Parse(m.Groups["registers"].Value))).Order()];
             Assert.Equal([.. names.Select(n => (n, RecordedResources.All[$"{family}/{n}"].Registers[architecture]))], registers);
             if (architecture == architectures[^1]) Assert.DoesNotMatch(FloatAtomic(), Output("nvdisasm", code));
         }
+    }
+
+    /// <summary>
+    /// In each kernel by warpgroups: products, copies of boxes, as many waits for products as are written, both changes of registers.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(HopperFamilies))]
+    public void Products_of_warpgroups_do_not_wait_for_each_other(string family)
+    {
+        if (!File.Exists(Path.Combine(Tools, "ptxas"))) Assert.Skip($"There is no {Path.Combine(Tools, "ptxas")}: scripts/get-cuda-tools.");
+        using var folder = new ScratchFolder();
+        string code = folder.At("code.cubin");
+        Output("ptxas", "-arch=sm_90a", KernelFiles.PtxPath(family), "-o", code);
+        string[] kernels = Output("nvdisasm", code).Split("\t.section\t.text.")[1..];
+        Assert.Equal(KernelFiles.Kernels.Count(k => k.Family == family), kernels.Length);
+        Assert.All(kernels, k => Assert.Equal((4, 2, 1, 2, 2), (Count(k, "HGMMA"), Count(k, "WARPGROUP.DEPBAR"),
+            Count(k, "WARPGROUP.ARRIVE"), Count(k, "UTMALDG"), Count(k, "USETMAXREG"))));
+
+        static int Count(string code, string instruction) => code.Split(instruction).Length - 1;
     }
 
     private static string Output(string tool, params string[] arguments)
@@ -55,6 +77,10 @@ public sealed partial class MachineCodeTests
     // own.
     [GeneratedRegex(@"\b[1-9]\d* bytes (?:stack frame|spill stores|spill loads|cumulative stack size)")]
     private static partial Regex Spill();
+
+    // C7510 … C7519: products of warpgroups that the assembler makes wait for each other, registers that setmaxnreg does not change.
+    [GeneratedRegex(@"\bC75\d\d\b|serializ", RegexOptions.IgnoreCase)]
+    private static partial Regex Serialized();
 
     [GeneratedRegex(@"Compiling entry function '(?<kernel>\w+)'.*?Used (?<registers>\d+) registers", RegexOptions.Singleline)]
     private static partial Regex Used();

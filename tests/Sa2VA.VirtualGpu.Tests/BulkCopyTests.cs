@@ -111,6 +111,21 @@ public sealed class BulkCopyTests
         Assert.Equal(FaultKind.Uninitialised, fault.Kind);
     }
 
+    /// <summary>As of a matrix of which a run-time number of rows is there.</summary>
+    [Fact]
+    public void Of_a_box_that_was_written_in_part_the_rest_is_NaN()
+    {
+        byte[] bytes = Random(4096);
+        var map = new TensorMap { Address = 0, ElementBytes = 2, Dimensions = [64, 32], Strides = [128], Box = [64, 32] };
+        byte[] found = HopperKernel.Copy(HopperKernel.Box(2, 4096), map, device =>
+        {
+            ulong tensor = device.Allocate(4096, "tensor");
+            device.Write<byte>(tensor, bytes.AsSpan(0, 4 * 128 + 6));
+            return tensor;
+        }, 4096, [0, 0]);
+        Assert.Equal([.. bytes[..(4 * 128 + 6)], .. Enumerable.Repeat((byte)0xff, 4096 - 4 * 128 - 6)], found);
+    }
+
     [Fact]
     public void What_is_no_map_is_refused()
     {

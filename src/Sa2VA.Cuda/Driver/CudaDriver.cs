@@ -43,6 +43,10 @@ public sealed unsafe class CudaDriver
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaResult>)
             F("cuLaunchKernel");
 
+        // Since CUDA 12.0; what it is for is asked for on no device that an older driver knows.
+        TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int,
+            CudaResult>)export("cuTensorMapEncodeTiled");
+
         MemAlloc = (delegate* unmanaged<ulong*, nuint, CudaResult>)F("cuMemAlloc_v2");
         MemFree = (delegate* unmanaged<ulong, CudaResult>)F("cuMemFree_v2");
         MemHostAlloc = (delegate* unmanaged<void**, nuint, uint, CudaResult>)F("cuMemHostAlloc");
@@ -106,6 +110,10 @@ public sealed unsafe class CudaDriver
     internal readonly delegate* unmanaged<nint, FunctionAttribute, int, CudaResult> FuncSetAttribute;
     internal readonly delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult> FuncGetAttribute;
     internal readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaResult> LaunchKernel;
+
+    /// <summary>Null where the driver is older than CUDA 12.0.</summary>
+    internal readonly delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>
+        TensorMapEncodeTiled;
 
     internal readonly delegate* unmanaged<ulong*, nuint, CudaResult> MemAlloc;
     internal readonly delegate* unmanaged<ulong, CudaResult> MemFree;

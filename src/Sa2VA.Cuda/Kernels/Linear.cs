@@ -8,7 +8,7 @@ internal sealed class LinearKernel : Kernel
     private static readonly ProductFamily Family = new("linear",
         [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32, TensorTile.Flat16],
         SkinnyTile.Wide, SkinnyTile.Middle, SkinnyTile.Narrow, SkinnyTile.WideInt8, SkinnyTile.NarrowInt8, SkinnyTile.WideInt4,
-        SkinnyTile.NarrowInt4) { HasFewRows = true };
+        SkinnyTile.NarrowInt4) { HasFewRows = true, HopperTiles = HopperTile.All };
 
     private readonly Linear _op;
     private readonly ulong _bias, _scale;
@@ -33,7 +33,7 @@ internal sealed class LinearKernel : Kernel
             Scale = _scale,
             Activation = _op.Activation,
         };
-        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
+        _product.Launch(c.Stream, arguments.X, arguments.Weight, arguments);
     }
 
     /// <summary>LinearArguments of <c>kernels/common/linear.cuh</c>.</summary>

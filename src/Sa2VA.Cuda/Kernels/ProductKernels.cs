@@ -13,6 +13,9 @@ internal sealed record ProductFamily(string Name, TensorTile[] Tiles, params Ski
 
     /// <summary>True if there is no kernel that gathers operands, nor a plain one: who asks has seen to it that none is needed.</summary>
     public bool IsOfChunksAlone { get; init; }
+
+    /// <summary>Tiles of compute capability 9.0, of the family with _bf16_hopper behind it; none where there are no such kernels.</summary>
+    public HopperTile[] HopperTiles { get; init; } = [];
 }
 
 /// <summary>
@@ -28,6 +31,7 @@ internal sealed class ProductKernels
     private readonly Version _inChunks, _gathered;
     private readonly DeviceMatrix _weight;
     private readonly DequantizeKernel? _dequantize;
+    private readonly MappedProduct? _mapped;
 
     /// <param name="context">Where it is compiled.</param>
     /// <param name="op">Reads x first.</param>
@@ -59,7 +63,8 @@ internal sealed class ProductKernels
         {
             if (weight.Codes is not null) _dequantize = new DequantizeKernel(weight, context);
             TensorTile tile = TensorTile.Best(family.Tiles, rows, weight.Rows, weight.Columns, context.Device);
-            _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
+            _mapped = MappedProduct.For(context, family, rows, weight, tile);
+            if (_mapped is null) _inChunks = new Version(context.Function(name, $"{name}_{tile.Name}"), tile.Block);
         }
         if (!family.IsOfChunksAlone) _gathered = new Version(context.Function(name, $"{name}_gathered"), TensorTile.Small.Block);
     }
@@ -68,7 +73,7 @@ internal sealed class ProductKernels
     public bool IsOfTensorCores { get; }
 
     /// <summary>Blocks that share a row: each has another part of its columns.</summary>
-    /// <param name="isInChunks">As in <see cref="Launch"/>.</param>
+    /// <param name="isInChunks">As in <see cref="Launch{T}(nint, bool, in T)"/>.</param>
     public int BlocksOfRow(bool isInChunks) => GridOf(isInChunks ? _inChunks : _gathered).Y;
 
     /// <summary>True if rows begin at multiples of 16 bytes and consist of whole chunks of as many.</summary>
@@ -85,6 +90,18 @@ internal sealed class ProductKernels
     {
         Version version = isInChunks ? _inChunks : _gathered;
         version.Function!.Launch(stream, GridOf(version), version.Block.Threads, version.Block.SharedBytes, arguments);
+    }
+
+    /// <summary>Launches it as boxes where it has such a kernel, else as ever.</summary>
+    /// <param name="stream">Where.</param>
+    /// <param name="x">The first operand.</param>
+    /// <param name="weight">The second one.</param>
+    /// <param name="arguments">The kernels' parameter.</param>
+    public void Launch<T>(nint stream, in View x, in View weight, in T arguments) where T : unmanaged
+    {
+        bool isInChunks = IsInChunks(x);
+        if (isInChunks && _mapped is not null) _mapped.Launch(stream, x, weight, arguments);
+        else Launch(stream, isInChunks, arguments);
     }
 
     private Grid GridOf(Version version) => version.Block.GridOf(_rows, _weightRows);

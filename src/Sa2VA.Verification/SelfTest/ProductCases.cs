@@ -18,7 +18,7 @@ internal static class ProductCases
         new LinearArgMaxCase(2, 264, 70),
         .. ((int[])[1, 4, 7, 16]).Select(rows => new LinearArgMaxCase(rows, 520, 133) { KeepsFloat = true }),
         new MatMulCase(4, 17, 331), new MatMulCase(70, 65, 32),
-        .. Tiles, .. Codes,
+        .. Tiles, .. HopperTiles, .. Codes,
     ];
 
     /// <summary>
@@ -35,6 +35,15 @@ internal static class ProductCases
         // Few rows and a depth that is cut.
         new LinearCase(5, 520, 3200, Plain, true), new LinearCase(16, 1000, 1650, Full, true), new LinearCase(1, 776, 99, Full, true),
         new GatedLinearCase(3, 584, 1600, true), new GatedLinearCase(1, 1032, 70, true), new LinearArgMaxCase(2, 520, 300, true),
+    ];
+
+    /// <summary>
+    /// The same for the tiles that an H100 or H200 has besides: a wave of narrow ones, and more columns than fit into one of those.
+    /// </summary>
+    private static IEnumerable<OpCase> HopperTiles =>
+    [
+        new LinearCase(1800, 136, 130, Full, true), new LinearCase(260, 136, 5000, Full, true), new LinearCase(385, 128, 5000, Plain, true),
+        new LinearCase(513, 128, 5000, Full, true),
     ];
 
     /// <summary>Weights in few bits: skinny tiles of both widths, numbers made of codes for many rows, rows that are no chunks.</summary>

@@ -111,8 +111,9 @@ internal static unsafe class BulkCopies
             {
                 Allocation a = MemoryAccess.GlobalPlace(w, i, r.Source, r.Copied);
                 long offset = (long)(r.Source - a.Address);
-                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, r.Copied);
                 new Span<byte>(a.Host + offset, r.Copied).CopyTo(target[r.Before..]);
+                if (a.Written != null && new ReadOnlySpan<byte>(a.Written + offset, r.Copied).Contains((byte)0))
+                    FillUnwritten(copy, a, offset, target.Slice(r.Before, r.Copied));
             }
             if (copy.Swizzle > 0)
                 for (int piece = 0; piece < r.Bytes; piece += 16)
@@ -123,6 +124,26 @@ internal static unsafe class BulkCopies
         copy.Barrier.Copies.Remove(copy);
         copy.Barrier.Bytes -= copy.Bytes;
         block.Mbarriers.Settle(copy.Barrier, w, i);
+    }
+
+    /// <summary>
+    /// Of a box that reaches behind what was written, as one does of a matrix with a run-time number of rows, that is NaN: who uses it
+    /// shows it. A box of which nothing was written is a fault.
+    /// </summary>
+    private static void FillUnwritten(BulkCopy copy, Allocation a, long offset, Span<byte> target)
+    {
+        (Warp w, Instruction i) = (copy.Warp, copy.Issued);
+        if (copy.Rows.Length == 1 || !Array.Exists(copy.Rows, r => IsWritten(w, i, r)))
+            MemoryAccess.CheckWritten(w, i, a, offset, target.Length);
+        for (int n = 0; n < target.Length; n++)
+            if (a.Written[offset + n] == 0) target[n] = 0xff;
+    }
+
+    private static bool IsWritten(Warp w, Instruction i, BulkRow r)
+    {
+        if (r.Copied == 0) return false;
+        Allocation a = MemoryAccess.GlobalPlace(w, i, r.Source, r.Copied);
+        return new ReadOnlySpan<byte>(a.Written + (long)(r.Source - a.Address), r.Copied).Contains((byte)1);
     }
 
     /// <summary>The tensor map at an address: of a parameter, or in global memory.</summary>
