@@ -40,7 +40,7 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     {
         int bits = GroupQuantization.BitsOf(backend.Precision, weight);
         bool isNarrow = bits < 16 || (backend.Precision.IsNarrow() && !op.Output.KeepsFloat);
-        return weights.Packed(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits);
+        return weights.Packed(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits, isNarrow ? backend.Pairs : null);
     }
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
