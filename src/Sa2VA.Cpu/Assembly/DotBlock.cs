@@ -19,9 +19,7 @@ internal static class DotBlock
     {
         abi.Enter(c);
         Label loop = c.CreateLabel();
-        for (int sum = 0; sum < 2 * tile.Rows; sum++)
-            if (tile.Adds) c.vmovups(Z(sum), __zmmword_ptr[Abi.Tile + sum * VectorBytes]);
-            else c.vpxord(Z(sum), Z(sum), Z(sum));
+        for (int sum = 0; sum < 2 * tile.Rows; sum++) c.vpxord(Z(sum), Z(sum), Z(sum));
         c.Label(ref loop);
         for (int pair = 0; pair < Pairs; pair++)
         {
@@ -41,7 +39,11 @@ internal static class DotBlock
         c.add(Abi.B, Pairs * PanelRowBytes);
         c.sub(Abi.Depth, 1);
         c.jne(loop);
-        for (int sum = 0; sum < 2 * tile.Rows; sum++) c.vmovups(__zmmword_ptr[Abi.Tile + sum * VectorBytes], Z(sum));
+        for (int sum = 0; sum < 2 * tile.Rows; sum++)
+        {
+            if (tile.Adds) c.vaddps(Z(sum), Z(sum), __zmmword_ptr[Abi.Tile + sum * VectorBytes]);
+            c.vmovups(__zmmword_ptr[Abi.Tile + sum * VectorBytes], Z(sum));
+        }
         c.vzeroupper();
         abi.Leave(c);
     }

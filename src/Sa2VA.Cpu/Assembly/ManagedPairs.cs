@@ -6,7 +6,9 @@ namespace Sa2VA.Cpu;
 /// What the two units compute, in C#: the definition of a BF16 product's bits, for machines that have neither. In both, subnormal operands
 /// and results are zeros of their sign, a bfloat16 product has all its digits, and every sum is rounded to nearest even.
 /// <list type="bullet">
-/// <item><see cref="PairUnit.Dot"/>: one chain of fused multiply-adds; of each pair of inputs the second one first.</item>
+/// <item><see cref="PairUnit.Dot"/>: of the inputs of a run (<see cref="PairTile.Chunk"/> in a product) one chain of fused multiply-adds from
+/// zero, of each pair of inputs the second one first; it is added to the sum so far. Short chains keep the rounding error of long sums small.
+/// </item>
 /// <item><see cref="PairUnit.Matrix"/>: of each 32 inputs, two chains of 16 from zero, of even inputs and of odd ones; their sum is added to
 /// the sum so far.</item>
 /// </list>
@@ -23,14 +25,15 @@ internal sealed unsafe class ManagedPairs(PairUnit unit) : PairBlocks
             for (int column = 0; column < Columns; column += Vector256<float>.Count)
             {
                 float* to = tile + r * Columns + column;
-                Vector256<float> sum = add ? Flushed(Vector256.Load(to)) : Vector256<float>.Zero;
+                Vector256<float> before = add ? Vector256.Load(to) : Vector256<float>.Zero;
+                Vector256<float> sum = unit == PairUnit.Matrix ? Flushed(before) : Vector256<float>.Zero;
                 for (int step = 0; step < steps; step++)
                 {
                     ushort* x = a + ((long)step * rows + r) * PairTile.Step;
                     uint* w = (uint*)b + ((long)step * Pairs * Columns + column);
                     sum = unit == PairUnit.Matrix ? Matrix(x, w, sum) : Dot(x, w, sum);
                 }
-                sum.Store(to);
+                (add && unit == PairUnit.Dot ? sum + before : sum).Store(to);
             }
     }
 

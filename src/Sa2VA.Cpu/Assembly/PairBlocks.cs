@@ -49,7 +49,7 @@ internal abstract unsafe class PairBlocks
     /// <param name="b">[step][pair][32][2].</param>
     /// <param name="steps">How many, at least 1.</param>
     /// <param name="tile">[rows, 32].</param>
-    /// <param name="add">True to go on from what the tile holds, false to begin at zero.</param>
+    /// <param name="add">True to add to what the tile holds, false to replace it.</param>
     public abstract void Run(int rows, ushort* a, byte* b, int steps, float* tile, bool add);
 
     private static DeviceException Lacking(string value, string? reason) => new(

@@ -15,11 +15,17 @@ internal enum PairUnit
 /// </summary>
 /// <param name="Unit">What multiplies.</param>
 /// <param name="Rows">Rows.</param>
-/// <param name="Adds">True to go on from what the result holds, false to begin at zero.</param>
+/// <param name="Adds">True to add to what the result holds, false to replace it.</param>
 internal readonly record struct PairTile(PairUnit Unit, int Rows, bool Adds)
 {
     /// <summary>Inputs of a step: one instruction of AMX, sixteen of AVX512-BF16.</summary>
     public const int Step = 32;
+
+    /// <summary>
+    /// Steps of a product that all rows meet in turn: 16 KB of a panel and as much of A stay in L1, where sums meet them. Part of the
+    /// numeric rule of <see cref="PairUnit.Dot"/>.
+    /// </summary>
+    public const int Chunk = 8;
 
     /// <summary>
     /// Of AMX: 2×2 tiles of sums take four instructions of 16 cycles for two tiles of A and two of B, four loads of 8 cycles; eight tiles

@@ -3,14 +3,12 @@ using Sa2VA.Cpu.Kernels;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// <see cref="Gemm"/> in BF16: activations are rounded where they are packed, weights lie in pairs of inputs, sums are F32. Every sum goes
-/// through all inputs in the order of its unit (<see cref="ManagedPairs"/>), so a row's bits are its own here too.
+/// <see cref="Gemm"/> in BF16: activations are stored so (or were, before patches of them were gathered), weights lie in pairs of inputs,
+/// sums are F32. Every sum goes through all inputs in the order of its unit (<see cref="ManagedPairs"/>), so a row's bits are its own here
+/// too.
 /// </summary>
 internal static unsafe class PairGemm
 {
-    /// <summary>Steps that all rows of A meet in turn: 16 KB of a panel and as much of A stay in L1, where sums meet them.</summary>
-    private const int ChunkSteps = 8;
-
     /// <summary>Elements of A that are packed at a time: they stay in L2.</summary>
     private const int PackedElements = 384 * 1024;
 
@@ -53,9 +51,9 @@ internal static unsafe class PairGemm
         }
         for (int panel = firstPanel; panel < endPanel; panel++)
         {
-            for (int step = 0; step < steps; step += ChunkSteps)
+            for (int step = 0; step < steps; step += PairTile.Chunk)
             {
-                int together = Math.Min(ChunkSteps, steps - step);
+                int together = Math.Min(PairTile.Chunk, steps - step);
                 byte* b = w.Panel(panel, step * Step);
                 for (int r = 0; r < rows;)
                 {

@@ -59,14 +59,14 @@ internal abstract unsafe class GemmKernel : Kernel
     /// <summary>The grid whose largest cell has the least to do, for blocks of 32 rows, packing included.</summary>
     private (int Rows, int Panels) Grid()
     {
-        // Packing a block, in products of one with a panel: copying takes about as long as two, rounding as six.
-        int packing = X.Type == DType.BF16 ? 2 : 6;
+        // To pack a block takes about as long as to multiply it by two panels.
+        const int Packing = 2;
         long blocks = (X.Rows + 31) / 32, least = long.MaxValue;
         (int, int) best = default;
         for (int rows = 1; rows <= (MaySplitRows ? Math.Min(_workers, blocks) : 1); rows++)
         {
             int panels = Math.Min(_workers / rows, _weights.Panels);
-            long cost = (blocks + rows - 1) / rows * ((_weights.Panels + panels - 1) / panels + packing);
+            long cost = (blocks + rows - 1) / rows * ((_weights.Panels + panels - 1) / panels + Packing);
             if (cost < least) (least, best) = (cost, (rows, panels));
         }
         return best;
