@@ -16,6 +16,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>Assembled register blocks of that width, or null for the managed ones.</summary>
     public FloatBlocks? Blocks => backend.Blocks;
 
+    /// <summary>What multiplies BF16, or null where floats are multiplied.</summary>
+    public PairBlocks? Pairs => backend.Pairs;
+
     /// <summary>Where a tensor will be found.</summary>
     public Operand Operand(Tensor tensor)
     {
