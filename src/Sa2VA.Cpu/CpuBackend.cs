@@ -18,8 +18,8 @@ public sealed record CpuOptions
     /// <summary>Most bytes the backend may hold (weights, arena, buffers); 0 means no limit. Checked before an allocation.</summary>
     public long MemoryBudget { get; init; }
 
-    /// <summary>True for assembled register blocks, false for managed ones, null for the faster. Either gives the same bits.</summary>
-    internal bool? Assembled { get; init; }
+    /// <summary>Which register blocks to multiply with; null for the fastest.</summary>
+    internal KernelChoice? Kernels { get; init; }
 
     /// <summary>How long a run waits for urgent queues.</summary>
     internal TimeSpan Patience { get; init; } = Precedence.UsualPatience;
@@ -53,8 +53,11 @@ public sealed unsafe class CpuBackend : IBackend
         Precision = options.Precision;
         Workers = options.Threads == 0 ? Math.Min(Environment.ProcessorCount, 256) : options.Threads;
         Simd = CpuFeatures.Resolve(options.Simd);
-        string? kernels = Environment.GetEnvironmentVariable(FloatBlocks.Variable);
-        Blocks = countsOnly ? null : FloatBlocks.Choose(Simd, options.Assembled, kernels);
+        KernelChoice? kernels = KernelChoices.Resolve(options.Kernels, Environment.GetEnvironmentVariable(KernelChoices.Variable));
+        Blocks = countsOnly ? null : FloatBlocks.Choose(Simd, kernels);
+        // Who counts asks too: weights in pairs are longer.
+        PairBlocks? pairs = PairBlocks.Choose(kernels);
+        Pairs = Precision.IsNarrow() ? pairs : null;
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
         Precedence = new Precedence(options.Patience);
         _scratch = new WorkerScratch(Account, Workers);
@@ -67,7 +70,7 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public string Description =>
         $"{RuntimeInformation.ProcessArchitecture} CPU, {(int)Simd}-bit vectors, {Workers} thread{(Workers == 1 ? "" : "s")}"
-        + (Precision.IsNarrow() ? $", {Precision.Name()}" : "");
+        + (Precision.IsNarrow() ? $", {Precision.Name()}" : "") + (Pairs is null ? "" : $" by {Pairs.Name}");
 
     /// <inheritdoc/>
     public Precision Precision { get; }
@@ -86,6 +89,9 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <summary>Assembled register blocks of that width; null: the managed ones.</summary>
     internal FloatBlocks? Blocks { get; }
+
+    /// <summary>What multiplies BF16; null: floats are multiplied, whatever they are stored in.</summary>
+    internal PairBlocks? Pairs { get; }
 
     private bool IsDisposed => Volatile.Read(ref _isDisposed) == 1;
 

@@ -16,6 +16,9 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>Assembled register blocks of that width, or null for the managed ones.</summary>
     public FloatBlocks? Blocks => backend.Blocks;
 
+    /// <summary>What multiplies BF16, or null where floats are multiplied.</summary>
+    public PairBlocks? Pairs => backend.Pairs;
+
     /// <summary>Where a tensor will be found.</summary>
     public Operand Operand(Tensor tensor)
     {
@@ -35,12 +38,16 @@ internal sealed unsafe class KernelContext(CpuBackend backend, Graph graph, Memo
     /// <summary>A depthwise filter [C, 1, k, k] as [k·k, C], so that channels are contiguous.</summary>
     public float* TapMajor(Weight weight) => weights.TapMajor(weight);
 
-    /// <summary>A matrix weight packed for the GEMM of an op.</summary>
+    /// <summary>
+    /// A matrix weight packed for the GEMM of an op: in pairs of inputs where both operands are BF16. What stays F32 because sums or norms
+    /// read it too is multiplied as it is.
+    /// </summary>
     public PackedWeights Packed(Op op, Weight weight, WeightLayout layout = WeightLayout.RowMajor)
     {
         int bits = GroupQuantization.BitsOf(backend.Precision, weight);
         bool isNarrow = bits < 16 || (backend.Precision.IsNarrow() && !op.Output.KeepsFloat);
-        return weights.Packed(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits);
+        PairBlocks? pairs = isNarrow && op.Inputs[0].Type == DType.BF16 ? backend.Pairs : null;
+        return weights.Packed(weight, layout, isNarrow ? DType.BF16 : weight.Info.Type, bits, pairs);
     }
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>

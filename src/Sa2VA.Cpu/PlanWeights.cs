@@ -23,11 +23,13 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         ? Vector(weight)
         : Floats(ComputedKey(root.Data!.Key!, root.Data.Source, root.Shape), root.Data.Fill!);
 
-    /// <summary>A matrix packed for the GEMM; rounded to few bits if asked for, but 16 are stored.</summary>
-    public PackedWeights Packed(Weight weight, WeightLayout layout, DType type, int bits) =>
-        Take(new WeightKey(layout, weight, type, bits), () =>
+    /// <summary>
+    /// A matrix packed for the GEMM, or in pairs for <paramref name="pairs"/>; rounded to few bits if asked for, but 16 are stored.
+    /// </summary>
+    public PackedWeights Packed(Weight weight, WeightLayout layout, DType type, int bits, PairBlocks? pairs) =>
+        Take(new WeightKey(layout, weight, type, bits) { IsInPairs = pairs is not null }, () =>
     {
-        var packed = new PackedWeights(account, weight, layout, type);
+        var packed = new PackedWeights(account, weight, layout, type, pairs);
         if (account.CountsOnly) return packed;
         try
         {

@@ -10,7 +10,7 @@ namespace Sa2VA.Tests;
 internal readonly record struct AttentionReference(int Heads, int KvHeads, int HeadDim, int ValueDim)
 {
     /// <summary>Factor of q·kᵀ.</summary>
-    public float Scale => 1 / MathF.Sqrt(HeadDim);
+    public float Scale { get; init; } = 1 / MathF.Sqrt(HeadDim);
 
     /// <summary>In float64, and in float32 with every step rounded.</summary>
     /// <param name="q">[n, heads·d].</param>

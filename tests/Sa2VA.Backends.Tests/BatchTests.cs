@@ -14,7 +14,11 @@ public class BatchTests
     /// <param name="Inputs">Shapes of one object's inputs, without the batch axis.</param>
     /// <param name="Result">Elements of one object's result.</param>
     /// <param name="Record">Records the op; inputs are [objects, …].</param>
-    private sealed record Case(Shape[] Inputs, int Result, Func<GraphBuilder, Tensor[], Lengths, Tensor> Record);
+    private sealed record Case(Shape[] Inputs, int Result, Func<GraphBuilder, Tensor[], Lengths, Tensor> Record)
+    {
+        /// <summary>One object's result as <see cref="GuardedOp.Narrow"/> wants it, of its inputs.</summary>
+        public Func<float[][], float[]>? Narrow { get; init; }
+    }
 
     /// <summary>Multiples of the run-time number of objects; null where all are used.</summary>
     private sealed class Lengths(RuntimeScalar? objects)
@@ -55,9 +59,15 @@ public class BatchTests
 n.Of(g, 8),
             t[0].Shape[0])),
         ["FlashAttention"] = new([new(37, 24), new(130, 24), new(130, 16)], 37 * 16, (g, t, n) =>
-            g.FlashAttention(Lines(g, t[0], n), Lines(g, t[1], n), Lines(g, t[2], n), 2, 2, 0.3f, groups: t[0].Shape[0])),
+            g.FlashAttention(Lines(g, t[0], n), Lines(g, t[1], n), Lines(g, t[2], n), 2, 2, 0.3f, groups: t[0].Shape[0]))
+        {
+            Narrow = x => new AttentionReference(2, 2, 12, 8) { Scale = 0.3f }.Narrow(x[0], x[1], x[2]),
+        },
         ["FlashAttention of one query"] = new([new(1, 24), new(97, 24)], 24, (g, t, n) =>
-            g.FlashAttention(Lines(g, t[0], n), Lines(g, t[1], n), Lines(g, t[1], n), 3, 3, 0.3f, groups: t[0].Shape[0])),
+            g.FlashAttention(Lines(g, t[0], n), Lines(g, t[1], n), Lines(g, t[1], n), 3, 3, 0.3f, groups: t[0].Shape[0]))
+        {
+            Narrow = x => new AttentionReference(3, 3, 8, 8) { Scale = 0.3f }.Narrow(x[0], x[1], x[1]),
+        },
     };
 
     public static TheoryData<string, string> NamesAndFamilies() =>
@@ -79,7 +89,7 @@ n.Of(g, 8),
             Op(c, values[..objects]).Satisfies<float>(objects * c.Result, (g, t, _) => c.Record(g, t, new Lengths(null)),
                 y => Same(alone, y, $"{objects} objects"), family);
         foreach (int objects in FullRun.IsAsked ? (int[])[0, 1, 4, Capacity] : [0, 1, 4])
-            Op(c, values).Scalar("objects", Capacity, objects).Satisfies<float>(objects * c.Result,
+            Op(c, values, objects).Scalar("objects", Capacity, objects).Satisfies<float>(objects * c.Result,
                 (g, t, s) => c.Record(g, [.. t.Select(x => g.Reshape(x, x.Shape, s[0]))], new Lengths(s[0])),
                 y => Same(alone, y, $"{objects} used"), family);
     }
@@ -156,9 +166,12 @@ n.Of(g, 8),
             g.FlashAttention(g.Reshape(t[0], t[0].Shape, s[0]), t[1], t[1], new AttentionSegments(t[2]), 2, 2, 0.3f);
     }
 
-    private static GuardedOp Op(Case c, float[][][] objects)
+    private static GuardedOp Op(Case c, float[][][] objects, int used = Capacity)
     {
-        var op = new GuardedOp(Weights);
+        var op = new GuardedOp(Weights)
+        {
+            Narrow = c.Narrow is { } narrow ? () => [.. objects.Take(used).SelectMany(narrow)] : null,
+        };
         for (int i = 0; i < c.Inputs.Length; i++)
             op.Floats(new Shape([objects.Length, .. c.Inputs[i].ToArray()]), [.. objects.SelectMany(o => o[i])]);
         return op;

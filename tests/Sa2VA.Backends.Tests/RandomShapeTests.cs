@@ -58,7 +58,8 @@ public class RandomShapeTests
             float[] k = TestValues.Random(seed + 2, length * kvHeads * attention.HeadDim);
             float[] v = TestValues.Random(seed + 3, length * kvHeads * attention.ValueDim);
             (double[] exact, float[] naive) = attention.Compute(q, k, v, causal ? start : null);
-            new GuardedOp().Floats(new Shape(rows, heads * attention.HeadDim), q).Floats(new Shape(length, kvHeads * attention.HeadDim), k)
+            new GuardedOp { Narrow = () => attention.Narrow(q, k, v, causal ? start : null) }
+                .Floats(new Shape(rows, heads * attention.HeadDim), q).Floats(new Shape(length, kvHeads * attention.HeadDim), k)
                 .Floats(new Shape(length, kvHeads * attention.ValueDim), v).Scalar("start", 1000, start)
                 .Follows(exact, naive, $"seed {seed}: {rows} rows from {start} over {length}, {attention}", (g, t, s) =>
                     g.FlashAttention(t[0], t[1], t[2], heads, kvHeads, attention.Scale, causal, causal ? s[0] : null));

@@ -39,7 +39,7 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     public static TheoryData<string, Precision> NamesAndPrecisions => InEitherPrecision(All);
 
     /// <summary>The CPU's names, in either precision.</summary>
-    public static TheoryData<string, Precision> CpuNamesAndPrecisions => InEitherPrecision(All.Where(b => b.Family == "cpu"));
+    public static TheoryData<string, Precision> CpuNamesAndPrecisions => InEitherPrecision(All.Where(b => b.Family.StartsWith("cpu", StringComparison.Ordinal)));
 
     // Tests that ran on nothing would pass.
     private static IReadOnlyList<TestBackend> Chosen(string? family)
@@ -61,15 +61,32 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
 
     /// <summary>
     /// Every vector width of this machine, alone and shared by an even and an odd number of threads; where a width has assembled register
-    /// blocks and managed ones, those that are not taken by themselves too.
+    /// blocks and managed ones, those that are not taken by themselves too. Then what multiplies pairs of BF16, a family for each order of
+    /// sums: in C#, and on the processor where it can.
     /// </summary>
     private static IEnumerable<TestBackend> Cpu() =>
-        from level in CpuFeatures.Available
-        from threads in (int[])[1, 2, 3]
-        from assembled in threads == 2 && CanAssemble(level) ? (bool?[])[null, FloatBlocks.Choose(level, null, null) is null] : [null]
-        let kind = assembled is null ? "" : assembled.Value ? ", assembled" : ", managed"
-        select new TestBackend($"cpu, {(int)level} bits, threads: {threads}{kind}", "cpu", precision => new CpuBackend(
-            new CpuOptions { Simd = level, Threads = threads, Precision = precision, Assembled = assembled }));
+    [
+        .. from level in CpuFeatures.Available
+           from threads in (int[])[1, 2, 3]
+           from kernels in threads == 2 && CanAssemble(level) ? Both : [FloatBlocks.Choose(level, null) is null ? KernelChoice.Managed : KernelChoice.Assembled]
+           select Of("cpu", level, threads, kernels),
+        .. from unit in (PairUnit[])[PairUnit.Matrix, PairUnit.Dot]
+           let isMatrix = unit == PairUnit.Matrix
+           let lacking = isMatrix ? PairSupport.WithoutMatrix : PairSupport.WithoutDot
+           from choice in (KernelChoice[])
+           [
+               isMatrix ? KernelChoice.ManagedAmx : KernelChoice.ManagedAvx512BFloat16,
+               .. lacking is null ? (KernelChoice[])[isMatrix ? KernelChoice.Amx : KernelChoice.Avx512BFloat16] : [],
+           ]
+           from threads in (int[])[1, 3]
+           select Of(isMatrix ? "cpu-amx" : "cpu-avx512bf16", CpuFeatures.Available[threads == 1 ? 0 : ^1], threads, choice),
+    ];
+
+    private static KernelChoice[] Both => [KernelChoice.Managed, KernelChoice.Assembled];
+
+    private static TestBackend Of(string family, SimdLevel level, int threads, KernelChoice kernels) => new(
+        $"{family}, {(int)level} bits, threads: {threads}, {kernels}", family, precision => new CpuBackend(
+            new CpuOptions { Simd = level, Threads = threads, Precision = precision, Kernels = kernels }));
 
     private static bool CanAssemble(SimdLevel level)
     {

@@ -82,6 +82,9 @@ internal readonly record struct WeightKey(
     public WeightKey(WeightLayout layout, Weight weight, DType type = DType.F32, int bits = 16)
         : this(layout, weight.Source, weight.Name, weight.Shape, new RowOrder(OrderOf(weight)), type, bits) { }
 
+    /// <summary>True where two inputs lie beside each other.</summary>
+    public bool IsInPairs { get; init; }
+
     // Of stacked weights all are in another order, or none is.
     private static int[]? OrderOf(Weight weight) =>
         weight.Parts is [{ RowOrder: not null }, ..] ? [.. weight.Parts.SelectMany(p => p.RowOrder!)] : weight.RowOrder;

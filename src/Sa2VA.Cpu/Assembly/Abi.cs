@@ -24,10 +24,13 @@ internal readonly record struct Abi(bool IsWindows)
     public static AssemblerRegister64 Tile => r9;
 
     /// <summary>A kernel's first instructions.</summary>
-    public void Enter(Assembler c)
+    /// <param name="c">The program.</param>
+    /// <param name="keepsVectors">False for a kernel that uses none.</param>
+    public void Enter(Assembler c, bool keepsVectors = true)
     {
         if (IsWindows)
         {
+            if (!keepsVectors) return;
             // Windows passes them where they are wanted. A multiple of 16 and the return address: the stack is aligned behind it.
             c.sub(rsp, Kept * 16 + 8);
             for (int i = 0; i < Kept; i++) c.vmovaps(__xmmword_ptr[rsp + 16 * i], new AssemblerRegisterXMM(Register.XMM0 + FirstKept + i));
@@ -40,9 +43,11 @@ internal readonly record struct Abi(bool IsWindows)
     }
 
     /// <summary>A kernel's last instructions.</summary>
-    public void Leave(Assembler c)
+    /// <param name="c">The program.</param>
+    /// <param name="keepsVectors">As it was entered.</param>
+    public void Leave(Assembler c, bool keepsVectors = true)
     {
-        if (IsWindows)
+        if (IsWindows && keepsVectors)
         {
             for (int i = 0; i < Kept; i++) c.vmovaps(new AssemblerRegisterXMM(Register.XMM0 + FirstKept + i), __xmmword_ptr[rsp + 16 * i]);
             c.add(rsp, Kept * 16 + 8);

@@ -19,9 +19,6 @@ internal sealed unsafe class FloatBlocks : IDisposable
                 (delegate* unmanaged[SuppressGCTransition]<float*, byte*, nint, float*, void>)(memory.Start + offsets[i]);
     }
 
-    /// <summary>Environment variable that forces one or the other.</summary>
-    public const string Variable = "SA2VA_KERNELS";
-
     // Code is made once and stays: any thread may be in it.
     private static readonly Lazy<FloatBlocks?>
         Middle = new(() => TryAssemble(SimdLevel.V256)), Wide = new(() => TryAssemble(SimdLevel.V512));
@@ -29,27 +26,20 @@ internal sealed unsafe class FloatBlocks : IDisposable
     private const int Places = 13 * 3 * 2;
 
     /// <summary>
-    /// The blocks of a width, or null for managed ones: as forced, else as <paramref name="variable"/> says (assembled or managed), else
-    /// assembled ones where they were measured to be faster, which is 256 bits. There are none of 128 bits, and none but for x64.
+    /// The blocks of a width, or null for managed ones: as forced, else assembled ones where they were measured to be faster, which is 256
+    /// bits. There are none of 128 bits, and none but for x64.
     /// </summary>
     /// <param name="level">Vector width.</param>
-    /// <param name="forced">True for assembled ones, false for managed ones.</param>
-    /// <param name="variable">The value of the environment variable <see cref="Variable"/>.</param>
-    /// <exception cref="DeviceException">Assembled ones are forced and cannot be had, or the variable is neither.</exception>
-    public static FloatBlocks? Choose(SimdLevel level, bool? forced, string? variable)
+    /// <param name="choice">What is forced; null, or blocks that are not of floats, force nothing.</param>
+    /// <exception cref="DeviceException">Assembled ones are forced and cannot be had.</exception>
+    public static FloatBlocks? Choose(SimdLevel level, KernelChoice? choice)
     {
-        if (forced is null && !string.IsNullOrEmpty(variable))
-            forced = variable switch
-            {
-                "assembled" => true,
-                "managed" => false,
-                _ => throw new DeviceException($"{Variable} is '{variable}'; it may be assembled or managed."),
-            };
-        if (level == SimdLevel.V128 || !(forced ?? level == SimdLevel.V256)) return null;
+        bool isForced = choice == KernelChoice.Assembled;
+        if (level == SimdLevel.V128 || choice == KernelChoice.Managed || !(isForced || level == SimdLevel.V256)) return null;
         FloatBlocks? blocks = (level == SimdLevel.V512 ? Wide : Middle).Value;
-        if (blocks is not null || forced is null) return blocks;
+        if (blocks is not null || !isForced) return blocks;
         throw new DeviceException("Assembled kernels are forced, but this system does not let a program make machine code; "
-            + $"{Variable}=managed does without.");
+            + $"{KernelChoices.Variable}=managed does without.");
     }
 
     /// <summary>Null where there are none of that width or the system does not let a program make code.</summary>

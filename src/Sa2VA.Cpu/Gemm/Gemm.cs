@@ -7,7 +7,7 @@ namespace Sa2VA.Cpu;
 /// <summary>
 /// C[M, N] = A[M, K]·W[N, K]ᵀ, whose complete sums go to an epilogue. Every output is a sum of fused multiply-add chains over 64 inputs in
 /// increasing k, the chains added in order: whatever the row count, the thread count or the vector width, so a row's bits are its own.
-/// Short chains keep the rounding error of long sums small.
+/// Short chains keep the rounding error of long sums small. Weights in pairs of inputs go to <see cref="PairGemm"/>.
 /// </summary>
 internal static unsafe class Gemm
 {
@@ -20,8 +20,8 @@ internal static unsafe class Gemm
     private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2;
 
     /// <summary>Scratch bytes per part: packed A, a widened piece of a panel, the sums of a block of rows.</summary>
-    /// <param name="inputs">K.</param>
-    public static long ScratchBytes(int inputs) => ((long)RowBlock(inputs) * (inputs + Panel) + Chain * Panel) * sizeof(float);
+    public static long ScratchBytes(PackedWeights w) => w.Pairs is not null ? PairGemm.ScratchBytes(w.Depth)
+        : ((long)RowBlock(w.K) * (w.K + Panel) + Chain * Panel) * sizeof(float);
 
     /// <summary>Computes a part of C.</summary>
     /// <param name="a">A.</param>
@@ -34,6 +34,11 @@ internal static unsafe class Gemm
         FloatBlocks? blocks)
         where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
+        if (w.Pairs is { } pairs)
+        {
+            PairGemm.Run<T, TEpilogue>(a, w, pairs, part, epilogue, scratch);
+            return;
+        }
         int most = RowBlock(w.K);
         for (long row = part.FirstRow; row < part.EndRow; row += most)
         {

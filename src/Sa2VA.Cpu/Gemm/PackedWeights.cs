@@ -7,6 +7,8 @@ namespace Sa2VA.Cpu;
 /// A weight matrix [N, K] as the GEMM reads it: panels of 32 outputs, [⌈N/32⌉][K][32]; the last panel is padded with
 /// zeros. Sixteen-bit types lie in pairs, output j of a panel beside j + 16, which vectors take apart by a shift and a mask. One layout
 /// serves all vector widths, the large GEMM, a few rows and the single row of a decode step.
+/// For <see cref="PairBlocks"/> pairs are of inputs, [⌈N/32⌉][K/2][32][2], and K is a multiple of <see cref="PairTile.Step"/>, filled up
+/// with zeros.
 /// </summary>
 internal sealed unsafe class PackedWeights : IDisposable
 {
@@ -20,17 +22,26 @@ internal sealed unsafe class PackedWeights : IDisposable
     /// <param name="weight">What it will hold.</param>
     /// <param name="layout">In which order.</param>
     /// <param name="type">The weight's stored type, or BF16.</param>
-    public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout, DType type)
+    /// <param name="pairs">What multiplies pairs of inputs of BF16; null: pairs are of outputs.</param>
+    public PackedWeights(MemoryAccount account, Weight weight, WeightLayout layout, DType type, PairBlocks? pairs = null)
     {
-        Type = type;
+        (Type, Pairs) = (type, pairs);
         (N, K) = WeightValues.SizeOf(weight, layout);
+        Depth = pairs is null ? K : (K + PairTile.Step - 1) / PairTile.Step * PairTile.Step;
         Panels = (N + PanelWidth - 1) / PanelWidth;
-        long panelBytes = (long)PanelWidth * K * Type.Size();
+        long panelBytes = (long)PanelWidth * Depth * Type.Size();
         _memory = new AlignedMemory(account, MemoryPurpose.Weights, Panels * panelBytes, $"weight '{weight.Name}'");
-        if (!account.CountsOnly) NativeMemory.Clear(Panel(Panels - 1), (nuint)panelBytes);
+        if (account.CountsOnly) return;
+        NativeMemory.Clear(Panel(Panels - 1), (nuint)panelBytes);
+        if (Depth == K) return;
+        for (int panel = 0; panel < Panels; panel++)
+            NativeMemory.Clear(Panel(panel, K & ~1), (nuint)((long)(Depth - (K & ~1)) * PanelWidth * Type.Size()));
     }
 
     public DType Type { get; }
+
+    /// <summary>What multiplies them; null: floats, as <see cref="Gemm"/> does.</summary>
+    public PairBlocks? Pairs { get; }
 
     /// <summary>Outputs.</summary>
     public int N { get; }
@@ -38,10 +49,13 @@ internal sealed unsafe class PackedWeights : IDisposable
     /// <summary>Inputs.</summary>
     public int K { get; }
 
+    /// <summary>Inputs as they lie: zeros behind K in pairs of them.</summary>
+    public int Depth { get; }
+
     public int Panels { get; }
 
-    /// <summary>Row <paramref name="k"/> of panel <paramref name="panel"/>.</summary>
-    public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * K + k) * PanelWidth * Type.Size();
+    /// <summary>Row <paramref name="k"/>, an even one where inputs lie in pairs, of panel <paramref name="panel"/>.</summary>
+    public byte* Panel(int panel, int k = 0) => _memory.Pointer + ((long)panel * Depth + k) * PanelWidth * Type.Size();
 
     /// <summary>
     /// Fills in rows, rounded to nearest where they are stored in another type; what the last panel has beyond the last row stays zero.
@@ -67,19 +81,22 @@ internal sealed unsafe class PackedWeights : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    private static int Paired(int lane) => lane < PanelWidth / 2 ? 2 * lane : 2 * lane - PanelWidth + 1;
+    private int Paired(int lane) => Pairs is not null || lane < PanelWidth / 2 ? 2 * lane : 2 * lane - PanelWidth + 1;
 
-    private static void FillRow<T>(T* from, long[] columns, T* to) where T : unmanaged
+    // Input k of an output, from its first one on.
+    private long At(int k) => Pairs is null ? (long)k * PanelWidth : (long)(k & ~1) * PanelWidth + (k & 1);
+
+    private void FillRow<T>(T* from, long[] columns, T* to) where T : unmanaged
     {
-        for (int k = 0; k < columns.Length; k++) to[(long)k * PanelWidth] = from[columns[k]];
+        for (int k = 0; k < columns.Length; k++) to[At(k)] = from[columns[k]];
     }
 
-    private static void RoundRow(byte* from, DType type, long[] columns, ushort* to)
+    private void RoundRow(byte* from, DType type, long[] columns, ushort* to)
     {
         for (int k = 0; k < columns.Length; k++)
         {
             float value = type == DType.F32 ? ((float*)from)[columns[k]] : (float)((Half*)from)[columns[k]];
-            to[(long)k * PanelWidth] = BFloat16.FromSingle(value).Bits;
+            to[At(k)] = BFloat16.FromSingle(value).Bits;
         }
     }
 }

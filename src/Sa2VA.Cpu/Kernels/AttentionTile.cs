@@ -110,11 +110,16 @@ internal static unsafe class AttentionTile
         }
     }
 
-    /// <summary>Divides by the softmax sum and writes the block's rows; a query that saw no key gives zeros.</summary>
+    /// <inheritdoc cref="End(float*, float*, float**, int, int)"/>
     public static void End(float* state, float** rows, int count, int headDim, int valueDim)
     {
         float* sums = state + headDim * Queries;
-        float* total = sums + (PaddedValues(valueDim) + 1) * Queries;
+        End(sums, sums + (PaddedValues(valueDim) + 1) * Queries, rows, count, valueDim);
+    }
+
+    /// <summary>Divides by the softmax sum and writes the block's rows; a query that saw no key gives zeros.</summary>
+    public static void End(float* sums, float* total, float** rows, int count, int valueDim)
+    {
         for (int i = 0; i < count; i++)
         {
             float inverse = total[i] == 0 ? 0 : 1 / total[i];
@@ -144,7 +149,8 @@ internal static unsafe class AttentionTile
         T.Store(factor, rescale);
     }
 
-    private static void Mask(float* scores, int count, long firstVisible)
+    /// <summary>Scores of keys that a query does not see become −∞: query 0 sees so many, each further one one more.</summary>
+    public static void Mask(float* scores, int count, long firstVisible)
     {
         for (int q = 0; q < Queries; q++)
         {

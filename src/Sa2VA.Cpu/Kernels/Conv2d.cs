@@ -32,7 +32,7 @@ internal sealed unsafe class Conv2dKernel : Kernel
         (_outWidth, _outPixels) = (op.Output.Shape[-2], op.Output.Shape[-3] * op.Output.Shape[-2]);
         (_kernel, _stride, _padding) = (op.Kernel, op.Stride, op.Padding);
         _blockRows = Math.Clamp(PatchFloats / _weights.K, 12, 192) / 12 * 12;
-        _gemmBytes = Gemm.ScratchBytes(_weights.K);
+        _gemmBytes = Gemm.ScratchBytes(_weights);
         _scratch = context.Scratch(_gemmBytes + (long)_blockRows * _weights.K * sizeof(float));
         (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }

@@ -30,7 +30,7 @@ internal sealed unsafe class ConvTranspose2dKernel : Kernel
         _weights = context.Packed(op, op.Weight, WeightLayout.Transposed2x2);
         _bias = context.Vector(op.Bias);
         (_inWidth, _channels) = (op.Inputs[0].Shape[-2], op.Output.Shape.Last);
-        _gemmBytes = Gemm.ScratchBytes(_weights.K);
+        _gemmBytes = Gemm.ScratchBytes(_weights);
         _scratch = context.Scratch(_gemmBytes + (long)BlockRows * _weights.N * sizeof(float));
         (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }

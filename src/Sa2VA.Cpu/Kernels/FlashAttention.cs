@@ -20,6 +20,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
     private readonly WorkerScratch _scratch;
     private readonly SimdLevel _simd;
     private readonly FloatBlocks? _blocks;
+    private readonly PairAttention? _pairs;
     private readonly int _workers;
     private RowView _q, _out;
     private int _start, _parts;
@@ -31,14 +32,20 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         _segments = new SegmentRows(op, op.Segments, op.Groups, context);
         (_heads, _group, _headDim, _valueDim) = (op.Heads, op.Heads / op.KvHeads, op.HeadDim, op.ValueDim);
         (_scale, _causal, _startScalar, _endsWithKeys) = (op.Scale, op.Causal, op.Start, op.Segments is not null);
-        int state = AttentionTile.StateFloats(_headDim, _valueDim) * sizeof(float);
+        if (context.Pairs is { } pairs && op.Inputs.Take(3).All(t => t.Type == DType.BF16))
+            _pairs = new PairAttention(pairs, _headDim, _valueDim, _scale);
+        int state = StateFloats * sizeof(float);
         _statesAtOnce = Math.Max(1, StateBytes / state);
         bool isFloat = op.Inputs.Take(3).Append(op.Output).All(t => t.Type == DType.F32);
         long widened = isFloat ? 0 : (long)AttentionTile.Keys * Math.Max(_headDim, _valueDim);
-        _scratch = context.Scratch((long)_statesAtOnce * state
-            + (AttentionTile.TileFloats(_headDim, _valueDim) + widened) * sizeof(float));
+        _scratch = context.Scratch((long)_statesAtOnce * state + (TileFloats + widened) * sizeof(float));
         (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
+
+    private int StateFloats => _pairs?.StateFloats ?? AttentionTile.StateFloats(_headDim, _valueDim);
+
+    private int TileFloats => _pairs is { } pairs ? pairs.KeyFloats + pairs.ValueFloats + PairAttention.WorkFloats
+        : AttentionTile.TileFloats(_headDim, _valueDim);
 
     public override int Prepare(in RunContext run)
     {
@@ -68,6 +75,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
     {
         (long begin, long end) = Share(_work, part, _parts);
         long at = 0;
+        _pairs?.Enter();
         for (int segment = 0; segment < _segments.Count; segment++)
         {
             // Items are ordered (key/value head, block, head of the group).
@@ -82,6 +90,7 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
                 item = next;
             }
         }
+        _pairs?.Leave();
     }
 
     /// <summary>Query blocks of a segment, counted for each head.</summary>
@@ -89,12 +98,12 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
 
     private void Items<T>(int segment, int kvHead, long firstItem, int items, int part) where T : unmanaged, ISimd<T>
     {
-        int stateFloats = AttentionTile.StateFloats(_headDim, _valueDim);
+        int stateFloats = StateFloats;
         float* states = (float*)_scratch.Slice(part);
         float* keys = states + (long)_statesAtOnce * stateFloats;
-        float* values = keys + AttentionTile.Keys * _headDim;
-        float* work = values + AttentionTile.Keys * AttentionTile.PaddedValues(_valueDim);
-        float* widened = keys + AttentionTile.TileFloats(_headDim, _valueDim);
+        float* values = keys + (_pairs?.KeyFloats ?? AttentionTile.Keys * _headDim);
+        float* work = values + (_pairs?.ValueFloats ?? AttentionTile.Keys * AttentionTile.PaddedValues(_valueDim));
+        float* widened = keys + TileFloats;
         float** rows = stackalloc float*[AttentionTile.Keys];
 
         for (int i = 0; i < items; i++)
@@ -102,8 +111,16 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
             (int head, long block) = HeadAndBlock(kvHead, firstItem + i);
             long query = FirstRow(segment, block);
             int count = BlockRows(segment, block);
+            float* state = states + (long)i * stateFloats;
+            if (_pairs is { } narrow)
+            {
+                for (int j = 0; j < count; j++)
+                    rows[j] = (float*)((ushort*)_q.Pointer + (query + j) * _q.RowStride + head * _headDim);
+                narrow.Begin(state, (ushort**)rows, count);
+                continue;
+            }
             Widen.Columns(_q, query, count, head * _headDim, _headDim, widened, rows);
-            AttentionTile.Begin(states + (long)i * stateFloats, rows, count, _headDim, _valueDim, _scale);
+            AttentionTile.Begin(state, rows, count, _headDim, _valueDim, _scale);
         }
 
         long length = _segments.Keys(segment), queries = _segments.Queries(segment);
@@ -115,17 +132,28 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
         for (long key = 0; key < visible; key += AttentionTile.Keys)
         {
             int count = (int)Math.Min(AttentionTile.Keys, length - key);
-            _segments.KeyRows(segment, key, count, kvHead * _headDim, _headDim, widened, rows);
-            AttentionTile.PackKeys<T>(keys, rows, count, _headDim);
-            _segments.ValueRows(segment, key, count, kvHead * _valueDim, _valueDim, widened, rows);
-            AttentionTile.PackValues<T>(values, rows, count, _valueDim);
+            if (_pairs is { } narrow)
+            {
+                _segments.StoredKeys(segment, key, count, kvHead * _headDim, (byte**)rows);
+                narrow.PackKeys((ushort*)keys, (ushort**)rows, count);
+                _segments.StoredValues(segment, key, count, kvHead * _valueDim, (byte**)rows);
+                narrow.PackValues((ushort*)values, (ushort**)rows, count);
+            }
+            else
+            {
+                _segments.KeyRows(segment, key, count, kvHead * _headDim, _headDim, widened, rows);
+                AttentionTile.PackKeys<T>(keys, rows, count, _headDim);
+                _segments.ValueRows(segment, key, count, kvHead * _valueDim, _valueDim, widened, rows);
+                AttentionTile.PackValues<T>(values, rows, count, _valueDim);
+            }
             for (int i = 0; i < items; i++)
             {
                 long query = HeadAndBlock(kvHead, firstItem + i).Block * AttentionTile.Queries;
                 long firstVisible = _causal ? start + query + 1 - key : count;
                 if (firstVisible + AttentionTile.Queries <= 1) continue;
-                AttentionTile.Step<T>(_blocks, states + (long)i * stateFloats, keys, values, work, count, _headDim, _valueDim,
-                    firstVisible);
+                float* state = states + (long)i * stateFloats;
+                if (_pairs is { } both) both.Run<T>(state, (ushort*)keys, (ushort*)values, work, count, firstVisible);
+                else AttentionTile.Step<T>(_blocks, state, keys, values, work, count, _headDim, _valueDim, firstVisible);
             }
         }
 
@@ -135,7 +163,9 @@ internal sealed unsafe class FlashAttentionKernel : Kernel
             long query = FirstRow(segment, block);
             int count = BlockRows(segment, block);
             Widen.Targets(_out, query, count, head * _valueDim, _valueDim, widened, rows);
-            AttentionTile.End(states + (long)i * stateFloats, rows, count, _headDim, _valueDim);
+            float* state = states + (long)i * stateFloats;
+            if (_pairs is { } narrow) narrow.End(state, rows, count);
+            else AttentionTile.End(state, rows, count, _headDim, _valueDim);
             Widen.StoreColumns(rows, _out, query, count, head * _valueDim, _valueDim);
         }
     }

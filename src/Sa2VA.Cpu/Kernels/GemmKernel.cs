@@ -2,7 +2,10 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Cpu.Kernels;
 
-/// <summary>A kernel around one GEMM; parts are row ranges when there are more rows than outputs, panel ranges otherwise.</summary>
+/// <summary>
+/// A kernel around one GEMM; parts are row ranges when there are more rows than outputs, panel ranges otherwise. In pairs of BF16 packing
+/// rows is no small share of the work, so parts are cells of a grid of both.
+/// </summary>
 internal abstract unsafe class GemmKernel : Kernel
 {
     private readonly Operand _xOperand, _outOperand;
@@ -10,7 +13,7 @@ internal abstract unsafe class GemmKernel : Kernel
     private readonly SimdLevel _simd;
     private readonly FloatBlocks? _blocks;
     private readonly int _workers;
-    private bool _byRows;
+    private int _rowParts, _panelParts;
 
     /// <param name="op">Reads x first.</param>
     /// <param name="weights">Its weights.</param>
@@ -20,7 +23,7 @@ internal abstract unsafe class GemmKernel : Kernel
     {
         (_xOperand, _outOperand) = (context.Operand(op.Inputs[0]), context.Operand(op.Output));
         _weights = weights;
-        Scratch = context.Scratch(partBytes + Gemm.ScratchBytes(weights.K));
+        Scratch = context.Scratch(partBytes + Gemm.ScratchBytes(weights));
         PartBytes = partBytes;
         (_simd, _blocks, _workers) = (context.Simd, context.Blocks, context.Workers);
     }
@@ -47,8 +50,26 @@ internal abstract unsafe class GemmKernel : Kernel
     {
         (X, Out) = (_xOperand.Resolve(run), _outOperand.Resolve(run));
         if (X.Rows == 0) return 0;
-        _byRows = MaySplitRows && X.Rows >= _weights.N;
-        return Parts = (int)Math.Min(_workers, _byRows ? (X.Rows + 11) / 12 : _weights.Panels);
+        if (_weights.Pairs is not null) (_rowParts, _panelParts) = Grid();
+        else if (MaySplitRows && X.Rows >= _weights.N) (_rowParts, _panelParts) = ((int)Math.Min(_workers, (X.Rows + 11) / 12), 1);
+        else (_rowParts, _panelParts) = (1, Math.Min(_workers, _weights.Panels));
+        return Parts = _rowParts * _panelParts;
+    }
+
+    /// <summary>The grid whose largest cell has the least to do, for blocks of 32 rows, packing included.</summary>
+    private (int Rows, int Panels) Grid()
+    {
+        // To pack a block takes about as long as to multiply it by two panels.
+        const int Packing = 2;
+        long blocks = (X.Rows + 31) / 32, least = long.MaxValue;
+        (int, int) best = default;
+        for (int rows = 1; rows <= (MaySplitRows ? Math.Min(_workers, blocks) : 1); rows++)
+        {
+            int panels = Math.Min(_workers / rows, _weights.Panels);
+            long cost = (blocks + rows - 1) / rows * ((_weights.Panels + panels - 1) / panels + Packing);
+            if (cost < least) (least, best) = (cost, (rows, panels));
+        }
+        return best;
     }
 
     public override void Run(int part)
@@ -67,10 +88,13 @@ internal abstract unsafe class GemmKernel : Kernel
     /// <summary>A part of the product, given to an epilogue.</summary>
     protected void Multiply<T, TEpilogue>(int part, in TEpilogue epilogue) where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
-        (long first, long end) = Share(_byRows ? X.Rows : _weights.Panels, part, Parts);
-        GemmPart share = _byRows ? new(first, end, 0, _weights.Panels) : new(0, X.Rows, (int)first, (int)end);
+        // Blocks of pairs are not cut.
+        int block = _weights.Pairs is null ? 1 : 32;
+        (long firstRow, long endRow) = Share((X.Rows + block - 1) / block, part / _panelParts, _rowParts);
+        (long firstPanel, long endPanel) = Share(_weights.Panels, part % _panelParts, _panelParts);
+        var share = new GemmPart(firstRow * block, Math.Min(endRow * block, X.Rows), (int)firstPanel, (int)endPanel);
         byte* scratch = Scratch.Slice(part) + PartBytes;
-        if (X.Rows > 1)
+        if (X.Rows > 1 || _weights.Pairs is not null)
         {
             Gemm.Run<T, TEpilogue>(MatrixRows.Of(X), _weights, share, epilogue, scratch, _blocks);
             return;

@@ -92,6 +92,12 @@ internal sealed unsafe class SegmentRows
     public void ValueRows(int segment, long first, int count, int column, int width, float* widened, float** rows) =>
         Rows(_v, segment, first, count, column, width, widened, rows);
 
+    /// <summary>Pointers to a segment's keys where they are stored, from a column on.</summary>
+    public void StoredKeys(int segment, long first, int count, int column, byte** rows) => Stored(_k, segment, first, count, column, rows);
+
+    /// <inheritdoc cref="StoredKeys"/>
+    public void StoredValues(int segment, long first, int count, int column, byte** rows) => Stored(_v, segment, first, count, column, rows);
+
     /// <summary>
     /// Shares work whose items are as heavy as their segment has keys: of the items that begin at <paramref name="at"/>, those that begin
     /// within [begin, end).
@@ -103,6 +109,17 @@ internal sealed unsafe class SegmentRows
     public long Weight(int segment) => Keys(segment) + 1;
 
     private void Rows(in RowView view, int segment, long first, int count, int column, int width, float* widened, float** rows)
+    {
+        Stored(view, segment, first, count, column, (byte**)rows);
+        if (view.Type == DType.F32) return;
+        for (int j = 0; j < count; j++, widened += width)
+        {
+            Widen.Row((byte*)rows[j], view.Type, 0, new Span<float>(widened, width));
+            rows[j] = widened;
+        }
+    }
+
+    private void Stored(in RowView view, int segment, long first, int count, int column, byte** rows)
     {
         int size = view.Type.Size();
         long step = (long)view.RowStride * size;
@@ -117,11 +134,7 @@ internal sealed unsafe class SegmentRows
                 run = Math.Min(run, _pageRows - within);
             }
             byte* from = view.Pointer + row * step + (long)column * size;
-            for (int end = j + run; j < end; j++, from += step)
-            {
-                rows[j] = view.Type == DType.F32 ? (float*)from : widened + j * width;
-                if (view.Type != DType.F32) Widen.Row(from, view.Type, 0, new Span<float>(rows[j], width));
-            }
+            for (int end = j + run; j < end; j++, from += step) rows[j] = from;
         }
     }
 

@@ -23,22 +23,31 @@ public sealed unsafe class ExecutableMemoryTests
     }
 
     [Fact]
-    public void Blocks_are_chosen_by_force_then_by_the_variable_then_by_width()
+    public void Blocks_are_chosen_by_force_then_by_width()
     {
-        Assert.Null(FloatBlocks.Choose(SimdLevel.V128, true, null));
-        Assert.Null(FloatBlocks.Choose(SimdLevel.V512, null, ""));
+        Assert.Null(FloatBlocks.Choose(SimdLevel.V128, KernelChoice.Assembled));
+        Assert.Null(FloatBlocks.Choose(SimdLevel.V512, null));
         foreach (SimdLevel level in (SimdLevel[])[SimdLevel.V256, SimdLevel.V512])
         {
-            Assert.Null(FloatBlocks.Choose(level, null, "managed"));
-            Assert.Null(FloatBlocks.Choose(level, false, "assembled"));
+            Assert.Null(FloatBlocks.Choose(level, KernelChoice.Managed));
             if (FloatBlocks.TryAssemble(level) is not { } possible) continue;
             possible.Dispose();
-            Assert.NotNull(FloatBlocks.Choose(level, null, "assembled"));
-            Assert.Same(FloatBlocks.Choose(level, true, "managed"), FloatBlocks.Choose(level, true, null));
-            Assert.Equal(level == SimdLevel.V256, FloatBlocks.Choose(level, null, null) is not null);
+            Assert.NotNull(FloatBlocks.Choose(level, KernelChoice.Assembled));
+            foreach (KernelChoice? choice in (KernelChoice?[])[null, KernelChoice.Amx, KernelChoice.ManagedAvx512BFloat16])
+                Assert.Equal(level == SimdLevel.V256, FloatBlocks.Choose(level, choice) is not null);
         }
-        Assert.Contains("assembled or managed",
-            Assert.Throws<DeviceException>(() => FloatBlocks.Choose(SimdLevel.V256, null, "fast")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_option_goes_before_the_variable()
+    {
+        Assert.Null(KernelChoices.Resolve(null, null));
+        Assert.Null(KernelChoices.Resolve(null, ""));
+        Assert.Equal(KernelChoice.Managed, KernelChoices.Resolve(KernelChoice.Managed, "amx"));
+        Assert.Equal(Enum.GetValues<KernelChoice>(), ((string[])["managed", "assembled", "avx512bf16", "amx", "avx512bf16-managed",
+            "amx-managed"]).Select(v => KernelChoices.Resolve(null, v)!.Value));
+        Assert.Contains("it may be managed, assembled,",
+            Assert.Throws<DeviceException>(() => KernelChoices.Resolve(null, "fast")).Message, StringComparison.Ordinal);
     }
 
     private static string? RightsOf(ulong address) => (

@@ -25,7 +25,7 @@ internal static class KernelFaults
             }
             // The short form of an addition to rax has no other register.
             if (at.OpCount > 0 && at.Op0Kind == OpKind.Register && at.Code != Code.Add_RAX_imm32
-                && at.Op0Register is not (Register.RSP or Register.R15 or Register.XMM15 or Register.YMM15))
+                && at.Op0Register is not (Register.RSP or Register.R15 or Register.XMM15 or Register.YMM15 or Register.TMM7))
             {
                 Instruction other = at;
                 other.Op0Register = at.Op0Register + 1;

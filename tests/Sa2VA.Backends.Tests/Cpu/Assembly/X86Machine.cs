@@ -12,7 +12,9 @@ namespace Sa2VA.Tests;
 /// <param name="memory">All memory, the code's included.</param>
 /// <param name="abi">The system it was assembled for.</param>
 /// <param name="extensions">What the processor has.</param>
-internal sealed class X86Machine(X86Region code, X86Memory memory, Abi abi, IReadOnlySet<CpuidFeature> extensions)
+/// <param name="tiles">Its tiles, which calls before may have set up; null: nobody has.</param>
+internal sealed class X86Machine(
+    X86Region code, X86Memory memory, Abi abi, IReadOnlySet<CpuidFeature> extensions, X86Tiles? tiles = null)
 {
     private const int StackBytes = 4096, MostSteps = 1_000_000, Lanes = 16, Rsp = 4;
     private const ulong ReturnAddress = 0x00c0ffee;
@@ -25,10 +27,11 @@ internal sealed class X86Machine(X86Region code, X86Memory memory, Abi abi, IRea
     private readonly bool[] _isVectorDefined = new bool[32];
     private readonly Dictionary<ulong, Instruction> _decoded = [];
     private readonly X86Region _stack = memory.Add("the stack", null, StackBytes, isWritable: true, isAligned: true);
+    private readonly X86Tiles _tiles = tiles ?? new X86Tiles();
     private bool _zero, _sign, _overflow, _hasFlags, _hasUpperHalves;
 
-    /// <summary>Calls the code as a function of four arguments.</summary>
-    public void Call(ulong first, ulong second, ulong third, ulong fourth)
+    /// <summary>Calls the code, from an offset on, as a function of four arguments.</summary>
+    public void Call(ulong first, ulong second, ulong third, ulong fourth, int offset = 0)
     {
         int[] arguments = abi.IsWindows ? [1, 2, 8, 9] : [7, 6, 2, 1], kept = abi.IsWindows ? KeptOnWindows : KeptOnUnix;
         foreach (int register in kept) Set(register, 0xfeed0000 + (ulong)register);
@@ -45,7 +48,7 @@ internal sealed class X86Machine(X86Region code, X86Memory memory, Abi abi, IRea
                 for (int lane = 0; lane < 4; lane++) _vectors[v * Lanes + lane] = Kept(v, lane);
             }
 
-        ulong ip = code.Address;
+        ulong ip = code.Address + (ulong)offset;
         for (int steps = 0; ip != ReturnAddress; steps++)
         {
             if (steps == MostSteps) throw new X86Fault("does not end");
@@ -138,7 +141,7 @@ internal sealed class X86Machine(X86Region code, X86Memory memory, Abi abi, IRea
     private ulong Operand(in Instruction i, int number) => i.GetOpKind(number) switch
     {
         OpKind.Register => Get(Number(i, number)),
-        OpKind.Immediate8to64 or OpKind.Immediate32to64 => i.GetImmediate(number),
+        OpKind.Immediate8to64 or OpKind.Immediate32to64 or OpKind.Immediate64 => i.GetImmediate(number),
         _ => throw new X86Fault("has an operand of a kind that is not known here"),
     };
 
@@ -184,8 +187,36 @@ internal sealed class X86Machine(X86Region code, X86Memory memory, Abi abi, IRea
             case Mnemonic.Vfmadd231ps:
                 Each(i, (c, a, b) => Bits(MathF.FusedMultiplyAdd(Single(a), Single(b), Single(c))), sources: 2, readsTarget: true);
                 break;
+            case Mnemonic.Vdpbf16ps: Each(i, BFloat16Pairs.Add, sources: 2, readsTarget: true); break;
+            default: Tile(i); break;
+        }
+    }
+
+    private void Tile(in Instruction i)
+    {
+        switch (i.Mnemonic)
+        {
+            case Mnemonic.Ldtilecfg: _tiles.Configure(memory.Read(Address(i), 64)); break;
+            case Mnemonic.Tilerelease: _tiles.Release(); break;
+            case Mnemonic.Tilezero: _tiles.Clear(Number(i.Op0Register)); break;
+            case Mnemonic.Tileloadd: _tiles.Load(Number(i.Op0Register), memory, Rows(i)); break;
+            case Mnemonic.Tilestored: _tiles.Store(Number(i.Op1Register), memory, Rows(i)); break;
+            case Mnemonic.Tdpbf16ps:
+                _tiles.MultiplyAdd(Number(i.Op0Register), Number(i.Op1Register), Number(i.Op2Register));
+                break;
             default: throw new X86Fault("is an instruction that is not known here");
         }
+
+        static int Number(Register register) =>
+            register.IsTMM() ? register.GetNumber() : throw new X86Fault("has an operand that is no tile");
+    }
+
+    /// <summary>Where rows of a tile lie: the index register says how far apart.</summary>
+    private (ulong First, ulong Apart) Rows(in Instruction i)
+    {
+        if (!i.MemoryBase.IsGPR64() || !i.MemoryIndex.IsGPR64() || i.MemoryIndexScale != 1 || i.SegmentPrefix != Register.None)
+            throw new X86Fault("addresses a tile in a way that is not known here");
+        return (Get(i.MemoryBase.GetNumber()) + i.MemoryDisplacement64, Get(i.MemoryIndex.GetNumber()));
     }
 
     private static float Single(uint bits) => BitConverter.UInt32BitsToSingle(bits);
