@@ -112,6 +112,7 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
         part?.Finish();
         results?.Complete();
         if (results?.AnimationProblem is { } problem) terminal.Note(problem);
+        foreach (string note in run.NothingSeen) terminal.Note(note);
         bool any = results is { Written.IsEmpty: false };
         if (any) results!.Commit();
         bool stopped = terminal.Cancellation.IsCancellationRequested;

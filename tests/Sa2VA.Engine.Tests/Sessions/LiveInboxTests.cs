@@ -44,6 +44,21 @@ public sealed class LiveInboxTests
     }
 
     [Fact]
+    public void Latencies_are_those_of_frames_that_were_tracked()
+    {
+        var inbox = new LiveInbox(new LiveOptions());
+        _ = Push(inbox, 1);
+        Assert.Equal(1, Take(inbox));
+        foreach (FrameOutcome outcome in (FrameOutcome[])[FrameOutcome.Expired, FrameOutcome.Cancelled, FrameOutcome.Failed])
+        {
+            _ = Push(inbox, 2);
+            Assert.True(inbox.Take(out LiveFrame? frame, out _));
+            inbox.Finish(frame!, outcome);
+        }
+        Assert.Equal((TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1)), (inbox.Counters.LatencyP50, inbox.Counters.LatencyP99));
+    }
+
+    [Fact]
     public void Commands_go_before_frames_that_wait()
     {
         var inbox = new LiveInbox(new LiveOptions());
