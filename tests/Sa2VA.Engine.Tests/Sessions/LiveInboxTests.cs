@@ -59,6 +59,16 @@ public sealed class LiveInboxTests
     }
 
     [Fact]
+    public void The_latest_latencies_count()
+    {
+        var window = new LatencyWindow();
+        Assert.Equal(default, window.Percentiles());
+        for (int i = 1; i <= 1500; i++) window.Add(TimeSpan.FromTicks(i));
+        // Of 1,024, from 477 on: the 512th, the 973rd, the 1,014th.
+        Assert.Equal((988, 1449, 1490), (window.Percentiles().P50.Ticks, window.Percentiles().P95.Ticks, window.Percentiles().P99.Ticks));
+    }
+
+    [Fact]
     public void Commands_go_before_frames_that_wait()
     {
         var inbox = new LiveInbox(new LiveOptions());
