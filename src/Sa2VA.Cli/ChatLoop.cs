@@ -22,6 +22,7 @@ internal sealed partial class ChatLoop : IDisposable
     private readonly Sa2VAModel _model;
     private readonly HeldNotes _notes;
     private readonly List<ObjectMask> _masks = [];
+    private readonly Stack<int> _masksBefore = [];
     private ChatSession _session;
     private MediaInput? _opened;
     private int _turns;
@@ -85,7 +86,9 @@ internal sealed partial class ChatLoop : IDisposable
                 {
                     if (begun || !ended) EndLine();
                     _turns = followUp ? _turns + 1 : 1;
-                    Complete(answer);
+                    if (!followUp) _masksBefore.Clear();
+                    _masksBefore.Push(_masks.Count);
+                    Complete(text, answer);
                 }
             }
         }
@@ -145,7 +148,7 @@ internal sealed partial class ChatLoop : IDisposable
         _opened?.Dispose();
     }
 
-    private void Complete(Answer answer)
+    private void Complete(string text, Answer answer)
     {
         foreach (string note in answer.Notes) _notes.Add(note);
         if (answer.Truncated)
@@ -158,6 +161,8 @@ internal sealed partial class ChatLoop : IDisposable
             if (Out is not null) Told(mask, Save(Out, mask));
             else if (_terminal.InputIsTerminal) Told(mask, null);
         }
+        // Talk names nothing, and need not; what was named is to be seen.
+        if (answer.Objects.Count > 0 && !answer.Found) _terminal.Note(NothingFound.In(answer, text));
     }
 
     private void Told(ObjectMask mask, string? path) => _terminal.Note(
@@ -177,6 +182,10 @@ internal sealed partial class ChatLoop : IDisposable
                 if (_turns == 0) throw new UsageException("There is nothing to take back.");
                 _session.Undo();
                 _turns--;
+                // Its masks with it; those of a picture before are gone already.
+                int before = Math.Min(_masksBefore.Pop(), _masks.Count);
+                _masks.RemoveRange(before, _masks.Count - before);
+                if (_terminal.InputIsTerminal) _terminal.Note("The latest question and its answer are taken back.");
                 break;
             case "save":
                 Save(Given("/save DIR"));

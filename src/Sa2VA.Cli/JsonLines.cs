@@ -184,6 +184,7 @@ internal sealed class JsonLines(TextWriter output)
     {
         json.WriteNumber("frames", summary.Frames);
         json.WriteNumber("objects", summary.Objects);
+        Ids(json, "not_found", summary.NotFound);
         json.WriteNumber("dropped", summary.Dropped);
         json.WriteString("out", output);
         json.WriteString("folder", folder);
@@ -206,6 +207,7 @@ internal sealed class JsonLines(TextWriter output)
         LiveCounters counters = run.Counters;
         json.WriteNumber("frames", counters.Tracked);
         json.WriteNumber("objects", run.Objects);
+        Ids(json, "not_found", run.Seen.NotFound);
         json.WriteNumber("dropped", run.Dropped);
         json.WriteString("out", output);
         json.WriteString("ended", ended);
@@ -232,13 +234,9 @@ internal sealed class JsonLines(TextWriter output)
     /// <summary>What came of asking again.</summary>
     public void ReAsked(ReAskResult result) => Write("re_ask", json =>
     {
-        foreach ((string name, IReadOnlyList<int> ids) in ((string, IReadOnlyList<int>)[])
-            [("known", result.Known), ("found_again", result.FoundAgain), ("newcomers", result.Newcomers)])
-        {
-            json.WriteStartArray(name);
-            foreach (int id in ids) json.WriteNumberValue(id);
-            json.WriteEndArray();
-        }
+        Ids(json, "known", result.Known);
+        Ids(json, "found_again", result.FoundAgain);
+        Ids(json, "newcomers", result.Newcomers);
     });
 
     /// <summary>Where the results of several pictures are.</summary>
@@ -258,6 +256,13 @@ internal sealed class JsonLines(TextWriter output)
         json.WriteString("message", message);
         json.WriteNumber("exit", exit);
     });
+
+    private static void Ids(Utf8JsonWriter json, string name, IEnumerable<int> ids)
+    {
+        json.WriteStartArray(name);
+        foreach (int id in ids) json.WriteNumberValue(id);
+        json.WriteEndArray();
+    }
 
     private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 6);
 

@@ -14,7 +14,15 @@ internal static class NothingFound
         string found = $"Nothing found{(picture is null ? "" : $" in {Quoted.Of(picture)}")} for {Quoted.Of(prompt)}: ";
         if (answer.Objects.Count == 0) return found + "the answer names no object. Ask as in 'Please segment the dog.'";
         if (answer.Objects.All(o => o.Mask is { Area: 0 })) return found + "the mask is empty.";
-        return found + FormattableString.Invariant($"the best score is {answer.Objects.Max(o => o.Score):0.00}, ")
-            + FormattableString.Invariant($"and below {ObjectMask.LowScoreBelow:0.0} a mask is hardly what was asked for.");
+        return found + LowScore("", answer.Objects.Max(o => o.Score) ?? 0);
     }
+
+    /// <summary>Why a video shows nothing of what an answer names.</summary>
+    /// <param name="prompt">Its question.</param>
+    /// <param name="best">The best score of masks that are not empty; negative if all are empty.</param>
+    public static string InVideo(string prompt, float best) =>
+        $"Nothing found for {Quoted.Of(prompt)}: " + (best < 0 ? "the mask is empty on all frames." : LowScore(" of all frames", best));
+
+    private static string LowScore(string where, float best) => FormattableString.Invariant($"the best score{where} is {best:0.00}, ")
+        + FormattableString.Invariant($"and below {ObjectMask.LowScoreBelow:0.0} a mask is hardly what was asked for.");
 }

@@ -98,6 +98,7 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
     {
         double whole = Math.Floor(done), part = Math.Floor((done - whole) * 100);
         if (total == 1) return Text($"{done * 100:0} %");
+        if (total == 0 && done == 1) unit = unit.TrimEnd('s');
         return (total > 0 ? Text($"{whole:0}/{total:0} {unit}") : Text($"{whole:0} {unit}")) + (part > 0 ? Text($" and {part:0} %") : "");
     }
 

@@ -40,7 +40,9 @@ internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image,
 /// <param name="Dropped">Masks that were left out for their score.</param>
 /// <param name="PromptSeconds">From opening the session to the last answer; for an image its masks are part of it.</param>
 /// <param name="FirstMaskSeconds">From opening the session to the first mask; null without one.</param>
-internal sealed record SegmentSummary(int Frames, int Objects, int Dropped, double PromptSeconds, double? FirstMaskSeconds);
+/// <param name="NotFound">Objects whose masks were all empty or had low scores.</param>
+internal sealed record SegmentSummary(
+    int Frames, int Objects, int Dropped, double PromptSeconds, double? FirstMaskSeconds, IReadOnlyList<int> NotFound);
 
 /// <summary>
 /// Asks about an image or a video and gives the masks of every frame as soon as they are there. Holds one frame at a time.
@@ -93,10 +95,13 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
                 Recorded with { LanguageFrames = media.Selection, Logits = Logits }, terminal.Cancellation);
         var objects = new List<AnswerObject>();
         var phrases = new Dictionary<int, string?>();
+        var answers = new List<Answer>();
+        var seen = new Sightings();
         for (int i = 0; i < prompts.Count; i++)
         {
             AskOptions options = Ask with { Regions = regions, Logits = Logits, Progress = new Reports<AskProgress>(terminal.Show) };
             Answer answer = session.Ask(prompts[i], options, terminal.Cancellation);
+            answers.Add(answer);
             objects.AddRange(answer.Objects);
             foreach (AnswerObject o in answer.Objects) phrases[o.Id] = QuestionNames ? AskedFor.Of(o, answer, prompts[i]) : o.Phrase;
             if (session is ImageSession && answer.Objects.Count > 0) firstMask ??= Seconds();
@@ -158,12 +163,17 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             }
             terminal.Progress.Clear();
         }
-        return new SegmentSummary(media.Frames, count, dropped, prompted, firstMask);
+        if (session is not ImageSession && NotesNothingFound)
+            for (int i = 0; i < prompts.Count; i++)
+                if (seen.NoteOn(prompts[i], answers[i]) is { } note) media.Notes.Add(note);
+        media.Notes.Tell();
+        return new SegmentSummary(media.Frames, count, dropped, prompted, firstMask, [.. seen.NotFound]);
 
         double Seconds() => Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         List<SegmentedObject> Copies(IReadOnlyList<ObjectMask> masks)
         {
+            seen.Add(masks);
             List<SegmentedObject> kept = [.. masks.Where(m => m.Score >= MinScore)
                 .Select(o => SegmentedObject.Of(o, phrases.GetValueOrDefault(o.Id)))];
             dropped += masks.Count - kept.Count;

@@ -55,6 +55,9 @@ internal sealed class Terminal
     /// <summary>Columns of tables; null for the terminal's own.</summary>
     public int? Columns { get; init; }
 
+    /// <summary>How long a program that completes a file is waited for once the run was stopped.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Standard input as bytes, for a picture; null where it can only be read as text.</summary>
     public Stream? Bytes { get; init; }
 

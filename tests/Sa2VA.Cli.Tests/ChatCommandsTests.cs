@@ -81,6 +81,19 @@ public class ChatCommandsTests
     }
 
     [Fact]
+    public void Masks_of_what_is_taken_back_are_not_saved()
+    {
+        using var folder = new ScratchFolder();
+        string star = "Please segment the blue star.", trio = Path.Combine(Fixtures.Repository, "samples", "media", "trio.png");
+        CliRun run = Piped($"/image {CliRun.Shapes}\n{Circle}\n{star}\n/undo\n/save {folder.At("one")}\n{star}\n/image {trio}\n"
+            + $"{Circle}\n/undo\n/undo\n{star}\n/save {folder.At("two")}\n");
+        Assert.Equal(0, run.Code);
+        string[] saved = [.. folder.Entries.Where(e => e.EndsWith(".png", StringComparison.Ordinal))];
+        Assert.Equal("one/object-0.png", saved[0]);
+        Assert.StartsWith("two/object-", Assert.Single(saved[1..]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_conversation_goes_on_with_other_pictures_and_videos_until_it_begins_anew()
     {
         string trio = Path.Combine(Fixtures.Repository, "samples", "media", "trio.png");

@@ -11,6 +11,14 @@ public class ChatTests
     }
 
     [Fact]
+    public void A_mask_of_something_that_is_not_there_does_not_look_like_a_result()
+    {
+        CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--image", CliRun.Shapes, "--prompt", "hello");
+        Assert.Equal((0, "Sure, [SEG]."), (run.Code, run.Out.Trim()));
+        Assert.StartsWith("Nothing found for 'hello': the best score is 0.00", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Answers_about_a_video()
     {
         CliRun run = CliRun.Of("chat", "--model", CliRun.Toy, "--video", CliRun.Clip, "--prompt", "Please describe the video content.");

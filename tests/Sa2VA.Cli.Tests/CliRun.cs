@@ -27,12 +27,18 @@ internal sealed class CliRun
     /// <param name="onLine">Told every line of standard output; may cancel.</param>
     /// <param name="input">Standard input.</param>
     /// <param name="args">Arguments.</param>
-    public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, params string[] args)
+    public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, params string[] args) =>
+        With(onLine, input, null, args);
+
+    /// <summary>The same, with a terminal that waits so long for files to be completed once the run was stopped; null for its own.</summary>
+    public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, TimeSpan? patience, string[] args)
     {
         using var cancel = new CancellationTokenSource();
         using var output = new WatchedWriter(line => onLine?.Invoke(line, cancel));
         using var error = new StringWriter();
-        int code = Program.Run(args, output, error, input, cancel.Token);
+        var terminal = new Terminal(input, output, error, cancel.Token);
+        if (patience is { } time) terminal = new Terminal(input, output, error, cancel.Token) { Patience = time };
+        int code = Program.Run(args, terminal);
         return new CliRun(code, output.ToString(), error.ToString());
     }
 

@@ -68,6 +68,7 @@ public class CommandLineTests
     [Fact]
     public void Several_values_end_at_the_next_option()
     {
+        Assert.Null(ArgumentReader.Problem(Parse(["segment", "--model", "m", "--image", "a", "-", "--image=-b", "--point", "-1,2"])));
         ParseResult line = Parse(["verify", "--goldens", "a", "b", "--json", "--goldens=c"]);
         Assert.Equal(["a", "b", "c"], line.GetRequiredValue<string[]>("--goldens"));
         Assert.True(line.GetValue<bool>("--json"));
@@ -86,6 +87,10 @@ public class CommandLineTests
     [InlineData("segment --model m --model n", "--model is given twice")]
     [InlineData("segment --modle m", "is --model meant?")]
     [InlineData("segment --MODEL m", "'--MODEL'")]
+    [InlineData("segment --model m --image i --promt x", "There is no option '--promt'; is --prompt meant?")]
+    [InlineData("segment --model m --image i --overwite --prompt x", "is --overwrite meant?")]
+    [InlineData("verify --goldens a b -jsn", "'-jsn'")]
+    [InlineData("track --promt x --model m", "is --prompt meant?")]
     [InlineData("segment -jv", "'-jv'")]
     [InlineData("segment --json=true", "is a switch")]
     [InlineData("segment --out", "--out needs a value: --out DIR.")]

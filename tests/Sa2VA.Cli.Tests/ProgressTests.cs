@@ -22,6 +22,7 @@ public class ProgressTests
     [InlineData(3.456, 10, "Segmenting: 3/10 frames and 45 %")]
     [InlineData(3.009, 10, "Segmenting: 3/10 frames")]
     [InlineData(7.5, 0, "Segmenting: 7 frames and 50 %")]
+    [InlineData(1, 0, "Segmenting: 1 frame")]
     [InlineData(0.25, 1, "Segmenting: 25 %")]
     [InlineData(1, 1, "Segmenting: 100 %")]
     public void What_is_in_work_is_shown_by_its_share(double done, double total, string expected)

@@ -121,6 +121,22 @@ public class SegmentTests
         Assert.Equal(JsonValueKind.Null, lines[^1].GetProperty("seconds").GetProperty("first_mask").ValueKind);
     }
 
+    [Theory]
+    [InlineData("segment", "--video")]
+    [InlineData("segment", "--protocol=consistent", "--video")]
+    [InlineData("track", "--queue=wait", "--rate=1000", "--look=5")]
+    public void What_is_on_no_frame_of_a_video_does_not_look_like_a_result(params string[] command)
+    {
+        string[] args = [.. command, CliRun.Clip, "--model", CliRun.Toy, "--max-frames", "2", "--json"];
+        CliRun run = CliRun.Of([.. args, "--prompt", "hello", "--prompt", "Please segment the red circle."]);
+        Assert.Equal(0, run.Code);
+        Assert.Equal("Nothing found for 'hello': the best score of all frames is 0.00, and below 0.5 a mask is hardly what was asked for.",
+            run.Error.Trim());
+        Assert.Equal("[0]", run.Json[^1].GetProperty("not_found").GetRawText());
+        Assert.All(run.Json.Where(l => l.GetProperty("type").GetString() == "frame"),
+            f => Assert.Equal([true, false], f.GetProperty("objects").EnumerateArray().Select(o => o.GetProperty("low_score").GetBoolean())));
+    }
+
     [Fact]
     public void An_empty_mask_has_no_box()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Sa2VA.Media;
 
@@ -99,6 +100,40 @@ public class TrackTests
         Assert.Equal("stopped", run.Json[^2].GetProperty("ended").GetString());
         Assert.True(File.Exists(folder.At("out", "masks", "object-0", "frame-00001.png")));
         Assert.Equal(["out"], Directory.GetDirectories(folder.Path).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    // One that takes no frame, and one that takes them all and does not come to its end.
+    [InlineData("")]
+    [InlineData("cat > /dev/null\n")]
+    public async Task Ctrl_c_keeps_what_was_tracked_whatever_an_encoder_does(string script)
+    {
+        Assert.SkipUnless(FakeFfmpeg.Runs, "the stand-in is a shell script");
+        using var folder = new ScratchFolder();
+        string ffmpeg = folder.At("ffmpeg");
+        File.WriteAllText(ffmpeg, $"""
+            #!/bin/sh
+            [ "$1" = -version ] && echo ffmpeg version 6.1 && exit
+            echo $$ > '{folder.At("clip.pid")}'
+            {script}exec sleep 600
+
+            """);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(ffmpeg, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        long start = Stopwatch.GetTimestamp();
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"frame\":1,", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, TimeSpan.FromSeconds(1), Track(CliRun.Clip, "--point", "66,185", "--queue", "wait", "--json",
+            "--out", folder.At("out"), "--animation", "mp4", "--ffmpeg", ffmpeg));
+        Assert.Equal(130, run.Code);
+        Assert.Contains("There is no animated overlay", run.Error, StringComparison.Ordinal);
+        // An encoder is given up by itself after two minutes.
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 100);
+        Assert.True(File.Exists(folder.At("out", "masks", "object-0", "frame-00001.png")));
+        Assert.True(File.Exists(folder.At("out", "overlays", "frame-00001.png")));
+        Assert.DoesNotContain(folder.Entries,
+            e => e.Contains("overlay.", StringComparison.Ordinal) || e.Contains(".part", StringComparison.Ordinal));
+        Assert.True(await FakeFfmpeg.HasEndedAsync(folder.At("clip"), TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -38,7 +38,7 @@ internal static class ArgumentReader
         Command command = line.CommandResult.Command;
         // The library would obey these two.
         string? stray = line.Tokens.FirstOrDefault(t => t.Type is TokenType.DoubleDash or TokenType.Directive)?.Value;
-        stray ??= line.UnmatchedTokens.FirstOrDefault();
+        stray ??= OptionAmongValues(line) ?? line.UnmatchedTokens.FirstOrDefault();
         if (stray is not null) return Unmatched(line, command, stray);
         if (command is RootCommand) return "Give a command.";
         OptionResult[] given = [.. line.CommandResult.Children.OfType<OptionResult>().Where(r => !r.Implicit)];
@@ -51,6 +51,22 @@ internal static class ArgumentReader
             .. command.Arguments.OfType<TextArgument>().Where(a => line.GetResult(a) is not { Tokens.Count: > 0 }).Select(a => a.Name),
             .. command.Options.Where(o => o.Required && !Has(line, o)).Select(Usage)];
         return missing.Length == 0 ? null : $"Give {string.Join(" and ", missing)}.";
+    }
+
+    /// <summary>
+    /// A word that looks like an option and stands behind a value: the library would take it for one more (<c>--image a.png --promt x</c>).
+    /// </summary>
+    private static string? OptionAmongValues(ParseResult line)
+    {
+        Token? before = null;
+        foreach (Token token in line.Tokens)
+        {
+            if (token is { Type: TokenType.Argument, Value: ['-', var next, ..] } && (next == '-' || char.IsAsciiLetter(next))
+                && before is { Type: TokenType.Argument or TokenType.Command })
+                return token.Value;
+            before = token;
+        }
+        return null;
     }
 
     private static string NeedsValue(ParseResult line, OptionResult bare)

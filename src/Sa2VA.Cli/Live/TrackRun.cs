@@ -45,6 +45,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
     private readonly TaskCompletionSource _shown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Dictionary<int, string?> _names = [];
     private readonly Lock _telling = new();
+    private IReadOnlyList<Answer> _answers = [];
     private Task _asking = Task.CompletedTask;
     private Task<bool>? _pending;
 
@@ -71,6 +72,12 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
 
     /// <summary>Objects that were named or shown.</summary>
     public int Objects => _names.Count;
+
+    /// <summary>Which objects were seen.</summary>
+    public Sightings Seen { get; } = new();
+
+    /// <summary>What is to be said at the end of questions that named what was not seen.</summary>
+    public IEnumerable<string> NothingSeen => _answers.Select((a, i) => Seen.NoteOn(request.Prompts[i], a)).OfType<string>();
 
     /// <summary>Masks that were left out for their score.</summary>
     public int Dropped { get; private set; }
@@ -190,6 +197,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
             terminal.Progress.Clear();
             lock (_telling)
             {
+                _answers = answers;
                 for (int i = 0; i < answers.Count; i++)
                 {
                     foreach (string note in answers[i].Notes) notes.Add(note);
@@ -256,6 +264,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
         lock (_telling) isKnown = masks.Objects.All(o => _names.ContainsKey(o.Id));
         if (!isKnown) await _asking.ConfigureAwait(false);
         if (!_origins.TryGetValue(result.Picture!, out SourceFrame? origin)) throw new InvalidOperationException("A frame of nowhere.");
+        Seen.Add(masks.Objects);
         List<SegmentedObject> kept = [.. masks.Objects.Where(m => m.Score >= request.MinScore)
             .Select(o => SegmentedObject.Of(o, _names.GetValueOrDefault(o.Id)))];
         Dropped += masks.Objects.Count - kept.Count;

@@ -50,6 +50,10 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
         FrameNames names = Output.NamesOfSource ? source.Names : FrameNames.ByIndex;
         results?.Expect(0, isVideo: true, "", names);
         using ResultPart? part = results?.Begin(new MediaInput(source, notes), "", names);
+        // Masks are written soon; an encoder may hang, and is not to keep them.
+        await using var patience = new Timer(_ => part?.GiveUpAnimation());
+        using CancellationTokenRegistration stopping = terminal.Cancellation.UnsafeRegister(
+            _ => patience.Change(terminal.Patience, Timeout.InfiniteTimeSpan), null);
         await using MjpegServer? server = Port is { } port ? new MjpegServer(port) : null;
         if (server is not null && json is null) terminal.Note($"Pictures are at {server.Address}");
         TerminalPicture? picture = Preview && json is null ? terminal.Picture() : null;
@@ -108,6 +112,7 @@ internal sealed class TrackSession(Terminal terminal, LiveSource source, long st
         part?.Finish();
         results?.Complete();
         if (results?.AnimationProblem is { } problem) terminal.Note(problem);
+        foreach (string note in run.NothingSeen) terminal.Note(note);
         bool any = results is { Written.IsEmpty: false };
         if (any) results!.Commit();
         bool stopped = terminal.Cancellation.IsCancellationRequested;

@@ -21,7 +21,7 @@ internal sealed class ResultPart : IDisposable
     private OverlayPainter? _painter;
     private OverlayAnimation? _animation;
     private bool _finished;
-    private volatile bool _left;
+    private volatile bool _left, _hasGivenUp;
 
     /// <param name="results">Where it is put.</param>
     /// <param name="media">The picture or video.</param>
@@ -53,6 +53,13 @@ internal sealed class ResultPart : IDisposable
     /// <summary>Has what was not finished removed.</summary>
     public void Dispose() => _left |= !_finished;
 
+    /// <summary>Waits no longer for an encoder: the animation is left out, and all else is written.</summary>
+    public void GiveUpAnimation()
+    {
+        _hasGivenUp = true;
+        _animation?.Dispose();
+    }
+
     /// <summary>Ends waiting for an encoder; what is in work fails.</summary>
     internal void Interrupt() => _animation?.Dispose();
 
@@ -66,7 +73,15 @@ internal sealed class ResultPart : IDisposable
 
     private void Complete()
     {
-        _animation?.Finish();
+        try
+        {
+            if (_hasGivenUp && _animation is not null) LeaveOutAnimation();
+            _animation?.Finish();
+        }
+        catch (Exception) when (_hasGivenUp)
+        {
+            LeaveOutAnimation();
+        }
         Close();
         // A picture of several that fails is in no file of the run.
         foreach ((string name, int width, int height, ObjectResult[] objects) in _held) _results.Json!.Add(name, width, height, objects);
@@ -151,11 +166,22 @@ internal sealed class ResultPart : IDisposable
             if (_media.Video is not null) _animation.Add(overlay, frame.Index);
             else _animation.Add(overlay, frame.Time ?? TimeSpan.Zero);
         }
+        catch (Exception) when (_hasGivenUp)
+        {
+            LeaveOutAnimation();
+        }
         catch (MediaException e) when (_results.Content.Animation == AnimationKind.WebP && !FileTrouble.Is(e.InnerException))
         {
             _results.AnimationProblem = $"There is no animated overlay: it ended at frame {frame.Index}. {e.Message}";
             _animation?.Dispose();
             _animation = null;
         }
+    }
+
+    private void LeaveOutAnimation()
+    {
+        _results.AnimationProblem = "There is no animated overlay: what writes it did not come to an end after the run was stopped.";
+        _animation?.Dispose();
+        _animation = null;
     }
 }

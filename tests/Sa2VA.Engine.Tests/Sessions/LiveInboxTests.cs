@@ -44,6 +44,31 @@ public sealed class LiveInboxTests
     }
 
     [Fact]
+    public void Latencies_are_those_of_frames_that_were_tracked()
+    {
+        var inbox = new LiveInbox(new LiveOptions());
+        _ = Push(inbox, 1);
+        Assert.Equal(1, Take(inbox));
+        foreach (FrameOutcome outcome in (FrameOutcome[])[FrameOutcome.Expired, FrameOutcome.Cancelled, FrameOutcome.Failed])
+        {
+            _ = Push(inbox, 2);
+            Assert.True(inbox.Take(out LiveFrame? frame, out _));
+            inbox.Finish(frame!, outcome);
+        }
+        Assert.Equal((TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(1)), (inbox.Counters.LatencyP50, inbox.Counters.LatencyP99));
+    }
+
+    [Fact]
+    public void The_latest_latencies_count()
+    {
+        var window = new LatencyWindow();
+        Assert.Equal(default, window.Percentiles());
+        for (int i = 1; i <= 1500; i++) window.Add(TimeSpan.FromTicks(i));
+        // Of 1,024, from 477 on: the 512th, the 973rd, the 1,014th.
+        Assert.Equal((988, 1449, 1490), (window.Percentiles().P50.Ticks, window.Percentiles().P95.Ticks, window.Percentiles().P99.Ticks));
+    }
+
+    [Fact]
     public void Commands_go_before_frames_that_wait()
     {
         var inbox = new LiveInbox(new LiveOptions());

@@ -97,6 +97,7 @@ public sealed class LiveReAskTests
         var failed = new TaskCompletionSource<(TimeSpan, Exception)>(TaskCreationOptions.RunContinuationsAsynchronously);
         TaskCompletionSource asking = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using var goOn = new ManualResetEventSlim();
+        int decoded = 0;
         var live = new LiveVideo(session, new LiveOptions
         {
             Policy = QueuePolicy.Wait, ReAsk = new ReAskOptions { EveryFrames = 3 },
@@ -110,6 +111,7 @@ public sealed class LiveReAskTests
                 _device.Before = graph =>
                 {
                     if (graph == "prompted frame") throw new InvalidTimeZoneException();
+                    if (graph == "decode" && asking.Task.IsCompleted) decoded++;
                     if (graph == "prefill" && failed.Task.IsCompleted && asking.TrySetResult()) goOn.Wait(Cancellation);
                 };
             await live.PushAsync(Shapes.Clip[f], TimeSpan.FromSeconds(f));
@@ -125,6 +127,8 @@ public sealed class LiveReAskTests
         Assert.NotSame(closing, await Task.WhenAny(closing, Task.Delay(100, Cancellation)));
         goOn.Set();
         await closing;
+        // What was being asked is given up, not waited for.
+        Assert.Equal(0, decoded);
         Assert.Equal((6, 0), (live.Counters.Tracked, live.Counters.Failed));
         _device.Before = null;
         Assert.Equal(6, session.Next(Shapes.Clip[6], Cancellation).Frame);
