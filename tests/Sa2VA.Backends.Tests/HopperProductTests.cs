@@ -65,6 +65,26 @@ public sealed class HopperProductTests
     }
 
     [Theory]
+    // Gates and ups: columns above and below a tile's, a prompt of Sa2VA-1B with fewer columns.
+    [InlineData(65, 96, 128, 192)]
+    [InlineData(129, 33, 200, 192)]
+    [InlineData(200, 250, 136, 256)]
+    [InlineData(257, 70, 896, 192)]
+    public void GatedLinear(int m, int n, int k, int tile)
+    {
+        var weights = new TestWeights();
+        weights.Add("g", DType.BF16, new Shape(n, k), TestValues.Random(1, (long)n * k));
+        weights.Add("u", DType.BF16, new Shape(n, k), TestValues.Random(2, (long)n * k));
+        GuardedInput x = new(DType.F32, new Shape(m, k), TestValues.Random(3, (long)m * k));
+        int before = One.Value.Launches.Count;
+        new NarrowOp(new OpRun(weights, [x], []), null).Check(Family, (g, t, _) =>
+            g.SwiGlu(g.Linear(t[0], g.Weight("g")), g.Linear(t[0], g.Weight("u"))), m * n);
+        Assert.All(One.Value.Launches.Skip(before).Where(l => l.Kernel.StartsWith("gated", StringComparison.Ordinal)),
+            l => Assert.Equal($"gated_linear_bf16_hopper_128x{tile}", l.Kernel));
+        Assert.Contains(One.Value.Launches.Skip(before), l => l.Kernel.StartsWith("gated", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData(300, 129)]
     [InlineData(300, 3)]
     [InlineData(130, 0)]
