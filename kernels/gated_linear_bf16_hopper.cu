@@ -16,11 +16,11 @@ struct GatedPieces
     DEVICE_MEMBER GatedPieces(const GatedLinearArguments& a, int end)
         : rows(end), columns(a.weight.rows / 2), row(threadIdx.x % 32 / 4), column(threadIdx.x % 4 * 4), y(a.y, columns) {}
 
-    DEVICE_MEMBER Held fetch(int, int) const { return {}; }
+    DEVICE_MEMBER Held fetch(int, int, int) const { return {}; }
 
-    DEVICE_MEMBER void finish(int first_row, int first_column, const float* sums, const Held&) const
+    DEVICE_MEMBER void finish(int first_row, int first_column, int end, const float* sums, const Held&) const
     {
-        if (first_column + column >= columns) return;
+        if (first_column + column >= end) return;
 #pragma unroll
         for (int r = row; r < PieceQuads::Rows; r += 8)
         {
@@ -41,9 +41,4 @@ template <class S> DEVICE void gated_linear(const Mapped<GatedLinearArguments>& 
 WARPGROUP_KERNEL(Hopper128x192::Threads) gated_linear_bf16_hopper_128x192(const __grid_constant__ Mapped<GatedLinearArguments> a)
 {
     gated_linear<Hopper128x192>(a);
-}
-
-WARPGROUP_KERNEL(Hopper128x256::Threads) gated_linear_bf16_hopper_128x256(const __grid_constant__ Mapped<GatedLinearArguments> a)
-{
-    gated_linear<Hopper128x256>(a);
 }

@@ -48,11 +48,11 @@ struct RotaryPieces
         return {two.x, two.y, 0, 0};
     }
 
-    DEVICE_MEMBER Held fetch(int row, int column) const
+    DEVICE_MEMBER Held fetch(int row, int column, int end) const
     {
         Held held;
         column += quads.column;
-        bool is_there = column < columns;
+        bool is_there = column < end;
         PieceHeads heads(a, column);
         held.bias = quad_of(is_there ? a.bias : nullptr, column, columns, NothingToAdd);
         held.partner_bias = quad_of(is_there ? a.bias : nullptr, column ^ 4, columns, NothingToAdd);
@@ -74,10 +74,10 @@ struct RotaryPieces
         return held;
     }
 
-    DEVICE_MEMBER void finish(int, int column, const float* sums, const Held& held) const
+    DEVICE_MEMBER void finish(int, int column, int end, const float* sums, const Held& held) const
     {
         column += quads.column;
-        if (column >= columns) return;
+        if (column >= end) return;
         PieceHeads heads(a, column);
         QuadPlace place(a, heads.own);
         QuadRows target(place.to, place.to.columns);
@@ -109,9 +109,4 @@ template <class S> DEVICE void linear_rotary(const Mapped<RotaryArguments>& a)
 WARPGROUP_KERNEL(Hopper128x96::Threads) linear_rotary_bf16_hopper_128x96(const __grid_constant__ Mapped<RotaryArguments> a)
 {
     linear_rotary<Hopper128x96>(a);
-}
-
-WARPGROUP_KERNEL(Hopper128x192::Threads) linear_rotary_bf16_hopper_128x192(const __grid_constant__ Mapped<RotaryArguments> a)
-{
-    linear_rotary<Hopper128x192>(a);
 }

@@ -16,6 +16,7 @@ template <int TileColumns, int StageCount> struct HopperTile
 
 typedef HopperTile<96, 7> Hopper128x96;
 typedef HopperTile<128, 6> Hopper128x128;
+typedef HopperTile<144, 6> Hopper128x144;
 typedef HopperTile<192, 5> Hopper128x192;
 typedef HopperTile<256, 4> Hopper128x256;
 
@@ -60,13 +61,15 @@ template <int Runs, int Count> DEVICE void stage_piece(float* piece, const float
     const int GroupsOfRun = 4 / Runs;
     int lane = threadIdx.x % 32;
 #pragma unroll
-    for (int p = 0; p < Count / 16; p++)
+    for (int p = 0; p < (Count + 15) / 16; p++)
     {
         // Registers have no computed places: the branch is the same for all lanes.
         if (p != which) continue;
 #pragma unroll
         for (int j = 0; j < 4; j++)
         {
+            // The last piece of a tile may be half a one.
+            if (16 * p + 4 * j >= Count) continue;
             float* to = piece + lane / 4 * PieceQuads::Pitch + 8 * j + lane % 4 * 2;
             const float* from = sums + j / GroupsOfRun * (Count / Runs) + (p * GroupsOfRun + j % GroupsOfRun) * 4;
             *(Pair*)to = {from[0], from[1]};
@@ -75,9 +78,10 @@ template <int Runs, int Count> DEVICE void stage_piece(float* piece, const float
     }
 }
 
-// x·wᵀ of so many rows and columns. E is what sums become: held = fetch(row, column) asks for what a lane's quads need besides, row being
-// the first of the warp's and column the first of the piece's; finish(row, column, sums, held) is given them. Where w has Runs times as
-// many rows as there are columns, a tile has as many of each run, the runs one behind the other, and so has a piece.
+// x·wᵀ of so many rows and columns. E is what sums become: held = fetch(row, column, end) asks for what a lane's quads need besides, row
+// being the first of the warp's, column the first of the piece's and end behind the tile's; finish(row, column, end, sums, held) is given
+// them. Where w has Runs times as many rows as there are columns, a tile has as many of each run, the runs one behind the other, and so has
+// a piece.
 template <class S, int Runs = 1, class E>
 DEVICE void warpgroup_product(const TensorMap& x, const TensorMap& w, int rows, int columns, int depth, const E& epilogue)
 {
@@ -160,18 +164,18 @@ DEVICE void warpgroup_product(const TensorMap& x, const TensorMap& w, int rows, 
             before = empty + place.slot * (int)sizeof(u64);
         }
         int first_row = row * S::Rows + warp * PieceQuads::Rows, first_column = column * TileColumns;
-        int pieces = (least(TileColumns, columns - first_column) + PieceColumns - 1) / PieceColumns;
-        auto held = epilogue.fetch(first_row, first_column);
+        int end = least(first_column + TileColumns, columns), pieces = (end - first_column + PieceColumns - 1) / PieceColumns;
+        auto held = epilogue.fetch(first_row, first_column, end);
         wait_products<0>();
         if (lane == 0) arrive(before);
         if (first_row >= rows) continue;
 #pragma unroll 1
         for (int p = 0; p < pieces; p++)
         {
-            auto next = epilogue.fetch(first_row, p + 1 < pieces ? first_column + PieceColumns : columns);
+            auto next = epilogue.fetch(first_row, first_column + PieceColumns, end);
             stage_piece<Runs>(piece, sums, p);
             sync_warp();
-            epilogue.finish(first_row, first_column, piece, held);
+            epilogue.finish(first_row, first_column, end, piece, held);
             sync_warp();
             held = next;
             first_column += PieceColumns;

@@ -42,8 +42,8 @@ internal static class ProductCases
     /// </summary>
     private static IEnumerable<OpCase> HopperTiles =>
     [
-        new LinearCase(1800, 136, 130, Full, true), new LinearCase(260, 136, 5000, Full, true), new LinearCase(385, 128, 5000, Plain, true),
-        new LinearCase(513, 128, 5000, Full, true), new GatedLinearCase(385, 128, 2500, true), new GatedLinearCase(513, 128, 2500, true),
+        new LinearCase(1800, 136, 130, Full, true), new LinearCase(260, 136, 5000, Full, true), new LinearCase(385, 128, 4700, Full, true),
+        new LinearCase(385, 128, 5000, Plain, true), new LinearCase(513, 128, 5000, Full, true), new GatedLinearCase(385, 128, 2500, true),
     ];
 
     /// <summary>Weights in few bits: skinny tiles of both widths, numbers made of codes for many rows, rows that are no chunks.</summary>
