@@ -18,7 +18,7 @@ internal sealed record HopperTile(int Columns, int Stages)
     /// <summary>Most bytes of both matrices are multiplied where a tile is large; small ones are for products of a wave.</summary>
     public static readonly HopperTile[] All = [new(96, 7), new(128, 6), new(144, 6), new(192, 5), new(256, 4)];
 
-    /// <summary>Gates and ups, which are wide: prompts of 512 and 1,325 tokens are no faster with 256 columns.</summary>
+    /// <summary>Gates and ups, which are wide: prompts of 512 and 1,325 tokens should be no faster with 256 columns.</summary>
     public static readonly HopperTile[] Pairs = [new(192, 5) { Runs = 2 }];
 
     /// <summary>Heads that are rotated, which are narrow.</summary>
@@ -72,8 +72,8 @@ internal sealed record HopperTile(int Columns, int Stages)
         (rows + Rows - 1) / Rows * ((weightRows / Runs + WeightBoxRows - 1) / WeightBoxRows);
 
     // Products a clock of a multiprocessor; bytes a clock that it can take in, and that the second cache gives to all of them; clocks until
-    // the first stage is there, to finish a tile, and for each of its columns. Fitted to what an H200 took for 48 products of tiles of 128,
-    // 144, 192 and 256 columns, of which it tells each within 7 % (root of the mean square).
-    private const double ProductsOfClock = 1800, BytesOfMultiprocessor = 62, BytesOfAll = 6100, FillClocks = 1500, FinishClocks = 600,
-        ColumnClocks = 12;
+    // the first stage is there, to finish a tile, and for each of its columns, which nothing hides. By what an H200 took for 52 products
+    // of a frame and a prompt, with these kernels and with the others: of what loses, all but one stays with the others.
+    private const double ProductsOfClock = 2000, BytesOfMultiprocessor = 62, BytesOfAll = 4800, FillClocks = 1500, FinishClocks = 750,
+        ColumnClocks = 62;
 }

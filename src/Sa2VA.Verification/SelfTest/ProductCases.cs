@@ -38,7 +38,7 @@ internal static class ProductCases
     ];
 
     /// <summary>
-    /// The same for the tiles that an H100 or H200 has besides: a wave of narrow ones, and more columns than fit into one of those.
+    /// The same for the tiles that an H100 or H200 takes where it is told to take its own wherever they can be: a wave of each.
     /// </summary>
     private static IEnumerable<OpCase> HopperTiles =>
     [
