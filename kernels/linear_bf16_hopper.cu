@@ -19,18 +19,18 @@ struct LinearPieces
 
     DEVICE_MEMBER bool is_narrow(int column) const { return residual.v.type != F32 && residual.is_whole(column); }
 
-    DEVICE_MEMBER Held fetch(int row, int column) const
+    DEVICE_MEMBER Held fetch(int row, int column, int end) const
     {
         Held held;
         column += quads.column;
-        held.bias = quad_of(column < columns ? a.bias : nullptr, column, columns, NothingToAdd);
-        held.scale = quad_of(column < columns ? a.scale : nullptr, column, columns, 1);
+        held.bias = quad_of(column < end ? a.bias : nullptr, column, columns, NothingToAdd);
+        held.scale = quad_of(column < end ? a.scale : nullptr, column, columns, 1);
 #pragma unroll
         for (int i = 0; i < PieceQuads::Count; i++)
         {
             int r = row + quads.row + i * PieceQuads::RowsApart;
             held.residual[i] = {};
-            if (!residual.v.data || r >= rows || column >= columns) continue;
+            if (!residual.v.data || r >= rows || column >= end) continue;
             i64 at_residual = at(residual.v, r, column);
             if (is_narrow(column))
             {
@@ -43,14 +43,14 @@ struct LinearPieces
         return held;
     }
 
-    DEVICE_MEMBER void finish(int row, int column, const float* sums, const Held& held) const
+    DEVICE_MEMBER void finish(int row, int column, int end, const float* sums, const Held& held) const
     {
         Quad p[PieceQuads::Count];
 #pragma unroll
         for (int i = 0; i < PieceQuads::Count; i++)
             p[i] = *(const Quad*)(sums + (quads.row + i * PieceQuads::RowsApart) * PieceQuads::Pitch + quads.column) + held.bias;
         column += quads.column;
-        if (column >= columns) return;
+        if (column >= end) return;
         fast_activate(p, a.activation);
 #pragma unroll
         for (int i = 0; i < PieceQuads::Count; i++)
@@ -83,6 +83,11 @@ WARPGROUP_KERNEL(Hopper128x96::Threads) linear_bf16_hopper_128x96(const __grid_c
 WARPGROUP_KERNEL(Hopper128x128::Threads) linear_bf16_hopper_128x128(const __grid_constant__ Mapped<LinearArguments> a)
 {
     linear<Hopper128x128>(a);
+}
+
+WARPGROUP_KERNEL(Hopper128x144::Threads) linear_bf16_hopper_128x144(const __grid_constant__ Mapped<LinearArguments> a)
+{
+    linear<Hopper128x144>(a);
 }
 
 WARPGROUP_KERNEL(Hopper128x192::Threads) linear_bf16_hopper_128x192(const __grid_constant__ Mapped<LinearArguments> a)

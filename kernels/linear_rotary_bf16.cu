@@ -2,34 +2,9 @@
 // What a pair is made of lies in one tile, whatever its width: where pairs are half a head apart, the weight's rows stand in groups of
 // eight, four of a head's first half and the four that belong to them.
 #include "common/epilogue.cuh"
-#include "common/rotation.cuh"
+#include "common/linear_rotary.cuh"
 #include "common/skinny_product.cuh"
 #include "common/tensor_rows.cuh"
-
-struct RotaryArguments
-{
-    Run run;
-    // Columns of the product go to y, then to keys, then to values; what goes to the latter two to the rows that are listed.
-    View x, weight, cos, sin, positions, rows, y, keys, values;
-    const float* bias;
-    int rotated, pairing;
-};
-
-// Where a thread's quad of the product's columns goes.
-struct QuadPlace
-{
-    View to;
-    int column;
-    bool is_listed;
-
-    DEVICE_MEMBER QuadPlace(const RotaryArguments& a, int from) : to(a.y), column(from), is_listed(from >= a.y.columns)
-    {
-        if (!is_listed) return;
-        column -= a.y.columns;
-        to = column < a.keys.columns ? a.keys : a.values;
-        if (column >= a.keys.columns) column -= a.keys.columns;
-    }
-};
 
 // 8 bytes of global memory to shared memory, later.
 DEVICE void copy_pair_async(u32 to, const float* from)

@@ -118,6 +118,12 @@ DEVICE void multiply_add(float (&sums)[64], u64 x, u64 w)
         : SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48) : "l"(x), "l"(w) : "memory");
 }
 
+DEVICE void multiply_add(float (&sums)[72], u64 x, u64 w)
+{
+    asm volatile(PRODUCT("144", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48 ", %64, %65, %66, %67, %68, %69, %70, %71", "%72", "%73")
+        : SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48), SUMS_4(64), SUMS_4(68) : "l"(x), "l"(w) : "memory");
+}
+
 DEVICE void multiply_add(float (&sums)[96], u64 x, u64 w)
 {
     asm volatile(PRODUCT("192", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48 ", " NAMES_64 ", " NAMES_80, "%96", "%97")
@@ -126,8 +132,8 @@ DEVICE void multiply_add(float (&sums)[96], u64 x, u64 w)
 
 DEVICE void multiply_add(float (&sums)[128], u64 x, u64 w)
 {
-    asm volatile(PRODUCT("256", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48 ", " NAMES_64 ", " NAMES_80 ", " NAMES_96 ", " NAMES_112,
-        "%128", "%129")
+    asm volatile(PRODUCT("256", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48 ", " NAMES_64 ", " NAMES_80 ", " NAMES_96 ", "
+        NAMES_112, "%128", "%129")
         : SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48), SUMS_16(64), SUMS_16(80), SUMS_16(96), SUMS_16(112)
         : "l"(x), "l"(w) : "memory");
 }

@@ -16,6 +16,7 @@ template <int TileColumns, int StageCount> struct HopperTile
 
 typedef HopperTile<96, 7> Hopper128x96;
 typedef HopperTile<128, 6> Hopper128x128;
+typedef HopperTile<144, 6> Hopper128x144;
 typedef HopperTile<192, 5> Hopper128x192;
 typedef HopperTile<256, 4> Hopper128x256;
 
@@ -54,31 +55,37 @@ template <int Stages> struct RingPlace
     }
 };
 
-// The four groups of eight columns that are the warp's next piece, to shared memory.
-template <int Count> DEVICE void stage_piece(float* piece, const float (&sums)[Count], int which)
+// The four groups of eight columns that are a warp's piece, to shared memory: of Runs parts of the tile's columns, as many of each.
+template <int Runs, int Count> DEVICE void stage_piece(float* piece, const float (&sums)[Count], int which)
 {
+    const int GroupsOfRun = 4 / Runs;
     int lane = threadIdx.x % 32;
 #pragma unroll
-    for (int p = 0; p < Count / 16; p++)
+    for (int p = 0; p < (Count + 15) / 16; p++)
     {
         // Registers have no computed places: the branch is the same for all lanes.
         if (p != which) continue;
 #pragma unroll
         for (int j = 0; j < 4; j++)
         {
+            // The last piece of a tile may be half a one.
+            if (16 * p + 4 * j >= Count) continue;
             float* to = piece + lane / 4 * PieceQuads::Pitch + 8 * j + lane % 4 * 2;
-            const float* from = sums + 16 * p + 4 * j;
+            const float* from = sums + j / GroupsOfRun * (Count / Runs) + (p * GroupsOfRun + j % GroupsOfRun) * 4;
             *(Pair*)to = {from[0], from[1]};
             *(Pair*)(to + 8 * PieceQuads::Pitch) = {from[2], from[3]};
         }
     }
 }
 
-// x·wᵀ of so many rows and columns. E is what sums become: held = fetch(row, column) asks for what a lane's quads need besides, row being
-// the first of the warp's and column the first of the piece's; finish(row, column, sums, held) is given them.
-template <class S, class E> DEVICE void warpgroup_product(const TensorMap& x, const TensorMap& w, int rows, int columns, int depth,
-    const E& epilogue)
+// x·wᵀ of so many rows and columns. E is what sums become: held = fetch(row, column, end) asks for what a lane's quads need besides, row
+// being the first of the warp's, column the first of the piece's and end behind the tile's; finish(row, column, end, sums, held) is given
+// them. Where w has Runs times as many rows as there are columns, a tile has as many of each run, the runs one behind the other, and so has
+// a piece.
+template <class S, int Runs = 1, class E>
+DEVICE void warpgroup_product(const TensorMap& x, const TensorMap& w, int rows, int columns, int depth, const E& epilogue)
 {
+    const int TileColumns = S::Columns / Runs, PieceColumns = PieceQuads::Columns / Runs;
     extern __shared__ ALIGNED(1024) char shared[];
     // Boxes with a swizzle begin at multiples of 1,024 bytes; what is declared is a wish.
     int unaligned = -shared_address(shared) & 1023;
@@ -87,7 +94,7 @@ template <class S, class E> DEVICE void warpgroup_product(const TensorMap& x, co
     const int Pieces = S::Stages * S::StageBytes, Barriers = Pieces + S::Warps * PieceQuads::Bytes;
     u32 full = ring + Barriers, empty = full + S::Stages * (int)sizeof(u64);
     int stages = (depth + S::Depth - 1) / S::Depth;
-    int down = (rows + S::Rows - 1) / S::Rows, across = (columns + S::Columns - 1) / S::Columns, tiles = down * across;
+    int down = (rows + S::Rows - 1) / S::Rows, across = (columns + TileColumns - 1) / TileColumns, tiles = down * across;
 
     if (threadIdx.x == 0)
     {
@@ -119,7 +126,10 @@ template <class S, class E> DEVICE void warpgroup_product(const TensorMap& x, co
                 wait_phase(empty + place.slot * (int)sizeof(u64), place.parity);
                 arrive_expecting(barrier, S::StageBytes);
                 copy_box(to, x, stage * S::Depth, row * S::Rows, barrier);
-                copy_box(to + S::WSource, w, stage * S::Depth, column * S::Columns, barrier);
+#pragma unroll
+                for (int run = 0; run < Runs; run++)
+                    copy_box(to + S::WSource + run * TileColumns * S::Depth * (int)sizeof(u16), w, stage * S::Depth,
+                        run * columns + column * TileColumns, barrier);
             }
         }
         return;
@@ -153,22 +163,22 @@ template <class S, class E> DEVICE void warpgroup_product(const TensorMap& x, co
             if (stage > 0 && lane == 0) arrive(before);
             before = empty + place.slot * (int)sizeof(u64);
         }
-        int first_row = row * S::Rows + warp * PieceQuads::Rows, first_column = column * S::Columns;
-        int pieces = (least(S::Columns, columns - first_column) + PieceQuads::Columns - 1) / PieceQuads::Columns;
-        auto held = epilogue.fetch(first_row, first_column);
+        int first_row = row * S::Rows + warp * PieceQuads::Rows, first_column = column * TileColumns;
+        int end = least(first_column + TileColumns, columns), pieces = (end - first_column + PieceColumns - 1) / PieceColumns;
+        auto held = epilogue.fetch(first_row, first_column, end);
         wait_products<0>();
         if (lane == 0) arrive(before);
         if (first_row >= rows) continue;
 #pragma unroll 1
         for (int p = 0; p < pieces; p++)
         {
-            auto next = epilogue.fetch(first_row, p + 1 < pieces ? first_column + PieceQuads::Columns : columns);
-            stage_piece(piece, sums, p);
+            auto next = epilogue.fetch(first_row, first_column + PieceColumns, end);
+            stage_piece<Runs>(piece, sums, p);
             sync_warp();
-            epilogue.finish(first_row, first_column, piece, held);
+            epilogue.finish(first_row, first_column, end, piece, held);
             sync_warp();
             held = next;
-            first_column += PieceQuads::Columns;
+            first_column += PieceColumns;
         }
     }
 }

@@ -18,7 +18,7 @@ public enum HopperUse
 
 internal static class HopperUses
 {
-    private const string Variable = "SA2VA_HOPPER";
+    public const string Variable = "SA2VA_HOPPER";
 
     /// <summary>The one that is asked for, else the one that <c>SA2VA_HOPPER</c> names.</summary>
     /// <exception cref="DeviceException">The variable names none.</exception>

@@ -76,13 +76,15 @@ internal sealed unsafe class KernelModules(CudaContext context)
     {
         if (_modules.TryGetValue(family, out (nint Handle, bool) known)) return known.Handle;
         nint module = 0;
-        string architecture = family.EndsWith("_hopper", StringComparison.Ordinal) ? "90a" : $"{context.Device.Capability}";
+        bool isOfHopper = family.EndsWith("_hopper", StringComparison.Ordinal);
+        string architecture = isOfHopper ? "90a" : $"{context.Device.Capability}";
         bool isPtx = Image($"cubin/sm_{architecture}/{family}") is not { } code
             || Load(code, &module) == CudaResult.NoBinaryForGpu;
         if (module == 0)
         {
             byte[] ptx = Image($"ptx/{family}") ?? throw new DeviceException($"This package has no kernels '{family}'.");
-            context.Check(Load(ptx, &module), $"loading the kernels '{family}'");
+            context.Check(Load(ptx, &module),
+                $"loading the kernels '{family}'{(isOfHopper ? $" ({HopperUses.Variable}=never does without them)" : "")}");
         }
         _modules.Add(family, (module, isPtx));
         return module;

@@ -8,8 +8,9 @@ namespace Sa2VA.Tests;
 /// </summary>
 public class LinearRotaryTests
 {
-    /// <summary>Virtual GPUs of many multiprocessors and of few, which take larger tiles.</summary>
-    private static IEnumerable<TestBackend> Configurations => [.. TestBackend.All.Where(b => b.Family == "cuda"), VirtualGpus.Small];
+    /// <summary>Virtual GPUs of many multiprocessors and of few, which take larger tiles; by warpgroups.</summary>
+    private static IEnumerable<TestBackend> Configurations =>
+        [.. TestBackend.All.Where(b => b.Family == "cuda"), VirtualGpus.Small, VirtualGpus.Warpgroups];
 
     [Theory]
     // A decode step of Sa2VA-1B, of several chats, of Sa2VA-4B, a chunk of a prompt, all of fewer channels.
@@ -17,6 +18,7 @@ public class LinearRotaryTests
     [InlineData(5, 14, 2, 32, 128, 520, RotaryPairing.Half, DType.BF16, Precision.BFloat16)]
     [InlineData(16, 16, 2, 64, 256, 520, RotaryPairing.Half, DType.BF16, Precision.BFloat16)]
     [InlineData(130, 14, 2, 32, 128, 96, RotaryPairing.Half, DType.BF16, Precision.BFloat16)]
+    [InlineData(150, 3, 1, 32, 64, 136, RotaryPairing.Half, DType.BF16, Precision.BFloat16)]
     [InlineData(2, 14, 2, 32, 128, 520, RotaryPairing.Half, DType.BF16, Precision.Int8)]
     [InlineData(2, 14, 2, 32, 128, 520, RotaryPairing.Half, DType.BF16, Precision.Int4)]
     [InlineData(40, 3, 1, 32, 20, 136, RotaryPairing.Half, DType.F32, Precision.Int4)]
@@ -50,6 +52,8 @@ public class LinearRotaryTests
     [InlineData(128, 64, 256, 1, 256, 256, RotaryPairing.Adjacent)]
     [InlineData(150, 50, 24, 3, 40, 9, RotaryPairing.Half)]
     [InlineData(70, 70, 520, 2, 16, 5, RotaryPairing.Adjacent)]
+    // Depths that warpgroups take: more columns than a tile, heads that fill none.
+    [InlineData(133, 70, 136, 3, 40, 9, RotaryPairing.Half)]
     public void Projections_of_an_attention(int rows, int table, int depth, int heads, int headDim, int valueDim, RotaryPairing pairing)
     {
         int width = heads * headDim;
@@ -111,5 +115,5 @@ public class LinearRotaryTests
     }
 
     private static void AssertRotates(CudaBackend backend) =>
-        Assert.Contains("linear_rotary_bf16", backend.Kernels.Select(k => k.Family));
+        Assert.Contains(backend.Kernels, k => k.Family is "linear_rotary_bf16" or "linear_rotary_bf16_hopper");
 }

@@ -33,6 +33,10 @@ internal static class VirtualGpus
     public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", Family,
         precision => Open(Two.Value, precision, usesGraphs: true));
 
+    /// <summary>The same with products by warpgroups wherever they can be.</summary>
+    public static TestBackend Warpgroups { get; } = new("cuda on a virtual H100 of two multiprocessors, warpgroups", Family, precision =>
+        new CudaDevice(DriverOf(Two.Value)) { Precision = precision, Hopper = HopperUse.Wherever }.Open());
+
     /// <summary>The first of <see cref="All"/> with another choice of which maps lie in Z-order.</summary>
     public static IBackend Ordering(ZOrderUse use, Precision precision) =>
         new CudaDevice(DriverOf(Prompt.Value)) { Precision = precision, ZOrder = use }.Open();

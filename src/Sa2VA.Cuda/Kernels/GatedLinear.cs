@@ -7,7 +7,7 @@ internal sealed class GatedLinearKernel : Kernel
 {
     private static readonly ProductFamily Family = new("gated_linear",
         [TensorTile.Wide, TensorTile.Square, TensorTile.Small, TensorTile.Flat64, TensorTile.Flat32], SkinnyTile.Wide, SkinnyTile.Middle,
-        SkinnyTile.WideInt8, SkinnyTile.WideInt4);
+        SkinnyTile.WideInt8, SkinnyTile.WideInt4) { HopperTiles = HopperTile.Pairs };
 
     private readonly GatedLinear _op;
     private readonly ProductKernels _product;
@@ -28,7 +28,7 @@ internal sealed class GatedLinearKernel : Kernel
             Weight = _product.Weight(c),
             Y = c.View(_op.Output),
         };
-        _product.Launch(c.Stream, ProductKernels.IsInChunks(arguments.X), arguments);
+        _product.Launch(c.Stream, arguments.X, arguments.Weight, arguments);
     }
 
     /// <summary>GatedLinearArguments of <c>kernels/common/gated_linear.cuh</c>.</summary>

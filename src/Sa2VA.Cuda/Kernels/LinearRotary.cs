@@ -10,7 +10,7 @@ internal sealed class LinearRotaryKernel : Kernel
     private const int Quad = 4;
 
     private static readonly ProductFamily Family = new("linear_rotary", [TensorTile.Square, TensorTile.Small], SkinnyTile.Middle,
-        SkinnyTile.Narrow, SkinnyTile.NarrowInt8, SkinnyTile.NarrowInt4) { IsOfChunksAlone = true };
+        SkinnyTile.Narrow, SkinnyTile.NarrowInt8, SkinnyTile.NarrowInt4) { IsOfChunksAlone = true, HopperTiles = HopperTile.Heads };
 
     private readonly LinearRotary _op;
     private readonly ulong _bias;
@@ -60,7 +60,7 @@ internal sealed class LinearRotaryKernel : Kernel
         };
         _positions?.Launch(c, arguments.Positions, arguments.Cos);
         _rows?.Launch(c, arguments.Rows, arguments.Keys);
-        _product.Launch(c.Stream, isInChunks: true, arguments);
+        _product.Launch(c.Stream, arguments.X, arguments.Weight, arguments);
     }
 
     private static bool IsInQuads(Tensor table) =>
@@ -78,7 +78,7 @@ internal sealed class LinearRotaryKernel : Kernel
         return order;
     }
 
-    /// <summary>RotaryArguments of <c>kernels/linear_rotary_bf16.cu</c>.</summary>
+    /// <summary>RotaryArguments of <c>kernels/common/linear_rotary.cuh</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {

@@ -23,13 +23,13 @@ internal sealed class MappedProduct
     /// <param name="other">The tile that is taken otherwise.</param>
     public static MappedProduct? For(PlanContext context, ProductFamily family, long rows, DeviceMatrix weight, TensorTile other)
     {
-        (int columns, int depth, DeviceFacts device) = (weight.Rows, weight.Columns, context.Device);
+        (int weightRows, int depth, DeviceFacts device) = (weight.Rows, weight.Columns, context.Device);
         if (family.HopperTiles.Length == 0 || !HopperTile.Suits(rows, depth, device, context.Hopper)) return null;
-        HopperTile tile = HopperTile.Best(family.HopperTiles, rows, columns, depth, device);
+        HopperTile tile = HopperTile.Best(family.HopperTiles, rows, weightRows, depth, device);
         if (context.Hopper == HopperUse.WhereItPays
-            && tile.Clocks(rows, columns, depth, device) > other.Clocks(rows, columns, depth, device)) return null;
+            && tile.Clocks(rows, weightRows, depth, device) > other.Clocks(rows, weightRows, depth, device)) return null;
         string name = $"{family.Name}_bf16_hopper";
-        return new MappedProduct(context.Function(name, $"{name}_{tile.Name}"), tile, tile.GridOf(rows, columns, device));
+        return new MappedProduct(context.Function(name, $"{name}_{tile.Name}"), tile, tile.GridOf(rows, weightRows, device));
     }
 
     /// <summary>Launches it. The maps are made here: once for a binding whose launches are captured.</summary>
@@ -45,7 +45,7 @@ internal sealed class MappedProduct
         TensorMap* maps = (TensorMap*)memory;
         CudaFunction function = _function!;
         TensorMap.Encode(function.Context, maps, x, HopperTile.BoxRows);
-        TensorMap.Encode(function.Context, maps + 1, weight, _tile.Columns);
+        TensorMap.Encode(function.Context, maps + 1, weight, _tile.WeightBoxRows);
         Unsafe.WriteUnaligned(memory + 2 * TensorMap.Bytes, arguments);
         ProductBlock block = _tile.Block;
         function.Launch(stream, _grid, block.Threads, block.SharedBytes, memory);

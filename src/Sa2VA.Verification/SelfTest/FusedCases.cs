@@ -13,6 +13,9 @@ internal static class FusedCases
            from shape in ((int, int, int)[])[(3, 520, 2), (70, 72, 3)] select new LinearRotaryCase(shape, pairing),
         // As many columns as make a card of a hundred multiprocessors take the larger tiles.
         new LinearRotaryCase((1500, 40, 60), RotaryPairing.Half, isWhole: true), new LinearRotaryCase((5, 520, 66), RotaryPairing.Half),
+        // The tile that an H100 or H200 has besides.
+        new LinearRotaryCase((1800, 136, 6), RotaryPairing.Adjacent, isWhole: true),
+        new LinearRotaryCase((1800, 136, 5), RotaryPairing.Half, isWhole: true),
         new LinearRotaryCase((5, 520, 3), RotaryPairing.Half) { LeastBits = 4 },
         .. from isRms in (bool[])[true, false] from width in (int[])[37, 64, 896, 2300, 4500] select new SumNormCase(isRms, width),
     ];

@@ -38,12 +38,12 @@ internal static class ProductCases
     ];
 
     /// <summary>
-    /// The same for the tiles that an H100 or H200 has besides: a wave of narrow ones, and more columns than fit into one of those.
+    /// The same for the tiles that an H100 or H200 takes where it is told to take its own wherever they can be: a wave of each.
     /// </summary>
     private static IEnumerable<OpCase> HopperTiles =>
     [
-        new LinearCase(1800, 136, 130, Full, true), new LinearCase(260, 136, 5000, Full, true), new LinearCase(385, 128, 5000, Plain, true),
-        new LinearCase(513, 128, 5000, Full, true),
+        new LinearCase(1800, 136, 130, Full, true), new LinearCase(260, 136, 5000, Full, true), new LinearCase(385, 128, 4700, Full, true),
+        new LinearCase(385, 128, 5000, Plain, true), new LinearCase(513, 128, 5000, Full, true), new GatedLinearCase(385, 128, 2500, true),
     ];
 
     /// <summary>Weights in few bits: skinny tiles of both widths, numbers made of codes for many rows, rows that are no chunks.</summary>
