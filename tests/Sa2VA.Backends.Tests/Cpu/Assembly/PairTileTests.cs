@@ -107,6 +107,7 @@ public sealed class PairTileTests
         Assert.Null(PairBlocks.Choose(KernelChoice.Managed));
         Assert.Null(PairBlocks.Choose(KernelChoice.Assembled));
         Assert.IsType<ManagedPairs>(PairBlocks.Choose(KernelChoice.ManagedAmx));
+        Assert.Equal(PairSupport.WithoutMatrix is null ? PairUnit.Matrix : null, PairBlocks.Choose(null)?.Unit);
         Check(KernelChoice.Amx, PairUnit.Matrix, PairSupport.WithoutMatrix);
         Check(KernelChoice.Avx512BFloat16, PairUnit.Dot, PairSupport.WithoutDot);
 
