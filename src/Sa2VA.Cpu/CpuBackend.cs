@@ -56,7 +56,8 @@ public sealed unsafe class CpuBackend : IBackend
         KernelChoice? kernels = KernelChoices.Resolve(options.Kernels, Environment.GetEnvironmentVariable(KernelChoices.Variable));
         Blocks = countsOnly ? null : FloatBlocks.Choose(Simd, kernels);
         // Who counts asks too: weights in pairs are longer.
-        PairBlocks? pairs = PairBlocks.Choose(kernels);
+        // What is forced is looked for in any precision; nobody asks the system for tiles whom they would not serve.
+        PairBlocks? pairs = Precision.IsNarrow() || kernels is not null ? PairBlocks.Choose(kernels) : null;
         Pairs = Precision.IsNarrow() ? pairs : null;
         Account = new MemoryAccount(options.MemoryBudget, countsOnly);
         Precedence = new Precedence(options.Patience);

@@ -39,7 +39,8 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     public static TheoryData<string, Precision> NamesAndPrecisions => InEitherPrecision(All);
 
     /// <summary>The CPU's names, in either precision.</summary>
-    public static TheoryData<string, Precision> CpuNamesAndPrecisions => InEitherPrecision(All.Where(b => b.Family.StartsWith("cpu", StringComparison.Ordinal)));
+    public static TheoryData<string, Precision> CpuNamesAndPrecisions =>
+        InEitherPrecision(All.Where(b => b.Family.StartsWith("cpu", StringComparison.Ordinal)));
 
     // Tests that ran on nothing would pass.
     private static IReadOnlyList<TestBackend> Chosen(string? family)
@@ -68,7 +69,7 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     [
         .. from level in CpuFeatures.Available
            from threads in (int[])[1, 2, 3]
-           from kernels in threads == 2 && CanAssemble(level) ? Both : [FloatBlocks.Choose(level, null) is null ? KernelChoice.Managed : KernelChoice.Assembled]
+           from kernels in threads == 2 && CanAssemble(level) ? Both : [Usual(level)]
            select Of("cpu", level, threads, kernels),
         .. from unit in (PairUnit[])[PairUnit.Matrix, PairUnit.Dot]
            let isMatrix = unit == PairUnit.Matrix
@@ -81,6 +82,9 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
            from threads in (int[])[1, 3]
            select Of(isMatrix ? "cpu-amx" : "cpu-avx512bf16", CpuFeatures.Available[threads == 1 ? 0 : ^1], threads, choice),
     ];
+
+    private static KernelChoice Usual(SimdLevel level) =>
+        FloatBlocks.Choose(level, null) is null ? KernelChoice.Managed : KernelChoice.Assembled;
 
     private static KernelChoice[] Both => [KernelChoice.Managed, KernelChoice.Assembled];
 

@@ -159,6 +159,17 @@ public sealed class RecordedAnswerTests(RecordedAnswerTests.LoadedModels models)
     {
         private readonly Dictionary<(string, Precision), Sa2VAModel> _models = [];
 
+        /// <summary>
+        /// What is recorded of bf16 above is of products of floats, which a processor with AMX is asked for, unless others are forced.
+        /// </summary>
+        public LoadedModels()
+        {
+            const string Kernels = "SA2VA_KERNELS";
+            if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Kernels))) return;
+            using IBackend usual = new CpuDevice { Threads = 1, Precision = Precision.BFloat16 }.Open();
+            if (usual.Description.Contains("AMX", StringComparison.Ordinal)) Environment.SetEnvironmentVariable(Kernels, "managed");
+        }
+
         public Sa2VAModel Load(string name, Precision precision = Precision.Float32)
         {
             if (!_models.TryGetValue((name, precision), out Sa2VAModel? model))

@@ -3,14 +3,14 @@ using System.Runtime.Intrinsics;
 namespace Sa2VA.Cpu;
 
 /// <summary>
-/// What the two units compute, in C#: the definition of a BF16 product's bits, for machines that have neither. In both, subnormal operands
-/// and results are zeros of their sign, a bfloat16 product has all its digits, and every sum is rounded to nearest even.
+/// What the two units compute, in C#: the definition of a BF16 product's bits, for machines that have neither. In both, subnormal
+/// operands and results are zeros of their sign, a bfloat16 product has all its digits, and every sum is rounded to nearest even.
 /// <list type="bullet">
-/// <item><see cref="PairUnit.Dot"/>: of the inputs of a run (<see cref="PairTile.Chunk"/> in a product) one chain of fused multiply-adds from
-/// zero, of each pair of inputs the second one first; it is added to the sum so far. Short chains keep the rounding error of long sums small.
-/// </item>
-/// <item><see cref="PairUnit.Matrix"/>: of each 32 inputs, two chains of 16 from zero, of even inputs and of odd ones; their sum is added to
-/// the sum so far.</item>
+/// <item><see cref="PairUnit.Dot"/>: of the inputs of a run (<see cref="PairTile.Chunk"/> in a product) one chain of fused multiply-adds
+/// from zero, of each pair of inputs the second one first; it is added to the sum so far. Short chains keep the rounding error of long
+/// sums small.</item>
+/// <item><see cref="PairUnit.Matrix"/>: of each 32 inputs, two chains of 16 from zero, of even inputs and of odd ones; their sum is added
+/// to the sum so far.</item>
 /// </list>
 /// </summary>
 internal sealed unsafe class ManagedPairs(PairUnit unit) : PairBlocks

@@ -8,11 +8,6 @@ namespace Sa2VA.Cpu;
 /// </summary>
 internal abstract unsafe class PairBlocks
 {
-    /// <summary>
-    /// True to take them by themselves where the processor has them. Not until they have been seen right and fast on such a machine.
-    /// </summary>
-    private const bool IsDefault = false;
-
     // Code is made once and stays: any thread may be in it.
     private static readonly Lazy<AssembledPairs?> Dot = new(() => AssembledPairs.TryAssemble(PairUnit.Dot)),
         Matrix = new(() => AssembledPairs.TryAssemble(PairUnit.Matrix));
@@ -25,7 +20,10 @@ internal abstract unsafe class PairBlocks
     /// <summary>Name for people.</summary>
     public string Name => Unit == PairUnit.Matrix ? "AMX" : "AVX512-BF16";
 
-    /// <summary>Those that a choice asks for; null for products of floats.</summary>
+    /// <summary>
+    /// Those that a choice asks for; null for products of floats. Nothing forced: AMX where it can be had. AVX512-BF16 was measured to be
+    /// slower than floats on a processor that has it, so it has to be asked for.
+    /// </summary>
     /// <exception cref="DeviceException">Some are forced that cannot be had.</exception>
     public static PairBlocks? Choose(KernelChoice? choice) => choice switch
     {
@@ -33,7 +31,7 @@ internal abstract unsafe class PairBlocks
         KernelChoice.Avx512BFloat16 => Dot.Value ?? throw Lacking("avx512bf16", PairSupport.WithoutDot),
         KernelChoice.ManagedAmx => ManagedMatrix,
         KernelChoice.ManagedAvx512BFloat16 => ManagedDot,
-        null when IsDefault => Matrix.Value ?? Dot.Value,
+        null => Matrix.Value,
         _ => null,
     };
 

@@ -93,10 +93,12 @@ internal sealed unsafe class SegmentRows
         Rows(_v, segment, first, count, column, width, widened, rows);
 
     /// <summary>Pointers to a segment's keys where they are stored, from a column on.</summary>
-    public void StoredKeys(int segment, long first, int count, int column, byte** rows) => Stored(_k, segment, first, count, column, rows);
+    public void StoredKeys(int segment, long first, int count, int column, byte** rows) =>
+        Stored(_k, segment, first, count, column, rows);
 
     /// <inheritdoc cref="StoredKeys"/>
-    public void StoredValues(int segment, long first, int count, int column, byte** rows) => Stored(_v, segment, first, count, column, rows);
+    public void StoredValues(int segment, long first, int count, int column, byte** rows) =>
+        Stored(_v, segment, first, count, column, rows);
 
     /// <summary>
     /// Shares work whose items are as heavy as their segment has keys: of the items that begin at <paramref name="at"/>, those that begin

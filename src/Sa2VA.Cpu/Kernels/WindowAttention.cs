@@ -143,7 +143,9 @@ internal sealed unsafe class WindowAttentionKernel : Kernel
             rows[j] = _pairs is null ? tokens[j] + which * _apart : (float*)((ushort*)tokens[j] + which * _apart);
     }
 
-    /// <summary>A head's query of a token where it is stored, its key and value further on; of the bias, rounded, where there is no token.</summary>
+    /// <summary>
+    /// A head's query of a token where it is stored, its key and value further on; of the bias, rounded, where there is no token.
+    /// </summary>
     private float* Stored(long token, int head, ushort* bias)
     {
         if (token >= 0) return (float*)((ushort*)_x.Pointer + token * _x.RowStride + head * _headDim);

@@ -22,7 +22,8 @@ internal sealed class X86Tiles
         {
             int rowBytes = BinaryPrimitives.ReadUInt16LittleEndian(settings[(16 + 2 * t)..]), rows = settings[48 + t];
             bool isOne = t < Most && rows is > 0 and <= 16 && rowBytes is > 0 and <= 64 && rowBytes % 4 == 0;
-            if (!isOne && (t < Most || rows != 0 || rowBytes != 0)) throw new X86Fault($"sets tile {t} up as {rows} rows of {rowBytes} bytes");
+            if (!isOne && (t < Most || rows != 0 || rowBytes != 0))
+                throw new X86Fault($"sets tile {t} up as {rows} rows of {rowBytes} bytes");
             if (isOne) (_rows[t], _rowBytes[t], _tiles[t], _isDefined[t]) = (rows, rowBytes, new uint[rows * rowBytes / 4], false);
         }
         _isConfigured = true;
@@ -90,7 +91,9 @@ internal sealed class X86Tiles
     }
 }
 
-/// <summary>How processors multiply and add bfloat16: subnormal numbers are zeros before and after, all else is rounded to nearest.</summary>
+/// <summary>
+/// How processors multiply and add bfloat16: subnormal numbers are zeros before and after, all else is rounded to nearest.
+/// </summary>
 internal static class BFloat16Pairs
 {
     /// <summary>What vdpbf16ps makes of a lane: the upper halves' product is added first.</summary>
