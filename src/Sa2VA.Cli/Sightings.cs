@@ -19,7 +19,7 @@ internal sealed class Sightings
             _best[mask.Id] = Math.Max(_best.GetValueOrDefault(mask.Id, -1), mask.Area > 0 ? mask.Score : -1);
     }
 
-    /// <summary>What is to be said of a question that named objects of which none was seen; null if one was, or there was no frame.</summary>
+    /// <summary>What is to be said of a question whose objects were not seen; null if one was, or there was no frame.</summary>
     /// <param name="prompt">The question.</param>
     /// <param name="answer">What named them.</param>
     public string? NoteOn(string prompt, Answer answer)

@@ -30,7 +30,7 @@ internal sealed class CliRun
     public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, params string[] args) =>
         With(onLine, input, null, args);
 
-    /// <summary>The same, with a terminal that waits so long for files to be completed once the run was stopped; null for its own.</summary>
+    /// <summary>The same, with so long for files to be completed once the run was stopped; null for the terminal's own.</summary>
     public static CliRun With(Action<string, CancellationTokenSource>? onLine, TextReader input, TimeSpan? patience, string[] args)
     {
         using var cancel = new CancellationTokenSource();

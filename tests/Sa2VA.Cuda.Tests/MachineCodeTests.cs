@@ -12,6 +12,15 @@ public sealed partial class MachineCodeTests
     private static readonly string Tools = Path.Combine(Environment.GetEnvironmentVariable("CUDA_TOOLS")
         ?? Path.Combine(Fixtures.Repository, "build", "cuda-tools"), "root", "usr", "bin");
 
+    /// <summary>Least shares of tensor instructions in main loops, on sm_80, of kernels whose time they decide.</summary>
+    private static readonly Dictionary<string, double> TensorShares = new()
+    {
+        ["linear_bf16_64x64"] = 0.29, ["linear_bf16_96x96"] = 0.40, ["linear_bf16_128x128"] = 0.46,
+        ["gated_linear_bf16_96x96"] = 0.28, ["gated_linear_bf16_128x128"] = 0.37,
+        ["linear_rotary_bf16_64x64"] = 0.29, ["linear_rotary_bf16_96x96"] = 0.40,
+        ["linear_max_pool_bf16_96x96"] = 0.40, ["linear_arg_max_bf16_64x128"] = 0.32, ["conv_transpose2d_bf16_64x128"] = 0.38,
+    };
+
     public static TheoryData<string> Families => [.. KernelFiles.Families];
 
     public static TheoryData<string> HopperFamilies =>
@@ -37,6 +46,7 @@ public sealed partial class MachineCodeTests
             (string, int)[] registers = [.. Used().Matches(said)
                 .Select(m => (m.Groups["kernel"].Value, int.Parse(m.Groups["registers"].Value))).Order()];
             Assert.Equal([.. names.Select(n => (n, RecordedResources.All[$"{family}/{n}"].Registers[architecture]))], registers);
+            if (architecture == architectures[0]) CheckTensorCores(family, names, Output("nvdisasm", code));
             if (architecture == architectures[^1]) Assert.DoesNotMatch(FloatAtomic(), Output("nvdisasm", code));
         }
     }
@@ -60,6 +70,43 @@ public sealed partial class MachineCodeTests
             Count(k, "WARPGROUP.ARRIVE"), Count(k, "UTMALDG"), Count(k, "USETMAXREG"))));
 
         static int Count(string code, string instruction) => code.Split(instruction).Length - 1;
+    }
+
+    /// <summary>
+    /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops consist of products as far as they did.
+    /// </summary>
+    private static void CheckTensorCores(string family, string[] names, string listing)
+    {
+        string[] entries = KernelFiles.Ptx(family).Split(".entry ")[1..], functions = listing.Split("\n.text.")[1..];
+        foreach (string name in names)
+        {
+            string ptx = Assert.Single(entries, e => e.StartsWith(name + "(", StringComparison.Ordinal));
+            string code = Assert.Single(functions, f => f.StartsWith(name + ":", StringComparison.Ordinal));
+            int products = Product().Count(ptx), found = TensorInstruction().Count(code);
+            Assert.True(found >= products, $"{name} has {products} products in PTX and {found} tensor instructions.");
+            if (WideCopy().IsMatch(ptx)) Assert.Matches(@"LDGSTS\.E[\w.]*\.128\b", code);
+            if (WideLoad().IsMatch(ptx)) Assert.Matches(@"LDG\.E[\w.]*\.128\b", code);
+            if (TensorShares.TryGetValue(name, out double least))
+                Assert.True(MainLoopShare(code) >= least, $"{MainLoopShare(code):0.000} of {name}'s main loop is products, {least} were.");
+        }
+    }
+
+    /// <summary>The largest share of tensor instructions in a loop.</summary>
+    private static double MainLoopShare(string code)
+    {
+        var instructions = new List<string>();
+        var labels = new Dictionary<string, int>();
+        double share = 0;
+        foreach (string line in code.Split('\n'))
+            if (Label().Match(line) is { Success: true } label) labels[label.Groups[1].Value] = instructions.Count;
+            else if (Instruction().Match(line) is { Success: true } instruction)
+            {
+                instructions.Add(instruction.Groups[1].Value);
+                if (Jump().Match(line) is not { Success: true } jump || !labels.TryGetValue(jump.Groups[1].Value, out int from)) continue;
+                int products = instructions[from..].Count(i => TensorInstruction().IsMatch(i));
+                share = Math.Max(share, (double)products / (instructions.Count - from));
+            }
+        return share;
     }
 
     private static string Output(string tool, params string[] arguments)
@@ -87,6 +134,27 @@ public sealed partial class MachineCodeTests
 
     [GeneratedRegex(@"Compiling entry function '(?<kernel>\w+)'.*?Used (?<registers>\d+) registers", RegexOptions.Singleline)]
     private static partial Regex Used();
+
+    [GeneratedRegex(@"\bmma\.sync\.")]
+    private static partial Regex Product();
+
+    [GeneratedRegex(@"\b[HI]MMA\.")]
+    private static partial Regex TensorInstruction();
+
+    [GeneratedRegex(@"\bcp\.async\.cg\.")]
+    private static partial Regex WideCopy();
+
+    [GeneratedRegex(@"\bld\.global[\w.:]*\.v4\.[buf]32\b")]
+    private static partial Regex WideLoad();
+
+    [GeneratedRegex(@"^\s*(\.L_\w+):")]
+    private static partial Regex Label();
+
+    [GeneratedRegex(@"^\s+/\*[0-9a-f]{4,6}\*/\s+([^;]+);")]
+    private static partial Regex Instruction();
+
+    [GeneratedRegex(@"\bBRA\b.*`\((\.L_\w+)\)")]
+    private static partial Regex Jump();
 
     [GeneratedRegex(@"\b(?:ATOM|RED)\w*\.[\w.]*F(?:16|32|64)")]
     private static partial Regex FloatAtomic();

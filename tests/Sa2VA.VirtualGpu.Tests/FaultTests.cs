@@ -337,6 +337,32 @@ public sealed class FaultTests
         Assert.Contains("past the end of A", fault.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_wrong_swizzle_is_found_out()
+    {
+        const int M = 200, N = 152, K = 256, Copies = 6;
+        ushort[] a = PtxFiles.RandomBFloat16(1, M * K), b = PtxFiles.RandomBFloat16(2, N * K);
+        float[] bias = new float[N];
+        int turns = PtxFiles.Text("gemm_sm80").Split("xor.b32").Length - 1;
+        Assert.Equal(10, turns);
+        for (int n = 0; n < turns; n++)
+        {
+            string wrong = PtxFiles.Edited("gemm_sm80", "xor.b32", "or.b32", n);
+            using var device = new VirtualDevice();
+            Exception? error = Record.Exception(() => TrialKernels.CheckProduct(a, b, bias, M, N, K, false,
+                TrialKernels.Gemm(device, wrong, a, b, bias, M, N, K, gelu: false, out _)));
+            // A copy that goes where another goes leaves a place empty; a read from where another should be shows in the product alone.
+            if (n >= Copies) Assert.NotNull(error);
+            else
+            {
+                var fault = Assert.IsType<GpuFaultException>(error);
+                Assert.Contains(fault.Kind, (FaultKind[])[FaultKind.Uninitialised, FaultKind.Race, FaultKind.CopyInFlight]);
+                Assert.Equal("gemm_bf16_sm80", fault.Kernel);
+                Assert.True(fault.Line > 0);
+            }
+        }
+    }
+
     private static void Launch(VirtualDevice device, string name, string ptx)
     {
         switch (name)
