@@ -166,7 +166,9 @@ public class TrackTests
             if (line.Contains("\"frame\"", StringComparison.Ordinal) && line.Contains("\"id\":0", StringComparison.Ordinal))
                 File.WriteAllText(go, "");
         }, TextReader.Null, Track("camera:7", "--prompt", Question, "--json", "--ffmpeg", folder.At("ffmpeg")));
-        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(0, run.Code);
+        // There is no circle on plain frames.
+        Assert.StartsWith("Nothing found for", Assert.Single(run.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
         string[] types = [.. run.Json.Select(Type)];
         Assert.True(Array.IndexOf(types, "answer") < Array.FindIndex(run.Json, l => Type(l) == "frame"
             && l.GetProperty("objects").GetArrayLength() > 0));
