@@ -108,7 +108,9 @@ public sealed class ProgressTests
         {
             if (throws) throw new InvalidTimeZoneException();
         });
-        using VideoSession session = Shapes.Model.OpenVideo(Shapes.Clip[..2], new VideoOptions { Progress = progress });
+        // A model of its own: sessions of one wait for each other's work, and may meet what it threw.
+        using Sa2VAModel model = Shapes.Load();
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..2], new VideoOptions { Progress = progress });
         session.Ask(Circle, cancellation: Cancellation);
         for (int t = 0; t < 5; t++)
         {
