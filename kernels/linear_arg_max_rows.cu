@@ -116,9 +116,8 @@ template <class W, int Rows, int Columns> DEVICE void best_of_rows(const LinearA
 KERNEL(Block) linear_arg_max_bf16_1_row(const LinearArgMaxArguments a) { best_of_rows<u16, 1, 2>(a); }
 KERNEL(Block) linear_arg_max_bf16_4_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 4, 4>(a); }
 KERNEL(Block) linear_arg_max_bf16_8_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 8, 4>(a); }
-KERNEL(Block) linear_arg_max_bf16_16_rows(const LinearArgMaxArguments a) { best_of_rows<u16, 16, 4>(a); }
 KERNEL(Block) linear_arg_max_f32_1_row(const LinearArgMaxArguments a) { best_of_rows<float, 1, 2>(a); }
 KERNEL(Block) linear_arg_max_f32_4_rows(const LinearArgMaxArguments a) { best_of_rows<float, 4, 4>(a); }
-KERNEL(Block) linear_arg_max_f32_16_rows(const LinearArgMaxArguments a) { best_of_rows<float, 16, 2>(a); }
+KERNEL(Block) linear_arg_max_f32_8_rows(const LinearArgMaxArguments a) { best_of_rows<float, 8, 2>(a); }
 KERNEL(Block) linear_arg_max_int8_1_row(const LinearArgMaxArguments a) { best_of_rows<u8, 1, 2>(a); }
 KERNEL(Block) linear_arg_max_int8_4_rows(const LinearArgMaxArguments a) { best_of_rows<u8, 4, 2>(a); }

@@ -83,7 +83,7 @@ internal sealed class LinearArgMaxKernel : Kernel
             if (rows > MostRows || weight.Columns % 8 != 0 || weight.Type is not (DType.F32 or DType.BF16)) return null;
             int rowBytes = RowBytes(weight.Columns);
             // Where all rows find no room at once, the matrix passes by several times; so do codes, from the second cache.
-            int[] kernels = weight.Codes is not null ? [4, 1] : weight.Type == DType.F32 ? [16, 4, 1] : [16, 8, 4, 1];
+            int[] kernels = weight.Codes is not null ? [4, 1] : [8, 4, 1];
             for (int i = 0; i < kernels.Length; i++)
             {
                 int together = kernels[i];
