@@ -78,9 +78,14 @@ public sealed class KernelRecording(RecordedDevice device)
     {
         Dictionary<string, RecordedCheck> byName = _checks.ToDictionary(c => c.Name, StringComparer.Ordinal);
         SafetensorsWriter.Write(path,
-            [.. _checks.Where(c => c.Bits.Count > 0).Select(c => new WeightInfo(c.Name, c.Type, new Shape(c.Bits.Count)))],
-            (tensor, start, target) => MemoryMarshal.AsBytes<int>([.. byName[tensor.Name].Bits])
-                .Slice(checked((int)start) * sizeof(int), target.Length).CopyTo(target),
+            [.. _checks.Where(c => c.Bits.Count > 0).Select(c => new WeightInfo(c.Name, Stored(c), new Shape(c.Bits.Count)))],
+            (tensor, start, target) =>
+            {
+                IReadOnlyList<int> bits = byName[tensor.Name].Bits;
+                ReadOnlySpan<byte> bytes = tensor.Type == DType.BF16
+                    ? MemoryMarshal.AsBytes<ushort>([.. bits.Select(b => (ushort)((uint)b >> 16))]) : MemoryMarshal.AsBytes<int>([.. bits]);
+                bytes.Slice(checked((int)start) * (int)tensor.Type.Size(), target.Length).CopyTo(target);
+            },
             new Dictionary<string, string>
             {
                 ["format"] = Format,
@@ -107,7 +112,7 @@ public sealed class KernelRecording(RecordedDevice device)
                 JsonSerializer.Deserialize(file.Metadata["kernels"], RecordingJson.Default.SortedDictionaryStringString)!;
             foreach (RecordedCheck check in JsonSerializer.Deserialize(file.Metadata["checks"], RecordingJson.Default.ListRecordedCheck)!)
                 recording.Restore(file.TryDescribe(check.Name, out WeightInfo info)
-                        ? check with { Type = info.Type, Bits = BitsOf(file, check.Name) } : check,
+                        ? check with { Type = info.Type == DType.BF16 ? DType.F32 : info.Type, Bits = BitsOf(file, check.Name) } : check,
                     check.Families.Select(f => KeyValuePair.Create(f, stamps[f])));
             return recording;
         }
@@ -119,9 +124,15 @@ public sealed class KernelRecording(RecordedDevice device)
         int Number(string key) => int.Parse(file.Metadata[key], CultureInfo.InvariantCulture);
     }
 
+    // What a kernel rounded to bf16 has nothing in the lower half.
+    private static DType Stored(RecordedCheck check) =>
+        check.Type == DType.F32 && check.Bits.All(b => (b & 0xffff) == 0) ? DType.BF16 : check.Type;
+
     private static unsafe int[] BitsOf(SafetensorsFile file, string name)
     {
         using WeightData data = file.Open(name);
+        if (data.Info.Type == DType.BF16)
+            return [.. new ReadOnlySpan<ushort>(data.Pointer, checked((int)data.Info.Shape.Count)).ToArray().Select(b => b << 16)];
         return new ReadOnlySpan<int>(data.Pointer, checked((int)data.Info.Shape.Count)).ToArray();
     }
 
