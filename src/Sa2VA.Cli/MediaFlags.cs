@@ -43,15 +43,15 @@ internal sealed class MediaFlags
     public ChoiceOption Order { get; }
 
     /// <summary>How photos are turned.</summary>
-    public ChoiceOption Orientation { get; } = new("--orientation",
-        "Photos upright as their EXIF entry says, or as they are stored, which is what the reference reads.", "upright", "stored");
+    public Flag Upright { get; } = new("--upright",
+        "Turn photos as their EXIF orientation says; the reference, and so the default, reads them as they are stored.");
 
     /// <summary>What reads video files.</summary>
     public TextOption Ffmpeg { get; } = new("--ffmpeg", "FILE",
         "The ffmpeg that reads video files; without it the one that SA2VA_FFMPEG names, else the first on the path.");
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [Image, Video, Frames, MaxFrames, Order, Orientation, Ffmpeg];
+    public IReadOnlyList<Option> All => [Image, Video, Frames, MaxFrames, Order, Upright, Ffmpeg];
 
     /// <summary>How much of a video, for a command that chooses the video itself.</summary>
     public static NumberOption MaxFramesOption() => new("--max-frames", "Only the first N frames.", 1, int.MaxValue);
@@ -82,8 +82,8 @@ internal sealed class MediaFlags
         if (images.Length > 0 && video is not null) throw new UsageException("Give either --image or --video, not both.");
         if (images.Length > 1) throw new UsageException("--image is given twice; give it once.");
         if (video is null) CheckVideoOptions(values, isFolder: false);
-        if (video is null && images.Length == 0 && ArgumentReader.Has(values, Orientation))
-            throw new UsageException("--orientation belongs to --image or --video.");
+        if (video is null && images.Length == 0 && values.GetValue(Upright))
+            throw new UsageException("--upright belongs to --image or --video.");
         if (File.Exists(video) && ArgumentReader.Has(values, Order))
             throw new UsageException($"--order belongs to a folder of frames; {Quoted.Of(video)} is one file.");
         MediaOptions options = Options(values);
@@ -109,7 +109,7 @@ internal sealed class MediaFlags
     /// <summary>How files are read.</summary>
     public MediaOptions Options(ParseResult values) => new()
     {
-        Upright = values.GetValue(Orientation) is "upright",
+        Upright = values.GetValue(Upright),
         Order = values.GetValue(Order) is "name" ? FrameOrder.Name : FrameOrder.Natural,
         Ffmpeg = values.GetValue(Ffmpeg),
     };

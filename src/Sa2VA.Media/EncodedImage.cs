@@ -37,7 +37,7 @@ internal sealed class EncodedImage : IDisposable
     /// <summary>What a user should know about the picture's orientation; null if it is stored as it is seen.</summary>
     public string? OrientationNote => Orientation.IsStoredUpright(Container.Origin) ? null
         : _upright ? $"{Name} was turned upright as its EXIF orientation says."
-        : $"{Name} was read as it is stored, though its EXIF orientation says to turn it.";
+        : $"{Name} was read as it is stored, though its EXIF orientation says to turn it; --upright (MediaOptions.Upright) turns it.";
 
     public Container Container { get; }
 

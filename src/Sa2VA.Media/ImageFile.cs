@@ -12,7 +12,7 @@ public static class ImageFile
     /// dropped without blending, colour profiles ignored.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="options">Choices, and who is told of them; null for the defaults, which turn the picture upright.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults, which read the picture as it is stored.</param>
     /// <exception cref="MediaException">The file cannot be read, is none of these formats, too large, damaged, or cut short.</exception>
     public static RgbImage Load(string path, MediaOptions? options = null) => Load(FileContent.Read(path).Span, path, options);
 

@@ -14,10 +14,11 @@ public enum FrameOrder
 public sealed record MediaOptions
 {
     /// <summary>
-    /// Turn pictures as their EXIF orientation says, so that they are seen as any viewer shows them. The reference reads them as they are
-    /// stored; false does so too. An orientation in XMP, or in a PNG's text chunk "Raw profile type exif", is not looked for.
+    /// Turn pictures as their EXIF orientation says, so that they are seen as any viewer shows them. False, the default, reads them as they
+    /// are stored, as the reference does, with a note where one would be turned. An orientation in XMP, or in a PNG's text chunk "Raw
+    /// profile type exif", is not looked for. Videos that ffmpeg reads are always turned as the file says.
     /// </summary>
-    public bool Upright { get; init; } = true;
+    public bool Upright { get; init; }
 
     /// <summary>The order of a folder's frames.</summary>
     public FrameOrder Order { get; init; } = FrameOrder.Natural;

@@ -63,7 +63,7 @@ public abstract class VideoSource : IDisposable
     /// and others, known by their content) or one on a web server.
     /// </summary>
     /// <param name="path">The folder, file or address.</param>
-    /// <param name="options">Choices, and who is told of them; null for the defaults: natural order, pictures turned upright.</param>
+    /// <param name="options">Choices, and who is told of them; null for the defaults: natural order, pictures as they are stored.</param>
     /// <exception cref="MediaException">It does not exist, holds no frame, is of another kind, or there is no ffmpeg for it.</exception>
     public static VideoSource Open(string path, MediaOptions? options = null)
     {

@@ -65,7 +65,7 @@ public class BadInputTests
         { ["inspect", "--model", "TOY", "--tokens", "0"], ["--tokens"] },
         { ["inspect", "--model", "TOY", "--tokens", "1000000"], ["--tokens 1000000", "supports"] },
         { ["describe", "--model", "TOY", "--image", "SHAPES", "--names", "source"], ["--names belongs to --out"] },
-        { ["chat", "--model", "TOY", "--prompt", "x", "--orientation", "stored"], ["--orientation belongs to"] },
+        { ["chat", "--model", "TOY", "--prompt", "x", "--upright"], ["--upright belongs to"] },
         { ["describe", "--model", "TOY", "--video", "JUNK", "--order", "name"], ["--order belongs to a folder", "JUNK"] },
         { ["describe", "--model", "TOY", "--video", "CLIP", "--max-frames", "5", "--frames", "9"],
             ["frames 0 to 4 with --max-frames 5"] },

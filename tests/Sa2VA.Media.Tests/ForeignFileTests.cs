@@ -145,7 +145,7 @@ public sealed class ForeignFileTests
         foreach (byte[] file in new[] { png, webp })
         {
             List<string> notes = [];
-            RgbImage seen = ImageFile.Load(file, "photo", new MediaOptions { OnNote = notes.Add });
+            RgbImage seen = ImageFile.Load(file, "photo", new MediaOptions { Upright = true, OnNote = notes.Add });
             Assert.Equal(orientation == 6 ? (6, 8) : (8, 6), (seen.Width, seen.Height));
             Assert.Equal(orientation == 6 ? 1 : 0, notes.Count);
             if (orientation == 6) Assert.Equal(picture.Row(5)[..3].ToArray(), seen.Row(0)[..3].ToArray());

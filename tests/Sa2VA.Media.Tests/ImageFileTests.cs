@@ -203,7 +203,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void Pictures_are_turned_upright_with_a_note_unless_asked_not_to()
+    public void Pictures_are_read_as_stored_with_a_note_unless_asked_to_be_turned()
     {
         RgbImage image = TestImages.Gradient(48, 32);
         byte[] jpeg = TestImages.Encode(image, SKEncodedImageFormat.Jpeg, 95);
@@ -211,9 +211,9 @@ public sealed class ImageFileTests
         {
             byte[] file = TestImages.WithOrientation(jpeg, orientation);
             List<string> left = [], right = [];
-            RgbImage stored = ImageFile.Load(file, "exif", new MediaOptions { Upright = false, OnNote = left.Add });
-            RgbImage turned = ImageFile.Load(file, "exif", new MediaOptions { OnNote = right.Add });
-            Assert.Equal(turned.Pixels.ToArray(), ImageFile.Load(file, "exif").Pixels.ToArray());
+            RgbImage stored = ImageFile.Load(file, "exif", new MediaOptions { OnNote = left.Add });
+            RgbImage turned = ImageFile.Load(file, "exif", new MediaOptions { Upright = true, OnNote = right.Add });
+            Assert.Equal(stored.Pixels.ToArray(), ImageFile.Load(file, "exif").Pixels.ToArray());
             if (orientation == 1) Assert.Empty(left.Concat(right));
             else
             {

@@ -27,14 +27,11 @@ internal sealed class EvalRun(Terminal terminal, Sa2VAModel model, EvalLog log, 
     /// <summary>Where results go.</summary>
     public EvalLog Log => log;
 
-    /// <summary>The reference reads pictures as they are stored.</summary>
-    public static MediaOptions Media { get; } = new() { Upright = false };
-
     /// <summary>Whether a sample needs no work: it is done, or beyond what is to be done this time.</summary>
     public bool IsDone(string id) => log.Samples.ContainsKey(id) || _fresh >= most;
 
     /// <summary>Opens an image.</summary>
-    public ImageSession Open(string file) => model.OpenImage(ImageFile.Load(file, Media));
+    public ImageSession Open(string file) => model.OpenImage(ImageFile.Load(file));
 
     /// <summary>How words find a video's objects.</summary>
     public VideoProtocol Protocol { get; init; }

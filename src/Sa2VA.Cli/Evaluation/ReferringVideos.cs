@@ -50,7 +50,7 @@ internal sealed class ReferringVideos : IEvaluation
             string folder = Path.Combine(_data, "JPEGImages", name);
             foreach (var chunk in expressions.Where(e => !run.IsDone($"{name}/{e.Id}")).Chunk(Together))
             {
-                using VideoSource video = VideoSource.Open(folder, EvalRun.Media);
+                using VideoSource video = VideoSource.Open(folder);
                 if (!frames.SequenceEqual(Enumerable.Range(0, video.FrameCount)
                     .Select(i => Path.GetFileNameWithoutExtension(video.FrameName(i)))))
                     throw new UsageException($"{Quoted.Of(folder)} holds other frames than meta_expressions.json lists for the video.");

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Sa2VA.Core;
 
 namespace Sa2VA.Engine.Tracking;
@@ -5,17 +6,22 @@ namespace Sa2VA.Engine.Tracking;
 /// <summary>
 /// How far a frame is: the share of the floating-point operations of its encoder and its trackers. What is small beside them, such as
 /// decoding a prompted object, is not counted. Warm, telling allocates nothing.
+/// <para>What <paramref name="report"/> throws fails the frame, not the queue: others of the model wait for that too.</para>
 /// </summary>
 /// <param name="report">Told shares that grow, above 0 and below 1, on the queues' threads.</param>
 internal sealed class FrameProgress(Action<double> report)
 {
     private double _enqueued, _all, _told;
+    private ExceptionDispatchInfo? _failure;
 
     /// <summary>True while nobody is to be told: the frame is not the one that is due.</summary>
     public bool IsQuiet { get; set; }
 
     /// <summary>A frame begins.</summary>
-    public void Begin() => (_enqueued, _all, _told) = (0, 0, 0);
+    public void Begin() => (_enqueued, _all, _told, _failure) = (0, 0, 0, null);
+
+    /// <summary>Once all that was enqueued of the frame is done: throws what the one who was told of it threw, if he did.</summary>
+    public void ThrowIfFailed() => _failure?.Throw();
 
     /// <summary>One plan's part in a frame.</summary>
     public sealed class Part
@@ -44,8 +50,15 @@ internal sealed class FrameProgress(Action<double> report)
     private void Tell(double done)
     {
         double share = done / _all;
-        if (IsQuiet || share <= _told) return;
+        if (IsQuiet || _failure is not null || share <= _told) return;
         _told = share;
-        report(share);
+        try
+        {
+            report(share);
+        }
+        catch (Exception e)
+        {
+            _failure = ExceptionDispatchInfo.Capture(e);
+        }
     }
 }

@@ -104,7 +104,7 @@ internal sealed class OfflineTracking : IDisposable
         o.Points.Remove(frame);
         Encode(frame);
         PromptedFrame.Find(_model, _features, null, new ObjectPrompt(_model, seg), Results, _cancellation);
-        Results.BeginRead(_model.Queue).Wait();
+        Read();
         float[] found = Results.Row(0).ToArray();
         GivenMask.Of(_model, Mask(Prediction.Low), _cancellation).Take(_model, _features, Results, _cancellation);
         o.Memory.Remember(_features, Results, binary: true, _cancellation);
@@ -211,7 +211,7 @@ internal sealed class OfflineTracking : IDisposable
         _group.Clear();
         _group.Add(o.Memory.Bank, frame, 0, reverse);
         _group.Run(0, _cancellation, left);
-        Results.BeginRead(_model.Queue).Wait();
+        Read();
         o.Rows[frame] = Results.Row(0).ToArray();
         Found?.Invoke(new OfflineResult(OfflineKind.Track, o.Id, frame, Multimask: true, o.Memory.Bank));
         o.Memory.Bank.KeepTracked(frame);
@@ -222,17 +222,23 @@ internal sealed class OfflineTracking : IDisposable
     {
         if (Kept is null) return;
         Results.WriteRow(_model.Queue, 0, o.Rows[frame]);
-        Results.BeginRead(_model.Queue).Wait();
+        Read();
         Kept(o.Id, frame);
     }
 
     private void Finish(Tracked o, int frame, OfflineKind kind, bool binary, bool multimask = false)
     {
-        Results.BeginRead(_model.Queue).Wait();
+        Read();
         o.Rows[frame] = Results.Row(0).ToArray();
         o.Memory.Bank.KeepPrompted(frame);
         o.Binary[frame] = binary;
         Found?.Invoke(new OfflineResult(kind, o.Id, frame, multimask, o.Memory.Bank));
+    }
+
+    private void Read()
+    {
+        Results.BeginRead(_model.Queue).Wait();
+        _progress?.ThrowIfFailed();
     }
 
     private void Settle(Tracked o)

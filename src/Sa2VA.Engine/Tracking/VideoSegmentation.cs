@@ -236,6 +236,7 @@ internal sealed partial class VideoSegmentation : IDisposable
     public void Finish(int features, (int Width, int Height) size, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        _frames[features].Progress?.ThrowIfFailed();
         for (int i = 0; i < _objects.Count; i++)
             if (!_output![i].IsFinite()) throw NotFinite(features, i);
         Keep(features);

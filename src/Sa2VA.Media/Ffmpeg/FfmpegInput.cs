@@ -68,10 +68,8 @@ internal sealed record FfmpegInput(string Name, string ShortName, FfmpegInput.So
     /// <summary>The arguments up to the input itself. None of them is read by a shell, and no name is taken for an option.</summary>
     /// <param name="program">Which ffmpeg.</param>
     /// <param name="patience">After which it is to give up a silent server by itself.</param>
-    /// <param name="upright">Turn pictures as the file says.</param>
-    public IEnumerable<string> Arguments(FfmpegProgram program, TimeSpan patience, bool upright)
+    public IEnumerable<string> Arguments(FfmpegProgram program, TimeSpan patience)
     {
-        if (!upright) yield return "-noautorotate";
         if (IsLive) foreach (string option in (string[])["-fflags", "nobuffer", "-flags", "low_delay"]) yield return option;
         foreach (string option in Kind switch
         {
@@ -93,7 +91,7 @@ internal sealed record FfmpegInput(string Name, string ShortName, FfmpegInput.So
         return SchemeOf(Address)!.ToLowerInvariant() switch
         {
             "http" or "https" or "tcp" or "rtmp" or "rtmps" => ["-rw_timeout", microseconds],
-            "rtsp" or "rtsps" => ["-rtsp_transport", "tcp", program.Major >= 5 ? "-timeout" : "-stimeout", microseconds],
+            "rtsp" or "rtsps" => ["-rtsp_flags", "prefer_tcp", program.Major >= 5 ? "-timeout" : "-stimeout", microseconds],
             "udp" => ["-timeout", microseconds],
             _ => [],
         };

@@ -46,8 +46,7 @@ internal sealed class FfmpegProcess : IDisposable
     {
         TimeSpan patience = options.Patience ?? input.Patience;
         return new FfmpegProcess(input, patience, Run(program, input.Name,
-            ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", .. input.Arguments(program, patience, options.Upright),
-                .. output]));
+            ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", .. input.Arguments(program, patience), .. output]));
     }
 
     /// <summary>Starts ffmpeg with all its streams as pipes.</summary>

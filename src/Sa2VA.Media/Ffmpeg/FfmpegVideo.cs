@@ -120,9 +120,7 @@ public sealed class FfmpegVideo : IDisposable
         {
             if (!video.ReadNext(video._first, cancellation)) throw new MediaException($"{input.Name} holds no frame.");
             video._hasFirst = true;
-            if (video._process.Log.IsTurned)
-                options.OnNote?.Invoke(options.Upright ? $"{input.Name} was turned upright as the file says."
-                    : $"{input.Name} was read as it is stored, though the file says to turn it.");
+            if (video._process.Log.IsTurned) options.OnNote?.Invoke($"{input.Name} was turned upright as the file says.");
             return video;
         }
         catch

@@ -19,9 +19,6 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
     /// <summary>A step of bf16 between 8 and 16, where the largest logits are: nearer ones need not keep their order.</summary>
     private const double LogitStep = 1.0 / 16;
 
-    /// <summary>Answers were recorded from pictures as they are stored.</summary>
-    private static readonly MediaOptions AsStored = new() { Upright = false };
-
     /// <summary>Lowest IoU of all masks; 1 without masks.</summary>
     public double LowestIou => Ious.SelectMany(f => f).DefaultIfEmpty(1).Min();
 
@@ -57,20 +54,20 @@ public sealed record PredictResult(PredictCase Case, bool TextEqual, bool IdsEqu
         var options = new AskOptions { MaxNewTokens = predict.MaxNewTokens, Regions = Regions(predict) };
         if (predict.Image is { } image)
         {
-            using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image), AsStored));
+            using ImageSession session = model.OpenImage(ImageFile.Load(Resolve(predict, image)));
             Answer answer = Ask(session, predict, options, cancellation);
             return Compare(predict, model, answer, [.. answer.Objects.Select(o => (IReadOnlyList<Mask>)[o.Mask!.ToMask()])]);
         }
         if (predict.Video is { } video)
         {
             RgbImage[] shown = [.. FrameSelection.First.Indices(video.Count)
-                .Select(i => ImageFile.Load(Resolve(predict, video[i]), AsStored))];
+                .Select(i => ImageFile.Load(Resolve(predict, video[i])))];
             using VideoSession session = model.OpenVideo(shown);
             Answer answer = Ask(session, predict, options, cancellation);
             List<Mask>[] masks = [.. answer.Objects.Select(_ => new List<Mask>())];
             for (int f = 0; f < video.Count && masks.Length > 0; f++)
             {
-                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f]), AsStored),
+                FrameMasks frame = session.Next(f < shown.Length ? shown[f] : ImageFile.Load(Resolve(predict, video[f])),
                     cancellation);
                 for (int i = 0; i < masks.Length; i++) masks[i].Add(frame.Objects[i].ToMask());
             }

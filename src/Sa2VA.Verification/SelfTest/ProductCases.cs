@@ -71,8 +71,29 @@ internal static class ProductCases
     {
         int rows = x.Length / depth, columns = w.Length / depth;
         var y = new T[rows * columns];
-        for (int i = 0; i < y.Length; i++)
-            for (int k = 0; k < depth; k++) y[i] += x[i / columns * depth + k] * w[i % columns * depth + k];
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<T> left = x.AsSpan(row * depth, depth);
+            Span<T> sums = y.AsSpan(row * columns, columns);
+            int column = 0;
+            // Four sums at a time, as each waits for itself.
+            for (; column + 4 <= columns; column += 4)
+            {
+                ReadOnlySpan<T> a = w.AsSpan(column * depth, depth), b = w.AsSpan((column + 1) * depth, depth),
+                    c = w.AsSpan((column + 2) * depth, depth), d = w.AsSpan((column + 3) * depth, depth);
+                T sumA = T.Zero, sumB = T.Zero, sumC = T.Zero, sumD = T.Zero;
+                for (int k = 0; k < left.Length; k++)
+                {
+                    sumA += left[k] * a[k];
+                    sumB += left[k] * b[k];
+                    sumC += left[k] * c[k];
+                    sumD += left[k] * d[k];
+                }
+                (sums[column], sums[column + 1], sums[column + 2], sums[column + 3]) = (sumA, sumB, sumC, sumD);
+            }
+            for (; column < columns; column++)
+                for (int k = 0; k < depth; k++) sums[column] += left[k] * w[column * depth + k];
+        }
         return y;
     }
 

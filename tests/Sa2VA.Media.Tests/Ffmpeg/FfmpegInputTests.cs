@@ -9,8 +9,8 @@ public sealed class FfmpegInputTests
     private static readonly FfmpegProgram New = new("ffmpeg", 6, 1), Old = new("ffmpeg", 4, 4);
 
     [Theory]
-    [InlineData("rtsp://10.0.0.1/stream", true, "-rtsp_transport tcp -timeout 7000000")]
-    [InlineData("RTSP://10.0.0.1:554/", true, "-rtsp_transport tcp -timeout 7000000")]
+    [InlineData("rtsp://10.0.0.1/stream", true, "-rtsp_flags prefer_tcp -timeout 7000000")]
+    [InlineData("RTSP://10.0.0.1:554/", true, "-rtsp_flags prefer_tcp -timeout 7000000")]
     [InlineData("http://host/clip.mp4?x=1", false, "-rw_timeout 7000000")]
     [InlineData("https://host/clip.mp4", false, "http,https,tcp,tls,crypto,data")]
     [InlineData("udp://127.0.0.1:1234", true, "-timeout 7000000")]
@@ -19,7 +19,7 @@ public sealed class FfmpegInputTests
     {
         Assert.True(FfmpegVideo.IsAddress(address));
         FfmpegInput input = FfmpegInput.Of(address);
-        string arguments = string.Join(' ', input.Arguments(New, TimeSpan.FromSeconds(7), upright: true));
+        string arguments = string.Join(' ', input.Arguments(New, TimeSpan.FromSeconds(7)));
         Assert.Equal((live, address), (input.IsLive, input.Address));
         Assert.Contains(expected, arguments, StringComparison.Ordinal);
         Assert.EndsWith($"-i {address}", arguments, StringComparison.Ordinal);
@@ -74,7 +74,7 @@ public sealed class FfmpegInputTests
         Assert.Equal("/dev/video3", FfmpegInput.Of("camera:3").Address);
         Assert.Equal("/dev/video2", FfmpegInput.Of("camera:/dev/video2").Address);
         Assert.Equal("/dev/video2", FfmpegInput.Of("/dev/video2").Address);
-        Assert.Contains("-f v4l2 -i /dev/video0", string.Join(' ', first.Arguments(New, TimeSpan.Zero, true)), StringComparison.Ordinal);
+        Assert.Contains("-f v4l2 -i /dev/video0", string.Join(' ', first.Arguments(New, TimeSpan.Zero)), StringComparison.Ordinal);
         foreach (string none in new[] { "camera:-y", "camera:front", "camera:/etc/passwd" })
             Assert.Throws<MediaException>(() => FfmpegInput.Of(none));
     }
@@ -91,8 +91,7 @@ public sealed class FfmpegInputTests
     {
         Assert.Equal(["-fps_mode", "passthrough"], New.EveryFrameOnce);
         Assert.Equal(["-vsync", "passthrough"], new FfmpegProgram("ffmpeg", 5, 0).EveryFrameOnce);
-        Assert.Contains("-stimeout", FfmpegInput.Of("rtsp://host/").Arguments(Old, TimeSpan.FromSeconds(1), true));
-        Assert.Contains("-noautorotate", FfmpegInput.Of("http://host/a.mp4").Arguments(New, TimeSpan.Zero, upright: false));
+        Assert.Contains("-stimeout", FfmpegInput.Of("rtsp://host/").Arguments(Old, TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
