@@ -157,6 +157,20 @@ public class TrackTests
     }
 
     [Fact]
+    public void What_passes_while_the_model_is_loaded_is_none_of_the_first_frames()
+    {
+        using var folder = new ScratchFolder();
+        string go = Camera(folder, "while [ ! -f go ]; do sleep 0.02; done\nframe 64 48 8 1\nframe 64 48 9 1.5\nframe 64 48 9 2\n");
+        CliRun run = CliRun.With((line, _) =>
+        {
+            if (line.Contains("\"start\"", StringComparison.Ordinal)) File.WriteAllText(go, "");
+        }, TextReader.Null, Track("camera:7", "--box", "1,1,60,40", "--queue", "wait", "--json", "--ffmpeg", folder.At("ffmpeg"),
+            "--max-frames", "2"));
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Equal(["camera:7#1", "camera:7#2"], Of(run, "frame").Select(f => f.GetProperty("source").GetString()));
+    }
+
+    [Fact]
     public async Task A_camera_goes_on_while_a_question_is_answered_and_what_it_names_joins()
     {
         using var folder = new ScratchFolder();

@@ -25,6 +25,7 @@ internal sealed class LiveSource : IDisposable
     private readonly FfmpegVideo? _stream;
     private readonly VideoSource? _video;
     private readonly int? _rate, _most;
+    private int _passed;
 
     private LiveSource(string given, FfmpegVideo? stream, VideoSource? video, int? rate, int? most)
     {
@@ -51,7 +52,7 @@ internal sealed class LiveSource : IDisposable
     /// <param name="terminal">Its signals end the waiting.</param>
     /// <param name="input">Camera, address, file or folder.</param>
     /// <param name="rate">Frames in a second of what is played; null for its own.</param>
-    /// <param name="most">Only so many first frames; null for all.</param>
+    /// <param name="most">Only so many first frames, those that passed not counted; null for all.</param>
     /// <param name="options">How it is read.</param>
     /// <exception cref="UsageException">There is no such thing, or it has a pace of its own.</exception>
     public static LiveSource Open(Terminal terminal, string input, int? rate, int? most, MediaOptions options)
@@ -74,6 +75,9 @@ internal sealed class LiveSource : IDisposable
     public IAsyncEnumerable<SourceFrame> FramesAsync(CancellationToken cancellation) =>
         _stream is not null ? OfStreamAsync(_stream, cancellation) : OfVideoAsync(_video!, cancellation);
 
+    /// <summary>The latest frame of a stream came while nobody could look at it: it is none of those that were asked for.</summary>
+    public void LetPass() => _passed++;
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -85,8 +89,8 @@ internal sealed class LiveSource : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         var frame = new VideoFrame();
-        for (int i = 0; i != _most && await Task.Run(() => stream.Read(frame, cancellation), CancellationToken.None).ConfigureAwait(false);
-            i++)
+        for (int i = 0; i - _passed != _most && await Task.Run(() => stream.Read(frame, cancellation), CancellationToken.None)
+            .ConfigureAwait(false); i++)
         {
             TimeSpan time = Paced(i) ?? frame.Time ?? Stopwatch.GetElapsedTime(start);
             yield return new SourceFrame(frame.ToImage(), i, NameOf(i), time);

@@ -166,6 +166,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
                 await Task.WhenAny(_pending, loading).ConfigureAwait(false);
                 // The frame that is waited for when the model is there is the first that counts.
                 if (loading.IsCompleted || !await _pending.ConfigureAwait(false)) break;
+                source.LetPass();
             }
         }
         catch
