@@ -17,6 +17,9 @@ public enum FaultKind
     /// </summary>
     Race,
 
+    /// <summary>A block touches memory of another than whom it works for (<see cref="VirtualDevice.Give"/>).</summary>
+    Foreign,
+
     /// <summary>Shared memory is touched while an asynchronous copy to it has not been waited for.</summary>
     CopyInFlight,
 

@@ -50,6 +50,20 @@ public sealed class VirtualDevice : IDisposable
     /// <exception cref="ArgumentException">No allocation begins there.</exception>
     public void Free(ulong address) => memory.Free(address);
 
+    /// <summary>
+    /// Says whose a piece of an allocation is, as pages of a pool belong to sequences. With checks, a block of a launch that is told for
+    /// whom its blocks work faults where it touches another's; what belongs to nobody is everybody's.
+    /// </summary>
+    /// <param name="address">Where it begins.</param>
+    /// <param name="bytes">Its length.</param>
+    /// <param name="owner">A name of whoever owns it from now on; null: nobody.</param>
+    /// <exception cref="ArgumentException">The bytes are not all in one live allocation.</exception>
+    public void Give(ulong address, int bytes, string? owner)
+    {
+        Check(address, bytes);
+        memory.Owned.Give(address, bytes, owner);
+    }
+
     /// <summary>Copies values to device memory.</summary>
     /// <exception cref="ArgumentException">The bytes are not all in one live allocation.</exception>
     public unsafe void Write<T>(ulong address, ReadOnlySpan<T> values) where T : unmanaged
@@ -94,14 +108,15 @@ public sealed class VirtualDevice : IDisposable
     /// <param name="block">Threads of a block, at most <see cref="VirtualKernel.MaxThreads"/>.</param>
     /// <param name="sharedBytes">Dynamic shared memory of a block; with the kernel's own at most 227 KiB.</param>
     /// <param name="arguments">One for each parameter, of its size.</param>
+    /// <param name="ownerOf">For whom a block works, by its place in the grid; null: for all.</param>
     /// <param name="cancellation">Ends the launch between two steps of a block.</param>
     /// <returns>What the launch did.</returns>
     /// <exception cref="ArgumentException">The launch does not fit the kernel.</exception>
     /// <exception cref="GpuFaultException">The kernel did what is forbidden.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public LaunchCounters Launch(VirtualKernel kernel, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<KernelArgument> arguments,
-        CancellationToken cancellation = default) =>
-        Grid.Run(Plan(kernel, grid, block, sharedBytes, arguments, cancellation));
+        Func<Dim3, string?>? ownerOf = null, CancellationToken cancellation = default) =>
+        Grid.Run(Plan(kernel, grid, block, sharedBytes, arguments, cancellation) with { OwnerOf = ownerOf });
 
     /// <summary>Runs a kernel and says how long a card would take for it, with its data in L2 as far as that holds it.</summary>
     /// <param name="kernel">A kernel of a module on this device.</param>

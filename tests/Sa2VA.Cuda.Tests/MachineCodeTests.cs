@@ -72,6 +72,56 @@ public sealed partial class MachineCodeTests
         static int Count(string code, string instruction) => code.Split(instruction).Length - 1;
     }
 
+    /// <summary>The addresses of tensor maps among the parameters have the base of those, on every path.</summary>
+    [Theory]
+    [MemberData(nameof(HopperFamilies))]
+    public void Tensor_maps_are_where_the_parameters_are(string family)
+    {
+        if (!File.Exists(Path.Combine(Tools, "ptxas"))) Assert.Skip($"There is no {Path.Combine(Tools, "ptxas")}: scripts/get-cuda-tools.");
+        using var folder = new ScratchFolder();
+        string code = folder.At("code.cubin");
+        Output("ptxas", "-arch=sm_90a", KernelFiles.PtxPath(family), "-o", code);
+        string[] kernels = Output("nvdisasm", code).Split("\n.text.")[1..];
+        Assert.Equal(KernelFiles.Kernels.Count(k => k.Family == family), kernels.Length);
+        Assert.All(kernels, k => Assert.InRange(TensorMapAddresses.Count(k), 1, int.MaxValue));
+        Assert.All(kernels, k => Assert.Empty(TensorMapAddresses.Forgotten(k)));
+    }
+
+    /// <summary>A choice between two maps, which this assembler gets wrong, and a branch in its place, which it gets right.</summary>
+    [Fact]
+    public void A_map_that_is_chosen_is_known_to_be_compiled_wrongly()
+    {
+        if (!File.Exists(Path.Combine(Tools, "ptxas"))) Assert.Skip($"There is no {Path.Combine(Tools, "ptxas")}: scripts/get-cuda-tools.");
+        string version = Output("ptxas", "--version").Trim().Split('\n')[^1];
+        if (version != RecordedResources.Assembler) Assert.Skip($"{version} may have no such fault.");
+        using var folder = new ScratchFolder();
+        Assert.NotEmpty(TensorMapAddresses.Forgotten(Assembled("selp.b64 %d1, %d1, %d2, %p1; cvta.param.u64 %d1, %d1;")));
+        Assert.Empty(TensorMapAddresses.Forgotten(Assembled(
+            "@%p1 bra other; cvta.param.u64 %d1, %d1; prefetch.tensormap [%d1]; ret; other: cvta.param.u64 %d1, %d2;")));
+
+        string Assembled(string choice)
+        {
+            File.WriteAllText(folder.At("choice.ptx"), $$"""
+                .version 8.4
+                .target sm_90a
+                .address_size 64
+                .visible .entry choice(.param .align 64 .b8 a[128], .param .align 64 .b8 b[128], .param .u32 c)
+                {
+                .reg .pred %p<2>; .reg .b32 %r<2>; .reg .b64 %d<3>;
+                ld.param.u32 %r1, [c];
+                setp.ne.s32 %p1, %r1, 0;
+                mov.b64 %d1, a;
+                mov.b64 %d2, b;
+                {{choice}}
+                prefetch.tensormap [%d1];
+                ret;
+                }
+                """);
+            Output("ptxas", "-arch=sm_90a", folder.At("choice.ptx"), "-o", folder.At("choice.cubin"));
+            return Assert.Single(Output("nvdisasm", folder.At("choice.cubin")).Split("\n.text.")[1..]);
+        }
+    }
+
     /// <summary>
     /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops consist of products as far as they did.
     /// </summary>

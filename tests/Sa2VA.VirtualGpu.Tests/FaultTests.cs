@@ -289,7 +289,8 @@ public sealed class FaultTests
         using var device = new VirtualDevice();
         VirtualKernel kernel = device.LoadModule(Kernel.Text(Body))["k"];
         using var cancel = new CancellationTokenSource(50);
-        Assert.Throws<OperationCanceledException>(() => { device.Launch(kernel, new(4), new(64), 0, [1ul, 1ul], cancel.Token); });
+        Assert.Throws<OperationCanceledException>(() =>
+            { device.Launch(kernel, new(4), new(64), 0, [1ul, 1ul], cancellation: cancel.Token); });
     }
 
     [Fact]

@@ -10,7 +10,8 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// </summary>
 /// <param name="launch">What the blocks that have ended touched.</param>
 /// <param name="watch">If not null, only looks out for two blocks at one byte.</param>
-internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch)
+/// <param name="owned">Bytes that belong to somebody; null if there are none.</param>
+internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch, OwnedRanges? owned = null)
 {
     public const int PageShift = 12, WordsPerKind = (1 << PageShift) / 64, WordsPerPage = GlobalTouches.Kinds * WordsPerKind;
 
@@ -22,9 +23,13 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     /// <summary>Pages by the low bits of their numbers: lanes and instructions mostly come back to few.</summary>
     private readonly (ulong Number, ulong[]? Bits)[] cache = new (ulong, ulong[]?)[CacheSize];
 
+    /// <summary>For whom the block works; null: for all.</summary>
+    public string? Owner { get; set; }
+
     /// <summary>One lane's access; aligned to its size, so it lies in one word of bits.</summary>
     public void Touch(Warp w, Instruction i, int lane, ulong address, int bytes)
     {
+        owned?.Touch(Owner, w, i, lane, address, bytes);
         if (watch is not null) watch.Touch(w, i, lane, address, bytes);
         else Mark(i.Touch, address, bytes);
     }
@@ -34,10 +39,10 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     /// </summary>
     public void TouchRow(Warp w, Instruction i, uint mask, ulong origin, uint* offsets, int bytes, bool isOnePiece)
     {
-        if (watch is not null)
+        if (watch is not null || owned is not null)
         {
             for (int lane = 0; lane < 32; lane++)
-                if ((mask >> lane & 1) != 0) watch.Touch(w, i, lane, origin + offsets[lane], bytes);
+                if ((mask >> lane & 1) != 0) Touch(w, i, lane, origin + offsets[lane], bytes);
             return;
         }
         if (isOnePiece)

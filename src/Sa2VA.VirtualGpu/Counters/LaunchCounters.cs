@@ -59,6 +59,11 @@ public sealed class LaunchCounters
     /// <summary>Turns for one request: 1 for 4 bytes a lane without bank conflicts, 4 for 16.</summary>
     public double WavefrontsPerRequest => SharedRequests == 0 ? 0 : (double)SharedWavefronts / SharedRequests;
 
+    /// <summary>
+    /// Of each instruction that touched memory, in the order of the kernel, what it asked; empty if memory is not counted.
+    /// </summary>
+    public IReadOnlyList<AccessCounts> Accesses { get; private set; } = [];
+
     /// <summary>Instructions of one class that warps ran.</summary>
     public long Instructions(InstructionClass of) => byClass[(int)of];
 
@@ -71,7 +76,7 @@ public sealed class LaunchCounters
             + $"global {GlobalRequests} requests, {GlobalSectors} sectors, shared {SharedRequests} requests, {SharedWavefronts} wavefronts";
     }
 
-    internal static LaunchCounters Sum(LaunchPlan plan, IEnumerable<BlockCounts> workers, long counted)
+    internal static LaunchCounters Sum(LaunchPlan plan, BlockCounts[] workers, long counted)
     {
         const int OperationsOfProduct = 2 * 16 * 8 * 16;
         var sum = new LaunchCounters { Blocks = plan.Grid.Count, CountedBlocks = counted };
@@ -94,9 +99,21 @@ public sealed class LaunchCounters
                 sum.SharedWavefronts += counts.SharedWavefronts[i.Index];
             }
         }
+        if (plan.Options.CountMemory)
+            sum.Accesses = [.. plan.Kernel.Code.Select(i => AccessesOf(i, workers)).Where(a => a.GlobalRequests + a.SharedRequests > 0)];
         if (sum.IsScaled) sum.Scale((double)sum.Blocks / counted);
         return sum;
     }
+
+    private static AccessCounts AccessesOf(Instruction i, BlockCounts[] workers) => new(i.Source.Opcode, i.Source.Line)
+    {
+        GlobalRequests = workers.Sum(w => w.GlobalRequests[i.Index]),
+        GlobalSectors = workers.Sum(w => w.GlobalSectors[i.Index]),
+        LeastSectors = workers.Sum(w => w.LeastSectors[i.Index]),
+        SharedRequests = workers.Sum(w => w.SharedRequests[i.Index]),
+        SharedWavefronts = workers.Sum(w => w.SharedWavefronts[i.Index]),
+        LeastWavefronts = workers.Sum(w => w.LeastWavefronts[i.Index]),
+    };
 
     private void Scale(double factor)
     {

@@ -45,6 +45,7 @@ internal ref struct AccessCounter(Warp warp, Instruction instruction)
             counts.GlobalRequests[instruction.Index]++;
             sectors = Sectors(((ReadOnlySpan<ulong>)global)[..globals]);
             counts.GlobalSectors[instruction.Index] += sectors;
+            counts.LeastSectors[instruction.Index] += LeastSectors(((ReadOnlySpan<ulong>)global)[..globals], globalBytes);
             counts.GlobalBytes += globals * globalBytes;
         }
         if (shareds > 0)
@@ -52,6 +53,7 @@ internal ref struct AccessCounter(Warp warp, Instruction instruction)
             counts.SharedRequests[instruction.Index]++;
             wavefronts = Wavefronts(((ReadOnlySpan<ulong>)shared)[..shareds], sharedBytes);
             counts.SharedWavefronts[instruction.Index] += wavefronts;
+            counts.LeastWavefronts[instruction.Index] += (shareds + LanesAtOnce(sharedBytes) - 1) / LanesAtOnce(sharedBytes);
         }
         trace?.Access(warp.Id, instruction, ((ReadOnlySpan<ulong>)global)[..globals], sectors, wavefronts);
     }
@@ -72,9 +74,25 @@ internal ref struct AccessCounter(Warp warp, Instruction instruction)
         return n;
     }
 
+    /// <summary>Sectors of as many bytes side by side; lanes of one address share its bytes.</summary>
+    public static int LeastSectors(ReadOnlySpan<ulong> addresses, int bytes)
+    {
+        int distinct = 0;
+        ulong most = 0;
+        for (int n = 0; n < addresses.Length; n++)
+        {
+            if (addresses[n] > most || !addresses[..n].Contains(addresses[n])) distinct++;
+            most = Math.Max(most, addresses[n]);
+        }
+        return (distinct * bytes + 31) / 32;
+    }
+
+    /// <summary>Lanes that are served together, if no two of them meet in a bank.</summary>
+    private static int LanesAtOnce(int bytes) => 32 / Math.Max(bytes / 4, 1);
+
     public static int Wavefronts(ReadOnlySpan<ulong> addresses, int bytes)
     {
-        int words = Math.Max(bytes / 4, 1), group = 32 / words, total = 0;
+        int words = Math.Max(bytes / 4, 1), group = LanesAtOnce(bytes), total = 0;
         Span<ulong> seen = stackalloc ulong[32];
         Span<int> banks = stackalloc int[32];
         for (int begin = 0; begin < addresses.Length; begin += group)

@@ -16,6 +16,11 @@ internal sealed class BlockCounts(int instructions)
 
     public long[] SharedWavefronts { get; } = new long[instructions];
 
+    /// <summary>What they would have been for the same lanes at their best: see <see cref="Counters.AccessCounts"/>.</summary>
+    public long[] LeastSectors { get; } = new long[instructions];
+
+    public long[] LeastWavefronts { get; } = new long[instructions];
+
     public long GlobalBytes { get; set; }
 
     /// <summary>Branches that some lanes of a warp took and some did not.</summary>

@@ -91,9 +91,12 @@ internal static unsafe class BulkCopies
             if (r.Copied > 0) sectors += (int)((r.Source + (ulong)r.Copied - 1 >> 5) - (r.Source >> 5)) + 1;
         counts.GlobalRequests[n]++;
         counts.GlobalSectors[n] += sectors;
-        counts.GlobalBytes += copy.Rows.Sum(r => r.Copied);
+        int copied = copy.Rows.Sum(r => r.Copied), wavefronts = (copy.Bytes + 127) / 128;
+        counts.LeastSectors[n] += (copied + 31) / 32;
+        counts.GlobalBytes += copied;
         counts.SharedRequests[n]++;
-        counts.SharedWavefronts[n] += (copy.Bytes + 127) / 128;
+        counts.SharedWavefronts[n] += wavefronts;
+        counts.LeastWavefronts[n] += wavefronts;
         w.Block.Trace?.Copy(w.Id, copy, sectors);
     }
 

@@ -18,7 +18,9 @@ internal static class Grid
         Exception? failure = null;
         var gate = new Lock();
         // One block alone races with nobody.
-        LaunchFootprint? footprint = plan.Touched ?? (plan.Options.Checks && plan.Options.SampleBlocks == 0 && blocks > 1 ? new() : null);
+        OwnedRanges? owned = plan.Memory.Owned.IsEmpty ? null : plan.Memory.Owned;
+        bool isWatched = plan.Options.Checks && plan.Options.SampleBlocks == 0 && (blocks > 1 || owned is not null);
+        LaunchFootprint? footprint = plan.Touched ?? (isWatched ? new() : null);
         if (workers == 1) Work(0);
         else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
@@ -27,7 +29,7 @@ internal static class Grid
 
         void Work(int worker)
         {
-            using var block = new ThreadBlock(plan, footprint is null ? null : new(footprint, watch: null));
+            using var block = new ThreadBlock(plan, footprint is null ? null : new(footprint, watch: null, owned));
             counts[worker] = block.Counts;
             while (true)
             {

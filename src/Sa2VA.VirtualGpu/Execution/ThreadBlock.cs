@@ -15,6 +15,9 @@ internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, i
 
     /// <summary>Receives what the blocks touch of global memory, or null.</summary>
     public LaunchFootprint? Touched { get; init; }
+
+    /// <summary>For whom a block works, of those who own memory; null: for all.</summary>
+    public Func<Dim3, string?>? OwnerOf { get; init; }
 }
 
 /// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>
@@ -175,6 +178,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
     private void Begin(long number)
     {
         At = new((int)(number % plan.Grid.X), (int)(number / plan.Grid.X % plan.Grid.Y), (int)(number / plan.Grid.X / plan.Grid.Y));
+        if (Footprint is not null) Footprint.Owner = plan.OwnerOf?.Invoke(At);
         Random = new(unchecked((int)(Seed * 7919L + number * 104729)));
         steps = 0;
         NativeMemory.Fill(Shared, (nuint)SharedBytes, 0xff);

@@ -18,6 +18,9 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
 
     public int Count => live.Length;
 
+    /// <summary>Pieces that belong to somebody.</summary>
+    public OwnedRanges Owned { get; } = new();
+
     /// <summary>What streams touched; null if that is not checked.</summary>
     public StreamRaces? Races { get; init; }
 
@@ -42,6 +45,7 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
     public void Remove(Allocation a)
     {
         Races?.Forget(a.Address, a.Bytes);
+        Owned.Give(a.Address, a.Bytes, null);
         freed.Enqueue(a);
         if (freed.Count > MostRemembered) freed.Dequeue();
         Volatile.Write(ref live, [.. live.Where(x => x != a)]);

@@ -1,0 +1,22 @@
+using Sa2VA.Core;
+using Sa2VA.Cuda;
+
+namespace Sa2VA.Tests;
+
+/// <summary>An op on a shape of released models, or a like one.</summary>
+/// <param name="What">For messages.</param>
+/// <param name="Record">Records it; the result becomes the output.</param>
+internal sealed record LaunchCase(string What, Func<ZeroGraph, Tensor> Record)
+{
+    public Precision Precision { get; init; } = Precision.BFloat16;
+
+    public HopperUse Hopper { get; init; } = HopperUse.Never;
+
+    public ZOrderUse ZOrder { get; init; } = ZOrderUse.Nowhere;
+
+    /// <summary>True if a result of floats stays F32 in a precision of 16 bits.</summary>
+    public bool IsFloat { get; init; }
+
+    /// <summary>In F32, where the plain kernels run.</summary>
+    public LaunchCase Plain => this with { What = $"{What}, F32", Precision = Precision.Float32 };
+}
