@@ -33,10 +33,10 @@ internal static unsafe partial class Contest
     /// <param name="contestants">Who takes turns; the others are compared with the first.</param>
     public static List<Taken> Hold(int threads, int rounds, IReadOnlyList<Contestant> contestants)
     {
-        // Once to get ready, once to learn how long it takes.
-        foreach (Contestant c in contestants) Sample(threads, c, 1);
-        int[] inARow = [.. contestants.Select(c =>
-            Math.Clamp((int)Math.Ceiling(SecondsOfASample / Sample(threads, c, 1).Seconds), 1, 1000))];
+        // Once to get ready; once more, where that is short, to learn how long it takes.
+        double[] once = [.. contestants.Select(c => Sample(threads, c, 1).Seconds)];
+        int[] inARow = [.. contestants.Select((c, i) => once[i] > 20 * SecondsOfASample ? 1
+            : Math.Clamp((int)Math.Ceiling(SecondsOfASample / Sample(threads, c, 1).Seconds), 1, 1000))];
         var seconds = contestants.Select(_ => new List<double>()).ToArray();
         var cores = contestants.Select(_ => new List<double>()).ToArray();
         for (int round = 0; round < rounds; round++)

@@ -15,11 +15,11 @@ internal static unsafe class CodePanels
     private const int Panel = PackedWeights.PanelWidth, Half = Panel / 2, Group = GroupQuantization.Group;
     private const float Shift = 1 << 16, Both = Shift + 1;
 
-    // 2^100: far from where products overflow or lose bits below the smallest normal number.
+    // 2^100: far from where products overflow. Small ones lose nothing: q·s below the normal numbers has no more bits than BF16 has there.
     private const float Largest = 1.2676506e30f;
 
     /// <summary>True for scales by which codes stand for the rule's numbers.</summary>
-    public static bool Holds(float scale) => scale == 0 || MathF.Abs(scale) is >= 1 / Largest and <= Largest;
+    public static bool Holds(float scale) => MathF.Abs(scale) <= Largest;
 
     /// <summary>Rows k … k + depth of a panel, which lie in one group, as floats.</summary>
     public static byte* Widen<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>

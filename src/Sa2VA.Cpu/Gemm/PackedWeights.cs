@@ -156,7 +156,7 @@ internal static unsafe class WeightPacking
     }
 
     /// <summary>The same as codes.</summary>
-    /// <returns>False if a scale is so small or large that <see cref="CodePanels"/> would not round as the rule does.</returns>
+    /// <returns>False if a scale is so large that <see cref="CodePanels"/> would not round as the rule does.</returns>
     public static bool PackCodes(WeightData data, Weight weight, WeightLayout layout, PackedWeights to, int firstRow)
     {
         (Func<int, long> ofRow, _) = WeightValues.Places(data, weight, layout);
