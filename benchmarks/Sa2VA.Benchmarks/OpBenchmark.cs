@@ -45,12 +45,14 @@ public abstract class OpBenchmark
         }
         _bound = _plan.Bind(_queue, buffers);
         RunPlan();
+        CoresHad.Begin();
     }
 
     /// <summary>Gives everything back.</summary>
     [GlobalCleanup]
     public void Cleanup()
     {
+        CoresHad.End(this);
         _queue?.Dispose();
         foreach (DeviceBuffer b in _buffers) b.Dispose();
         _buffers.Clear();

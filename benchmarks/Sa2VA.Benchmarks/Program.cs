@@ -16,9 +16,10 @@ Job job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupC
 IConfig config = ManualConfig.CreateEmpty().AddJob(job).AddLogger(ConsoleLogger.Default)
     .AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Params)
     .AddColumn(StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max, RateColumn.Compute, RateColumn.PeakShare,
-        RateColumn.Traffic, RateColumn.BandwidthShare)
+        RateColumn.Traffic, RateColumn.BandwidthShare, new CoresHad())
     .AddExporter(MarkdownExporter.GitHub, CsvExporter.Default)
     .WithSummaryStyle(BenchmarkDotNet.Reports.SummaryStyle.Default.WithMaxParameterColumnWidth(60))
     .WithOptions(ConfigOptions.JoinSummary | ConfigOptions.DisableLogFile);
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config);
 Console.WriteLine(Ceilings.Report());
+foreach (string line in CoresHad.Busy()) Console.WriteLine(line);

@@ -24,30 +24,43 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
         : Floats(ComputedKey(root.Data!.Key!, root.Data.Source, root.Shape), root.Data.Fill!);
 
     /// <summary>
-    /// A matrix packed for the GEMM, or in pairs for <paramref name="pairs"/>; rounded to few bits if asked for, but 16 are stored.
+    /// A matrix packed for the GEMM, or in pairs for <paramref name="pairs"/>. Of fewer than 16 bits it lies as codes, but in pairs, which
+    /// are BF16: what the codes stand for.
     /// </summary>
     public PackedWeights Packed(Weight weight, WeightLayout layout, DType type, int bits, PairBlocks? pairs) =>
         Take(new WeightKey(layout, weight, type, bits) { IsInPairs = pairs is not null }, () =>
+            bits < 16 && pairs is null && Packed(weight, layout, type, null, bits, bits) is { } codes ? codes
+                : Packed(weight, layout, type, pairs, bits, 16)!);
+
+    /// <param name="weight">What is packed.</param>
+    /// <param name="layout">In which order.</param>
+    /// <param name="type">The weight's stored type, or BF16.</param>
+    /// <param name="pairs">What multiplies pairs of inputs.</param>
+    /// <param name="bits">What it is rounded to.</param>
+    /// <param name="held">What it lies in: as many, or 16. In fewer it may not be possible, and null is returned.</param>
+    private PackedWeights? Packed(Weight weight, WeightLayout layout, DType type, PairBlocks? pairs, int bits, int held)
     {
-        var packed = new PackedWeights(account, weight, layout, type, pairs);
+        var packed = new PackedWeights(account, weight, layout, type, pairs, held);
         if (account.CountsOnly) return packed;
+        bool isWhole = false;
         try
         {
             int row = 0;
             foreach (Weight part in WeightValues.PartsOf(weight))
             {
-                using WeightData data = WeightValues.Open(part, bits);
-                WeightPacking.Pack(data, part, layout, packed, row);
+                using WeightData data = WeightValues.Open(part, held < 16 ? 16 : bits);
+                if (held == 16) WeightPacking.Pack(data, part, layout, packed, row);
+                else if (!WeightPacking.PackCodes(data, part, layout, packed, row)) return null;
                 row += part.Shape[0];
             }
+            isWhole = true;
             return packed;
         }
-        catch
+        finally
         {
-            packed.Dispose();
-            throw;
+            if (!isWhole) packed.Dispose();
         }
-    });
+    }
 
     /// <summary>A weight kept as stored, for look-ups by row.</summary>
     public WeightData Stored(Weight weight) => Take(new WeightKey(WeightLayout.Stored, weight), () => weight.Source.Open(weight.Name));

@@ -36,6 +36,32 @@ public class BenchTests
     }
 
     [Fact]
+    public void Compares_with_a_result_of_before()
+    {
+        using var folder = new ScratchFolder();
+        string[] args = ["bench", "--model", CliRun.Toy, "--device", "cpu", "--stages", "mask-decoder", "--runs", "2"];
+        CliRun before = CliRun.Of([.. args, "--kernels", "--json", "--markdown", folder.At("old.md")]);
+        Assert.Equal((0, ""), (before.Code, before.Error));
+        File.WriteAllText(folder.At("old.json"), before.Out);
+        foreach (string old in (string[])["old.json", "old.md"])
+        {
+            CliRun run = CliRun.Of([.. args, "--kernels", "--json", "--compare", folder.At(old)]);
+            Assert.Equal((0, ""), (run.Code, run.Error));
+            JsonElement[] changes = [.. run.Json.Where(l => l.GetProperty("type").GetString() == "change")];
+            Assert.Equal(run.Json.Length - changes.Length + 1, changes.Length);
+            Assert.All(changes, c => Assert.True(c.GetProperty("ratio").GetDouble() > 0));
+        }
+        CliRun table = CliRun.Of([.. args, "--compare", folder.At("old.json"), "--markdown", folder.At("new.md")]);
+        Assert.Equal(0, table.Code);
+        Assert.Contains("Before: sa2va-tiny-shapes on ", table.Out, StringComparison.Ordinal);
+        Assert.Contains("| Stage | Kernel | Moved | Before |", File.ReadAllText(folder.At("new.md")), StringComparison.Ordinal);
+        // What a comparison wrote is a result too.
+        Assert.Equal(0, CliRun.Of([.. args, "--compare", folder.At("new.md")]).Code);
+        CliRun.Of([.. args, "--compare", CliRun.Shapes]).AssertRefused("shapes.png", "no result of bench");
+        CliRun.Of([.. args, "--compare", folder.At("none")]).AssertRefused("cannot be read");
+    }
+
+    [Fact]
     public void Refuses_both_or_neither_source_and_unknown_stages()
     {
         CliRun.Of("bench").AssertRefused("--model");

@@ -115,7 +115,7 @@ public sealed partial class RepositoryTests
         {
             files.AddRange(Directory.EnumerateFiles(folder, "*" + extension));
             foreach (string below in Directory.EnumerateDirectories(folder))
-                if (Path.GetFileName(below) is not ("bin" or "obj" or "artifacts" or "fixtures")
+                if (Path.GetFileName(below) is not ("bin" or "obj" or "artifacts" or "fixtures" or "node_modules")
                     && !Path.GetFileName(below).StartsWith('.'))
                     Add(below);
         }

@@ -23,15 +23,17 @@ internal static class BenchCommand
         var kernels = new Flag("--kernels", "Also time each kernel of a stage, one by one: what to optimise first.");
         var trace = new TextOption("--trace", "FILE", "Also write a Chrome trace of one run of each stage: a lane for each queue.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
+        var compare = new TextOption("--compare", "FILE", "Also compare with this result of before, row by row: what --json or --markdown wrote.");
         return new CliCommand("bench",
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most. "
                 + "A virtual GPU's times are modelled.",
             "sa2va bench --preset sa2va-1b", "sa2va bench --preset sa2va-1b --device cuda --precision bf16",
             "sa2va bench --preset sa2va-1b --device cuda --stages decode,image-encoder --kernels --trace trace.json",
             "sa2va bench --preset sa2va-1b --device virtual:h100 --precision bf16 --stages prefill",
-            "sa2va bench --model Sa2VA-4B --stages prefill,decode --json")
+            "sa2va bench --model Sa2VA-4B --stages prefill,decode --json",
+            "sa2va bench --preset sa2va-1b --stages decode --compare before.json")
         {
-            Accepts = [.. model.All, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown],
+            Accepts = [.. model.All, preset, stages, runs, .. device.All, simd, kernels, trace, json, markdown, compare],
             Run = values =>
             {
                 ModelChoice? chosen = model.TryOf(values);
@@ -48,12 +50,17 @@ internal static class BenchCommand
                     Kernels = values.GetValue(kernels), Trace = values.GetValue(trace) is not null,
                     Measured = values.GetValue(json) ? new Reports<BenchmarkReport>(new ReportLines(terminal).Write) : null,
                 };
-                // A place that cannot be written to is found out before minutes of measuring.
+                // A file that is no result and a place that cannot be written to are found out before minutes of measuring.
+                BenchmarkRecord? before = values.GetValue(compare) is { } old ? BenchmarkRecord.Read(old) : null;
                 using SummaryFile? file = values.GetValue(markdown) is { } path ? new SummaryFile(path) : null;
                 using SummaryFile? traced = values.GetValue(trace) is { } to ? new SummaryFile(to, trace.Name) : null;
                 BenchmarkReport report = Measure(terminal, chosen?.Folder(), values.GetValue(preset), options);
-                if (!values.GetValue(json)) Print(terminal, report);
-                file?.Write(BenchmarkText.Markdown(report));
+                IReadOnlyList<BenchmarkChange>? changes =
+                    before is null ? null : BenchmarkComparison.Of(before, BenchmarkRecord.Of(report));
+                if (!values.GetValue(json)) Print(terminal, report, before, changes);
+                else foreach (string line in BenchmarkComparison.JsonLines(changes ?? [])) terminal.WriteLine(line);
+                file?.Write(BenchmarkText.Markdown(report)
+                    + (changes is null ? "" : $"\nBefore: {before!.Machine}.\n\n{BenchmarkComparison.Markdown(changes)}"));
                 traced?.Write(ChromeTrace.Json(report));
                 if (choice.Note is { } about) terminal.Note(Quoted.Line(about));
                 foreach (string note in report.Notes) terminal.Note(Quoted.Line(note));
@@ -101,7 +108,7 @@ internal static class BenchCommand
             : names;
     }
 
-    private static void Print(Terminal terminal, BenchmarkReport report)
+    private static void Print(Terminal terminal, BenchmarkReport report, BenchmarkRecord? before, IReadOnlyList<BenchmarkChange>? changes)
     {
         foreach (string line in BenchmarkText.Heading(report)) terminal.WriteLine(line);
         TextTable.Print(terminal, BenchmarkText.Headings, 2, [.. report.Stages.Select(s => BenchmarkText.Cells(s, report.Ceilings))]);
@@ -112,6 +119,12 @@ internal static class BenchCommand
             TextTable.Print(terminal, KernelText.Headings(stage), KernelText.Words,
                 [.. stage.Kernels.Select(k => KernelText.Cells(k, stage, report.Ceilings))]);
         }
+        foreach (string line in BenchmarkText.Remarks(report)) terminal.WriteLine(line);
+        if (changes is null) return;
+        // A file's words.
+        terminal.WriteLine(Quoted.Line($"Before: {before!.Machine}. What is marked moved by more than both runs' spread."));
+        TextTable.Print(terminal, BenchmarkComparison.Headings, BenchmarkComparison.Words,
+            [.. changes.Select(c => BenchmarkComparison.Cells(c).Select(Quoted.Line).ToArray())]);
     }
 
     /// <summary>Writes each line as soon as it is known.</summary>

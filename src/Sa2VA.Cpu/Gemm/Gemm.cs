@@ -43,8 +43,8 @@ internal static unsafe class Gemm
         for (long row = part.FirstRow; row < part.EndRow; row += most)
         {
             var block = new GemmPart(row, Math.Min(row + most, part.EndRow), part.FirstPanel, part.EndPanel);
-            // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once.
-            if (block.EndRow - row > 2 * MicroKernel.Rows<T>()) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
+            // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once, and codes always.
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>() || w.Bits < 16) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
             else
                 switch (w.Type)
                 {
@@ -67,7 +67,7 @@ internal static unsafe class Gemm
         float* widened = packedA + (long)RowBlock(w.K) * w.K;
         float* sums = widened + Chain * Panel;
         int most = MicroKernel.Rows<T>(), rows = (int)(part.EndRow - part.FirstRow);
-        bool widens = w.Type.Size() != TLoad.Size;
+        bool widens = w.Type.Size() != TLoad.Size || w.Bits < 16;
         for (int r = 0; r < rows; r += most)
             PackA(a, part.FirstRow + r, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r), packedA + (long)r * w.K);
         for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
@@ -75,7 +75,8 @@ internal static unsafe class Gemm
             for (int k = 0; k < w.K; k += Chain)
             {
                 int depth = Math.Min(Chain, w.K - k);
-                byte* b = widens ? WidenPanel<T>(w, panel, k, depth, widened) : w.Panel(panel, k);
+                byte* b = !widens ? w.Panel(panel, k)
+                    : w.Bits < 16 ? CodePanels.Widen<T>(w, panel, k, depth, widened) : WidenPanel<T>(w, panel, k, depth, widened);
                 for (int r = 0; r < rows; r += most)
                 {
                     int mr = MicroKernel.RowsFor<T>(rows - r);
@@ -91,6 +92,11 @@ internal static unsafe class Gemm
     public static void RunRow<T, TEpilogue>(float* a, PackedWeights w, int firstPanel, int endPanel, in TEpilogue epilogue)
         where T : unmanaged, ISimd<T> where TEpilogue : struct, IEpilogue
     {
+        if (w.Bits < 16)
+        {
+            CodePanels.RunRow<T, TEpilogue>(a, w, firstPanel, endPanel, epilogue);
+            return;
+        }
         switch (w.Type)
         {
             case DType.F32: GemvPanels<T, LoadF32<T>, TEpilogue>(a, w, firstPanel, endPanel, epilogue); break;

@@ -32,6 +32,15 @@ internal unsafe interface ISimd<T> where T : unmanaged, ISimd<T>
     /// <summary>The second ones; else as <see cref="LowHalf"/>.</summary>
     static abstract T HighHalf(ushort* pairs);
 
+    /// <summary><see cref="Count"/> signed bytes.</summary>
+    static abstract T Bytes(sbyte* from);
+
+    /// <summary>The lower four bits of <see cref="Count"/> bytes, signed.</summary>
+    static abstract T LowFourBits(sbyte* from);
+
+    /// <summary>The upper four bits of <see cref="Count"/> bytes, signed.</summary>
+    static abstract T HighFourBits(sbyte* from);
+
     static abstract void Store(T value, float* to);
 
     /// <summary>a·b + c, rounded once.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sa2VA.Cpu;
 
@@ -38,6 +39,21 @@ internal readonly unsafe struct V128(Vector128<float> v) : ISimd<V128>
         Vector128<uint> bits = Vector128.Load((uint*)pairs);
         return FromHalf(Vector128.ShiftRightLogical(bits & Vector128.Create(0x7fff0000u), 3), bits & Vector128.Create(0x80000000u));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Bytes(sbyte* from) => new(Vector128.ConvertToSingle(Integers(from)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 LowFourBits(sbyte* from) =>
+        new(Vector128.ConvertToSingle(Vector128.ShiftRightArithmetic(Vector128.ShiftLeft(Integers(from), 28), 28)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 HighFourBits(sbyte* from) => new(Vector128.ConvertToSingle(Vector128.ShiftRightArithmetic(Integers(from), 4)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Integers(sbyte* from) =>
+        Sse41.IsSupported ? Sse41.ConvertToVector128Int32(from)
+            : Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)from).AsSByte()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(V128 value, float* to) => value._v.Store(to);
@@ -128,6 +144,24 @@ internal readonly unsafe struct V256(Vector256<float> v) : ISimd<V256>
         Vector256<uint> bits = Vector256.Load((uint*)pairs);
         return FromHalf(Vector256.ShiftRightLogical(bits & Vector256.Create(0x7fff0000u), 3), bits & Vector256.Create(0x80000000u));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Bytes(sbyte* from) => new(Vector256.ConvertToSingle(Integers(from)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 LowFourBits(sbyte* from) =>
+        new(Vector256.ConvertToSingle(Vector256.ShiftRightArithmetic(Vector256.ShiftLeft(Integers(from), 28), 28)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 HighFourBits(sbyte* from) => new(Vector256.ConvertToSingle(Vector256.ShiftRightArithmetic(Integers(from), 4)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Integers(sbyte* from) =>
+        Avx2.IsSupported ? Avx2.ConvertToVector256Int32(from)
+            : Vector256.Create(Widened(from, 0), Widened(from, 4));
+
+    private static Vector128<int> Widened(sbyte* from, int at) =>
+        Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)(from + at)).AsSByte()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(V256 value, float* to) => value._v.Store(to);
@@ -222,6 +256,24 @@ internal readonly unsafe struct V512(Vector512<float> v) : ISimd<V512>
         Vector512<uint> bits = Vector512.Load((uint*)pairs);
         return FromHalf(Vector512.ShiftRightLogical(bits & Vector512.Create(0x7fff0000u), 3), bits & Vector512.Create(0x80000000u));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Bytes(sbyte* from) => new(Vector512.ConvertToSingle(Integers(from)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 LowFourBits(sbyte* from) =>
+        new(Vector512.ConvertToSingle(Vector512.ShiftRightArithmetic(Vector512.ShiftLeft(Integers(from), 28), 28)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 HighFourBits(sbyte* from) => new(Vector512.ConvertToSingle(Vector512.ShiftRightArithmetic(Integers(from), 4)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Integers(sbyte* from) =>
+        Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector128.Load(from))
+            : Vector512.Create(Vector256.Create(Widened(from, 0), Widened(from, 4)), Vector256.Create(Widened(from, 8), Widened(from, 12)));
+
+    private static Vector128<int> Widened(sbyte* from, int at) =>
+        Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)(from + at)).AsSByte()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(V512 value, float* to) => value._v.Store(to);

@@ -8,6 +8,9 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <summary>A report as text: rows for a table, a Markdown page, lines of JSON.</summary>
 public static class BenchmarkText
 {
+    /// <summary>Of the cores that were asked for, so much must have been had for times to count as those of a quiet machine.</summary>
+    public const double BusyShare = 0.9;
+
     /// <summary>Headings of <see cref="Cells"/>.</summary>
     public static IReadOnlyList<string> Headings { get; } =
         ["Stage", "One run", "Time, median (min–max)", "GFLOP", "GFLOP/s", "of peak", "MB read", "GB/s", "of bandwidth", "Cores had",
@@ -54,12 +57,33 @@ public static class BenchmarkText
         ];
     }
 
+    /// <summary>What to think of when reading the numbers: a busy machine, shares above the whole. A line each.</summary>
+    public static IEnumerable<string> Remarks(BenchmarkReport report)
+    {
+        if (report.Device.Threads is { } threads && !report.Device.IsModelled
+            && report.Stages.Where(s => s.Flops > 0 && s.Cores < BusyShare * threads).ToArray() is { Length: > 0 } busy)
+            yield return Text($"The machine was busy: {string.Join(", ", busy.Select(s => Text($"{s.Stage} had {s.Cores:F1}")))} ")
+                + Text($"of {threads} cores. Other work took the rest; times are longer than on a quiet machine.");
+        if (report.Device.IsModelled) yield break;
+        IEnumerable<double> flops = report.Stages.SelectMany(s => (s.Kernels ?? [])
+            .Select(k => k.Flops / k.Seconds / report.Ceilings.Flops.Median).Append(s.PeakShare(report.Ceilings)));
+        if (flops.Any(f => f > 1))
+            yield return $"Shares of the peak above 100 %: the ceiling is {report.Ceilings.FlopsOf}; what multiplies by other units, "
+                + "as AMX, or ran while the machine was quieter than when the ceiling was measured, can be above it.";
+        IEnumerable<double> bytes = report.Stages.SelectMany(s => (s.Kernels ?? [])
+            .Select(k => k.Bytes / k.Seconds / report.Ceilings.Bandwidth.Median).Append(s.BandwidthShare(report.Ceilings)));
+        if (bytes.Any(b => b > 1))
+            yield return "Shares of the bandwidth above 100 %: the ceiling is memory's. Operands that a cache still holds from the op or "
+                + "the run before come faster than that.";
+    }
+
     /// <summary>The report as Markdown: heading lines, then the table, then those of kernels.</summary>
     public static string Markdown(BenchmarkReport report)
     {
         var text = new StringBuilder();
         foreach (string line in Heading(report)) text.Append(line).Append("\n\n");
         text.Append(Markdown(Headings, 2, report.Stages.Select(s => Cells(s, report.Ceilings))));
+        foreach (string line in Remarks(report)) text.Append('\n').Append(line).Append('\n');
         return text.Append(KernelText.Markdown(report)).ToString();
     }
 
@@ -145,7 +169,7 @@ public static class BenchmarkText
         else w.WriteNull(name);
     }
 
-    private static void Write(Utf8JsonWriter w, string name, Spread spread)
+    internal static void Write(Utf8JsonWriter w, string name, Spread spread)
     {
         w.WriteStartObject(name);
         Write(w, "median", spread.Median);
@@ -155,7 +179,7 @@ public static class BenchmarkText
         w.WriteEndObject();
     }
 
-    private static string Time(Spread s)
+    internal static string Time(Spread s)
     {
         (double factor, string format, string unit) = Unit(s.Median);
         return $"{Range(s, factor, format)} {unit}";
@@ -170,7 +194,7 @@ public static class BenchmarkText
     private static (double Factor, string Format, string Name) Unit(double seconds) =>
         seconds >= 1 ? (1, "F2", "s") : seconds >= 0.01 ? (1e3, "F1", "ms") : seconds >= 0.001 ? (1e3, "F2", "ms") : (1e6, "F1", "µs");
 
-    private static string Range(Spread s, double factor, string format = "F1")
+    internal static string Range(Spread s, double factor, string format = "F1")
     {
         string Number(double value) => (value * factor).ToString(format, CultureInfo.InvariantCulture);
         return $"{Number(s.Median)} ({Number(s.Min)}–{Number(s.Max)})";

@@ -8,7 +8,10 @@ internal static class GraphTraffic
     /// <summary>
     /// Bytes of distinct stored weights, of the embedding rows that are looked up, and of the cache rows that attention reads.
     /// </summary>
-    public static long Bytes(Graph graph, ReadOnlySpan<int> scalars)
+    /// <param name="graph">What runs.</param>
+    /// <param name="scalars">Values of its run-time scalars.</param>
+    /// <param name="precision">How many bits weights lie in where they may have fewer than 16.</param>
+    public static long Bytes(Graph graph, ReadOnlySpan<int> scalars, Precision precision)
     {
         HashSet<string> seen = [];
         long sum = 0;
@@ -20,7 +23,7 @@ internal static class GraphTraffic
                 continue;
             }
             foreach (Weight w in op.Weights)
-                if (seen.Add(w.Name)) sum += w.Info.Bytes;
+                if (seen.Add(w.Name)) sum += Bytes(w, precision);
             if (op is FlashAttention or DecodeAttention)
                 for (int i = 1; i <= 2; i++)
                     if (op.Inputs[i].Kind == TensorKind.State)
@@ -30,7 +33,7 @@ internal static class GraphTraffic
     }
 
     /// <summary>Bytes that an op has to read and write at least: operands, weights and result once, of tables what is looked up.</summary>
-    public static long Moved(Op op, ReadOnlySpan<int> scalars)
+    public static long Moved(Op op, ReadOnlySpan<int> scalars, Precision precision)
     {
         // What is written into a state is as much as is read for it.
         long result = Bytes(op.Inputs.Any(i => i.Root == op.Output.Root) ? op.Inputs[0] : op.Output, scalars), sum = result;
@@ -39,7 +42,7 @@ internal static class GraphTraffic
         else foreach (Tensor more in op.Besides) sum += Bytes(more, scalars);
         foreach (Tensor input in op.Inputs)
             if (op.Outputs.All(o => o.Root != input.Root)) sum += Bytes(input, scalars);
-        foreach (Weight w in op.Weights) sum += w.Info.Bytes;
+        foreach (Weight w in op.Weights) sum += Bytes(w, precision);
         return sum;
     }
 
@@ -59,6 +62,15 @@ internal static class GraphTraffic
         int[] extents = tensor.Shape.ToArray();
         if (tensor.Length is { } length) extents[0] = scalars[length.Index];
         return string.Join('×', extents);
+    }
+
+    /// <summary>A stored weight, or its codes with a scale of 16 bits for each group.</summary>
+    private static long Bytes(Weight weight, Precision precision)
+    {
+        int bits = GroupQuantization.BitsOf(precision, weight);
+        if (bits == 16 || weight.Info.Shape.Rank < 2) return weight.Info.Bytes;
+        long rows = weight.Info.Shape[0], depth = weight.Info.Shape.Count / rows;
+        return rows * (depth * bits / 8 + GroupQuantization.Groups((int)depth) * sizeof(ushort));
     }
 
     private static long Bytes(Tensor tensor, ReadOnlySpan<int> scalars)

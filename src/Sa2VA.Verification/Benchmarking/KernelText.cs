@@ -63,6 +63,11 @@ public static class KernelText
             w.WriteString("shapes", k.Shapes);
             w.WriteNumber("launches", k.Launches);
             BenchmarkText.Write(w, "seconds", k.Seconds);
+            if (k.Range is { } range)
+            {
+                BenchmarkText.Write(w, "seconds_min", range.Min);
+                BenchmarkText.Write(w, "seconds_max", range.Max);
+            }
             if (stage.IsModelled) w.WriteBoolean("modelled", true);
             if (k.Limit is { } limit) w.WriteString("limit", limit);
             BenchmarkText.Write(w, "share", k.Seconds / Sum(stage));

@@ -19,16 +19,20 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
     /// <summary>What limits most of that time, for people, where it is modelled; else null.</summary>
     public string? Limit { get; init; }
 
+    /// <summary>What the launches took together in each run; null where there was one.</summary>
+    public Spread? Range { get; init; }
+
     /// <summary>Groups what several runs of a graph were made of.</summary>
     /// <param name="runs">Of each run the kernels in their order, the same in all.</param>
     /// <param name="scalars">Values of the graph's run-time scalars.</param>
+    /// <param name="precision">How many bits weights lie in where they may have fewer than 16.</param>
     /// <param name="limits">Of each kernel of a run what limits it, where that is known.</param>
     internal static IReadOnlyList<KernelTime> Of(IReadOnlyList<IReadOnlyList<TimedKernel>> runs, ReadOnlySpan<int> scalars,
-        IReadOnlyList<string>? limits = null)
+        Precision precision, IReadOnlyList<string>? limits = null)
     {
         IReadOnlyList<TimedKernel> first = runs[0];
         double[] seconds = [.. first.Select((_, i) => Spread.Of(runs.Select(r => r[i].Seconds)).Median)];
-        List<KernelTime> launches = [];
+        List<(KernelTime Kernel, int Index)> launches = [];
         for (int i = 0; i < first.Count;)
         {
             // The launches of one op follow each other.
@@ -37,19 +41,22 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
             for (; end < first.Count && first[end].Op == op; end++)
                 if (seconds[end] > seconds[longest]) longest = end;
             string shapes = GraphTraffic.Shapes(op, scalars);
-            (long flops, long bytes) = (op.Flops(scalars), GraphTraffic.Moved(op, scalars));
+            (long flops, long bytes) = (op.Flops(scalars), GraphTraffic.Moved(op, scalars, precision));
             for (; i < end; i++)
             {
-                launches.Add(new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
+                launches.Add((new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
                     i == longest ? bytes : 0)
                 {
                     Limit = limits?[i],
-                });
+                }, i));
             }
         }
-        return [.. launches.GroupBy(k => (k.Op, k.Kernel, k.Shapes)).Select(g => new KernelTime(g.Key.Op, g.Key.Kernel, g.Key.Shapes,
-            g.Count(), g.Sum(k => k.Seconds), g.Sum(k => k.Flops), g.Sum(k => k.Bytes)) { Limit = Most(g) })
-            .OrderByDescending(k => k.Seconds)];
+        return [.. launches.GroupBy(l => (l.Kernel.Op, l.Kernel.Kernel, l.Kernel.Shapes)).Select(g => new KernelTime(g.Key.Op,
+            g.Key.Kernel, g.Key.Shapes, g.Count(), g.Sum(l => l.Kernel.Seconds), g.Sum(l => l.Kernel.Flops), g.Sum(l => l.Kernel.Bytes))
+        {
+            Limit = Most(g.Select(l => l.Kernel)),
+            Range = runs.Count > 1 ? Spread.Of(runs.Select(r => g.Sum(l => r[l.Index].Seconds))) : null,
+        }).OrderByDescending(k => k.Seconds)];
     }
 
     private static string? Most(IEnumerable<KernelTime> launches) =>

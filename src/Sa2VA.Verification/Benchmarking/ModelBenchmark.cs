@@ -118,16 +118,20 @@ public sealed class ModelBenchmark
         IReadOnlyList<IReadOnlyList<TimedKernel>>? kernels =
             options.Kernels || options.Trace ? KernelRuns.Of(backend, run, stage, ceilings, options) : null;
         ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars),
+        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)),
             times.Cores, held)
         {
-            Kernels = options.Kernels ? KernelTime.Of(kernels!, scalars) : null,
+            Kernels = options.Kernels ? KernelTime.Of(kernels!, scalars, HeldIn(backend)) : null,
             Trace = options.Trace ? kernels![^1] : null,
             Objects = stage.Objects,
             InARow = times.InARow,
             Alone = times.Alone,
         };
     }
+
+    /// <summary>The precision that tells how many bits weights lie in; on a CPU they are BF16 where units of pairs multiply them.</summary>
+    internal static Precision HeldIn(IBackend backend) =>
+        backend is CpuBackend { Pairs: not null } ? Precision.BFloat16 : backend.Precision;
 
     /// <summary>Runs a graph once and adds up the times of its launches.</summary>
     private static StageMeasurement Model(IBackend backend, string name, BenchmarkStage stage, GraphRun run, long before,
@@ -148,9 +152,9 @@ public sealed class ModelBenchmark
             IReadOnlyList<TimedKernel> timed = [.. kernels.Select((k, n) => k with { Seconds = launches[n].Seconds })];
             ReadOnlySpan<int> scalars = run.Bound.Scalars;
             return new StageMeasurement(name, stage.Work, Spread.Of([launches.Sum(l => l.Seconds)]), stage.Graph.Flops(scalars),
-                GraphTraffic.Bytes(stage.Graph, scalars), 0, backend.Memory.Total - before)
+                GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)), 0, backend.Memory.Total - before)
             {
-                Kernels = KernelTime.Of([timed], scalars, [.. launches.Select(l => l.Limit)]),
+                Kernels = KernelTime.Of([timed], scalars, HeldIn(backend), [.. launches.Select(l => l.Limit)]),
                 Objects = stage.Objects,
                 IsModelled = true,
             };

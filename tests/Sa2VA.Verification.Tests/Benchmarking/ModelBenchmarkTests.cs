@@ -80,7 +80,22 @@ public class ModelBenchmarkTests
         Tensor x = g.Embedding(g.Weight("table"), ids);
         Tensor q = g.Linear(x, g.Weight("w"));
         g.Output("y", g.DecodeAttention(g.Add(q, g.Linear(x, g.Weight("w"))), keys, values, 2, 2, 1));
-        Assert.Equal(8 * 16 * 2 + 16 * 2 + 2 * 70 * 8 * 4, GraphTraffic.Bytes(g.Build(), [70]));
+        Assert.Equal(8 * 16 * 2 + 16 * 2 + 2 * 70 * 8 * 4, GraphTraffic.Bytes(g.Build(), [70], Precision.Int8));
+    }
+
+    [Theory]
+    [InlineData(Precision.BFloat16, 16 * 300 * 2)]
+    [InlineData(Precision.Int8, 16 * (300 + 3 * 2))]
+    [InlineData(Precision.Int4, 16 * (150 + 3 * 2))]
+    public void Weights_of_few_bits_are_read_as_codes_and_scales(Precision precision, long bytes)
+    {
+        var weights = new TestWeights();
+        weights.Add("w", DType.BF16, new Shape(16, 300), new float[16 * 300]);
+        var g = new GraphBuilder("step", weights);
+        using (g.AllowWeightBits(4)) g.Output("y", g.Linear(g.Input("x", DType.F32, new Shape(1, 300)), g.Weight("w")));
+        Graph graph = g.Build();
+        Assert.Equal(bytes, GraphTraffic.Bytes(graph, [], precision));
+        Assert.Equal(bytes + (300 + 16) * 4, GraphTraffic.Moved(graph.Ops[0], [], precision));
     }
 
     [Fact]
@@ -98,7 +113,7 @@ public class ModelBenchmarkTests
         Graph graph = g.Build();
         // Of a table what is looked up, of a state what is written.
         Assert.Equal([2 * 70 * 16 * 4, 70 * (16 + 8) * 4 + 8 * 16 * 2, 2 * 70 * 8 * 4 + 70 * 4],
-            graph.Ops.Select(op => GraphTraffic.Moved(op, [70])));
+            graph.Ops.Select(op => GraphTraffic.Moved(op, [70], Precision.Int4)));
         Assert.Equal("70×16, w 8×16 → 70×8", GraphTraffic.Shapes(graph.Ops[1], [70]));
     }
 
