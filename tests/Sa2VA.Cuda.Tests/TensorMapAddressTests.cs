@@ -58,6 +58,7 @@ public sealed class TensorMapAddressTests
 
     [Theory]
     [InlineData(Chosen, "", "", "0070 UTMACCTL.PF [UR4]")]
+    [InlineData(Looped, "UIADD3 UR4, UR4, 0x1, URZ", "CALL.REL.NOINC `($slow)", "0050 UTMALDG.2D [UR8], [UR6]")]
     // Half of the address, one of two paths, the second time around.
     [InlineData(Looped, "UR21, URZ, UP0", "URZ, URZ, UP0", "0050 UTMALDG.2D [UR8], [UR6]")]
     [InlineData(Looped, "UIADD3 UR6, UP0, UR20", "@P2 UIADD3 UR6, UP0, UR20", "0050 UTMALDG.2D [UR8], [UR6]")]

@@ -78,6 +78,12 @@ internal static partial class TensorMapAddresses
 
     private static void Step(Instruction i, HashSet<Held> state)
     {
+        if (i.Name.StartsWith("CALL", StringComparison.Ordinal))
+        {
+            // A division's slow path, say: what it leaves of registers is not known.
+            state.Clear();
+            return;
+        }
         int at = Array.FindIndex(i.Operands, o => !Predicate().IsMatch(o));
         string result = at < 0 ? "" : i.Operands[at];
         // Predicates stand before the result, and carries behind it.
@@ -126,7 +132,7 @@ internal static partial class TensorMapAddresses
             // A branch of lanes that part, or with a predicate among its operands, falls through too.
             jumps = i.Operands.Length == 1 && !i.Name.Contains(".DIV", StringComparison.Ordinal);
         }
-        else if (i.Name.StartsWith("BRX", StringComparison.Ordinal) || i.Name.StartsWith("CALL", StringComparison.Ordinal))
+        else if (i.Name.StartsWith("BRX", StringComparison.Ordinal))
             throw new NotSupportedException($"{i.Place} {i.Name}: where it goes is not known.");
         if (!(ends || jumps) || i.Guard != "") yield return at + 1;
     }
