@@ -17,7 +17,8 @@ internal static class OnnxEncoder
         var w = new OnnxLayers(g, weights, prefix);
         OnnxLayers trunk = w.At("image_encoder.trunk"), neck = w.At("image_encoder.neck");
         int side = config.ImageSize / 4;
-        string x = trunk.Convolution(g.Input("pixels", 1, 3, config.ImageSize, config.ImageSize), "patch_embed.proj", stride: 4, padding: 3);
+        string pixels = g.Input("pixels", 1, 3, config.ImageSize, config.ImageSize);
+        string x = trunk.Convolution(pixels, "patch_embed.proj", stride: 4, padding: 3);
         x = trunk.Add(trunk.Transpose(x, 0, 2, 3, 1), Positions(trunk, side));
         var layout = new HieraLayout(config);
         List<string> stages = [];

@@ -45,7 +45,8 @@ internal sealed class OnnxGraph : IDisposable
         Node(op, inputs, 1, "", attributes)[0];
 
     /// <summary>A node.</summary>
-    public string[] Node(string op, string[] inputs, int results, string domain, params ReadOnlySpan<(string Name, object Value)> attributes)
+    public string[] Node(string op, string[] inputs, int results, string domain,
+        params ReadOnlySpan<(string Name, object Value)> attributes)
     {
         string[] outputs = [.. Enumerable.Range(0, results).Select(_ => Name())];
         var node = new MemoryStream();

@@ -2,7 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Sa2VA.Peers;
 
-/// <summary>A model in ONNX Runtime on the CPU, all its graph optimisations on, with one input and its results in memory of its own.</summary>
+/// <summary>A model of one input in ONNX Runtime on the CPU, all its graph optimisations on.</summary>
 internal sealed class OnnxRun : IDisposable
 {
     private readonly InferenceSession _session;

@@ -14,7 +14,8 @@ internal static class OnnxVision
         using var g = new OnnxGraph(file);
         var w = new OnnxLayers(g, weights, "vision_model");
         OnnxLayers embeddings = w.At("embeddings");
-        string x = embeddings.Convolution(g.Input("pixels", 1, 3, config.TileSize, config.TileSize), "patch_embedding", config.PatchSize, 0);
+        string pixels = g.Input("pixels", 1, 3, config.TileSize, config.TileSize);
+        string x = embeddings.Convolution(pixels, "patch_embedding", config.PatchSize, padding: 0);
         x = w.Transpose(w.Reshape(x, 1, c, n * n), 0, 2, 1);
         x = g.Node("Concat", [embeddings.Weight("class_embedding"), x], ("axis", 1));
         x = w.Add(x, embeddings.Weight("position_embedding"));

@@ -10,8 +10,8 @@ for (int i = 0; i < args.Length; i++)
 {
     switch (args[i])
     {
-        case "--rounds": rounds = int.Parse(args[++i], System.Globalization.CultureInfo.InvariantCulture); break;
-        case "--threads": threads = [.. args[++i].Split(',').Select(t => int.Parse(t, System.Globalization.CultureInfo.InvariantCulture))]; break;
+        case "--rounds": rounds = Number(args[++i]); break;
+        case "--threads": threads = [.. args[++i].Split(',').Select(Number)]; break;
         case "--scratch": scratch = args[++i]; break;
         default:
             if (!figures.Contains(args[i]))
@@ -53,3 +53,5 @@ finally
     if (scratch is null) Directory.Delete(folder, recursive: true);
 }
 return 0;
+
+static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);

@@ -27,7 +27,7 @@ internal static class Results
     /// <param name="flops">Floating-point operations of a run; 0 where they are not what limits.</param>
     /// <param name="bytes">Bytes that a run of each contestant has to read; null where they are not what limits.</param>
     /// <param name="taken">Their times.</param>
-    /// <param name="error">How far results are apart, by contestant, relative to the largest element; null where nothing was compared.</param>
+    /// <param name="error">How far a contestant's result is from ours, relative to the largest element; null: not compared.</param>
     public static void Case(string figure, string work, int threads, double flops, Func<string, double>? bytes, IReadOnlyList<Taken> taken,
         IReadOnlyDictionary<string, double>? error = null)
     {

@@ -7,7 +7,7 @@ using Sa2VA.Verification.Benchmarking;
 
 namespace Sa2VA.Peers;
 
-/// <summary>The vision tower and the image encoder of Sa2VA-1B against ONNX Runtime, whole, with the same weights and the same picture.</summary>
+/// <summary>The vision tower and the image encoder of Sa2VA-1B against ONNX Runtime, whole, same weights, same picture.</summary>
 internal static class Stages
 {
     public static void Vision(Sa2VAConfig config, SyntheticWeights weights, int rounds, int[] threads, string scratch)
@@ -25,8 +25,8 @@ internal static class Stages
         Measure("image-encoder", config, weights, rounds, threads, model, config.Grounding.ImageSize, Normalisation.GroundingF32);
     }
 
-    private static void Measure(string name, Sa2VAConfig config, SyntheticWeights weights, int rounds, int[] threads, string model, int side,
-        float[] levels)
+    private static void Measure(string name, Sa2VAConfig config, SyntheticWeights weights, int rounds, int[] threads, string model,
+        int side, float[] levels)
     {
         var picture = new byte[side * side * 3];
         new Random(1).NextBytes(picture);

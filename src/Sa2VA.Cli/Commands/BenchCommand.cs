@@ -23,7 +23,7 @@ internal static class BenchCommand
         var kernels = new Flag("--kernels", "Also time each kernel of a stage, one by one: what to optimise first.");
         var trace = new TextOption("--trace", "FILE", "Also write a Chrome trace of one run of each stage: a lane for each queue.");
         var markdown = new TextOption("--markdown", "FILE", "Also write the table to this file.");
-        var compare = new TextOption("--compare", "FILE", "Also compare with this result of before, row by row: what --json or --markdown wrote.");
+        var compare = new TextOption("--compare", "FILE", "Also compare with this result of before, which --json or --markdown wrote.");
         return new CliCommand("bench",
             "Measures each stage of a model: time, GFLOP/s, GB/s, and the share of what this machine can do at most. "
                 + "A virtual GPU's times are modelled.",

@@ -44,7 +44,8 @@ internal static unsafe class Gemm
         {
             var block = new GemmPart(row, Math.Min(row + most, part.EndRow), part.FirstPanel, part.EndPanel);
             // One or two blocks of registers take the weights as they are read; for more rows, weights are widened once, and codes always.
-            if (block.EndRow - row > 2 * MicroKernel.Rows<T>() || w.Bits < 16) Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
+            if (block.EndRow - row > 2 * MicroKernel.Rows<T>() || w.Bits < 16)
+                Rows<T, LoadF32<T>, TEpilogue>(a, w, block, epilogue, scratch, blocks);
             else
                 switch (w.Type)
                 {

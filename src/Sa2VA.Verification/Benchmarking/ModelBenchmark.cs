@@ -118,8 +118,8 @@ public sealed class ModelBenchmark
         IReadOnlyList<IReadOnlyList<TimedKernel>>? kernels =
             options.Kernels || options.Trace ? KernelRuns.Of(backend, run, stage, ceilings, options) : null;
         ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars), GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)),
-            times.Cores, held)
+        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars),
+            GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)), times.Cores, held)
         {
             Kernels = options.Kernels ? KernelTime.Of(kernels!, scalars, HeldIn(backend)) : null,
             Trace = options.Trace ? kernels![^1] : null,

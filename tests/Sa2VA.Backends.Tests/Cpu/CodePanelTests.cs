@@ -98,7 +98,7 @@ public unsafe class CodePanelTests
         var g = new GraphBuilder("one", weights);
         using (g.AllowWeightBits(4)) g.Output("y", g.Linear(g.Input("x", DType.F32, new Shape(1, 300)), g.Weight("w")));
         using var backend = new CpuBackend(new CpuOptions { Threads = 1, Precision = precision, Kernels = KernelChoice.Managed });
-        using ExecutionPlan plan = backend.Compile(g.Build());
+        using ExecutionPlan plan = backend.Compile(g.Build(), TestContext.Current.CancellationToken);
         Assert.Equal(bytes, backend.Memory.Weights);
     }
 }

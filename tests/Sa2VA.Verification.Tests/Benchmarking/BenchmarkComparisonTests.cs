@@ -17,7 +17,10 @@ public class BenchmarkComparisonTests
         {
             Kernels =
             [
-                new KernelTime("Linear", "gemv", "1×896, w 4864×896 → 1×4864", 48, 0.03, 10, 20) { Range = new Spread(0.031, 0.029, 0.04, 5) },
+                new KernelTime("Linear", "gemv", "1×896, w 4864×896 → 1×4864", 48, 0.03, 10, 20)
+                {
+                    Range = new Spread(0.031, 0.029, 0.04, 5),
+                },
                 new KernelTime("Softmax", "rows", "14×1024 → 14×1024", 24, 0.000123, 0, 0),
             ],
         }, Stage("vision-tower", 4.12, 4.07, 4.25, 5));
