@@ -94,6 +94,14 @@ DEVICE void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" 
 // Waits until all groups but the last Pending have ended: their factors are read, their sums are there.
 template <int Pending> DEVICE void wait_products() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"); }
 
+// The same, where other products stay under way: nothing is done with these sums before.
+template <int Pending, int Count> DEVICE void wait_products(float (&sums)[Count])
+{
+    wait_products<Pending>();
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+f"(sums[i]) :: "memory");
+}
+
 // sums += x·wᵀ, later: x 64×16, w (twice as many rows as there are sums)×16. Warp i of the group has rows 16·i …; of eight columns, lane l
 // has sums of row l / 4, columns 2·(l % 4) and the next, then the same of row l / 4 + 8.
 #define SUMS_4(i) "+f"(sums[i]), "+f"(sums[i + 1]), "+f"(sums[i + 2]), "+f"(sums[i + 3])

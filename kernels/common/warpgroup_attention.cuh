@@ -8,9 +8,10 @@
 #include "warpgroup_product.cuh"
 
 // Mirrored by src/Sa2VA.Cuda/Kernels/HopperAttention.cs, which tells what each is for.
-template <int HeadDim_, int StageCount, int Resident_> struct HopperAttention
+template <int HeadDim_, int StageCount, int Resident_, bool Overlaps_> struct HopperAttention
 {
     static const int HeadDim = HeadDim_, ValueDim = 64, Rows = 128, Keys = 64, Stages = StageCount, Resident = Resident_;
+    static const bool Overlaps = Overlaps_;
     static const int Warpgroups = 2, Warps = 4 * Warpgroups, Threads = 32 * (Warps + 1);
     // Boxes have 64 columns; a row of one is 128 bytes.
     static const int KeyBoxes = HeadDim / 64, RowBytes = 128, BlockBytes = Keys * RowBytes;
@@ -157,58 +158,149 @@ template <class S> DEVICE void bring_block(const MappedAttention& a, const Flash
     }
 }
 
-// The sums of a warp's sixteen queries over the seen keys, not yet divided by their totals.
+// Scores become weights as soften makes them, but what was summed before is left as it is, since a product may be under way to it: it has
+// yet to be multiplied by these factors.
+template <class Shape> DEVICE void weigh(AttentionSums<Shape>& sums, float (&scores)[1][Shape::Keys / 8][4], float (&factors)[2],
+    float scale)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+    {
+        float before = sums.largest[0][half], largest = before, total = 0;
+#pragma unroll
+        for (int j = 0; j < Shape::Keys / 8; j++) largest = larger(largest, larger(scores[0][j][2 * half], scores[0][j][2 * half + 1]));
+        largest = larger(largest, from_lane_xor(largest, 1));
+        largest = larger(largest, from_lane_xor(largest, 2));
+        float shift = shift_of(largest) * scale;
+        factors[half] = exponential2(fused(before, scale, -shift));
+#pragma unroll
+        for (int j = 0; j < Shape::Keys / 8; j++)
+#pragma unroll
+            for (int e = 2 * half; e < 2 * half + 2; e++)
+            {
+                scores[0][j][e] = exponential2(fused(scores[0][j][e], scale, -shift));
+                total = total + scores[0][j][e];
+            }
+        sums.largest[0][half] = largest;
+        sums.total[0][half] = fused(sums.total[0][half], factors[half], total);
+    }
+}
+
+template <class Shape> DEVICE void multiply_values(AttentionSums<Shape>& sums, const float (&factors)[2])
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+        for (int j = 0; j < Shape::ValueTiles; j++)
+#pragma unroll
+            for (int e = 2 * half; e < 2 * half + 2; e++) sums.values[0][j][e] = sums.values[0][j][e] * factors[half];
+}
+
+// The sums of a warp's sixteen queries over the seen keys, not yet divided by their totals. Overlaps: while weights are made of the scores
+// of a block of keys, the values of the block before it are multiplied.
 template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfWarp>& sums, const FlashBlock& b,
     const AttentionPlace<S>& place, float scale, int warp)
 {
     typedef typename S::OfWarp Shape;
     int lane = threadIdx.x % 32, warp_row = warp * Shape::WarpRows;
-    float scores[1][S::Keys / 8][4];
+    float scores[1][S::Keys / 8][4], factors[2];
+    float(&flat_scores)[32] = (float(&)[32])scores, (&flat_values)[32] = (float(&)[32])sums.values;
+    u32 weights[Shape::KeySteps][4];
 #pragma unroll
-    for (int j = 0; j < S::Keys / 8; j++)
-#pragma unroll
-        for (int e = 0; e < 4; e++) scores[0][j][e] = sums.values[0][j][e] = 0;
+    for (int i = 0; i < 32; i++) flat_scores[i] = flat_values[i] = 0;
 #pragma unroll
     for (int half = 0; half < 2; half++)
     {
         sums.largest[0][half] = minus_infinity();
         sums.total[0][half] = 0;
     }
+    if (b.seen.begin >= b.seen.end) return;
     scale = scale * Log2OfE;
     u64 queries = describe_rows(place.queries) + warp / 4 * Next64Rows;
-    if (b.seen.begin < b.seen.end) wait_phase(place.queries_full(), 0);
-    RingPlace<S::Stages> ring = {0, 0};
-#pragma unroll 1
-    for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
+
+    auto multiply_keys = [&](int slot)
     {
-        wait_phase(place.keys_full(ring.slot), ring.parity);
-        u64 keys = describe_rows(place.keys(ring.slot));
-        fence_products();
+        u64 keys = describe_rows(place.keys(slot));
 #pragma unroll
         for (int step = 0; step < Shape::HeadSteps; step++)
-            multiply((float(&)[32])scores, queries + step / 4 * (S::QueryBoxBytes >> 4) + step % 4 * NextSixteen,
+            multiply(flat_scores, queries + step / 4 * (S::QueryBoxBytes >> 4) + step % 4 * NextSixteen,
                 keys + step / 4 * (S::BlockBytes >> 4) + step % 4 * NextSixteen, step > 0);
         commit_products();
-        wait_products<0>();
-        if (lane == 0) arrive(place.keys_empty(ring.slot));
+    };
+    auto add_values = [&](int slot)
+    {
+        u64 values = describe_rows(place.values(slot));
+#pragma unroll
+        for (int step = 0; step < Shape::KeySteps; step++) multiply_add(flat_values, weights[step], values + step * Next16Rows);
+        commit_products();
+    };
+    auto make_weights = [&](int first)
+    {
         if (least(b.seen.end, b.seen.visible + warp_row) < first + S::Keys)
             mask<Shape>(scores, b.seen.visible + warp_row - first, b.seen.end - first);
-        soften<Shape>(sums, scores, scale);
-        u32 weights[Shape::KeySteps][4];
+        weigh<Shape>(sums, scores, factors, scale);
+    };
+    auto round_weights = [&]()
+    {
 #pragma unroll
         for (int step = 0; step < Shape::KeySteps; step++)
 #pragma unroll
             for (int e = 0; e < 4; e++)
                 weights[step][e] = pack_bf16(scores[0][2 * step + e / 2][e % 2 * 2], scores[0][2 * step + e / 2][e % 2 * 2 + 1]);
-        wait_phase(place.values_full(ring.slot), ring.parity);
-        u64 values = describe_rows(place.values(ring.slot));
+    };
+
+    // The first block's scores, or each one's.
+    RingPlace<S::Stages> ring = {0, 0};
+    auto make_first_weights = [&](int first)
+    {
+        wait_phase(place.keys_full(ring.slot), ring.parity);
         fence_products();
-#pragma unroll
-        for (int step = 0; step < Shape::KeySteps; step++)
-            multiply_add((float(&)[32])sums.values, weights[step], values + step * Next16Rows);
-        commit_products();
-        wait_products<0>();
+        multiply_keys(ring.slot);
+        wait_products<0>(flat_scores);
+        if (lane == 0) arrive(place.keys_empty(ring.slot));
+        make_weights(first);
+        round_weights();
+        wait_phase(place.values_full(ring.slot), ring.parity);
+    };
+    auto add_last_values = [&]()
+    {
+        fence_products();
+        add_values(ring.slot);
+        wait_products<0>(flat_values);
         if (lane == 0) arrive(place.values_empty(ring.slot));
+    };
+    wait_phase(place.queries_full(), 0);
+    if constexpr (!S::Overlaps)
+#pragma unroll 1
+        for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
+        {
+            make_first_weights(first);
+            multiply_values<Shape>(sums, factors);
+            add_last_values();
+        }
+    else
+    {
+        make_first_weights(b.seen.begin);
+#pragma unroll 1
+        for (int first = b.seen.begin + S::Keys; first < b.seen.end; first += S::Keys)
+        {
+            int before = ring.slot;
+            ring.advance();
+            wait_phase(place.keys_full(ring.slot), ring.parity);
+            fence_products();
+            multiply_keys(ring.slot);
+            add_values(before);
+            wait_products<1>(flat_scores);
+            if (lane == 0) arrive(place.keys_empty(ring.slot));
+            make_weights(first);
+            // The next values, here because the branch keeps the assembler from waiting for all products before the weights are made.
+            wait_phase(place.values_full(ring.slot), ring.parity);
+            wait_products<0>(flat_values);
+            if (lane == 0) arrive(place.values_empty(before));
+            round_weights();
+            multiply_values<Shape>(sums, factors);
+        }
+        add_last_values();
     }
 #pragma unroll
     for (int half = 0; half < 2; half++)
