@@ -88,19 +88,24 @@ const u64 NextSixteen = 32 >> 4, Next16Rows = 16 * 128 >> 4, Next64Rows = 64 * 1
 // Registers written before may be used by products.
 DEVICE void fence_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
+// Whoever computes these numbers does so before what follows, and nobody looks at them before.
+template <int Count> DEVICE void hold(float (&x)[Count])
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+f"(x[i]) :: "memory");
+}
+
+template <int Count> DEVICE void hold(u32 (&x)[Count])
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+r"(x[i]) :: "memory");
+}
+
 // Products since the last call are a group.
 DEVICE void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
 // Waits until all groups but the last Pending have ended: their factors are read, their sums are there.
 template <int Pending> DEVICE void wait_products() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"); }
-
-// The same, where other products stay under way: nothing is done with these sums before.
-template <int Pending, int Count> DEVICE void wait_products(float (&sums)[Count])
-{
-    wait_products<Pending>();
-#pragma unroll
-    for (int i = 0; i < Count; i++) asm volatile("" : "+f"(sums[i]) :: "memory");
-}
 
 // sums += x·wᵀ, later: x 64×16, w (twice as many rows as there are sums)×16. Warp i of the group has rows 16·i …; of eight columns, lane l
 // has sums of row l / 4, columns 2·(l % 4) and the next, then the same of row l / 4 + 8.

@@ -69,18 +69,16 @@ template <class Shape> DEVICE void store_partials(const AttentionSums<Shape>& su
 {
     int lane = threadIdx.x % 32;
 #pragma unroll
-    for (int i = 0; i < Shape::RowTiles; i++)
+    for (int half = 0; half < 2; half++)
+    {
+        int row = first_row + lane / 4 + half * 8;
+        if (row >= b.rows) continue;
+        float* to = partial_at(a, b.first_partial + row, b.head);
 #pragma unroll
-        for (int half = 0; half < 2; half++)
-        {
-            int row = first_row + i * 16 + lane / 4 + half * 8;
-            if (row >= b.rows) continue;
-            float* to = partial_at(a, b.first_partial + row, b.head);
-#pragma unroll
-            for (int j = 0; j < Shape::ValueTiles; j++)
-                *(Pair*)(to + j * 8 + lane % 4 * 2) = {sums.values[i][j][2 * half], sums.values[i][j][2 * half + 1]};
-            if (lane % 4 == 0) *(Pair*)(to + Shape::ValueDim) = {sums.largest[i][half] * a.scale * Log2OfE, sums.total[i][half]};
-        }
+        for (int j = 0; j < Shape::ValueTiles; j++)
+            *(Pair*)(to + j * 8 + lane % 4 * 2) = {sums.values[0][j][2 * half], sums.values[0][j][2 * half + 1]};
+        if (lane % 4 == 0) *(Pair*)(to + Shape::ValueDim) = {sums.largest[0][half] * a.scale * Log2OfE, sums.total[0][half]};
+    }
 }
 
 // Where things lie in shared memory.
@@ -205,7 +203,7 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     int lane = threadIdx.x % 32, warp_row = warp * Shape::WarpRows;
     float scores[1][S::Keys / 8][4], factors[2];
     float(&flat_scores)[32] = (float(&)[32])scores, (&flat_values)[32] = (float(&)[32])sums.values;
-    u32 weights[Shape::KeySteps][4];
+    u32 weights[Shape::KeySteps][4], (&flat_weights)[4 * Shape::KeySteps] = (u32(&)[4 * Shape::KeySteps])weights;
 #pragma unroll
     for (int i = 0; i < 32; i++) flat_scores[i] = flat_values[i] = 0;
 #pragma unroll
@@ -254,9 +252,11 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     auto make_first_weights = [&](int first)
     {
         wait_phase(place.keys_full(ring.slot), ring.parity);
+        hold(flat_scores);
         fence_products();
         multiply_keys(ring.slot);
-        wait_products<0>(flat_scores);
+        wait_products<0>();
+        hold(flat_scores);
         if (lane == 0) arrive(place.keys_empty(ring.slot));
         make_weights(first);
         round_weights();
@@ -264,9 +264,12 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     };
     auto add_last_values = [&]()
     {
+        hold(flat_values);
+        hold(flat_weights);
         fence_products();
         add_values(ring.slot);
-        wait_products<0>(flat_values);
+        wait_products<0>();
+        hold(flat_values);
         if (lane == 0) arrive(place.values_empty(ring.slot));
     };
     wait_phase(place.queries_full(), 0);
@@ -287,15 +290,20 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
             int before = ring.slot;
             ring.advance();
             wait_phase(place.keys_full(ring.slot), ring.parity);
+            hold(flat_scores);
+            hold(flat_values);
+            hold(flat_weights);
             fence_products();
             multiply_keys(ring.slot);
             add_values(before);
-            wait_products<1>(flat_scores);
+            wait_products<1>();
+            hold(flat_scores);
             if (lane == 0) arrive(place.keys_empty(ring.slot));
             make_weights(first);
             // The next values, here because the branch keeps the assembler from waiting for all products before the weights are made.
             wait_phase(place.values_full(ring.slot), ring.parity);
-            wait_products<0>(flat_values);
+            wait_products<0>();
+            hold(flat_values);
             if (lane == 0) arrive(place.values_empty(before));
             round_weights();
             multiply_values<Shape>(sums, factors);
@@ -348,6 +356,12 @@ template <class S> DEVICE void warpgroup_attention(const MappedAttention& a)
     // Boxes with a swizzle begin at multiples of 1,024 bytes; what is declared is a wish.
     char* begin = shared + (-shared_address(shared) & 1023);
     AttentionPlace<S> place = {shared_address(begin)};
+    if (threadIdx.x == 0)
+    {
+        prefetch_map(a.q);
+        prefetch_map(a.k);
+        prefetch_map(a.v);
+    }
     // Of causal attention the longest blocks begin first. Heads that share keys stand beside each other.
     int heads = heads_of(a.rest), block = blockIdx.x / heads, head = blockIdx.x % heads;
     if (a.rest.causal) block = gridDim.x / heads - 1 - block;

@@ -23,21 +23,20 @@ public sealed class HopperAttentionTests
 
     [Theory]
     // Rows and keys one above and below what warps, warpgroups and blocks have.
-    [InlineData(1, 1, 64, 1, 1, null)]
+    [InlineData(1, 66, 64, 1, 1, null)]
     [InlineData(37, 65, 64, 2, 2, null)]
-    [InlineData(63, 64, 64, 2, 1, null)]
+    [InlineData(64, 128, 64, 2, 1, null)]
     [InlineData(65, 129, 64, 4, 2, null)]
     [InlineData(129, 200, 64, 3, 1, null)]
-    [InlineData(200, 63, 64, 1, 1, null)]
-    [InlineData(15, 1, 256, 1, 1, null)]
+    [InlineData(15, 65, 256, 1, 1, null)]
     [InlineData(65, 127, 256, 1, 1, null)]
     [InlineData(129, 193, 256, 2, 1, null)]
     // Splits of 2,048 keys, the last one of which has few.
     [InlineData(70, 2113, 256, 1, 1, null)]
     [InlineData(130, 4096, 256, 1, 1, null)]
     // Causal: what a chunk sees ends within a block of keys and at its end.
-    [InlineData(1, 1, 64, 2, 1, 0)]
-    [InlineData(64, 64, 64, 2, 2, 0)]
+    [InlineData(1, 70, 64, 2, 1, 0)]
+    [InlineData(64, 65, 64, 2, 2, 0)]
     [InlineData(130, 130, 64, 4, 2, 0)]
     [InlineData(129, 160, 64, 4, 2, 31)]
     [InlineData(3, 131, 64, 14, 2, 128)]
@@ -111,6 +110,36 @@ public sealed class HopperAttentionTests
             causal));
         Assert.Contains(Prompt.Value.Launches.Skip(before), l => l.Kernel.StartsWith("flash_attention_bf16_hopper", StringComparison.Ordinal));
         Assert.All(results[0], x => Assert.True(float.IsFinite(x)));
+    }
+
+    [Theory]
+    // A device that has them, one that has not; many keys, few of one wave and of several; one block of keys; pages shorter than a swizzle.
+    [InlineData(90, HopperUse.WhereItPays, 1025, 1025, 64, 0, true)]
+    [InlineData(90, HopperUse.WhereItPays, 4096, 4096, 256, 0, true)]
+    [InlineData(90, HopperUse.WhereItPays, 100, 128, 64, 0, false)]
+    [InlineData(90, HopperUse.WhereItPays, 4300, 128, 64, 0, true)]
+    [InlineData(90, HopperUse.Wherever, 100, 65, 64, 0, true)]
+    [InlineData(90, HopperUse.Wherever, 4300, 64, 64, 0, false)]
+    [InlineData(90, HopperUse.Wherever, 1025, 1024, 64, 8, true)]
+    [InlineData(90, HopperUse.Wherever, 1025, 1024, 64, 4, false)]
+    [InlineData(90, HopperUse.Wherever, 1025, 1025, 72, 0, false)]
+    [InlineData(90, HopperUse.Never, 1025, 1025, 64, 0, false)]
+    [InlineData(80, HopperUse.Wherever, 1025, 1025, 64, 0, false)]
+    public void Where_they_are_taken(int capability, HopperUse use, int rows, int keys, int dim, int pageRows, bool areTaken)
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions
+        {
+            Devices = [capability == 80 ? VirtualDeviceKind.A100 : VirtualDeviceKind.H100],
+        });
+        using IBackend backend = Open(driver, use);
+        var g = new GraphBuilder("attention", new TestWeights());
+        Tensor q = g.Copy(g.Input("q", DType.BF16, new Shape(rows, 4 * dim)), DType.F32), k = g.Input("k", DType.BF16, new Shape(keys, 4 * dim));
+        Tensor v = g.Input("v", DType.BF16, new Shape(keys, dim == 72 ? 4 * 72 : 4 * 64));
+        AttentionSegments? segments = pageRows == 0 ? null : new AttentionSegments(g.List("keys", new Shape(1), new IndexRange(0, keys + 1)),
+            null, g.List("pages", new Shape(1, keys / pageRows), new IndexRange(0, keys / pageRows)), pageRows);
+        g.Output("y", segments is null ? g.FlashAttention(q, k, v, 4, 4, 1) : g.FlashAttention(q, k, v, segments, 4, 4, 1));
+        using ExecutionPlan plan = backend.Compile(g.Build(), TestContext.Current.CancellationToken);
+        Assert.Equal(areTaken, ((CudaBackend)backend).Kernels.Any(l => l.Family == "flash_attention_bf16_hopper"));
     }
 
     private static bool IsAttention(string kernel) => kernel.StartsWith("flash_attention", StringComparison.Ordinal)

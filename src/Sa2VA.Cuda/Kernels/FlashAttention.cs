@@ -22,10 +22,10 @@ internal sealed class FlashAttentionKernel : Kernel
         _shape = FlashAttentionShape.For(op, context);
         if (HasFewQueries(op)) _few = context.Function("flash_attention", $"flash_attention_few_{op.HeadDim}");
         if (_shape is null) return;
-        _hopper = HopperAttention.For(op, context, _shape);
+        _splits = KeySplits.Of(op, _shape.SplitKeys);
+        _hopper = HopperAttention.For(op, context, _shape, _splits);
         _fast = _hopper is null ? context.Function("flash_attention_bf16", _shape.Name)
             : context.Function("flash_attention_bf16_hopper", _hopper.Name);
-        _splits = KeySplits.Of(op, _shape.SplitKeys);
         if (_splits is null) return;
         _combine = context.Function("flash_attention_combine", "flash_attention_combine");
         context.NeedWorkspace(_splits.Bytes);

@@ -14,7 +14,8 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
     /// <summary>Query rows of a block, and its threads: two warpgroups, and a warp that brings them keys.</summary>
     public const int Rows = 128, Threads = 288;
 
-    private const int ValueDim = 64, Keys = 64, LeastBoxRows = 8, Warps = 8, PieceBytes = 16 * 40 * sizeof(float), Alignment = 1024;
+    // Of one block of keys, nothing is hidden behind another. A swizzle repeats after eight rows.
+    private const int ValueDim = 64, Keys = 64, LeastBoxRows = 8, FewKeys = 128, Warps = 8, PieceBytes = 16 * 40 * sizeof(float), Alignment = 1024;
 
     private static readonly HopperAttention[] Table = [new(64, 3, 2), new(256, 3, 1)];
 
@@ -28,10 +29,18 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
     /// <param name="op">The attention.</param>
     /// <param name="context">Where it is compiled.</param>
     /// <param name="other">What is taken otherwise.</param>
-    public static HopperAttention? For(FlashAttention op, PlanContext context, FlashAttentionShape other)
+    /// <param name="splits">How its keys are cut, if they are.</param>
+    public static HopperAttention? For(FlashAttention op, PlanContext context, FlashAttentionShape other, KeySplits? splits)
     {
-        if (context.Device.Capability != 90 || context.Hopper == HopperUse.Never || BoxRows(op.Segments) < LeastBoxRows) return null;
-        return Array.Find(Table, s => s.HeadDim == other.HeadDim && other.ValueDim == ValueDim);
+        long keys = op.Segments?.Capacity(op.Inputs[1]) ?? op.Inputs[1].Shape.Rows / op.Groups;
+        if (context.Device.Capability != 90 || context.Hopper == HopperUse.Never || keys <= Keys || BoxRows(op.Segments) < LeastBoxRows)
+            return null;
+        HopperAttention? found = Array.Find(Table, s => s.HeadDim == other.HeadDim && other.ValueDim == ValueDim);
+        if (found is null || context.Hopper == HopperUse.Wherever) return found;
+        // A block takes 6,100 clocks, and 950 for each 64 keys; of the other kernels, some 2,000 and 2,400: by the virtual GPU's model of an
+        // H100, which gives long ones what an H200 took for a trial of them (18 µs for 14 heads of 1,325 tokens, 50 for 3,368).
+        long blocks = (splits?.BlocksOf(Rows) ?? (op.Inputs[0].Shape.Rows / op.Groups + Rows - 1) / Rows * op.Groups) * op.Heads;
+        return keys > FewKeys || blocks > context.Device.Multiprocessors ? found : null;
     }
 
     /// <summary>Rows of a box of keys: a block of them, or a page where that is less.</summary>
