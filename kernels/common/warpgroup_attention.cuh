@@ -1,7 +1,7 @@
 // Attention of a block of queries of one head by warpgroups: the walk of tensor_attention.cuh, over the same 64 keys at a time and in the
-// same order, so the bits are the same. A warp brings boxes of keys and values to rings in shared memory; two warpgroups have 64 queries
-// each, multiply what lies there, and keep scores, weights and sums in registers. While one waits for its softmax, the other one, or another
-// block's, has the tensor cores.
+// same order, so the bits are those of its blocks of 64 queries. A warp brings boxes of keys and values to rings in shared memory; two
+// warpgroups have 64 queries each, multiply what lies there, and keep scores, weights and sums in registers. While one waits for its
+// softmax, the other one, or another block's, has the tensor cores.
 #pragma once
 #include "flash_attention.cuh"
 #include "tensor_attention.cuh"
@@ -97,8 +97,8 @@ template <class S> struct AttentionPlace
     DEVICE_MEMBER u32 barrier(int i) const { return queries + Barriers + i * (int)sizeof(u64); }
 };
 
-// A block's keys (or values, with one box): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are by
-// all lanes, zeros behind them: a weight of 0 makes no 0 of what is no number.
+// A block's keys (or values, with one box): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are
+// by all lanes, zeros behind them: a weight of 0 makes no 0 of what is no number.
 template <int Boxes> DEVICE void bring_rows(u32 to, u32 full, const TensorMap& map, const View& matrix, int column, const FlashBlock& b,
     int page_shift, int first)
 {
@@ -212,7 +212,10 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
         sums.largest[0][half] = minus_infinity();
         sums.total[0][half] = 0;
     }
-    if (b.seen.begin >= b.seen.end) return;
+    // What the warpgroup's last query sees. Of causal attention, the first warpgroup has no use for the last block of keys; nobody waits for
+    // it to be given back.
+    int end = least(b.seen.end, b.seen.visible + warp / 4 * 64 + 63);
+    if (b.seen.begin >= end) return;
     scale = scale * Log2OfE;
     u64 queries = describe_rows(place.queries) + warp / 4 * Next64Rows;
 
@@ -234,8 +237,8 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     };
     auto make_weights = [&](int first)
     {
-        if (least(b.seen.end, b.seen.visible + warp_row) < first + S::Keys)
-            mask<Shape>(scores, b.seen.visible + warp_row - first, b.seen.end - first);
+        if (least(end, b.seen.visible + warp_row) < first + S::Keys)
+            mask<Shape>(scores, b.seen.visible + warp_row - first, end - first);
         weigh<Shape>(sums, scores, factors, scale);
     };
     auto round_weights = [&]()
@@ -275,7 +278,7 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     wait_phase(place.queries_full(), 0);
     if constexpr (!S::Overlaps)
 #pragma unroll 1
-        for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
+        for (int first = b.seen.begin; first < end; first += S::Keys, ring.advance())
         {
             make_first_weights(first);
             multiply_values<Shape>(sums, factors);
@@ -285,7 +288,7 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     {
         make_first_weights(b.seen.begin);
 #pragma unroll 1
-        for (int first = b.seen.begin + S::Keys; first < b.seen.end; first += S::Keys)
+        for (int first = b.seen.begin + S::Keys; first < end; first += S::Keys)
         {
             int before = ring.slot;
             ring.advance();

@@ -52,8 +52,8 @@ public sealed partial class MachineCodeTests
     }
 
     /// <summary>
-    /// In each kernel by warpgroups: products, copies of boxes, as many waits for products as are written and where they are written, changes
-    /// of registers.
+    /// In each kernel by warpgroups: products, copies of boxes, as many waits for products as are written and where they are, changes of
+    /// registers.
     /// </summary>
     [Theory]
     [MemberData(nameof(HopperFamilies))]

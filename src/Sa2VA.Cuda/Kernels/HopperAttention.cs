@@ -15,7 +15,8 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
     public const int Rows = 128, Threads = 288;
 
     // Of one block of keys, nothing is hidden behind another. A swizzle repeats after eight rows.
-    private const int ValueDim = 64, Keys = 64, LeastBoxRows = 8, FewKeys = 128, Warps = 8, PieceBytes = 16 * 40 * sizeof(float), Alignment = 1024;
+    private const int ValueDim = 64, Keys = 64, LeastBoxRows = 8, FewKeys = 128, Warps = 8, PieceBytes = 16 * 40 * sizeof(float),
+        Alignment = 1024;
 
     private static readonly HopperAttention[] Table = [new(64, 3, 2), new(256, 3, 1)];
 
@@ -37,8 +38,8 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
             return null;
         HopperAttention? found = Array.Find(Table, s => s.HeadDim == other.HeadDim && other.ValueDim == ValueDim);
         if (found is null || context.Hopper == HopperUse.Wherever) return found;
-        // A block takes 6,100 clocks, and 950 for each 64 keys; of the other kernels, some 2,000 and 2,400: by the virtual GPU's model of an
-        // H100, which gives long ones what an H200 took for a trial of them (18 µs for 14 heads of 1,325 tokens, 50 for 3,368).
+        // A block takes 6,100 clocks, and 950 for each 64 keys; of the other kernels, some 2,000 and 2,400: by the virtual GPU's model of
+        // an H100, which gives long ones what an H200 took for a trial of them (18 µs for 14 heads of 1,325 tokens, 50 for 3,368).
         long blocks = (splits?.BlocksOf(Rows) ?? (op.Inputs[0].Shape.Rows / op.Groups + Rows - 1) / Rows * op.Groups) * op.Heads;
         return keys > FewKeys || blocks > context.Device.Multiprocessors ? found : null;
     }

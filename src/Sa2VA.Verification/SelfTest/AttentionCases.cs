@@ -19,8 +19,8 @@ internal static class AttentionCases
         new FlashCase(9, 33, new Heads(2, 1, 64, 64), false, true), new FlashCase(9, 33, new Heads(1, 1, 256, 64), false, true),
         // So many keys that a GPU cuts them into splits.
         new FlashCase(70, 2100, new Heads(1, 1, 256, 64), false, true), new FlashCase(9, 1030, new Heads(1, 1, 256, 256), false, true),
-        new PagedCase(new Heads(4, 2, 24, 24), 4, [9, 6], [0, 3, 5], [5, 0, 3, 2, 5, 1]),
-        new PagedCase(new Heads(2, 1, 64, 64), 16, [150, 70], [0, 3, 72],
+        new PagedCase("pages", new Heads(4, 2, 24, 24), 4, [9, 6], [0, 3, 5], [5, 0, 3, 2, 5, 1]),
+        new PagedCase("pages of 16 rows", new Heads(2, 1, 64, 64), 16, [150, 70], [0, 3, 72],
             [7, 0, 12, 3, 15, 9, 1, 11, 6, 14, 4, 10, 2, 13, 5, 0, 0, 0, 0, 0]),
         new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
         new DecodeCase(300, new Heads(2, 1, 128, 128)), new DecodeCase(140, new Heads(14, 2, 16, 16)),
@@ -105,8 +105,8 @@ internal static class AttentionCases
         private readonly int _pageRows;
         private readonly int[] _keys, _offsets, _pages;
 
-        public PagedCase(Heads heads, int pageRows, int[] keys, int[] offsets, int[] pages)
-            : base(nameof(FlashAttention), $"2 chats over pages{(heads.Dim == 24 ? "" : $" of {pageRows}")}, causal")
+        public PagedCase(string what, Heads heads, int pageRows, int[] keys, int[] offsets, int[] pages)
+            : base(nameof(FlashAttention), $"2 chats over {what}, causal")
         {
             (_heads, _pageRows, _keys, _offsets, _pages) = (heads, pageRows, keys, offsets, pages);
             int rows = (pages.Max() + 1) * pageRows;
