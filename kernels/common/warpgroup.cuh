@@ -72,6 +72,9 @@ DEVICE int of_first_lane(int x)
 
 DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 
+// What this thread has stored in shared memory before may be read by products.
+DEVICE void fence_stores() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
 // Where products find rows of 64 bf16 numbers in shared memory as boxes with a swizzle of 128 bytes leave them: eight rows are 1,024 bytes
 // and begin at a multiple of as many. Sixteen numbers on is 32 bytes on.
 DEVICE u64 describe_rows(u32 address)
@@ -80,10 +83,23 @@ DEVICE u64 describe_rows(u32 address)
     return Swizzle128 | EightRows | Unused | (address & 0x3ffff) >> 4;
 }
 
-const u64 NextSixteen = 32 >> 4, Next64Rows = 64 * 128 >> 4;
+const u64 NextSixteen = 32 >> 4, Next16Rows = 16 * 128 >> 4, Next64Rows = 64 * 128 >> 4;
 
 // Registers written before may be used by products.
 DEVICE void fence_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+
+// Whoever computes these numbers does so before what follows, and nobody looks at them before.
+template <int Count> DEVICE void hold(float (&x)[Count])
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+f"(x[i]) :: "memory");
+}
+
+template <int Count> DEVICE void hold(u32 (&x)[Count])
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+r"(x[i]) :: "memory");
+}
 
 // Products since the last call are a group.
 DEVICE void commit_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
@@ -105,6 +121,21 @@ template <int Pending> DEVICE void wait_products() { asm volatile("wgmma.wait_gr
 #define NAMES_112 "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define PRODUCT(columns, names, x, w) "{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n" columns \
     "k16.f32.bf16.bf16 {" names "}, " x ", " w ", p, 1, 1, 0, 0; }"
+
+// The same of 64 columns, added to the sums or in their place.
+DEVICE void multiply(float (&sums)[32], u64 x, u64 w, bool adds)
+{
+    asm volatile("{ .reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_0 ", " NAMES_16
+        "}, %32, %33, p, 1, 1, 0, 0; }" : SUMS_16(0), SUMS_16(16) : "l"(x), "l"(w), "r"((int)adds) : "memory");
+}
+
+// sums += x·w: x in registers, a warp's sixteen rows as in multiply_add of tensor_core.cuh, w 16×64, whose rows describe_rows describes.
+DEVICE void multiply_add(float (&sums)[32], const u32 (&x)[4], u64 w)
+{
+    asm volatile("{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_0 ", " NAMES_16
+        "}, {%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
+        : SUMS_16(0), SUMS_16(16) : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "l"(w) : "memory");
+}
 
 DEVICE void multiply_add(float (&sums)[48], u64 x, u64 w)
 {

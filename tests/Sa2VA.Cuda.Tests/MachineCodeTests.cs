@@ -52,7 +52,8 @@ public sealed partial class MachineCodeTests
     }
 
     /// <summary>
-    /// In each kernel by warpgroups: products, copies of boxes, as many waits for products as are written, both changes of registers.
+    /// In each kernel by warpgroups: products, copies of boxes, as many waits for products as are written and where they are, changes of
+    /// registers.
     /// </summary>
     [Theory]
     [MemberData(nameof(HopperFamilies))]
@@ -64,10 +65,24 @@ public sealed partial class MachineCodeTests
         Output("ptxas", "-arch=sm_90a", KernelFiles.PtxPath(family), "-o", code);
         string[] kernels = Output("nvdisasm", code).Split("\t.section\t.text.")[1..];
         Assert.Equal(KernelFiles.Kernels.Count(k => k.Family == family), kernels.Length);
-        // A box of x, one of the weight, or one of gates and one of ups.
-        int boxes = family.StartsWith("gated", StringComparison.Ordinal) ? 3 : 2;
-        Assert.All(kernels, k => Assert.Equal((4, 2, 1, boxes, 2), (Count(k, "HGMMA"), Count(k, "WARPGROUP.DEPBAR"),
-            Count(k, "WARPGROUP.ARRIVE"), Count(k, "UTMALDG"), Count(k, "USETMAXREG"))));
+        Assert.All(kernels, k => Assert.Equal(Expected(k[..k.IndexOf(',', StringComparison.Ordinal)]), (Count(k, "HGMMA"),
+            Count(k, "WARPGROUP.DEPBAR"), Count(k, "WARPGROUP.ARRIVE"), Count(k, "UTMALDG"), Count(k, "USETMAXREG"))));
+        // Between the waits for scores and for values, 64 keys of sixteen queries become weights.
+        if (Array.Find(kernels, k => k.StartsWith("flash_attention_bf16_hopper_256_64", StringComparison.Ordinal)) is { } overlapping)
+            Assert.Equal(34, Count(ScoresToValues().Match(overlapping).Value, "MUFU.EX2"));
+
+        // Products, waits, fences, boxes, changes of registers.
+        static (int, int, int, int, int) Expected(string kernel) => kernel switch
+        {
+            // Scores of four steps, values of four; a box of queries, keys, values.
+            "flash_attention_bf16_hopper_64" => (8, 2, 2, 3, 0),
+            // Scores of sixteen steps before the loop and in it, values of four in it and behind it; four boxes of queries and keys.
+            "flash_attention_bf16_hopper_256_64" => (40, 4, 3, 9, 0),
+            // A box of x, one of gates and one of ups.
+            "gated_linear_bf16_hopper_128x192" => (4, 2, 1, 3, 2),
+            // A box of x, one of the weight.
+            _ => (4, 2, 1, 2, 2),
+        };
 
         static int Count(string code, string instruction) => code.Split(instruction).Length - 1;
     }
@@ -184,6 +199,10 @@ public sealed partial class MachineCodeTests
 
     [GeneratedRegex(@"Compiling entry function '(?<kernel>\w+)'.*?Used (?<registers>\d+) registers", RegexOptions.Singleline)]
     private static partial Regex Used();
+
+    // From the wait that leaves a group under way to the next one.
+    [GeneratedRegex(@"WARPGROUP\.DEPBAR\.LE gsb0, 0x1.*?WARPGROUP\.DEPBAR", RegexOptions.Singleline)]
+    private static partial Regex ScoresToValues();
 
     [GeneratedRegex(@"\bmma\.sync\.")]
     private static partial Regex Product();

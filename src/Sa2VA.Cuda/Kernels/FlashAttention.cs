@@ -12,6 +12,7 @@ internal sealed class FlashAttentionKernel : Kernel
     private readonly CudaFunction? _plain, _fast, _few, _combine;
     private readonly FlashAttentionShape? _shape;
     private readonly KeySplits? _splits;
+    private readonly HopperAttention? _hopper;
 
     public FlashAttentionKernel(FlashAttention op, PlanContext context)
     {
@@ -21,8 +22,10 @@ internal sealed class FlashAttentionKernel : Kernel
         _shape = FlashAttentionShape.For(op, context);
         if (HasFewQueries(op)) _few = context.Function("flash_attention", $"flash_attention_few_{op.HeadDim}");
         if (_shape is null) return;
-        _fast = context.Function("flash_attention_bf16", _shape.Name);
         _splits = KeySplits.Of(op, _shape.SplitKeys);
+        _hopper = HopperAttention.For(op, context, _shape, _splits);
+        _fast = _hopper is null ? context.Function("flash_attention_bf16", _shape.Name)
+            : context.Function("flash_attention_bf16_hopper", _hopper.Name);
         if (_splits is null) return;
         _combine = context.Function("flash_attention_combine", "flash_attention_combine");
         context.NeedWorkspace(_splits.Bytes);
@@ -51,17 +54,31 @@ internal sealed class FlashAttentionKernel : Kernel
         if (_splits is not null && isAligned)
         {
             (arguments.Partials, arguments.SplitKeys) = (c.Workspace, _splits.Keys);
-            _fast!.Launch(c.Stream, new Grid(_splits.BlocksOf(_shape!.Rows), _op.Heads), FlashAttentionShape.Threads, _shape.SharedBytes,
-                arguments);
+            LaunchFast(c.Stream, arguments, _splits.BlocksOf(Rows));
             _combine!.Launch(c.Stream, Grid.Over((long)arguments.Q.Rows * _op.Heads, KeySplits.CombineRows), KeySplits.CombineThreads, 0,
                 arguments);
         }
         else if (_shape is not null && isAligned)
-            _fast!.Launch(c.Stream, GridOf(arguments, _shape.Rows), FlashAttentionShape.Threads, _shape.SharedBytes, arguments);
+            LaunchFast(c.Stream, arguments, arguments.Segments.BlocksOf(Rows, arguments.Q.Rows));
         else if (_few is not null && isAligned)
             _few.Launch(c.Stream, GridOf(arguments, 1), FewQueriesThreads, 0, arguments);
         else
             _plain!.Launch(c.Stream, GridOf(arguments, AttentionTile.Queries), AttentionTile.Threads, 0, arguments);
+    }
+
+    /// <summary>Query rows of a block on tensor cores.</summary>
+    private int Rows => _hopper is null ? _shape!.Rows : HopperAttention.Rows;
+
+    private void LaunchFast(nint stream, in Arguments arguments, long blocks)
+    {
+        if (_hopper is null)
+        {
+            _fast!.Launch(stream, new Grid(blocks, _op.Heads), FlashAttentionShape.Threads, _shape!.SharedBytes, arguments);
+            return;
+        }
+        int keyRows = HopperAttention.BoxRows(_op.Segments);
+        MappedLaunch.Launch(_fast!, stream, new Grid(blocks * _op.Heads), (HopperAttention.Threads, _hopper.SharedBytes),
+            [new(arguments.Q, HopperAttention.Rows), new(arguments.K, keyRows), new(arguments.V, keyRows)], arguments);
     }
 
     private Grid GridOf(in Arguments arguments, int rows) => new(arguments.Segments.BlocksOf(rows, arguments.Q.Rows), _op.Heads);

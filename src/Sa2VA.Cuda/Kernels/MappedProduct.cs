@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Sa2VA.Cuda.Driver;
 
 namespace Sa2VA.Cuda.Kernels;
@@ -32,22 +31,12 @@ internal sealed class MappedProduct
         return new MappedProduct(context.Function(name, $"{name}_{tile.Name}"), tile, tile.GridOf(rows, weightRows, device));
     }
 
-    /// <summary>Launches it. The maps are made here: once for a binding whose launches are captured.</summary>
+    /// <summary>Launches it.</summary>
     /// <param name="stream">Where.</param>
     /// <param name="x">The first factor, in chunks of 16 bytes.</param>
     /// <param name="weight">The second one, likewise.</param>
     /// <param name="arguments">The other kernels' parameter.</param>
-    public unsafe void Launch<T>(nint stream, in View x, in View weight, in T arguments) where T : unmanaged
-    {
-        int bytes = 2 * TensorMap.Bytes + sizeof(T);
-        byte* memory = stackalloc byte[bytes + 2 * TensorMap.Alignment];
-        memory += -(nint)memory & (TensorMap.Alignment - 1);
-        TensorMap* maps = (TensorMap*)memory;
-        CudaFunction function = _function!;
-        TensorMap.Encode(function.Context, maps, x, HopperTile.BoxRows);
-        TensorMap.Encode(function.Context, maps + 1, weight, _tile.WeightBoxRows);
-        Unsafe.WriteUnaligned(memory + 2 * TensorMap.Bytes, arguments);
-        ProductBlock block = _tile.Block;
-        function.Launch(stream, _grid, block.Threads, block.SharedBytes, memory);
-    }
+    public void Launch<T>(nint stream, in View x, in View weight, in T arguments) where T : unmanaged => MappedLaunch.Launch(_function!,
+        stream, _grid, (_tile.Block.Threads, _tile.Block.SharedBytes), [new(x, HopperTile.BoxRows), new(weight, _tile.WeightBoxRows)],
+        arguments);
 }

@@ -13,11 +13,16 @@ internal static class AttentionCases
         new FlashCase(33, 40, new Heads(4, 2, 24, 24), true), new FlashCase(16, 90, new Heads(1, 1, 256, 64), false),
         .. ((int[])[16, 72, 80, 128, 256]).Select(d => new FlashCase(35, 70, new Heads(2, 1, d, d), d is 80 or 128)),
         // So many rows that a card of a hundred multiprocessors takes twice as many to a block.
-        .. ((int[])[64, 72]).Select(d => new FlashCase(1408, 70, new Heads(12, 4, d, d), false, true)),
+        new FlashCase(1408, 35, new Heads(12, 4, 64, 64), false, true), new FlashCase(1408, 70, new Heads(12, 4, 72, 72), false, true),
         new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
+        // So few keys that an H100 has nothing of its own for them.
+        new FlashCase(9, 33, new Heads(2, 1, 64, 64), false, true), new FlashCase(9, 33, new Heads(1, 1, 256, 64), false, true),
         // So many keys that a GPU cuts them into splits.
         new FlashCase(70, 2100, new Heads(1, 1, 256, 64), false, true), new FlashCase(9, 1030, new Heads(1, 1, 256, 256), false, true),
-        new PagedCase(), new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
+        new PagedCase("pages", new Heads(4, 2, 24, 24), 4, [9, 6], [0, 3, 5], [5, 0, 3, 2, 5, 1]),
+        new PagedCase("pages of 16 rows", new Heads(2, 1, 64, 64), 16, [150, 70], [0, 3, 72],
+            [7, 0, 12, 3, 15, 9, 1, 11, 6, 14, 4, 10, 2, 13, 5, 0, 0, 0, 0, 0]),
+        new DecodeCase(1, new Heads(2, 2, 24, 24)), new DecodeCase(97, new Heads(4, 2, 64, 64)),
         new DecodeCase(300, new Heads(2, 1, 128, 128)), new DecodeCase(140, new Heads(14, 2, 16, 16)),
         new DecodeCase(70, new Heads(3, 1, 32, 32)),
         new WindowCase(8, 8, 4, 24, false), new WindowCase(7, 10, 4, 24, false), new WindowCase(8, 12, 4, 24, true),
@@ -93,30 +98,34 @@ internal static class AttentionCases
             Rows(x, _queries, _heads, i => Enumerable.Range(0, _isCausal ? Math.Min(i + 1, _keys) : _keys));
     }
 
-    /// <summary>Two chats of three and two new tokens, whose keys lie in pages of a pool.</summary>
+    /// <summary>Two chats of some new tokens, whose keys lie in pages of a pool.</summary>
     private sealed class PagedCase : OpCase
     {
-        private const int PageRows = 4;
-        private static readonly Heads Of = new(4, 2, 24, 24);
-        private static readonly int[] KeyLengths = [9, 6], Offsets = [0, 3, 5], Pages = [5, 0, 3, 2, 5, 1];
+        private readonly Heads _heads;
+        private readonly int _pageRows;
+        private readonly int[] _keys, _offsets, _pages;
 
-        public PagedCase() : base(nameof(FlashAttention), "2 chats over pages, causal")
+        public PagedCase(string what, Heads heads, int pageRows, int[] keys, int[] offsets, int[] pages)
+            : base(nameof(FlashAttention), $"2 chats over {what}, causal")
         {
-            Floats(new Shape(5, Of.Queries * Of.Dim));
-            Floats(new Shape(6 * PageRows, Of.Keys * Of.Dim));
-            Floats(new Shape(6 * PageRows, Of.Keys * Of.Dim));
-            Integers(KeyLengths);
-            Integers(Offsets);
-            Integers(new Shape(2, 3), Pages);
+            (_heads, _pageRows, _keys, _offsets, _pages) = (heads, pageRows, keys, offsets, pages);
+            int rows = (pages.Max() + 1) * pageRows;
+            Floats(new Shape(offsets[^1], heads.Queries * heads.Dim));
+            Floats(new Shape(rows, heads.Keys * heads.Dim));
+            Floats(new Shape(rows, heads.Keys * heads.Dim));
+            Integers(keys);
+            Integers(offsets);
+            Integers(new Shape(2, pages.Length / 2), pages);
         }
 
         public override Tensor Record(GraphBuilder g, IReadOnlyList<Tensor> x) => g.FlashAttention(x[0], x[1], x[2],
-            new AttentionSegments(x[3], x[4], x[5], PageRows), Of.Queries, Of.Keys, Of.Scale, causal: true);
+            new AttentionSegments(x[3], x[4], x[5], _pageRows), _heads.Queries, _heads.Keys, _heads.Scale, causal: true);
 
-        public override T[] Result<T>(CaseValues<T> x) => Rows(x, 5, Of, i =>
+        public override T[] Result<T>(CaseValues<T> x) => Rows(x, _offsets[^1], _heads, i =>
         {
-            int s = i < Offsets[1] ? 0 : 1, seen = KeyLengths[s] - (Offsets[s + 1] - Offsets[s]) + i - Offsets[s] + 1;
-            return Enumerable.Range(0, seen).Select(j => Pages[s * 3 + j / PageRows] * PageRows + j % PageRows);
+            int s = i < _offsets[1] ? 0 : 1, seen = _keys[s] - (_offsets[s + 1] - _offsets[s]) + i - _offsets[s] + 1;
+            return Enumerable.Range(0, seen)
+                .Select(j => _pages[s * _pages.Length / 2 + j / _pageRows] * _pageRows + j % _pageRows);
         });
     }
 

@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using Sa2VA.Cuda.Driver;
+
+namespace Sa2VA.Cuda.Kernels;
+
+/// <summary>A matrix that a kernel copies in boxes of 64 columns.</summary>
+/// <param name="Matrix">The matrix, in chunks of 16 bytes.</param>
+/// <param name="Rows">Rows of a box.</param>
+internal readonly record struct BoxedMatrix(View Matrix, int Rows);
+
+/// <summary>Launches of kernels that copy boxes: their parameter is tensor maps, and behind them that of the kernel of 8.0.</summary>
+internal static class MappedLaunch
+{
+    /// <summary>Launches one. The maps are made here: once for a binding whose launches are captured.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="stream">Where.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">What a block is.</param>
+    /// <param name="matrices">What is mapped, in the parameter's order.</param>
+    /// <param name="arguments">What stands behind the maps.</param>
+    public static unsafe void Launch<T>(CudaFunction function, nint stream, Grid grid, (int Threads, int SharedBytes) block,
+        ReadOnlySpan<BoxedMatrix> matrices, in T arguments) where T : unmanaged
+    {
+        int bytes = matrices.Length * TensorMap.Bytes + sizeof(T);
+        byte* memory = stackalloc byte[bytes + 2 * TensorMap.Alignment];
+        memory += -(nint)memory & (TensorMap.Alignment - 1);
+        for (int i = 0; i < matrices.Length; i++)
+            TensorMap.Encode(function.Context, (TensorMap*)memory + i, matrices[i].Matrix, matrices[i].Rows);
+        Unsafe.WriteUnaligned(memory + matrices.Length * TensorMap.Bytes, arguments);
+        function.Launch(stream, grid, block.Threads, block.SharedBytes, memory);
+    }
+}
