@@ -107,6 +107,10 @@ template <class Shape> DEVICE void mask(float (&scores)[Shape::RowTiles][Shape::
                 if (j * 8 + column + e % 2 >= least(end, visible + i * 16 + row + e / 2 * 8)) scores[i][j][e] = minus_infinity();
 }
 
+// By what sums are multiplied when the largest score was `before`. Where it stays that is 2^0, and not what rounding leaves of it, as it
+// would be by the weights' formula: so a block of keys that a row does not see changes no bit of the row, however many are walked together.
+DEVICE float rescaling(float before, float largest, float scale) { return exponential2((before - shift_of(largest)) * scale); }
+
 // Scores become weights 2^(scale·(score − largest)); what was summed before is brought to the same largest score.
 template <class Shape> DEVICE void soften(AttentionSums<Shape>& sums, float (&scores)[Shape::RowTiles][Shape::Keys / 8][4], float scale)
 {
@@ -120,7 +124,7 @@ template <class Shape> DEVICE void soften(AttentionSums<Shape>& sums, float (&sc
             for (int j = 0; j < Shape::Keys / 8; j++) largest = larger(largest, larger(scores[i][j][2 * half], scores[i][j][2 * half + 1]));
             largest = larger(largest, from_lane_xor(largest, 1));
             largest = larger(largest, from_lane_xor(largest, 2));
-            float shift = shift_of(largest) * scale, factor = exponential2(fused(before, scale, -shift)), total = 0;
+            float shift = shift_of(largest) * scale, factor = rescaling(before, largest, scale), total = 0;
 #pragma unroll
             for (int j = 0; j < Shape::Keys / 8; j++)
 #pragma unroll

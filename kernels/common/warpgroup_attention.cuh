@@ -170,7 +170,7 @@ template <class Shape> DEVICE void weigh(AttentionSums<Shape>& sums, float (&sco
         largest = larger(largest, from_lane_xor(largest, 1));
         largest = larger(largest, from_lane_xor(largest, 2));
         float shift = shift_of(largest) * scale;
-        factors[half] = exponential2(fused(before, scale, -shift));
+        factors[half] = rescaling(before, largest, scale);
 #pragma unroll
         for (int j = 0; j < Shape::Keys / 8; j++)
 #pragma unroll

@@ -29,19 +29,21 @@ internal static class VirtualGpus
 
     /// <summary>
     /// An H100 of so few multiprocessors that small inputs have the shapes which large ones have on a whole one: results are the same.
+    /// Its kernels are those of 8.0.
     /// </summary>
-    public static TestBackend Small { get; } = new("cuda on a virtual H100 of two multiprocessors", Family,
-        precision => Open(Two.Value, precision, usesGraphs: true));
+    public static TestBackend Small { get; } = OfTwo("", HopperUse.Never);
 
-    /// <summary>The same with products by warpgroups wherever they can be.</summary>
-    public static TestBackend Warpgroups { get; } = new("cuda on a virtual H100 of two multiprocessors, warpgroups", Family, precision =>
-        new CudaDevice(DriverOf(Two.Value)) { Precision = precision, Hopper = HopperUse.Wherever }.Open());
+    /// <summary>The same with products and attention by warpgroups wherever they can be.</summary>
+    public static TestBackend Warpgroups { get; } = OfTwo(", warpgroups", HopperUse.Wherever);
 
     /// <summary>The first of <see cref="All"/> with another choice of which maps lie in Z-order.</summary>
     public static IBackend Ordering(ZOrderUse use, Precision precision) =>
         new CudaDevice(DriverOf(Prompt.Value)) { Precision = precision, ZOrder = use }.Open();
 
     public static CudaDriver DriverOf(VirtualDriver driver) => new(driver.Name, driver.Export);
+
+    private static TestBackend OfTwo(string name, HopperUse use) => new($"cuda on a virtual H100 of two multiprocessors{name}", Family,
+        precision => new CudaDevice(DriverOf(Two.Value)) { Precision = precision, Hopper = use }.Open());
 
     private static IBackend Open(VirtualDriver driver, Precision precision, bool usesGraphs) =>
         new CudaDevice(DriverOf(driver)) { Precision = precision, UsesGraphs = usesGraphs }.Open();

@@ -57,7 +57,8 @@ public class BenchTests
         Assert.Contains("| Stage | Kernel | Moved | Before |", File.ReadAllText(folder.At("new.md")), StringComparison.Ordinal);
         // What a comparison wrote is a result too.
         Assert.Equal(0, CliRun.Of([.. args, "--compare", folder.At("new.md")]).Code);
-        CliRun.Of([.. args, "--compare", CliRun.Shapes]).AssertRefused("shapes.png", "no result of bench");
+        File.WriteAllText(folder.At("words.txt"), "| Stage |\n");
+        CliRun.Of([.. args, "--compare", folder.At("words.txt")]).AssertRefused("words.txt", "no result of bench");
         CliRun.Of([.. args, "--compare", folder.At("none")]).AssertRefused("cannot be read");
     }
 

@@ -43,13 +43,25 @@ public sealed partial class ArgumentTests
     {
         BuiltKernel built = KernelFiles.Kernels.Single(k => k.ToString() == kernel);
         Match declaration = Regex.Match(KernelFiles.Source(built.Family),
-            $@"KERNEL\([^)]*\)\s+{built.Name}\(const (?:(?<maps>__grid_constant__ Mapped<)(?<type>\w+)>|(?<type>\w+)) \w+\)");
+            $@"(KERNEL|__launch_bounds__)\([^)]*\)\s+{built.Name}\(const "
+                + @"(?:__grid_constant__ (?<mapped>Mapped\w*)(<(?<type>\w+)>)?|(?<type>\w+)) \w+\)");
         Assert.True(declaration.Success, $"kernels/{built.Family}.cu does not declare {built.Name} with a structure.");
-        (Type Type, string, string)[] passed = [.. Mirrors.Where(m => m.Name == declaration.Groups["type"].Value)];
-        Assert.True(passed.Length > 0, $"no launcher mirrors {declaration.Groups["type"].Value}.");
-        // Behind two tensor maps, and filled up to what they begin at multiples of.
-        int behind = declaration.Groups["maps"].Success ? 2 * TensorMap.Bytes : 0, unit = behind > 0 ? TensorMap.Alignment : 1;
+        (int maps, string rest) = declaration.Groups["mapped"] is { Success: true } mapped ? MapsOf(mapped.Value) : (0, "");
+        string name = declaration.Groups["type"] is { Success: true } type ? type.Value : rest;
+        (Type Type, string, string)[] passed = [.. Mirrors.Where(m => m.Name == name)];
+        Assert.True(passed.Length > 0, $"no launcher mirrors {name}.");
+        // Behind tensor maps, and filled up to what they begin at multiples of.
+        int behind = maps * TensorMap.Bytes, unit = maps > 0 ? TensorMap.Alignment : 1;
         Assert.All(passed, m => Assert.Equal(built.ParameterBytes, (behind + SizeOf(m.Type) + unit - 1) / unit * unit));
+    }
+
+    /// <summary>How many maps a structure has, and the type of what is behind them.</summary>
+    private static (int Count, string Behind) MapsOf(string structure)
+    {
+        Match members = Directory.GetFiles(Path.Combine(KernelFiles.Folder, "common"))
+            .Select(f => Regex.Match(File.ReadAllText(f), $@"struct {structure}\s*\{{\s*TensorMap (?<maps>[^;]+);\s*(?<rest>\w+) rest;"))
+            .Single(m => m.Success);
+        return (members.Groups["maps"].Value.Split(',').Length, members.Groups["rest"].Value);
     }
 
     private static IEnumerable<(Type, string, string)> Documented()
