@@ -18,7 +18,7 @@ public class LauncherTests
             (int code, string output, string error) = clone.Run(path, args);
             Assert.Equal((7, ""), (code, error));
             string[] lines = output.Split('\n')[..^1];
-            Assert.EndsWith(Path.Combine("a folder with blanks", "src", "Sa2VA.Cli", "bin", "Release", "net10.0", "sa2va.dll"), lines[0],
+            Assert.EndsWith(Path.Combine("a folder with blanks", "artifacts", "command", "program", "sa2va.dll"), lines[0],
                 StringComparison.Ordinal);
             Assert.Equal(args, lines[1..]);
         }
@@ -56,6 +56,35 @@ public class LauncherTests
         Assert.Contains("ulimit -n", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Builds_to_machine_code_and_without_where_its_compiler_cannot_be_had()
+    {
+        using Clone clone = new("clone");
+        const string Ahead = "-p:PublishReadyToRun=true";
+        string launcher = Path.Combine(clone.Root, "sa2va"), source = Path.Combine(clone.Root, "src", "Added.cs");
+        // What cannot compile ahead leaves what the other way made; the message of the first is not shown.
+        clone.WriteDotnet($"""
+            case "$*" in publish*{Ahead}*) echo "no such package"; exit 1;; publish*) exit 0;; *) exit 7;; esac
+            """);
+        File.WriteAllText(source, "");
+        (int code, string output, string error) = clone.Run(launcher, []);
+        Assert.Equal((7, ""), (code, output));
+        Assert.DoesNotContain("no such package", error, StringComparison.Ordinal);
+        clone.WriteDotnet($"""
+            case "$*" in publish*{Ahead}*) exit 0;; publish*) exit 1;; *) exit 7;; esac
+            """);
+        File.Delete(source);
+        Assert.Equal(7, clone.Run(launcher, []).Code);
+        // A fault of the sources is told once, and nothing is run.
+        clone.WriteDotnet("""
+            case "$*" in publish*) echo "error CS1002"; exit 1;; *) exit 7;; esac
+            """);
+        File.WriteAllText(source, "");
+        (code, output, error) = clone.Run(launcher, []);
+        Assert.Equal((2, ""), (code, output));
+        Assert.Single(error.Split('\n'), line => line.Contains("error CS1002", StringComparison.Ordinal));
+    }
+
     /// <summary>The launcher in a folder of its own, with sources that count as built.</summary>
     private sealed class Clone : IDisposable
     {
@@ -63,10 +92,11 @@ public class LauncherTests
         {
             Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher is a shell script");
             Root = Scratch.At(name);
-            Directory.CreateDirectory(Path.Combine(Root, "src", "Sa2VA.Cli", "bin", "Release", "net10.0"));
+            Directory.CreateDirectory(Path.Combine(Root, "artifacts", "command", "program"));
+            Directory.CreateDirectory(Path.Combine(Root, "src"));
             Directory.CreateDirectory(Scratch.At("bin"));
             foreach (string file in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json", "src/Program.cs",
-                "src/Sa2VA.Cli/bin/Release/net10.0/sa2va.dll"])
+                "artifacts/command/program/sa2va.dll"])
                 File.WriteAllText(Path.Combine(Root, file), "");
             File.Copy(Path.Combine(Fixtures.Repository, "sa2va"), Path.Combine(Root, "sa2va"));
             WriteDotnet("""for a in "$@"; do printf '%s\n' "$a"; done; exit 7""");
