@@ -81,7 +81,7 @@ internal static unsafe class CodePanels
                 (int otherPanel, int other) = together == 1 ? (0, lane + T.Count) : (last, lane);
                 Four<T, TCodes>(a, w, panel, lane, panel + otherPanel, other, sums + lane, sums + otherPanel * Panel + other);
             }
-            for (int p = 0; p <= last; p++) epilogue.Store<T>(sums + p * Panel, 0, panel + p);
+            for (int p = 0; p <= last; p++) epilogue.Store<T>(sums + p * Panel, 0, 1, panel + p);
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Sa2VA.Core;
 using Sa2VA.Cpu.Kernels;
 
@@ -6,8 +8,14 @@ namespace Sa2VA.Cpu;
 /// <summary>What takes the complete sums of a GEMM.</summary>
 internal unsafe interface IEpilogue
 {
-    /// <summary>Takes a panel's <see cref="PackedWeights.PanelWidth"/> sums of one row, and may write over them.</summary>
-    void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>;
+    /// <summary>
+    /// Takes a panel's <see cref="PackedWeights.PanelWidth"/> sums of each of <paramref name="rows"/> rows from <paramref name="row"/> on,
+    /// and may write over them.
+    /// </summary>
+    void Store<T>(float* sums, long row, int rows, int panel) where T : unmanaged, ISimd<T>;
+
+    /// <summary>Asks for the memory that <see cref="Store{T}"/> will touch of these rows: while they are multiplied, it comes.</summary>
+    void Fetch(long row, int rows, int panel);
 }
 
 /// <summary>out = residual + scale·activation(sum + bias).</summary>
@@ -20,35 +28,92 @@ internal unsafe interface IEpilogue
 internal readonly unsafe struct Epilogue(
     MatrixRows to, int columns, float* bias, Activation activation, float* scale, MatrixRows residual) : IEpilogue
 {
-    public void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>
+    private const int Panel = PackedWeights.PanelWidth;
+
+    public void Store<T>(float* sums, long row, int rows, int panel) where T : unmanaged, ISimd<T>
     {
-        int column = panel * PackedWeights.PanelWidth, count = Math.Min(PackedWeights.PanelWidth, columns - column);
-        float* y = to.IsNarrow ? sums : to.Row(row) + column;
+        int column = panel * Panel, count = Math.Min(Panel, columns - column);
         float* b = bias == null ? null : bias + column;
+        // Apart, as what few products need would make the way of all the others long.
+        if (activation != Activation.None)
+        {
+            Activate<T>(sums, rows, b, count);
+            b = null;
+        }
         float* s = scale == null ? null : scale + column;
-        float* r = residual.IsNull ? null : residual.Row(row) + column;
-        int c = 0;
-        for (; c <= count - T.Count; c += T.Count)
+        bool isNarrow = to.IsNarrow, adds = !residual.IsNull;
+        for (int r = 0; r < rows; r++, sums += Panel)
+        {
+            float* y = isNarrow ? sums : to.Row(row + r) + column;
+            float* before = adds ? residual.Row(row + r) + column : null;
+            if (count == Panel) Whole<T>(sums, b, s, before, y);
+            else Partial<T>(sums, b, s, before, y, count);
+            if (isNarrow) Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row + r) + column, count));
+        }
+    }
+
+    public void Fetch(long row, int rows, int panel)
+    {
+        const int Line = 16;
+        if (!Sse.IsSupported || to.IsNarrow) return;
+        int column = panel * Panel;
+        for (int r = 0; r < rows; r++)
+        {
+            Fetch(to, row + r);
+            if (!residual.IsNull) Fetch(residual, row + r);
+        }
+
+        void Fetch(in MatrixRows matrix, long at)
+        {
+            Sse.Prefetch1(matrix.Row(at) + column);
+            Sse.Prefetch1(matrix.Row(at) + column + Line);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Whole<T>(float* sums, float* b, float* s, float* before, float* y) where T : unmanaged, ISimd<T>
+    {
+        for (int c = 0; c < Panel; c += T.Count)
         {
             T x = T.Load(sums + c);
             if (b != null) x += T.Load(b + c);
-            x = VectorMath.Activate(x, activation);
             if (s != null) x *= T.Load(s + c);
-            if (r != null) x += T.Load(r + c);
+            if (before != null) x += T.Load(before + c);
             T.Store(x, y + c);
         }
-        int rest = count - c;
-        if (rest > 0)
-        {
-            T tail = VectorMath.LoadPartial<T>(sums + c, rest);
-            if (b != null) tail += VectorMath.LoadPartial<T>(b + c, rest);
-            tail = VectorMath.Activate(tail, activation);
-            if (s != null) tail *= VectorMath.LoadPartial<T>(s + c, rest);
-            if (r != null) tail += VectorMath.LoadPartial<T>(r + c, rest);
-            VectorMath.StorePartial(tail, y + c, rest);
-        }
-        if (to.IsNarrow) Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row) + column, count));
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Partial<T>(float* sums, float* b, float* s, float* before, float* y, int count) where T : unmanaged, ISimd<T>
+    {
+        for (int c = 0; c < count; c += T.Count)
+        {
+            int rest = count - c;
+            T x = T.Load(sums + c);
+            if (b != null) x += Load<T>(b + c, rest);
+            if (s != null) x *= Load<T>(s + c, rest);
+            if (before != null) x += Load<T>(before + c, rest);
+            if (rest >= T.Count) T.Store(x, y + c);
+            else VectorMath.StorePartial(x, y + c, rest);
+        }
+    }
+
+    // Lanes beyond the last column are whatever a padded sum becomes; nobody reads them.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Activate<T>(float* sums, int rows, float* b, int count) where T : unmanaged, ISimd<T>
+    {
+        for (int r = 0; r < rows; r++, sums += Panel)
+            for (int c = 0; c < count; c += T.Count)
+            {
+                T x = T.Load(sums + c);
+                if (b != null) x += Load<T>(b + c, count - c);
+                T.Store(VectorMath.Activate(x, activation), sums + c);
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T Load<T>(float* from, int rest) where T : unmanaged, ISimd<T> =>
+        rest >= T.Count ? T.Load(from) : VectorMath.LoadPartial<T>(from, rest);
 }
 
 /// <summary>
@@ -58,17 +123,27 @@ internal readonly unsafe struct Epilogue(
 /// <param name="columns">Columns of out.</param>
 internal readonly unsafe struct GatedEpilogue(MatrixRows to, int columns) : IEpilogue
 {
-    public void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>
+    private const int Half = PackedWeights.PanelWidth / 2;
+
+    public void Store<T>(float* sums, long row, int rows, int panel) where T : unmanaged, ISimd<T>
     {
-        const int Half = PackedWeights.PanelWidth / 2;
         int column = panel * Half, count = Math.Min(Half, columns - column);
-        float* y = to.IsNarrow ? sums : to.Row(row) + column;
-        for (int c = 0; c < count; c += T.Count)
+        for (int r = 0; r < rows; r++, sums += PackedWeights.PanelWidth)
         {
-            T x = VectorMath.Activate(T.Load(sums + c), Activation.Silu) * T.Load(sums + Half + c);
-            if (c + T.Count <= count) T.Store(x, y + c);
-            else VectorMath.StorePartial(x, y + c, count - c);
+            float* y = to.IsNarrow ? sums : to.Row(row + r) + column;
+            for (int c = 0; c < count; c += T.Count)
+            {
+                T x = VectorMath.Activate(T.Load(sums + c), Activation.Silu) * T.Load(sums + Half + c);
+                if (c + T.Count <= count) T.Store(x, y + c);
+                else VectorMath.StorePartial(x, y + c, count - c);
+            }
+            if (to.IsNarrow) Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row + r) + column, count));
         }
-        if (to.IsNarrow) Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row) + column, count));
+    }
+
+    public void Fetch(long row, int rows, int panel)
+    {
+        if (!Sse.IsSupported || to.IsNarrow) return;
+        for (int r = 0; r < rows; r++) Sse.Prefetch1(to.Row(row + r) + panel * Half);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Sa2VA.Core;
 using Sa2VA.Cpu.Kernels;
 
@@ -17,7 +18,7 @@ internal static unsafe class Gemm
     /// <summary>Floats of A that are packed at a time: they stay in L2, or nearly.</summary>
     private const int PackedFloats = 256 * 1024;
 
-    private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2;
+    private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2, LineBytes = 64;
 
     /// <summary>Scratch bytes per part: packed A, a widened piece of a panel, the sums of a block of rows.</summary>
     public static long ScratchBytes(PackedWeights w) => w.Pairs is not null ? PairGemm.ScratchBytes(w.Depth)
@@ -69,8 +70,11 @@ internal static unsafe class Gemm
         float* sums = widened + Chain * Panel;
         int most = MicroKernel.Rows<T>(), rows = (int)(part.EndRow - part.FirstRow);
         bool widens = w.Type.Size() != TLoad.Size || w.Bits < 16;
+        int fetched = Chain * Panel * w.Type.Size() / LineBytes * most / Math.Max(rows, most) + 1;
+        // Of each chain all rows behind each other: what a panel's part meets is read from front to end.
+        int packed = rows / most * most + (rows % most == 0 ? 0 : MicroKernel.RowsFor<T>(rows % most));
         for (int r = 0; r < rows; r += most)
-            PackA(a, part.FirstRow + r, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r), packedA + (long)r * w.K);
+            PackA(a, part.FirstRow + r, Math.Min(most, rows - r), w.K, MicroKernel.RowsFor<T>(rows - r), packedA, r, packed);
         for (int panel = part.FirstPanel; panel < part.EndPanel; panel++)
         {
             for (int k = 0; k < w.K; k += Chain)
@@ -78,14 +82,18 @@ internal static unsafe class Gemm
                 int depth = Math.Min(Chain, w.K - k);
                 byte* b = !widens ? w.Panel(panel, k)
                     : w.Bits < 16 ? CodePanels.Widen<T>(w, panel, k, depth, widened) : WidenPanel<T>(w, panel, k, depth, widened);
+                // What is multiplied next lies behind it: it comes bit by bit, while all rows meet this. Blocks of 16 bits ask for themselves.
+                byte* next = w.Bits < 16 || TLoad.Size == 2 ? null : w.Panel(panel, k + depth);
                 for (int r = 0; r < rows; r += most)
                 {
+                    if (next != null) next = FetchLines(next, fetched);
                     int mr = MicroKernel.RowsFor<T>(rows - r);
-                    float* rowsA = packedA + (long)r * w.K + (long)k * mr;
+                    if (k == 0) epilogue.Fetch(part.FirstRow + r, Math.Min(mr, rows - r), panel);
+                    float* rowsA = packedA + (long)k * packed + r * depth;
                     MicroKernel.Tile<T, TLoad>(blocks, mr, rowsA, b, depth, sums + r * Panel, add: k > 0);
                 }
             }
-            for (int r = 0; r < rows; r++) epilogue.Store<T>(sums + r * Panel, part.FirstRow + r, panel);
+            epilogue.Store<T>(sums, part.FirstRow, rows, panel);
         }
     }
 
@@ -116,7 +124,7 @@ internal static unsafe class Gemm
         {
             int valid = Math.Min(together, endPanel - panel);
             GemvEight<T, TLoad>(a, w, panel, valid, sums);
-            for (int p = 0; p < valid; p++) epilogue.Store<T>(sums + p * Panel, 0, panel + p);
+            for (int p = 0; p < valid; p++) epilogue.Store<T>(sums + p * Panel, 0, 1, panel + p);
         }
     }
 
@@ -172,8 +180,10 @@ internal static unsafe class Gemm
     /// <summary>Pairs of vectors in a row of a panel.</summary>
     private static int PairsOf<T>() where T : unmanaged, ISimd<T> => Panel / (2 * T.Count);
 
-    /// <summary>At most mr rows as [k][mr]; missing ones are zeros. Chain by chain, so that what all rows write to stays in L1.</summary>
-    private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to)
+    /// <summary>
+    /// At most mr rows, of each chain as [k][mr] from row <paramref name="place"/> of <paramref name="packed"/> on; missing ones are zeros.
+    /// </summary>
+    private static void PackA(in MatrixRows a, long first, int rows, int depth, int mr, float* to, int place, int packed)
     {
         float** starts = stackalloc float*[mr];
         float* widened = stackalloc float[a.IsNarrow ? mr * Chain : 1];
@@ -190,11 +200,18 @@ internal static unsafe class Gemm
                 starts[i] = widened + i * Chain;
                 Widen.Row((byte*)a.NarrowRow(first + i), DType.BF16, from, new Span<float>(starts[i], count));
             }
-            float* at = to + (long)from * mr;
+            float* at = to + (long)from * packed + place * count;
             Interleave.Rows(starts, rows, count, at, mr);
             for (int i = rows; i < mr; i++)
                 for (int k = 0; k < count; k++) at[k * mr + i] = 0;
         }
+    }
+
+    private static byte* FetchLines(byte* at, int count)
+    {
+        if (Sse.IsSupported)
+            for (int i = 0; i < count; i++) Sse.Prefetch0(at + i * LineBytes);
+        return at + count * LineBytes;
     }
 
     private static byte* WidenPanel<T>(PackedWeights w, int panel, int k, int depth, float* to) where T : unmanaged, ISimd<T>

@@ -62,7 +62,7 @@ internal static unsafe class PairGemm
                     r += count;
                 }
             }
-            for (int r = 0; r < rows; r++) epilogue.Store<T>(sums + r * Panel, first + r, panel);
+            epilogue.Store<T>(sums, first, rows, panel);
         }
     }
 

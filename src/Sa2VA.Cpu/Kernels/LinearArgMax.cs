@@ -40,15 +40,21 @@ internal readonly record struct Largest(float Value, int Index);
 /// <param name="columns">Columns of the product.</param>
 internal readonly unsafe struct LargestEpilogue(Largest* largest, int columns) : IEpilogue
 {
-    public void Store<T>(float* sums, long row, int panel) where T : unmanaged, ISimd<T>
+    public void Store<T>(float* sums, long row, int rows, int panel) where T : unmanaged, ISimd<T>
     {
         int column = panel * PackedWeights.PanelWidth, count = Math.Min(PackedWeights.PanelWidth, columns - column);
-        Largest best = largest[row];
-        for (int c = 0; c < count; c++)
+        for (int r = 0; r < rows; r++, sums += PackedWeights.PanelWidth)
         {
-            if (!float.IsFinite(sums[c])) best = new Largest(float.PositiveInfinity, -1);
-            else if (sums[c] > best.Value) best = new Largest(sums[c], column + c);
+            Largest best = largest[row + r];
+            for (int c = 0; c < count; c++)
+            {
+                if (!float.IsFinite(sums[c])) best = new Largest(float.PositiveInfinity, -1);
+                else if (sums[c] > best.Value) best = new Largest(sums[c], column + c);
+            }
+            largest[row + r] = best;
         }
-        largest[row] = best;
     }
+
+    // What it keeps is small, and stays in the cache.
+    public void Fetch(long row, int rows, int panel) { }
 }
