@@ -49,7 +49,7 @@ public class BadInputTests
         { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "JUNK"], ["JUNK", "is a file"] },
         { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "JUNK/below"], ["JUNK", "is a file"] },
         { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", ""], ["--out is empty"] },
-        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "a\0b"], ["--out"] },
+        { ["segment", "--model", "TOY", "--image", "SHAPES", "--prompt", "x", "--out", "a\0b"], ["--out takes text without NUL characters"] },
         { ["segment", "--model", "TOY", "--image", "", "--prompt", "x", "--out", "OUT"], ["--image"] },
         { ["segment", "--model", "", "--image", "SHAPES", "--prompt", "x", "--out", "OUT"], ["checkpoint"] },
         { ["segment", "--model", "TOY", "--video", "CLIP", "--prompt", "x", "--out", "OUT", "--frames", "0,3, 0"], ["frame 0 twice"] },

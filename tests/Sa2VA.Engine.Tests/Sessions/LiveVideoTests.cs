@@ -230,6 +230,31 @@ public sealed class LiveVideoTests
     }
 
     [Fact]
+    public async Task A_deadline_counts_from_the_push_also_where_most_of_it_was_spent_waiting()
+    {
+        using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
+        using VideoSession session = model.OpenTracker();
+        await using var live = new LiveVideo(session, new LiveOptions { Policy = QueuePolicy.Wait, Time = _time });
+        using var goOn = new ManualResetEventSlim();
+        int encoded = 0;
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _device.Before = graph =>
+        {
+            if (graph != "image encoder") return;
+            if (++encoded == 2) _time.Advance(Period * 2);
+            if (reached.TrySetResult()) goOn.Wait(Cancellation);
+        };
+        await live.PushAsync(Shapes.Clip[0], default);
+        await reached.Task;
+        // It waits for two thirds of its time, and works for two thirds.
+        await live.PushAsync(Shapes.Clip[1], default, Work);
+        _time.Advance(Period * 2);
+        goOn.Set();
+        await live.CompleteAsync();
+        Assert.Equal((1, 1, 2), (live.Counters.Tracked, live.Counters.Expired, encoded));
+    }
+
+    [Fact]
     public async Task A_question_is_answered_while_frames_go_on_and_its_objects_join()
     {
         using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
