@@ -111,6 +111,9 @@ public class BackgroundWriterTests
         writer.Post(() => late = true);
         Task disposing = Task.Run(writer.Dispose, TestContext.Current.CancellationToken);
         Assert.True(SpinWait.SpinUntil(() => writer.IsStopped, Patience));
+        // What is in work is waited for: its file must not be written to behind the back of who cleans up.
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.False(disposing.IsCompleted);
         go.Set();
         await disposing.WaitAsync(Patience, TestContext.Current.CancellationToken);
         Assert.False(late);
