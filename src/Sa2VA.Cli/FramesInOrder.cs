@@ -12,22 +12,23 @@ namespace Sa2VA.Cli;
 /// <param name="onFrame">Told each frame, in order.</param>
 internal sealed class FramesInOrder(MediaInput media, LatestPicture pictures, Action<SegmentedFrame> onFrame)
 {
-    private readonly Dictionary<int, Held[]> _held = [];
+    private readonly Dictionary<int, (Held[] Objects, IReadOnlyList<int> LeftOut)> _held = [];
     private int _next;
 
     /// <summary>Takes a frame as it is found.</summary>
     /// <param name="frame">Its number.</param>
     /// <param name="objects">What is on it.</param>
+    /// <param name="leftOut">Objects that are left out for their scores.</param>
     /// <param name="isBack">True if it was found going back: frames before it may follow.</param>
-    public void Add(int frame, IReadOnlyList<SegmentedObject> objects, bool isBack)
+    public void Add(int frame, IReadOnlyList<SegmentedObject> objects, IReadOnlyList<int> leftOut, bool isBack)
     {
         if (isBack)
         {
-            _held[frame] = [.. objects.Select(o => new Held(o with { Mask = null!, Result = null }, CocoRle.Encode(o.Mask)))];
+            _held[frame] = ([.. objects.Select(o => new Held(o with { Mask = null!, Result = null }, CocoRle.Encode(o.Mask)))], leftOut);
             return;
         }
         TellBefore(frame);
-        Tell(objects);
+        Tell(objects, leftOut);
     }
 
     /// <summary>Gives what is left.</summary>
@@ -36,13 +37,15 @@ internal sealed class FramesInOrder(MediaInput media, LatestPicture pictures, Ac
     private void TellBefore(int frame)
     {
         while (_next < frame)
-            Tell(!_held.Remove(_next, out Held[]? held) ? []
-                : [.. held.Select(h => h.Object with { Mask = CocoRle.Decode(h.Counts, media.Width, media.Height) })]);
+            if (_held.Remove(_next, out (Held[] Objects, IReadOnlyList<int> LeftOut) held))
+                Tell([.. held.Objects.Select(h => h.Object with { Mask = CocoRle.Decode(h.Counts, media.Width, media.Height) })],
+                    held.LeftOut);
+            else Tell([], []);
     }
 
-    private void Tell(IReadOnlyList<SegmentedObject> objects)
+    private void Tell(IReadOnlyList<SegmentedObject> objects, IReadOnlyList<int> leftOut)
     {
-        onFrame(new SegmentedFrame(_next, media.FrameName(_next), pictures.Read(_next), objects));
+        onFrame(new SegmentedFrame(_next, media.FrameName(_next), pictures.Read(_next), objects) { LeftOut = leftOut });
         _next++;
     }
 

@@ -27,10 +27,10 @@ internal sealed class ObjectTable
     /// <summary>Takes over a frame's masks.</summary>
     public void Add(SegmentedFrame frame)
     {
+        foreach (int id in frame.LeftOut) Of(id).Frames++;
         foreach (SegmentedObject o in frame.Objects)
         {
-            // Whoever is found by asking again has no answer of his own.
-            if (!_rows.TryGetValue(o.Id, out Row? row)) _rows.Add(o.Id, row = new Row(o.Id, "(found later)"));
+            Row row = Of(o.Id);
             row.Frames++;
             if (o.Mask.Area == 0) continue;
             row.Seen++;
@@ -55,6 +55,13 @@ internal sealed class ObjectTable
                 new Text(r.Seen == 0 ? "–" : (r.Score / r.Seen).ToString("0.00", CultureInfo.InvariantCulture)));
         }
         terminal.Styled.Write(table);
+    }
+
+    // Whoever is found by asking again has no answer of his own.
+    private Row Of(int id)
+    {
+        if (!_rows.TryGetValue(id, out Row? row)) _rows.Add(id, row = new Row(id, "(found later)"));
+        return row;
     }
 
     private sealed class Row(int id, string of)

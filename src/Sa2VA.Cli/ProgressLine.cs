@@ -109,7 +109,12 @@ internal sealed class ProgressLine(TextWriter error, bool enabled)
         _length = text.Length;
     }
 
-    private static string Left(double seconds) => Text($"{TimeSpan.FromSeconds(Math.Min(359_999, seconds)):h\\:mm\\:ss} left");
+    private static string Left(double seconds)
+    {
+        // Hours of all days: a long video may need some.
+        TimeSpan left = TimeSpan.FromSeconds(Math.Min(359_999, seconds));
+        return Text($"{Math.Floor(left.TotalHours):0}:{left:mm\\:ss} left");
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

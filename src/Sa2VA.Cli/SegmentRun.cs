@@ -32,6 +32,9 @@ internal sealed record SegmentedFrame(int Index, string Source, RgbImage? Image,
 {
     /// <summary>When it is shown, or was taken, counted from the start; null where that is not known.</summary>
     public TimeSpan? Time { get; init; }
+
+    /// <summary>Objects whose masks were left out for their scores.</summary>
+    public IReadOnlyList<int> LeftOut { get; init; } = [];
 }
 
 /// <summary>What a run did.</summary>
@@ -126,7 +129,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             List<ObjectMask> masks = [.. objects.Select(o => o.Mask!)];
             if (shown is not null) Show(image, shown, masks);
             if (masks.Count > 0) firstMask ??= Seconds();
-            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, Copies(masks)));
+            OnFrame(new SegmentedFrame(0, media.FrameName(0), media.Image, Copies(masks)) { LeftOut = LeftOut(masks) });
         }
         else if (count == 0)
             // Nothing to look for: the frames need not be read.
@@ -141,7 +144,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             await foreach (FrameMasks masks in recorded.TrackAsync(progress, terminal.Cancellation).ConfigureAwait(false))
             {
                 firstMask ??= Seconds();
-                order.Add((int)masks.Frame, Copies(masks.Objects), isBack: done++ < recorded.BackwardFrames);
+                order.Add((int)masks.Frame, Copies(masks.Objects), LeftOut(masks.Objects), isBack: done++ < recorded.BackwardFrames);
             }
             terminal.Progress.Clear();
             order.End();
@@ -156,7 +159,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
                 if (masks is { Objects.Count: > 0 }) firstMask ??= Seconds();
                 OnFrame(new SegmentedFrame(index, media.FrameName(index), frame, Copies(masks?.Objects ?? []))
                 {
-                    Time = media.Video.Time(index),
+                    Time = media.Video.Time(index), LeftOut = LeftOut(masks?.Objects ?? []),
                 });
                 index++;
                 terminal.Progress.Count("Segmenting", "frames", index, media.Frames);
@@ -170,6 +173,8 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         return new SegmentSummary(media.Frames, count, dropped, prompted, firstMask, [.. seen.NotFound]);
 
         double Seconds() => Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        int[] LeftOut(IReadOnlyList<ObjectMask> masks) => [.. masks.Where(m => m.Score < MinScore).Select(m => m.Id)];
 
         List<SegmentedObject> Copies(IReadOnlyList<ObjectMask> masks)
         {

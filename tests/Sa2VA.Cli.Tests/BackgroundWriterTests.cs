@@ -73,6 +73,34 @@ public class BackgroundWriterTests
         Assert.Equal("full", (await told.WaitAsync(Patience, TestContext.Current.CancellationToken)).Message);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Who_waits_for_room_or_for_the_end_can_be_cancelled(bool forTheEnd)
+    {
+        using var cancel = new CancellationTokenSource();
+        using var go = new ManualResetEventSlim();
+        using var writer = new BackgroundWriter(cancel.Token);
+        bool late = false;
+        writer.Post(() => Assert.True(go.Wait(Patience)));
+        Assert.True(SpinWait.SpinUntil(() => writer.InWork, Patience));
+        for (int i = 0; i < BackgroundWriter.Depth; i++) writer.Post(() => { });
+        Task waiting = Task.Run(() =>
+        {
+            if (forTheEnd) writer.Complete();
+            else writer.Post(() => late = true);
+        }, TestContext.Current.CancellationToken);
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.False(waiting.IsCompleted);
+        await cancel.CancelAsync();
+        // What is in work is not waited for: a disk may hang.
+        Task<OperationCanceledException> told = Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        await told.WaitAsync(Patience / 2, TestContext.Current.CancellationToken);
+        go.Set();
+        writer.Settle();
+        Assert.False(late);
+    }
+
     [Fact]
     public async Task What_waits_when_it_is_disposed_of_is_not_done()
     {
@@ -83,6 +111,9 @@ public class BackgroundWriterTests
         writer.Post(() => late = true);
         Task disposing = Task.Run(writer.Dispose, TestContext.Current.CancellationToken);
         Assert.True(SpinWait.SpinUntil(() => writer.IsStopped, Patience));
+        // What is in work is waited for: its file must not be written to behind the back of who cleans up.
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.False(disposing.IsCompleted);
         go.Set();
         await disposing.WaitAsync(Patience, TestContext.Current.CancellationToken);
         Assert.False(late);

@@ -38,6 +38,7 @@ public class EvalTests
     {
         double[][] ious = [[0.6, 0.9], [0.7, 0.95], [0.1, 0.2]];
         Assert.Equal((0.95 + 0.6) / 2, GroundedCaptions.MeanIou(ious, 2), 1e-12);
+        Assert.Equal((0.95 + 0.6) / 2, GroundedCaptions.MeanIou([[0.9, 0.6], [0.95, 0.1]], 2), 1e-12);
         Assert.Equal(0, GroundedCaptions.MeanIou([], 2));
         // The first mask takes the second truth, though the next would fit it better.
         Assert.Equal([true, true, false], GroundedCaptions.Matches(ious, 2));
@@ -90,6 +91,24 @@ public class EvalTests
         Assert.Equal(100 * circle.GetProperty("iou").GetDouble() / 2, summary.GetProperty("gIoU").GetDouble(), 1e-9);
         CliRun.Of([.. args, "--split", "test"]).AssertRefused("another run");
         CliRun.Of("eval", "--model", CliRun.Toy, "--data", folder.Path, "--out", "x").AssertRefused("sa2va eval refcoco");
+    }
+
+    [Fact]
+    public void What_a_dataset_lacks_is_told_before_a_model_is_loaded_and_leaves_no_folder()
+    {
+        using var folder = new ScratchFolder();
+        string[] args = ["--model", "absent", "--data", folder.Path, "--out", folder.At("out")];
+        CliRun.Of(["eval", "gcg", "--images", folder.Path, .. args])
+            .AssertRefused("There is no", "val_gcg_coco_mask_gt.json", "docs/eval.md");
+        CliRun.Of(["eval", "ref-vos", .. args]).AssertRefused("There is no", "meta_expressions.json", "docs/eval.md");
+        CliRun.Of(["eval", "refcoco", "--images", folder.Path, .. args]).AssertRefused("There is no", "refs.json", "docs/eval.md");
+        File.WriteAllText(folder.At("refs.json"), "[]");
+        foreach (string task in (string[])["refcoco", "gcg"])
+        {
+            CliRun.Of(["eval", task, .. args]).AssertRefused("There is no folder", "images", "--images DIR");
+            CliRun.Of(["eval", task, "--images", folder.At("nowhere"), .. args]).AssertRefused("There is no folder", "check --images");
+        }
+        Assert.Equal(["refs.json"], folder.Entries);
     }
 
     [Fact]
@@ -187,7 +206,7 @@ public class EvalTests
         string[] frames = [.. Directory.GetFiles(CliRun.Clip).Order(StringComparer.Ordinal).Take(3)];
         foreach (string frame in frames) File.Copy(frame, folder.At("data", "JPEGImages", "clip", Path.GetFileName(frame)));
         string names = string.Join(',', frames.Select(f => $"\"{Path.GetFileNameWithoutExtension(f)}\""));
-        const string expressions = "{\"0\":{\"exp\":\"the red circle\",\"obj_id\":\"2\",\"anno_id\":[4]}}";
+        const string expressions = "{\"0\":{\"exp\":\"the red circle\",\"obj_id\":\"2\",\"anno_id\":[4,5]}}";
         File.WriteAllText(folder.At("data", "meta_expressions.json"),
             "{\"videos\":{\"clip\":{\"frames\":[" + names + "],\"expressions\":" + expressions + "}}}");
         string[] args = ["eval", "ref-vos", "--model", CliRun.Toy, "--data", data];
@@ -198,23 +217,28 @@ public class EvalTests
                 new byte[320 * 240]);
         CliRun run = CliRun.Of([.. args, "--out", folder.At("first"), "--masks"]);
         Assert.Equal((0, ""), (run.Code, run.Error));
-        var runs = new List<string>();
+        var masks = new List<Mask>();
         foreach (string frame in frames)
         {
             string name = Path.GetFileNameWithoutExtension(frame) + ".png";
             Mask found = MaskFile.Load(folder.At("first", "Annotations", "clip", "0", name));
             Assert.True(found.Area > 0);
             LabelMapFile.Save(folder.At("data", "Annotations", "clip", name), 320, 240, LabelMapFile.Labels([(1, found)]));
-            runs.Add(JsonSerializer.Serialize(new { size = new[] { 240, 320 }, counts = CocoRle.Encode(found) }));
+            masks.Add(found);
         }
         Assert.Equal((0.0, 0.0), Measures("first"));
         Assert.Equal(0, CliRun.Of([.. args, "--out", folder.At("second")]).Code);
         Assert.Equal((100.0, 100.0), Measures("second"));
-        File.WriteAllText(folder.At("data", "mask_dict.json"), $"{{\"4\":[{string.Join(',', runs.Take(2))},null]}}");
+        // All that an expression means is its truth together: of the second frame half of what is found, of the third nothing.
+        byte[] half = masks[1].Pixels.ToArray();
+        Array.Clear(half, 0, masks[1].BoundingBox!.Value.Y * 320 + masks[1].BoundingBox!.Value.Height / 2 * 320);
+        var truth = new Mask(320, 240, half);
+        File.WriteAllText(folder.At("data", "mask_dict.json"), $"{{\"4\":[{Run(masks[0])},null,null],\"5\":[null,{Run(truth)},null]}}");
         Assert.Equal(0, CliRun.Of([.. args, "--out", folder.At("third")]).Code);
         (double region, double boundary) = Measures("third");
-        Assert.Equal(200 / 3.0, region, 1e-9);
-        Assert.Equal(200 / 3.0, boundary, 1e-9);
+        Assert.Equal(100 * (1 + SegmentationMetrics.Jaccard(masks[1], truth)) / 3, region, 1e-9);
+        Assert.Equal(100 * (1 + SegmentationMetrics.Boundary(masks[1], truth).F) / 3, boundary, 1e-9);
+        Assert.NotEqual(region, boundary, 1e-3);
 
         // By the other protocol, what segment finds with it; the two do not mix.
         string[] consistent = [.. args, "--protocol", "consistent"];
@@ -231,14 +255,17 @@ public class EvalTests
             Assert.Equal(MaskFile.Load(folder.At("segment", "masks", "object-0", name)).Pixels.ToArray(),
                 MaskFile.Load(folder.At("fourth", "Annotations", "clip", "0", name)).Pixels.ToArray());
         }
-        Assert.NotEqual((100.0, 100.0), Measures("fourth"));
         CliRun.Of("eval", "refcoco", "--model", "absent", "--data", data, "--out", folder.At("o"), "--protocol", "upstream")
             .AssertRefused("--protocol belongs to ref-vos");
+
+        static string Run(Mask mask) => JsonSerializer.Serialize(new { size = new[] { 240, 320 }, counts = CocoRle.Encode(mask) });
 
         (double, double) Measures(string name)
         {
             JsonElement summary = JsonDocument.Parse(File.ReadAllText(folder.At(name, "summary.json"))).RootElement;
-            return (summary.GetProperty("J").GetDouble(), summary.GetProperty("F").GetDouble());
+            (double j, double f) = (summary.GetProperty("J").GetDouble(), summary.GetProperty("F").GetDouble());
+            Assert.Equal((j + f) / 2, summary.GetProperty("J&F").GetDouble(), 1e-9);
+            return (j, f);
         }
     }
 }

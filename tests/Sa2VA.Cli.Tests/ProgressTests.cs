@@ -11,10 +11,25 @@ public class ProgressTests
             "Please segment the red circle.", "--json"], terminal));
         string text = error.ToString();
         Assert.Matches(@"Segmenting: \d+/48 frames( and \d+ %)?, (\d+\.\d frames/s|\d+ s each), 0:\d\d:\d\d left", text);
+        Assert.Matches(@"\rLoading: \d+/\d+ MB", text);
+        Assert.Matches(@"\rLooking: \d", text);
+        Assert.Matches(@"\rReading the prompt: \d", text);
         // Of a frame, too, how much of it is done.
         Assert.Matches(@"Segmenting: \d+/48 frames and \d+ %", text);
         Assert.EndsWith(" \r", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', text);
+    }
+
+    [Fact]
+    public void So_it_does_where_a_video_is_followed_both_ways()
+    {
+        using var error = new StringWriter();
+        var terminal = new Terminal(TextReader.Null, TextWriter.Null, error, CancellationToken.None, errorIsTerminal: true);
+        Assert.Equal(0, Program.Run(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, "--max-frames", "3", "--box", "20,20,60,60",
+            "--at", "1", "--direction", "both", "--json"], terminal));
+        // The frame that is prompted counts too.
+        Assert.Matches(@"\rSegmenting: \d/4 frames", error.ToString());
+        Assert.EndsWith(" \r", error.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -44,7 +59,12 @@ public class ProgressTests
         line.Count("Slow", "frames", 0, 1000);
         Thread.Sleep(300);
         line.Count("Slow", "frames", 0.02, 1000);
-        Assert.Matches(@"Slow: 0/1000 frames and 2 %, 1\d s each, \d:\d\d:\d\d left *$", error.ToString());
+        Assert.Matches(@"Slow: 0/1000 frames and 2 %, 1\d s each, ([4-9]|\d\d):[0-5]\d:[0-5]\d left *$", error.ToString());
+        // Of more than a day all hours; of more than a hundred hours nobody knows.
+        line.Count("Endless", "frames", 0, 1000);
+        Thread.Sleep(300);
+        line.Count("Endless", "frames", 0.001, 1000);
+        Assert.Matches(@"Endless: 0/1000 frames, \d+ s each, [89]\d:[0-5]\d:[0-5]\d left *$", error.ToString());
     }
 
     [Fact]

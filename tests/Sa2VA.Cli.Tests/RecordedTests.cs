@@ -35,6 +35,7 @@ public class RecordedTests
             JsonElement o = run.Json[2 + (int)masks.Frame].GetProperty("objects")[0];
             Assert.Equal(CocoRle.Encode(masks.Objects[0].ToMask()), Text(o.GetProperty("rle"), "counts"));
             Assert.Equal(masks.Objects[0].Score, o.GetProperty("score").GetSingle(), 4);
+            Assert.Equal(masks.Objects[0].Present, o.GetProperty("present").GetSingle(), 4);
             Assert.Equal(CocoRle.Encode(masks.Objects[0].ToMask()),
                 CocoRle.Encode(MaskFile.Load(folder.At("out", "masks", "object-0", $"frame-{masks.Frame:00000}.png"))));
         }

@@ -166,6 +166,29 @@ public class ResultFolderTests
     }
 
     [Theory]
+    [InlineData("overlays/frame-00000.png", "in the way")]
+    // A file where a folder has to be: half of the files are in their places by then.
+    [InlineData("overlays", "")]
+    public void A_replacement_that_cannot_be_completed_is_taken_back(string mine, string why)
+    {
+        using var folder = new ScratchFolder();
+        var run = new RunDescription { Command = "segment", Model = "m", Source = "s", Prompts = [] };
+        foreach (string name in (string[])["old/masks/object-0/frame-00000.png", "new/masks/object-0/frame-00000.png",
+            "new/masks/object-0/frame-00001.png", "new/overlays/frame-00000.png", $"old/{mine}"])
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(folder.At(name))!);
+            File.WriteAllText(folder.At(name), name);
+        }
+        RunManifest.Write(folder.At("old"), run, ["masks/object-0/frame-00000.png"], complete: true);
+        Dictionary<string, byte[]> former = Contents(folder.At("old")), next = Contents(folder.At("new"));
+        Exception e = Assert.ThrowsAny<Exception>(() => RunReplacement.Do(folder.At("new"), folder.At("old"), run, overwrite: true));
+        Assert.True(e is UsageException or IOException);
+        Assert.Contains(why, e.Message, StringComparison.Ordinal);
+        Assert.Equal(former, Contents(folder.At("old")));
+        Assert.Equal(next, Contents(folder.At("new")));
+    }
+
+    [Theory]
     [InlineData("{\"files\":[\"mine.txt\"]}")]
     [InlineData("{\"files\":[\"masks/object-0/../../mine.txt\"]}")]
     [InlineData("{\"files\":[\"../masks/object-0/a.png\"]}")]

@@ -85,6 +85,19 @@ public class TrackTests
         CliRun run = CliRun.Of(Track(CliRun.Clip, "--prompt", Question, "--max-frames", "3", "--queue", "wait", "--deadline", "1"));
         Assert.Equal(0, run.Code);
         Assert.Contains("3 frames in, 0 tracked, 0 dropped, 3 late", run.Out, StringComparison.Ordinal);
+        // Who shows something points at the first frame, which comes through however long it takes.
+        CliRun shown = CliRun.Of(Track(CliRun.Clip, "--point", "66,185", "--max-frames", "3", "--queue", "wait", "--deadline", "1"));
+        Assert.Equal((0, ""), (shown.Code, shown.Error));
+        Assert.Contains("3 frames in, 1 tracked, 0 dropped, 2 late", shown.Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("latest")]
+    [InlineData("drop-oldest", "--queue", "drop-oldest")]
+    public void The_newest_frame_counts_unless_another_queue_is_asked_for(string queue, params string[] options)
+    {
+        CliRun run = CliRun.Of(Track(CliRun.Clip, ["--point", "66,185", "--max-frames", "1", "--json", .. options]));
+        Assert.Equal((0, queue), (run.Code, run.Json[0].GetProperty("queue").GetString()));
     }
 
     [Fact]

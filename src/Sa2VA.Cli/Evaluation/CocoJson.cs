@@ -20,10 +20,26 @@ internal static class CocoJson
         {
             throw new UsageException($"{Quoted.Of(path)} is no valid JSON: {e.Message}", e);
         }
+        catch (FileNotFoundException e)
+        {
+            throw new UsageException($"There is no {Quoted.Of(path)}, which this evaluation needs; docs/eval.md describes what is in the "
+                + "folder that --data names.", e);
+        }
         catch (Exception e) when (FileTrouble.Is(e))
         {
             throw new UsageException($"{Quoted.Of(path)} cannot be read: {FileTrouble.Cause(e)}.", e);
         }
+    }
+
+    /// <summary>The folder of a dataset's pictures, which is there.</summary>
+    /// <param name="data">The dataset.</param>
+    /// <param name="images">As it was given; null for pictures beside the rest.</param>
+    /// <exception cref="UsageException">It is not there.</exception>
+    public static string Images(string data, string? images)
+    {
+        string folder = images ?? Path.Combine(data, "images");
+        return Directory.Exists(folder) ? folder : throw new UsageException($"There is no folder {Quoted.Of(folder)}; "
+            + (images is null ? "give that of the images with --images DIR." : "check --images."));
     }
 
     /// <summary>Does something with a file's content; fields that are missing or of another kind are told with its name.</summary>

@@ -21,7 +21,7 @@ internal sealed class GroundedCaptions : IEvaluation
     /// <param name="split">val or test.</param>
     public static GroundedCaptions Read(string data, string? images, string split)
     {
-        string folder = images ?? Path.Combine(data, "images");
+        string folder = CocoJson.Images(data, images);
         return CocoJson.Of(Path.Combine(data, $"{split}_gcg_coco_mask_gt.json"), root =>
         {
             ILookup<string, JsonElement> annotations = root.GetProperty("annotations").EnumerateArray()

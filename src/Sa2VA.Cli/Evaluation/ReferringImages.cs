@@ -25,7 +25,7 @@ internal sealed class ReferringImages : IEvaluation
         if (!File.Exists(refs) && Directory.EnumerateFiles(data, "refs*.p").FirstOrDefault() is { } pickle)
             throw new UsageException($"{Quoted.Of(pickle)} is a Python pickle, which could run code when read; make refs.json of it: "
                 + Convert.Replace("refs(unc).p", Path.GetFileName(pickle), StringComparison.Ordinal));
-        string folder = images ?? Path.Combine(data, "images");
+        string folder = CocoJson.Images(data, images);
         var wanted = CocoJson.Of(refs, root => root.EnumerateArray().Where(r => r.GetProperty("split").GetString() == split)
             .Select(r => (Image: CocoJson.Id(r.GetProperty("image_id")), Annotation: CocoJson.Id(r.GetProperty("ann_id")),
                 Ref: CocoJson.Id(r.GetProperty("ref_id")), Sentences: r.GetProperty("sentences").EnumerateArray()

@@ -268,11 +268,12 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
         Seen.Add(masks.Objects);
         List<SegmentedObject> kept = [.. masks.Objects.Where(m => m.Score >= request.MinScore)
             .Select(o => SegmentedObject.Of(o, _names.GetValueOrDefault(o.Id)))];
-        Dropped += masks.Objects.Count - kept.Count;
+        int[] leftOut = [.. masks.Objects.Where(m => m.Score < request.MinScore).Select(m => m.Id)];
+        Dropped += leftOut.Length;
         lock (_telling)
         {
-            OnFrame(new SegmentedFrame(origin.Index, origin.Name, origin.Picture, kept) { Time = origin.Time }, result.Latency,
-                live.Counters);
+            OnFrame(new SegmentedFrame(origin.Index, origin.Name, origin.Picture, kept) { Time = origin.Time, LeftOut = leftOut },
+                result.Latency, live.Counters);
         }
         _shown.TrySetResult();
     }

@@ -11,6 +11,9 @@ public sealed class LiveReAskTests
 
     private static readonly VideoOptions Keep = new() { KeepFrames = 3 };
 
+    /// <summary>What is not told by then never is.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly WatchedDevice _device = new();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -39,7 +42,7 @@ public sealed class LiveReAskTests
             Assert.True(await read.MoveNextAsync());
             Assert.Equal(Print(byHand.Next(Shapes.Clip[f])), Print(read.Current.Masks));
             if (f % 4 != 3) continue;
-            await told.WaitAsync(Cancellation);
+            Assert.True(await told.WaitAsync(Patience, Cancellation));
             ReAskResult expected = await byHand.ReAskAsync(options, Cancellation);
             Assert.Equal(f, results[^1].Frame);
             Assert.Equal(f == 3 ? [1] : [], results[^1].Newcomers);
@@ -74,7 +77,7 @@ public sealed class LiveReAskTests
             Assert.True(await read.MoveNextAsync());
             ObjectMask mask = Assert.Single(read.Current.Masks.Objects);
             Assert.Equal(!isBlank, mask.Area > 0);
-            if (f is 4 or 7) await told.WaitAsync(Cancellation);
+            if (f is 4 or 7) Assert.True(await told.WaitAsync(Patience, Cancellation));
             // It is not being asked by itself then, or this would be refused.
             if (f == 1) Assert.Equal([0], (await session.ReAskAsync(cancellation: Cancellation)).Known);
             if (f != 5) continue;
@@ -85,6 +88,19 @@ public sealed class LiveReAskTests
         }
         await live.CompleteAsync();
         Assert.Equal([4, 7], frames);
+        Assert.Equal(0, session.LostFrames);
+    }
+
+    [Fact]
+    public void What_no_words_name_is_not_waited_for()
+    {
+        RgbImage frame = Shapes.Clip[0];
+        using VideoSession session = Shapes.Model.OpenTracker(Keep);
+        session.Next(frame, Cancellation);
+        session.Follow(new VisualPrompt(new Click(60, 40)), out _, Cancellation);
+        var blank = new RgbImage(frame.Width, frame.Height, new byte[frame.Width * frame.Height * 3]);
+        ObjectMask mask = Assert.Single(session.Next(blank, Cancellation).Objects);
+        Assert.True(mask is { Area: 0 } or { IsPresent: false });
         Assert.Equal(0, session.LostFrames);
     }
 
@@ -118,11 +134,11 @@ public sealed class LiveReAskTests
             Assert.True(await read.MoveNextAsync());
             Assert.Single(read.Current.Masks.Objects);
             if (f != 2) continue;
-            (TimeSpan timestamp, Exception e) = await failed.Task;
+            (TimeSpan timestamp, Exception e) = await failed.Task.WaitAsync(Patience, Cancellation);
             Assert.Equal(TimeSpan.FromSeconds(2), timestamp);
             Assert.IsType<InvalidTimeZoneException>(e);
         }
-        await asking.Task;
+        await asking.Task.WaitAsync(Patience, Cancellation);
         Task closing = live.DisposeAsync().AsTask();
         Assert.NotSame(closing, await Task.WhenAny(closing, Task.Delay(100, Cancellation)));
         goOn.Set();

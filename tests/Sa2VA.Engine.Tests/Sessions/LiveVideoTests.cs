@@ -203,6 +203,24 @@ public sealed class LiveVideoTests
     }
 
     [Fact]
+    public async Task Results_that_nobody_reads_make_room_and_are_counted()
+    {
+        using VideoSession session = Shapes.Model.OpenTracker();
+        await using var live = new LiveVideo(session, new LiveOptions { Policy = QueuePolicy.DropOldest, Capacity = 2 });
+        IAsyncEnumerable<LiveResult> results = live.ResultsAsync(Cancellation);
+        for (int f = 0; f < 5; f++)
+        {
+            await live.PushAsync(Shapes.Clip[f], TimeSpan.FromSeconds(f));
+            SpinWait.SpinUntil(() => live.Counters.Waiting == 0);
+        }
+        await live.CompleteAsync();
+        Assert.Equal((5, 0, 3), (live.Counters.Tracked, live.Counters.Dropped, live.Counters.Unread));
+        var seen = new List<double>();
+        await foreach (LiveResult result in results) seen.Add(result.Timestamp.TotalSeconds);
+        Assert.Equal([3, 4], seen);
+    }
+
+    [Fact]
     public async Task What_is_done_between_frames_comes_before_those_that_wait_and_a_frame_may_be_late_before_its_turn()
     {
         using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
@@ -227,6 +245,31 @@ public sealed class LiveVideoTests
         await live.CompleteAsync();
         // The one that is late is not even encoded.
         Assert.Equal((2, 1, 2), (live.Counters.Tracked, live.Counters.Expired, encoded));
+    }
+
+    [Fact]
+    public async Task A_deadline_counts_from_the_push_also_where_most_of_it_was_spent_waiting()
+    {
+        using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
+        using VideoSession session = model.OpenTracker();
+        await using var live = new LiveVideo(session, new LiveOptions { Policy = QueuePolicy.Wait, Time = _time });
+        using var goOn = new ManualResetEventSlim();
+        int encoded = 0;
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _device.Before = graph =>
+        {
+            if (graph != "image encoder") return;
+            if (++encoded == 2) _time.Advance(Period * 2);
+            if (reached.TrySetResult()) goOn.Wait(Cancellation);
+        };
+        await live.PushAsync(Shapes.Clip[0], default);
+        await reached.Task;
+        // It waits for two thirds of its time, and works for two thirds.
+        await live.PushAsync(Shapes.Clip[1], default, Work);
+        _time.Advance(Period * 2);
+        goOn.Set();
+        await live.CompleteAsync();
+        Assert.Equal((1, 1, 2), (live.Counters.Tracked, live.Counters.Expired, encoded));
     }
 
     [Fact]

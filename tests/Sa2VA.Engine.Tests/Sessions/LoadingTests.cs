@@ -23,6 +23,22 @@ public sealed class LoadingTests
     }
 
     [Fact]
+    public void Who_is_told_of_loading_is_not_held_by_the_model()
+    {
+        using Sa2VAModel model = Load(out WeakReference who);
+        for (int i = 0; i < 20 && who.IsAlive; i++) GC.Collect();
+        Assert.False(who.IsAlive);
+
+        // What tells is gone when this returns.
+        static Sa2VAModel Load(out WeakReference who)
+        {
+            var progress = new Reports<LoadProgress>(_ => { });
+            who = new WeakReference(progress);
+            return Shapes.Load(progress: progress);
+        }
+    }
+
+    [Fact]
     public void Devices_folders_and_options_that_are_not_there()
     {
         Assert.Throws<DeviceException>(() => Shapes.Load(new CpuDevice { Threads = -1 }));
