@@ -12,7 +12,7 @@ internal static class QuantizeCommand
         var model = new ModelFlags();
         var to = new ChoiceOption("--to",
             "Bits of the language model's matrices: 8, or 4 and for its head 8. All else is kept as it is.",
-            Precision.Int8.Name(), Precision.Int4.Name()) { Required = true };
+            Precision.Int8.Name(), Precision.Int4.Name());
         var output = new TextOption("--out", "DIR", "Folder to write; new or empty.") { Required = true };
         return new CliCommand("quantize",
             "Writes a checkpoint with the language model's weights in 8 or 4 bits: a smaller download that loads at once, "
