@@ -61,7 +61,8 @@ internal sealed class DeviceFlags
             ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values, model)) : null;
 
     private Precision PrecisionOf(ParseResult values, ModelChoice? model) =>
-        (ArgumentReader.Has(values, _precision) ? null : model?.StoredPrecision()) ?? Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));
+        (ArgumentReader.Has(values, _precision) ? null : model?.StoredPrecision())
+        ?? Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));
 
     private DeviceChoice Choice(ParseResult values, Precision precision)
     {

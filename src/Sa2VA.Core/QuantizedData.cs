@@ -51,8 +51,8 @@ public sealed unsafe class QuantizedData : IDisposable
         shape = new Shape(codes.Shape[0], codes.Shape[1] * perByte);
         var needed = new Shape(shape[0], GroupQuantization.Groups(shape[1]));
         return scales.Type == DType.BF16 && scales.Shape == needed ? null
-            : $"its scales '{scales.Name}' are {scales.Type} {scales.Shape}, and a group of {GroupQuantization.Group} of its inputs has one "
-                + $"each, BF16 {needed}";
+            : $"its scales '{scales.Name}' are {scales.Type} {scales.Shape}, and a group of {GroupQuantization.Group} of its inputs has "
+                + $"one each, BF16 {needed}";
     }
 
     /// <summary>Bytes of a row's codes.</summary>

@@ -3,7 +3,7 @@ using Sa2VA.Core;
 
 namespace Sa2VA.Tests;
 
-/// <summary>Products of weights that are stored in codes: every backend gives the bits that it gives for the weights they were made from.</summary>
+/// <summary>Products of weights that are stored in codes: every backend gives the bits that it gives for the original weights.</summary>
 public class StoredCodesTests
 {
     private const int Columns = 38, Depth = 264;
@@ -36,7 +36,8 @@ public class StoredCodesTests
         var weights = new TestWeights();
         foreach (string name in (string[])["w", "w2"])
             weights.Add(name, DType.BF16, new Shape(Columns, Depth), TestValues.Random(name.Length, Columns * (long)Depth));
-        var x = new GuardedInput(DType.BF16, new Shape(rows, Depth), TestValues.Random(9, rows * (long)Depth).Select(BFloat16.Round).ToArray());
+        float[] values = [.. TestValues.Random(9, rows * (long)Depth).Select(BFloat16.Round)];
+        var x = new GuardedInput(DType.BF16, new Shape(rows, Depth), values);
         foreach (TestBackend configuration in TestBackend.All)
         {
             T[] loaded = Run(weights), stored = Run(new CodedWeights(weights, precision.WeightBits()));

@@ -9,7 +9,7 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>A checkpoint that is stored in few bits, on a virtual GPU: what its language model says and feels has the original's bits.</summary>
+/// <summary>A checkpoint that is stored in few bits, on a virtual GPU: text and [SEG] states have the original's bits.</summary>
 public class VirtualGpuQuantizedTests
 {
     [Theory]

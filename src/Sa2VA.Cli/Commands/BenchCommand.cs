@@ -72,7 +72,8 @@ internal static class BenchCommand
     private static DeviceChoice Choose(ParseResult values, DeviceFlags device, ModelChoice? model, ChoiceOption simd)
     {
         bool isForCpu = ArgumentReader.Has(values, simd);
-        DeviceChoice? choice = isForCpu && device.Kind(values) is DeviceKind.Cuda or DeviceKind.Virtual ? null : device.Choice(values, model);
+        DeviceChoice? choice = isForCpu && device.Kind(values) is DeviceKind.Cuda or DeviceKind.Virtual
+            ? null : device.Choice(values, model);
         if (!isForCpu) return choice!;
         if (choice?.Device is not CpuDevice cpu)
             throw new UsageException("--simd is for the CPU; it does nothing on a GPU. --device cpu computes on the processor.");

@@ -105,9 +105,10 @@ internal static class InspectCommand
     {
         if (config.Quantization is not { } quantization) return;
         string kinds = string.Join(", ", checkpoint.Quantized.Values.GroupBy(q => q.Bits).OrderBy(g => g.Key).Select(g =>
-            FormattableString.Invariant($"{Plural.Of(g.Count(), "matrix", "matrices")} of {g.Sum(q => q.Shape.Count):N0} weights in {g.Key} bits")));
-        terminal.WriteLine($"Quantised: {quantization.Precision.Name()}, {kinds}; runs with --precision {quantization.Precision.Name()} alone, "
-            + "which is taken by itself.");
+            Plural.Of(g.Count(), "matrix", "matrices")
+            + FormattableString.Invariant($" of {g.Sum(q => q.Shape.Count):N0} weights in {g.Key} bits")));
+        string name = quantization.Precision.Name();
+        terminal.WriteLine($"Quantised: {name}, {kinds}; runs with --precision {name} alone, which is taken by itself.");
     }
 
     private static void PrintNames(Terminal terminal, string what, IReadOnlyList<string> names)

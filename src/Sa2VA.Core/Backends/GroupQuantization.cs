@@ -82,7 +82,8 @@ internal static unsafe class GroupQuantization
         if (bits == 8)
             for (int i = 0; i < from.Length; i++) codes[i] = (sbyte)(from[i] - 128);
         else
-            for (int i = 0; i < from.Length; i++) (codes[2 * i], codes[2 * i + 1]) = ((sbyte)((from[i] & 15) - 8), (sbyte)((from[i] >> 4) - 8));
+            for (int i = 0; i < from.Length; i++)
+                (codes[2 * i], codes[2 * i + 1]) = ((sbyte)((from[i] & 15) - 8), (sbyte)((from[i] >> 4) - 8));
     }
 
     /// <summary>The weights that stand for stored ones, BF16, as if they were stored.</summary>

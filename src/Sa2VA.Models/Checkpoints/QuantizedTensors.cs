@@ -33,8 +33,10 @@ internal static class QuantizedTensors
             {
                 if (!codes.EndsWith(Codes("", bits), StringComparison.Ordinal)) continue;
                 string matrix = codes[..^Codes("", bits).Length];
-                if (!weights.TryDescribe(Scales(matrix), out WeightInfo scales)) throw Bad(matrix, $"there is no '{Scales(matrix)}' of BF16");
-                if (!weights.TryDescribe(codes, out WeightInfo info)) throw Bad(matrix, $"'{codes}' has a type or rank that codes have not");
+                if (!weights.TryDescribe(Scales(matrix), out WeightInfo scales))
+                    throw Bad(matrix, $"there is no '{Scales(matrix)}' of BF16");
+                if (!weights.TryDescribe(codes, out WeightInfo info))
+                    throw Bad(matrix, $"'{codes}' has a type or rank that codes have not");
                 if (QuantizedData.Problem(bits, info, scales, out Shape shape) is { } problem) throw Bad(matrix, problem);
                 if (!found.TryAdd(matrix, new QuantizedTensor(bits, shape))) throw Bad(matrix, "its codes are there in 8 and in 4 bits");
             }

@@ -22,13 +22,13 @@ public sealed record StoredQuantization(Precision Precision)
     public void Check(Precision precision)
     {
         if (precision == Precision) return;
-        throw new CheckpointException($"The checkpoint stores the language model's weights in {Precision.Name()} and runs in that precision "
-            + $"alone, not in {precision.Name()}: leave out --precision (Device.Precision = Precision.{Precision} in code), or give the "
-            + $"checkpoint that it was made from.");
+        throw new CheckpointException($"The checkpoint stores the language model's weights in {Precision.Name()} and runs in that "
+            + $"precision alone, not in {precision.Name()}: leave out --precision (Device.Precision = Precision.{Precision} in code), or "
+            + "give the checkpoint that it was made from.");
     }
 
     /// <summary>Reads the root's entry; null where the weights are no codes.</summary>
-    /// <exception cref="CheckpointException">They are by another method, another version, or by a rule that is not this engine's.</exception>
+    /// <exception cref="CheckpointException">They are by another method or rule, or of another version.</exception>
     internal static StoredQuantization? Read(ConfigFields root)
     {
         bool isOurs = root.Has(Field) && root.Object(Field)!.Value.Text("quant_method") == Method;

@@ -5,7 +5,7 @@ using Sa2VA.Tests;
 
 namespace Sa2VA.Models.Tests;
 
-/// <summary>Quantised checkpoints that are not what they say: each is refused in words, before anything is read or reserved by its numbers.</summary>
+/// <summary>Quantised checkpoints that are not what they say: each is refused in words, before its numbers are believed.</summary>
 public sealed class HostileCodesTests : IDisposable
 {
     private const string Matrix = "language_model.model.layers.1.mlp.up_proj.weight", Codes = Matrix + ".int4", Scales = Matrix + ".scale";

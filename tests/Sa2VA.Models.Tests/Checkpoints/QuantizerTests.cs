@@ -44,7 +44,8 @@ public sealed class QuantizerTests : IDisposable
         Assert.Equal(old.Names.Count + found, made.Names.Count);
         TensorReport.Of(Sa2VAConfig.Read(to), made).ThrowUnlessUsable(to);
         Assert.Empty(TensorReport.Of(Sa2VAConfig.Read(to), made).Extra);
-        Assert.Equivalent(Sa2VAConfig.Read(from) with { Quantization = new StoredQuantization(precision) }, Sa2VAConfig.Read(to), strict: true);
+        Sa2VAConfig expected = Sa2VAConfig.Read(from) with { Quantization = new StoredQuantization(precision) };
+        Assert.Equivalent(expected with { Notes = [] }, Sa2VAConfig.Read(to) with { Notes = [] }, strict: true);
         string[] files = [.. Directory.GetFiles(from).Where(f => !Path.GetFileName(f).StartsWith("model", StringComparison.Ordinal)
             && Path.GetFileName(f) != "config.json")];
         Assert.NotEmpty(files);
@@ -148,7 +149,8 @@ public sealed class QuantizerTests : IDisposable
                 Assert.Equal(scale, codes.Scales(row)[k / 128].ToSingle());
             }
 
-        float Value(long i) => data.Info.Type == DType.F32 ? ((float*)data.Pointer)[i] : new BFloat16(((ushort*)data.Pointer)[i]).ToSingle();
+        float Value(long i) =>
+            data.Info.Type == DType.F32 ? ((float*)data.Pointer)[i] : new BFloat16(((ushort*)data.Pointer)[i]).ToSingle();
     }
 
     private static unsafe byte[] Bytes(Checkpoint checkpoint, string name)
