@@ -105,7 +105,8 @@ public sealed class QuantizerTests : IDisposable
         Assert.DoesNotContain(_folder.Entries, e => e.EndsWith(".part", StringComparison.Ordinal));
         Refused(to, _folder.At("twice"), "quantised already (int8)");
         Assert.False(Directory.Exists(_folder.At("twice")));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Quantizer.Write(toy, _folder.At("twice"), Precision.BFloat16));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Quantizer.Write(toy, _folder.At("twice"), Precision.BFloat16,
+            cancellation: Cancellation));
     }
 
     [Fact]
