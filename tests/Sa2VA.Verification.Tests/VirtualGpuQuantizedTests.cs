@@ -9,7 +9,7 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Verification.Tests;
 
-/// <summary>A checkpoint that is stored in few bits, on a virtual GPU: text and [SEG] states have the original's bits.</summary>
+/// <summary>A checkpoint that is stored in few bits, on a virtual GPU: texts, drawn token by token, are the original's.</summary>
 public class VirtualGpuQuantizedTests
 {
     [Theory]
@@ -24,19 +24,19 @@ public class VirtualGpuQuantizedTests
         {
             Execution = new VirtualDeviceOptions { Checks = false, CountMemory = false },
         });
-        (string Text, float[] Hidden) loaded = Ask(original), read = Ask(stored);
-        Assert.Equal(loaded.Text, read.Text);
-        Assert.NotEmpty(loaded.Hidden);
-        Assert.Equal(loaded.Hidden, read.Hidden);
+        Answer loaded = Ask(original), read = Ask(stored);
+        Assert.NotEmpty(loaded.TokenIds);
+        Assert.Equal(loaded.TokenIds, read.TokenIds);
+        Assert.Equal(loaded.Raw, read.Raw);
 
-        (string, float[]) Ask(string model)
+        // Drawn tokens tell of smaller differences than the likeliest.
+        Answer Ask(string model)
         {
             var device = new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision };
             using var opened = Sa2VAModel.Load(model, device, cancellation: TestContext.Current.CancellationToken);
             using TextSession session = opened.OpenText();
-            Answer answer = session.Ask("Where is the red circle?", new AskOptions { MaxNewTokens = 4, AnswerPrefix = "Sure, [SEG]." },
+            return session.Ask("Where is the red circle?", new AskOptions { MaxNewTokens = 8, Temperature = 2, Seed = 7 },
                 cancellation: TestContext.Current.CancellationToken);
-            return (answer.Raw, [.. answer.Objects.SelectMany(o => o.Embedding.ToArray())]);
         }
     }
 }
