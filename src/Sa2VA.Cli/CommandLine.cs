@@ -32,6 +32,7 @@ internal sealed class CommandLine
             BenchCommand.Create(terminal),
             EvalCommand.Create(terminal),
             DoctorCommand.Create(terminal),
+            QuantizeCommand.Create(terminal),
             SynthesizeCommand.Create(terminal),
         };
         _root.Directives.Clear();

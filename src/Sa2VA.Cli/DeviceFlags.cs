@@ -16,7 +16,7 @@ internal sealed class DeviceFlags
     private readonly NumberOption _threads = new("--threads", "Threads; 0 is one per processor.", 0, MostThreads, 0);
     private readonly ChoiceOption _precision = new("--precision",
         "How numbers are stored: f32; bf16 where 16 bits suffice (less memory, and what a GPU computes); "
-        + "int8 or int4, which is bf16 with the language model's weights in so many bits.",
+        + "int8 or int4, which is bf16 with the language model's weights in so many bits. A quantised checkpoint's own is taken by itself.",
         [.. Enum.GetValues<Precision>().Select(p => p.Name())]);
 
     /// <summary>All of them.</summary>
@@ -25,23 +25,26 @@ internal sealed class DeviceFlags
     /// <summary>What was chosen.</summary>
     /// <param name="values">The command line.</param>
     /// <param name="notes">Told what there is to say about the choice.</param>
+    /// <param name="model">What is to run on it; null where that is not known yet.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public Device Of(ParseResult values, HeldNotes notes)
+    public Device Of(ParseResult values, HeldNotes notes, ModelChoice? model)
     {
-        DeviceChoice choice = Choice(values);
+        DeviceChoice choice = Choice(values, model);
         if (choice.Note is { } note) notes.Add(note);
         return choice.Device;
     }
 
     /// <summary>What was chosen, and what there is to say about it.</summary>
     /// <param name="values">The command line.</param>
+    /// <param name="model">What is to run on it; null for what has no precision of its own.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public DeviceChoice Choice(ParseResult values) => Choice(values, PrecisionOf(values));
+    public DeviceChoice Choice(ParseResult values, ModelChoice? model = null) => Choice(values, PrecisionOf(values, model));
 
     /// <summary>What was chosen, in the precision that was given, else in each.</summary>
-    /// <inheritdoc cref="Choice(ParseResult)"/>
+    /// <param name="values">The command line.</param>
+    /// <exception cref="DeviceException">It cannot be used.</exception>
     public IReadOnlyList<DeviceChoice> Choices(ParseResult values) => ArgumentReader.Has(values, _precision)
-        ? [Choice(values)] : [.. Enum.GetValues<Precision>().Select(p => Choice(values, p))];
+        ? [Choice(values, PrecisionOf(values, null))] : [.. Enum.GetValues<Precision>().Select(p => Choice(values, p))];
 
     /// <summary>The kind of device that was asked for.</summary>
     public DeviceKind Kind(ParseResult values) => values.GetValue(_device).Kind;
@@ -51,12 +54,15 @@ internal sealed class DeviceFlags
         ? CudaAvailability.Find(VirtualCards.Driver(card, values.GetValue(_threads), name.IsChecked)) : CudaAvailability.Find();
 
     /// <summary>The virtual GPU that was chosen, with modelled times; null for any other device.</summary>
-    public (CudaDevice Device, ModelledDevice Times)? Modelled(ParseResult values) =>
+    /// <param name="values">The command line.</param>
+    /// <param name="model">What is to run on it; null for what has no precision of its own.</param>
+    public (CudaDevice Device, ModelledDevice Times)? Modelled(ParseResult values, ModelChoice? model) =>
         values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
-            ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values)) : null;
+            ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values, model)) : null;
 
-    private Precision PrecisionOf(ParseResult values) =>
-        Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));
+    private Precision PrecisionOf(ParseResult values, ModelChoice? model) =>
+        (ArgumentReader.Has(values, _precision) ? null : model?.StoredPrecision())
+        ?? Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));
 
     private DeviceChoice Choice(ParseResult values, Precision precision)
     {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Sa2VA.Core;
 using Sa2VA.Models;
 
 namespace Sa2VA.Cli;
@@ -15,6 +16,19 @@ internal sealed partial record ModelChoice(string Given, string? Models, string?
     /// <exception cref="UsageException">There is none; the message says how to get it.</exception>
     public string Folder() => Folder(Caches(Environment.GetEnvironmentVariable,
         Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)));
+
+    /// <summary>The precision that its weights are stored for; null for any, and for a checkpoint that loading it says is none.</summary>
+    public Precision? StoredPrecision()
+    {
+        try
+        {
+            return Sa2VAConfig.Read(Folder()).Quantization?.Precision;
+        }
+        catch (Sa2VAException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Its folder, with these caches.</summary>
     /// <param name="caches">Where the Hugging Face hub puts what it downloads, the first one first.</param>

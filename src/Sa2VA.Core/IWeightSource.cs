@@ -25,6 +25,10 @@ public interface IWeightSource
     /// <summary>Opens the stored bytes of one tensor; dispose to let go of them.</summary>
     /// <exception cref="CheckpointException">No tensor of that name, or it cannot be read.</exception>
     WeightData Open(string name);
+
+    /// <summary>Opens the codes of a matrix that is stored quantised; null for one that is not.</summary>
+    /// <exception cref="CheckpointException">It cannot be read.</exception>
+    QuantizedData? OpenQuantized(string name) => null;
 }
 
 /// <summary>The bytes of one weight while it is open: row-major, little-endian, of <see cref="Info"/>'s type.</summary>

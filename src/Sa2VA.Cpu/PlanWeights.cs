@@ -48,9 +48,16 @@ internal sealed unsafe class PlanWeights(WeightStore store, MemoryAccount accoun
             int row = 0;
             foreach (Weight part in WeightValues.PartsOf(weight))
             {
-                using WeightData data = WeightValues.Open(part, held < 16 ? 16 : bits);
-                if (held == 16) WeightPacking.Pack(data, part, layout, packed, row);
-                else if (!WeightPacking.PackCodes(data, part, layout, packed, row)) return null;
+                if (held < 16)
+                {
+                    using QuantizedRows rows = QuantizedRows.Open(part, held);
+                    if (!WeightPacking.PackCodes(rows, part, layout, packed, row)) return null;
+                }
+                else
+                {
+                    using WeightData data = WeightValues.Open(part, bits);
+                    WeightPacking.Pack(data, part, layout, packed, row);
+                }
                 row += part.Shape[0];
             }
             isWhole = true;

@@ -87,7 +87,6 @@ internal sealed unsafe class PlanWeights(CudaBackend backend, WeightStore store)
     private void UploadCodes(ulong to, Weight weight, WeightCodes codes, int rows, int depth)
     {
         int rowBytes = codes.RowBytes(depth), atOnce = Math.Clamp((4 << 20) / rowBytes, 1, rows), groups = GroupQuantization.Groups(depth);
-        var values = new float[depth];
         var found = new sbyte[WeightCodes.Padded(depth)];
         var ofRow = new BFloat16[groups];
         var scales = new BFloat16[checked(groups * rows)];
@@ -95,12 +94,10 @@ internal sealed unsafe class PlanWeights(CudaBackend backend, WeightStore store)
         int row = 0, held = 0;
         foreach (Weight part in WeightValues.PartsOf(weight))
         {
-            using WeightData data = WeightValues.Open(part);
-            (Func<int, long> start, _) = WeightValues.Places(data, part, WeightLayout.RowMajor);
+            using QuantizedRows read = QuantizedRows.Open(part, codes.Bits);
             for (int r = 0; r < part.Shape[0]; r++, row++)
             {
-                GroupQuantization.Read(data, start(r), values);
-                GroupQuantization.Quantize(values, codes.Bits, found.AsSpan(0, depth), ofRow);
+                read.Read(part.RowOrder is { } order ? order[r] : r, found.AsSpan(0, depth), ofRow);
                 for (int g = 0; g < groups; g++) scales[(long)g * rows + row] = ofRow[g];
                 codes.Place(found, staged.AsSpan(held++ * rowBytes, rowBytes));
                 if (held < atOnce && row + 1 < rows) continue;

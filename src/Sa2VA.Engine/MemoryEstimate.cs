@@ -29,7 +29,7 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
     /// <param name="tokens">
     /// Tokens of the conversation to make room for, 1 to what the model supports; null for 4096, or for that if it is less.
     /// </param>
-    /// <exception cref="CheckpointException">A tensor is missing or does not fit.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing or does not fit, or is stored for another precision.</exception>
     /// <exception cref="DeviceException">The device cannot tell.</exception>
     /// <exception cref="PromptException">The model does not support so many tokens.</exception>
     public static MemoryEstimate Of(Device device, Sa2VAConfig config, IWeightSource weights, int? tokens = null)
@@ -37,6 +37,7 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
+        config.Quantization?.Check(device.Precision);
         int positions = config.Language.MaxPositions, capacity = tokens ?? Math.Min(UsualTokens, positions);
         if (capacity < 1 || capacity > positions)
             throw new PromptException($"A conversation has 1 to {positions} tokens in this model, not {capacity}.");

@@ -31,13 +31,26 @@ internal sealed class ReportingWeights(IWeightSource source, long totalBytes, IP
     public WeightData Open(string name)
     {
         WeightData data = source.Open(name);
-        if (_progress is null) return data;
+        Read(name, data.Info.Bytes);
+        return data;
+    }
+
+    /// <inheritdoc/>
+    public QuantizedData? OpenQuantized(string name)
+    {
+        QuantizedData? data = source.OpenQuantized(name);
+        if (data is not null) Read(name, data.Bytes);
+        return data;
+    }
+
+    private void Read(string name, long bytes)
+    {
+        if (_progress is null) return;
         lock (_read)
         {
-            if (_read.Add(name)) _bytes += data.Info.Bytes;
+            if (_read.Add(name)) _bytes += bytes;
         }
         Report();
-        return data;
     }
 
     private void Report() => _progress?.Report(new LoadProgress(_stage, _bytes, Math.Max(_bytes, totalBytes)));

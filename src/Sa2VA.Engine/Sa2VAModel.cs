@@ -269,6 +269,7 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         CancellationToken cancellation)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        config.Quantization?.Check(device.Precision);
         if (options.ResizeOnce) config = config.Family.ResizeOnce(config);
         Checkpoint checkpoint = Checkpoint.Open(folder);
         IBackend? backend = null;

@@ -39,10 +39,10 @@ internal static class BenchCommand
                 ModelChoice? chosen = model.TryOf(values);
                 if ((chosen is null) == (values.GetValue(preset) is null))
                     throw new UsageException("Give either --model DIR|NAME or --preset NAME.");
-                var modelled = ArgumentReader.Has(values, simd) ? null : device.Modelled(values);
+                var modelled = ArgumentReader.Has(values, simd) ? null : device.Modelled(values, chosen);
                 if (modelled is not null && (ArgumentReader.Has(values, runs) || ArgumentReader.Has(values, trace)))
                     throw new UsageException("--runs and --trace are for measured times; a virtual GPU's are modelled from one run.");
-                DeviceChoice choice = modelled is { } card ? new DeviceChoice(card.Device, null) : Choose(values, device, simd);
+                DeviceChoice choice = modelled is { } card ? new DeviceChoice(card.Device, null) : Choose(values, device, chosen, simd);
                 var options = new BenchmarkOptions
                 {
                     Device = choice.Device, Modelled = modelled?.Times, Runs = values.GetValue(runs),
@@ -69,10 +69,11 @@ internal static class BenchCommand
         };
     }
 
-    private static DeviceChoice Choose(ParseResult values, DeviceFlags device, ChoiceOption simd)
+    private static DeviceChoice Choose(ParseResult values, DeviceFlags device, ModelChoice? model, ChoiceOption simd)
     {
         bool isForCpu = ArgumentReader.Has(values, simd);
-        DeviceChoice? choice = isForCpu && device.Kind(values) is DeviceKind.Cuda or DeviceKind.Virtual ? null : device.Choice(values);
+        DeviceChoice? choice = isForCpu && device.Kind(values) is DeviceKind.Cuda or DeviceKind.Virtual
+            ? null : device.Choice(values, model);
         if (!isForCpu) return choice!;
         if (choice?.Device is not CpuDevice cpu)
             throw new UsageException("--simd is for the CPU; it does nothing on a GPU. --device cpu computes on the processor.");

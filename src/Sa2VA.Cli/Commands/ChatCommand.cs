@@ -32,7 +32,8 @@ internal static class ChatCommand
                         + "ask with --prompt TEXT.");
                 using MediaInput? input = media.TryOpen(terminal, values);
                 HeldNotes notes = input?.Notes ?? new HeldNotes(terminal);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, model.Of(values), device.Of(values, notes));
+                ModelChoice chosen = model.Of(values);
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, chosen, device.Of(values, notes, chosen));
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
                 using var chat = new ChatLoop(terminal, loaded, input, notes)
                 {

@@ -36,7 +36,7 @@ internal static class DescribeCommand
                 {
                     Command = "describe", Start = start, Media = list, Model = model.Of(values),
                     Prompts = [values.GetValue(prompt) ?? GroundedCaptionPrompt], Output = output.Of(values), Json = values.GetValue(json),
-                    MinScore = values.GetValue(minScore), Ask = ask.Of(values), Device = device.Of(values, list.Notes),
+                    MinScore = values.GetValue(minScore), Ask = ask.Of(values), Device = device.Of(values, list.Notes, model.Of(values)),
                     Print = (_, answer) => GroundedCaption.Print(terminal, answer), NoPhrase = "(no phrase)",
                 });
                 return await job.RunAsync().ConfigureAwait(false);

@@ -58,7 +58,8 @@ internal static class EvalCommand
                     _ => ReferringVideos.Read(folder, values.GetValue(masks) ? results : null),
                 };
                 var notes = new HeldNotes(terminal);
-                using Sa2VAModel loaded = ModelLoader.Load(terminal, model.Of(values), device.Of(values, notes));
+                ModelChoice chosen = model.Of(values);
+                using Sa2VAModel loaded = ModelLoader.Load(terminal, chosen, device.Of(values, notes, chosen));
                 using var log = new EvalLog(results, Line(json =>
                 {
                     json.WriteString("task", kind);

@@ -26,7 +26,7 @@ internal static class InspectCommand
             "sa2va inspect --model Sa2VA-1B --scan")
         {
             Accepts = [.. model.All, tokens, .. device.All, scan],
-            Run = values => Task.FromResult(Run(terminal, model.Of(values).Folder(), device.Choice(values).Device,
+            Run = values => Task.FromResult(Run(terminal, model.Of(values).Folder(), device.Choice(values, model.Of(values)).Device,
                 values.GetValue(tokens) is > 0 and int count ? count : null, values.GetValue(scan))),
         };
     }
@@ -40,6 +40,7 @@ internal static class InspectCommand
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         PrintDimensions(terminal, folder, config);
         PrintParts(terminal, checkpoint);
+        PrintQuantization(terminal, config, checkpoint);
         TensorReport report = TensorReport.Of(config, checkpoint);
         PrintNames(terminal, "Missing", report.Missing);
         PrintNames(terminal, "Of another shape", report.Misshapen);
@@ -98,6 +99,16 @@ internal static class InspectCommand
             table.AddRow(new Text(part), Number(infos.Count), Number(known.Sum(i => i.Shape.Count)),
                 new Text(Size(known.Sum(i => i.Bytes))), new Text(types));
         }
+    }
+
+    private static void PrintQuantization(Terminal terminal, Sa2VAConfig config, Checkpoint checkpoint)
+    {
+        if (config.Quantization is not { } quantization) return;
+        string kinds = string.Join(", ", checkpoint.Quantized.Values.GroupBy(q => q.Bits).OrderBy(g => g.Key).Select(g =>
+            Plural.Of(g.Count(), "matrix", "matrices")
+            + FormattableString.Invariant($" of {g.Sum(q => q.Shape.Count):N0} weights in {g.Key} bits")));
+        string name = quantization.Precision.Name();
+        terminal.WriteLine($"Quantised: {name}, {kinds}; runs with --precision {name} alone, which is taken by itself.");
     }
 
     private static void PrintNames(Terminal terminal, string what, IReadOnlyList<string> names)

@@ -69,7 +69,7 @@ internal static partial class SegmentCommand
                     Command = "segment", Start = start, Media = list, Model = model.Of(values), Prompts = prompts,
                     Regions = regions, Recorded = recorded, Show = input => show.Of(values, input), Output = output.Of(values),
                     Json = values.GetValue(json), MinScore = values.GetValue(minScore), Ask = ask.Of(values),
-                    Device = device.Of(values, list.Notes), NotesNothingFound = true,
+                    Device = device.Of(values, list.Notes, model.Of(values)), NotesNothingFound = true,
                     Print = (question, answer) =>
                     {
                         terminal.WriteLine($"> {question}");

@@ -83,7 +83,7 @@ internal static class TrackCommand
                     Port = ArgumentReader.Has(values, serve) ? values.GetValue(serve) : null,
                     Preview = values.GetValue(preview) is "auto",
                 };
-                return await session.RunAsync(device.Of(values, notes), notes).ConfigureAwait(false);
+                return await session.RunAsync(device.Of(values, notes, model.Of(values)), notes).ConfigureAwait(false);
             },
         };
     }

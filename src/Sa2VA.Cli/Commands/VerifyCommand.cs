@@ -34,7 +34,7 @@ internal static class VerifyCommand
                 return Task.FromResult(Run(terminal, notes, new Request
                 {
                     Goldens = values.GetRequiredValue(goldens), Model = model.TryOf(values)?.Folder(), Json = values.GetValue(json),
-                    Markdown = values.GetValue(markdown), Device = device.Of(values, notes),
+                    Markdown = values.GetValue(markdown), Device = device.Of(values, notes, model.TryOf(values)),
                 }));
             },
         };

@@ -61,25 +61,49 @@ internal static unsafe class GroupQuantization
             for (int i = 0; i < row.Length; i++) row[i] = WeightValues.Element(data, first + i);
     }
 
+    /// <summary>True for scales by which every code stands for a finite weight.</summary>
+    public static bool IsScale(BFloat16 scale, int bits) => float.IsFinite(Value((sbyte)-(1 << (bits - 1)), scale).ToSingle());
+
+    /// <summary>Bytes of a row's codes as they are stored (docs/model/quantized.md).</summary>
+    public static int RowBytes(int depth, int bits) => (int)(((long)depth * bits + 7) / 8);
+
+    /// <summary>A row's codes as they are stored: code + 2^(bits − 1), of 4 bits two in a byte, the even input in the lower half.</summary>
+    public static void Pack(ReadOnlySpan<sbyte> codes, int bits, Span<byte> to)
+    {
+        if (bits == 8)
+            for (int i = 0; i < codes.Length; i++) to[i] = (byte)(codes[i] + 128);
+        else
+            for (int i = 0; i < codes.Length; i += 2) to[i / 2] = (byte)(codes[i] + 8 | codes[i + 1] + 8 << 4);
+    }
+
+    /// <summary>The codes of a row that <see cref="Pack"/> stored.</summary>
+    public static void Unpack(ReadOnlySpan<byte> from, int bits, Span<sbyte> codes)
+    {
+        if (bits == 8)
+            for (int i = 0; i < from.Length; i++) codes[i] = (sbyte)(from[i] - 128);
+        else
+            for (int i = 0; i < from.Length; i++)
+                (codes[2 * i], codes[2 * i + 1]) = ((sbyte)((from[i] & 15) - 8), (sbyte)((from[i] >> 4) - 8));
+    }
+
     /// <summary>The weights that stand for stored ones, BF16, as if they were stored.</summary>
-    public static WeightData Rounded(WeightData data, int bits) => new RoundedData(data, bits);
+    public static WeightData Rounded(WeightInfo info, QuantizedRows rows) => new RoundedData(info, rows);
 
     /// <summary>A matrix, quantised and brought back.</summary>
     private sealed class RoundedData : WeightData
     {
         private readonly BFloat16* _values;
 
-        public RoundedData(WeightData data, int bits) : base(data.Info with { Type = DType.BF16 })
+        public RoundedData(WeightInfo info, QuantizedRows rows) : base(info with { Type = DType.BF16 })
         {
-            int depth = checked((int)(data.Info.Shape.Count / data.Info.Shape[0]));
-            var row = new float[depth];
+            int depth = checked((int)(info.Shape.Count / info.Shape[0]));
             var codes = new sbyte[depth];
             var scales = new BFloat16[Groups(depth)];
-            _values = (BFloat16*)NativeMemory.Alloc((nuint)data.Info.Shape.Count, sizeof(ushort));
-            for (BFloat16* to = _values, end = to + data.Info.Shape.Count; to < end; to += depth)
+            _values = (BFloat16*)NativeMemory.Alloc((nuint)info.Shape.Count, sizeof(ushort));
+            BFloat16* to = _values;
+            for (int row = 0; row < info.Shape[0]; row++, to += depth)
             {
-                Read(data, to - _values, row);
-                Quantize(row, bits, codes, scales);
+                rows.Read(row, codes, scales);
                 for (int i = 0; i < depth; i++) to[i] = Value(codes[i], scales[i / Group]);
             }
         }

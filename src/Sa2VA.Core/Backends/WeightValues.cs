@@ -12,12 +12,16 @@ internal static unsafe class WeightValues
     /// <exception cref="CheckpointException">It cannot be read, or a value is not finite.</exception>
     public static WeightData Open(Weight weight, int bits = 16)
     {
+        if (bits < 16)
+        {
+            using QuantizedRows rows = QuantizedRows.Open(weight, bits);
+            return GroupQuantization.Rounded(weight.Info, rows);
+        }
         WeightData data = weight.Source.Open(weight.Name);
         try
         {
             if (!data.IsComputed) Finite.Check(data);
-            if (bits == 16) return data;
-            using (data) return GroupQuantization.Rounded(data, bits);
+            return data;
         }
         catch
         {

@@ -155,18 +155,15 @@ internal static unsafe class WeightPacking
             layout == WeightLayout.Paired ? row => PairedPlace(row, to) : null);
     }
 
-    /// <summary>The same as codes.</summary>
+    /// <summary>Packs its codes.</summary>
     /// <returns>False if a scale is so large that <see cref="CodePanels"/> would not round as the rule does.</returns>
-    public static bool PackCodes(WeightData data, Weight weight, WeightLayout layout, PackedWeights to, int firstRow)
+    public static bool PackCodes(QuantizedRows rows, Weight weight, WeightLayout layout, PackedWeights to, int firstRow)
     {
-        (Func<int, long> ofRow, _) = WeightValues.Places(data, weight, layout);
-        var values = new float[to.K];
         var codes = new sbyte[to.K];
         var scales = new BFloat16[GroupQuantization.Groups(to.K)];
         for (int row = 0; row < weight.Shape[0]; row++)
         {
-            GroupQuantization.Read(data, ofRow(row), values);
-            GroupQuantization.Quantize(values, to.Bits, codes, scales);
+            rows.Read(weight.RowOrder is { } order ? order[row] : row, codes, scales);
             foreach (BFloat16 scale in scales)
                 if (!CodePanels.Holds(scale.ToSingle())) return false;
             to.FillCodes(layout == WeightLayout.Paired ? PairedPlace(firstRow + row, to) : firstRow + row, codes, scales);

@@ -10,7 +10,8 @@ namespace Sa2VA.Models;
 /// </summary>
 public sealed partial class Checkpoint : IWeightSource, IDisposable
 {
-    private const string SingleFile = "model.safetensors", IndexFile = "model.safetensors.index.json";
+    internal const string IndexFile = "model.safetensors.index.json";
+    private const string SingleFile = "model.safetensors";
 
     private readonly List<SafetensorsFile> _files = [];
     // What a wrapper's loader puts in front of the names of what it wraps; some writers leave it out.
@@ -23,6 +24,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
 
     private readonly Dictionary<string, SafetensorsFile> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _storedName = new(StringComparer.Ordinal);
+
+    private Dictionary<string, QuantizedTensor> _quantized = [];
 
     private Checkpoint(string folder) => Folder = folder;
 
@@ -54,6 +57,7 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             checkpoint.AddWrapper();
             checkpoint.NameDecoders();
             checkpoint.Names = [.. checkpoint._byName.Keys.Order(StringComparer.Ordinal)];
+            checkpoint._quantized = QuantizedTensors.Of(checkpoint.Names, checkpoint);
             foreach (string name in checkpoint.Names)
                 if (name.Contains("lora_", StringComparison.Ordinal) || name.StartsWith("base_model.", StringComparison.Ordinal))
                     throw new CheckpointException(
@@ -68,22 +72,56 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
         }
     }
 
-    /// <summary>True if a tensor of that name is stored, whatever its type.</summary>
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    /// <summary>True if a tensor of that name is stored, whatever its type, or its codes are.</summary>
+    public bool Contains(string name) => _byName.ContainsKey(name) || _quantized.ContainsKey(name);
 
     /// <inheritdoc/>
     public bool TryDescribe(string name, out WeightInfo info)
     {
         info = default;
-        if (!_byName.TryGetValue(name, out SafetensorsFile? file) || !file.TryDescribe(Stored(name), out info)) return false;
-        info = info with { Name = name };
+        if (_byName.TryGetValue(name, out SafetensorsFile? file))
+        {
+            if (!file.TryDescribe(Stored(name), out info)) return false;
+            info = info with { Name = name };
+            return true;
+        }
+        if (!_quantized.TryGetValue(name, out QuantizedTensor codes)) return false;
+        // What codes stand for.
+        info = new WeightInfo(name, DType.BF16, codes.Shape);
         return true;
     }
 
     /// <inheritdoc/>
-    WeightData IWeightSource.Open(string name) => _byName.TryGetValue(name, out SafetensorsFile? file)
-        ? file.Open(Stored(name)) // which refuses to once it is closed
-        : throw new CheckpointException($"The checkpoint in '{Folder}' has no tensor '{name}'.");
+    WeightData IWeightSource.Open(string name)
+    {
+        if (_byName.TryGetValue(name, out SafetensorsFile? file)) return file.Open(Stored(name)); // which refuses to once it is closed
+        throw new CheckpointException(_quantized.ContainsKey(name)
+            ? $"The checkpoint in '{Folder}' stores '{name}' in few bits and runs in that precision alone: leave out --precision, or give "
+                + "the checkpoint that it was made from."
+            : $"The checkpoint in '{Folder}' has no tensor '{name}'.");
+    }
+
+    /// <inheritdoc/>
+    public QuantizedData? OpenQuantized(string name)
+    {
+        if (!_quantized.TryGetValue(name, out QuantizedTensor found)) return null;
+        WeightData codes = ((IWeightSource)this).Open(QuantizedTensors.Codes(name, found.Bits));
+        WeightData? scales = null;
+        try
+        {
+            scales = ((IWeightSource)this).Open(QuantizedTensors.Scales(name));
+            return new QuantizedData(name, found.Bits, codes, scales);
+        }
+        catch
+        {
+            codes.Dispose();
+            scales?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The matrices that are stored in codes.</summary>
+    internal IReadOnlyDictionary<string, QuantizedTensor> Quantized => _quantized;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -31,10 +31,26 @@ public static class CheckpointTensors
         return [.. recorder.Shapes.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => (t.Key, t.Value))];
     }
 
+    /// <summary>The matrices that a precision of few bits stores in few bits: those of the language model's linear layers.</summary>
+    /// <param name="config">Sizes.</param>
+    /// <param name="head">False when the embedding serves as head.</param>
+    internal static IReadOnlyDictionary<string, QuantizedMatrix> Matrices(Sa2VAConfig config, bool head)
+    {
+        Graph graph = Language(new Recorder(head), config);
+        Weight[] matrices = [.. graph.Ops.OfType<Linear>().Select(l => l.Weight).Where(w => w.LeastBits < 16)];
+        HashSet<string> read = [.. graph.Ops.SelectMany(o => o.Weights.Except(matrices)).Select(w => w.Name)];
+        // A fused projection is read by several layers.
+        return matrices.DistinctBy(w => w.Name).ToDictionary(w => w.Name, w => new QuantizedMatrix(w.LeastBits, read.Contains(w.Name)),
+            StringComparer.Ordinal);
+    }
+
+    private static Graph Language(Recorder recorder, Sa2VAConfig config) =>
+        LanguageGraph.Decode(recorder, config.Language, KvLayout.Alone(1), slots: 1, sequences: 1).Graph;
+
     private static void Record(Recorder recorder, Sa2VAConfig config)
     {
         (LanguageConfig language, GroundingConfig grounding) = (config.Language, config.Grounding);
-        _ = LanguageGraph.Decode(recorder, language, KvLayout.Alone(1), slots: 1, sequences: 1);
+        _ = Language(recorder, config);
         config.Family.RecordStoredVision(recorder, config);
         _ = new SegProjector(recorder, language.HiddenSize, grounding.DModel);
 
@@ -77,4 +93,13 @@ public static class CheckpointTensors
 
         public WeightData Open(string name) => throw new GraphException($"Tensor '{name}' is read while its graph is recorded.");
     }
+}
+
+/// <summary>A matrix that may be stored in few bits.</summary>
+/// <param name="LeastBits">Fewest bits.</param>
+/// <param name="IsTable">True if rows of it are also looked up, as they are: an embedding that serves as head.</param>
+internal readonly record struct QuantizedMatrix(int LeastBits, bool IsTable)
+{
+    /// <summary>Bits that a precision stores it in.</summary>
+    public int Bits(Precision precision) => Math.Max(LeastBits, precision.WeightBits());
 }

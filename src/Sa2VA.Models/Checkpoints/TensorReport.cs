@@ -30,13 +30,18 @@ public sealed class TensorReport
     public static TensorReport Of(Sa2VAConfig config, Checkpoint checkpoint)
     {
         List<string> missing = [], misshapen = [];
-        var known = new HashSet<string>(StringComparer.Ordinal);
+        HashSet<string> known = new(StringComparer.Ordinal), names = new(checkpoint.Names, StringComparer.Ordinal);
         // A stored head is used whatever config.json says of ties; without one the embedding serves.
         bool head = checkpoint.Contains(LanguageStack.HeadName(config.Language));
+        IReadOnlyDictionary<string, QuantizedMatrix> matrices =
+            config.Quantization is null ? new Dictionary<string, QuantizedMatrix>() : CheckpointTensors.Matrices(config, head);
         const string decoder = CheckpointTensors.GroundingPrefix + "." + MaskDecoder.Name + ".";
         foreach ((string name, Shape shape) in CheckpointTensors.Of(config, head))
         {
-            Check(name, shape);
+            bool isMatrix = matrices.TryGetValue(name, out QuantizedMatrix matrix);
+            if (isMatrix) CheckCodes(name, shape, matrix.Bits(config.Quantization!.Precision));
+            if (!isMatrix || matrix.IsTable) Check(name, shape);
+            else if (names.Contains(name)) misshapen.Add($"{checkpoint.NameInFile(name)}: stored as numbers, besides or instead of codes");
             if (checkpoint.HasTracker && name.StartsWith(decoder, StringComparison.Ordinal))
                 Check(MaskDecoder.TrackerPrefix + name[decoder.Length..], shape);
         }
@@ -52,11 +57,25 @@ public sealed class TensorReport
         {
             known.Add(name);
             string stored = checkpoint.NameInFile(name);
-            if (!checkpoint.Contains(name)) missing.Add(stored);
+            if (!names.Contains(name) && checkpoint.Quantized.TryGetValue(name, out QuantizedTensor codes))
+                misshapen.Add(FormattableString.Invariant($"{stored}: stored in {codes.Bits} bits, ")
+                    + (config.Quantization is null ? "of which config.json says nothing" : $"needs {shape} as numbers"));
+            else if (!checkpoint.Contains(name)) missing.Add(stored);
             else if (!checkpoint.TryDescribe(name, out WeightInfo info))
                 misshapen.Add($"{stored}: stored in a type or rank that is not supported, needs {shape}");
             else if (!info.Type.IsFloat() || !Fits(info.Shape, shape, name))
                 misshapen.Add($"{stored}: stored {info.Type} {info.Shape}, needs {shape}");
+        }
+
+        void CheckCodes(string name, Shape shape, int bits)
+        {
+            known.Add(QuantizedTensors.Codes(name, bits));
+            known.Add(QuantizedTensors.Scales(name));
+            string stored = checkpoint.NameInFile(name);
+            if (!checkpoint.Quantized.TryGetValue(name, out QuantizedTensor codes)) missing.Add(QuantizedTensors.Codes(stored, bits));
+            else if (codes.Bits != bits || !Fits(codes.Shape, shape, name))
+                misshapen.Add(FormattableString.Invariant(
+                    $"{stored}: stored {codes.Shape} in {codes.Bits} bits, needs {shape} in {bits} bits"));
         }
 
         static string Parent(string name) => name.LastIndexOf('.') is > 0 and var dot ? name[..dot] : "";

@@ -66,6 +66,9 @@ internal sealed class TrackerWeights : IWeightSource, IDisposable
         ? _tracker.Open(Stored + name[Shown.Length..]) : _model.Open(name);
 
     /// <inheritdoc/>
+    public QuantizedData? OpenQuantized(string name) => _model.OpenQuantized(name);
+
+    /// <inheritdoc/>
     public void Dispose() => _tracker.Dispose();
 
     private static string FileOf(string path)

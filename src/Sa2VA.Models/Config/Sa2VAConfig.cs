@@ -24,6 +24,9 @@ public sealed record Sa2VAConfig
     /// <summary>Name of the chat template, '-' replaced by '_'.</summary>
     public required string Template { get; init; }
 
+    /// <summary>How weights are stored in few bits; null where they are stored as numbers.</summary>
+    public StoredQuantization? Quantization { get; init; }
+
     /// <summary>What a user should know: settings that are absent and on which upstream's default is not what the releases say.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

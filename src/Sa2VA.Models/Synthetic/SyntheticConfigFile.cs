@@ -11,6 +11,7 @@ internal static class SyntheticConfigFile
         json.WriteStartObject();
         config.Family.WriteConfig(json, config);
         Grounding(json, config.Grounding);
+        config.Quantization?.Write(json);
         json.WriteEndObject();
     }
 

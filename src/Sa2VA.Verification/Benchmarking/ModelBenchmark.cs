@@ -37,6 +37,7 @@ public sealed class ModelBenchmark
         CancellationToken cancellation = default)
     {
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
+        config.Quantization?.Check((options ?? new BenchmarkOptions()).Device.Precision);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         return new ModelBenchmark(name, checkpoint, config).Run(options ?? new BenchmarkOptions(), progress, cancellation);

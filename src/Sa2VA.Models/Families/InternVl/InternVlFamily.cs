@@ -31,7 +31,7 @@ internal sealed class InternVlFamily : ModelFamily
         foreach (string lora in (string[])["use_backbone_lora", "use_llm_lora"])
             if (root.Int(lora, 0, 1 << 16, 0) != 0)
                 throw root.Bad(lora, "is not 0: the tensors are LoRA-wrapped; merge the adapter and save the model again");
-        Quantization.Refuse(root);
+        StoredQuantization? quantization = StoredQuantization.Read(root);
         string template = (root.Text("template") ?? throw root.Bad("template", "is missing")).Replace('-', '_');
         return new Sa2VAConfig
         {
@@ -39,6 +39,7 @@ internal sealed class InternVlFamily : ModelFamily
             Vision = InternVitConfig.Read(root),
             Language = LanguageConfig.Read(root),
             Grounding = GroundingConfig.Read(root),
+            Quantization = quantization,
             Template = template,
             Notes = root.Has("ps_version")
                 ? []

@@ -49,7 +49,7 @@ internal sealed class QwenVlFamily : ModelFamily
 
     internal override Sa2VAConfig ReadConfig(ConfigFields root, string file)
     {
-        Quantization.Refuse(root);
+        StoredQuantization? quantization = StoredQuantization.Read(root);
         LanguageConfig language = LanguageConfig.Read(root, LanguageConfig.Named(root.RequiredObject("text_config")),
             _kind == QwenVlKind.Qwen25 ? LanguageKind.Qwen2 : LanguageKind.Qwen3, axes: true);
         if (language.Rotary is null)
@@ -63,6 +63,7 @@ internal sealed class QwenVlFamily : ModelFamily
             Vision = vision,
             Language = Decoder(language, vision),
             Grounding = GroundingConfig.Read(root),
+            Quantization = quantization,
             Template = TemplateName,
         };
     }
