@@ -1,4 +1,4 @@
-// Attention of a block of queries of one head by warpgroups: the walk of tensor_attention.cuh, over the same 64 keys at a time and in the
+// Attention of a block of queries of one head by warpgroups: the walk of tensor_attention.cuh, over the same keys at a time and in the
 // same order, so the bits are those of its blocks of 64 queries. A warp brings boxes of keys and values to rings in shared memory; two
 // warpgroups have 64 queries each, multiply what lies there, and keep scores, weights and sums in registers. While one waits for its
 // softmax, the other one, or another block's, has the tensor cores.
@@ -8,14 +8,15 @@
 #include "warpgroup_product.cuh"
 
 // Mirrored by src/Sa2VA.Cuda/Kernels/HopperAttention.cs, which tells what each is for.
-template <int HeadDim_, int StageCount, int Resident_, bool Overlaps_> struct HopperAttention
+template <int HeadDim_, int ValueDim_, int Keys_, int StageCount, int Resident_, bool Overlaps_> struct HopperAttention
 {
-    static const int HeadDim = HeadDim_, ValueDim = 64, Rows = 128, Keys = 64, Stages = StageCount, Resident = Resident_;
+    static const int HeadDim = HeadDim_, ValueDim = ValueDim_, Rows = 128, Keys = Keys_, Stages = StageCount, Resident = Resident_;
     static const bool Overlaps = Overlaps_;
     static const int Warpgroups = 2, Warps = 4 * Warpgroups, Threads = 32 * (Warps + 1);
     // Boxes have 64 columns; a row of one is 128 bytes.
-    static const int KeyBoxes = HeadDim / 64, RowBytes = 128, BlockBytes = Keys * RowBytes;
+    static const int KeyBoxes = HeadDim / 64, ValueBoxes = ValueDim / 64, RowBytes = 128, BlockBytes = Keys * RowBytes;
     static const int QueryBoxBytes = Rows * RowBytes, QueryBytes = KeyBoxes * QueryBoxBytes, KeyBytes = KeyBoxes * BlockBytes;
+    static const int ValueBytes = ValueBoxes * BlockBytes;
     // What a warp has: sixteen queries.
     typedef AttentionShape<HeadDim, ValueDim, 1, Keys, 1, false> OfWarp;
 };
@@ -84,11 +85,11 @@ template <class Shape> DEVICE void store_partials(const AttentionSums<Shape>& su
 // Where things lie in shared memory.
 template <class S> struct AttentionPlace
 {
-    static const int Pieces = S::QueryBytes + S::Stages * (S::KeyBytes + S::BlockBytes), Barriers = Pieces + S::Warps * PieceQuads::Bytes;
+    static const int Pieces = S::QueryBytes + S::Stages * (S::KeyBytes + S::ValueBytes), Barriers = Pieces + S::Warps * PieceQuads::Bytes;
     u32 queries;
 
     DEVICE_MEMBER u32 keys(int slot) const { return queries + S::QueryBytes + slot * S::KeyBytes; }
-    DEVICE_MEMBER u32 values(int slot) const { return queries + S::QueryBytes + S::Stages * S::KeyBytes + slot * S::BlockBytes; }
+    DEVICE_MEMBER u32 values(int slot) const { return queries + S::QueryBytes + S::Stages * S::KeyBytes + slot * S::ValueBytes; }
     DEVICE_MEMBER u32 queries_full() const { return queries + Barriers; }
     DEVICE_MEMBER u32 keys_full(int slot) const { return barrier(1 + slot); }
     DEVICE_MEMBER u32 values_full(int slot) const { return barrier(1 + S::Stages + slot); }
@@ -97,17 +98,17 @@ template <class S> struct AttentionPlace
     DEVICE_MEMBER u32 barrier(int i) const { return queries + Barriers + i * (int)sizeof(u64); }
 };
 
-// A block's keys (or values, with one box): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are
-// by all lanes, zeros behind them: a weight of 0 makes no 0 of what is no number.
-template <int Boxes> DEVICE void bring_rows(u32 to, u32 full, const TensorMap& map, const View& matrix, int column, const FlashBlock& b,
+// A block's keys (or values): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are by all lanes,
+// zeros behind them: a weight of 0 makes no 0 of what is no number.
+template <int Keys, int Boxes> DEVICE void bring_rows(u32 to, u32 full, const TensorMap& map, const View& matrix, int column, const FlashBlock& b,
     int page_shift, int first)
 {
-    const int Keys = 64, RowBytes = 128, BlockBytes = Keys * RowBytes, Chunks = 8 * Boxes;
+    const int KeysShift = Keys == 64 ? 6 : 5, RowBytes = 128, BlockBytes = Keys * RowBytes, Chunks = 8 * Boxes;
     int lane = threadIdx.x % 32, count = b.seen.end - first;
     if (count >= Keys)
     {
         if (lane > 0) return;
-        int box_shift = b.segment.pages ? least(page_shift, 6) : 6;
+        int box_shift = b.segment.pages ? least(page_shift, KeysShift) : KeysShift;
         arrive_expecting(full, Boxes * BlockBytes);
 #pragma unroll 1
         for (int row = 0; row < Keys; row += 1 << box_shift)
@@ -150,9 +151,9 @@ template <class S> DEVICE void bring_block(const MappedAttention& a, const Flash
     for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
     {
         wait_phase(place.keys_empty(ring.slot), ring.parity);
-        bring_rows<S::KeyBoxes>(place.keys(ring.slot), place.keys_full(ring.slot), a.k, a.rest.k, b.kv_head * S::HeadDim, b, shift, first);
+        bring_rows<S::Keys, S::KeyBoxes>(place.keys(ring.slot), place.keys_full(ring.slot), a.k, a.rest.k, b.kv_head * S::HeadDim, b, shift, first);
         wait_phase(place.values_empty(ring.slot), ring.parity);
-        bring_rows<1>(place.values(ring.slot), place.values_full(ring.slot), a.v, a.rest.v, b.kv_head * S::ValueDim, b, shift, first);
+        bring_rows<S::Keys, S::ValueBoxes>(place.values(ring.slot), place.values_full(ring.slot), a.v, a.rest.v, b.kv_head * S::ValueDim, b, shift, first);
     }
 }
 
@@ -202,10 +203,13 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     typedef typename S::OfWarp Shape;
     int lane = threadIdx.x % 32, warp_row = warp * Shape::WarpRows;
     float scores[1][S::Keys / 8][4], factors[2];
-    float(&flat_scores)[32] = (float(&)[32])scores, (&flat_values)[32] = (float(&)[32])sums.values;
+    const int ScoreCount = S::Keys / 2, ValueCount = S::ValueDim / 2;
+    float(&flat_scores)[ScoreCount] = (float(&)[ScoreCount])scores, (&flat_values)[ValueCount] = (float(&)[ValueCount])sums.values;
     u32 weights[Shape::KeySteps][4], (&flat_weights)[4 * Shape::KeySteps] = (u32(&)[4 * Shape::KeySteps])weights;
 #pragma unroll
-    for (int i = 0; i < 32; i++) flat_scores[i] = flat_values[i] = 0;
+    for (int i = 0; i < ScoreCount; i++) flat_scores[i] = 0;
+#pragma unroll
+    for (int i = 0; i < ValueCount; i++) flat_values[i] = 0;
 #pragma unroll
     for (int half = 0; half < 2; half++)
     {
@@ -230,7 +234,7 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     };
     auto add_values = [&](int slot)
     {
-        u64 values = describe_rows(place.values(slot));
+        u64 values = describe_rows(place.values(slot), S::BlockBytes);
 #pragma unroll
         for (int step = 0; step < Shape::KeySteps; step++) multiply_add(flat_values, weights[step], values + step * Next16Rows);
         commit_products();
@@ -339,7 +343,7 @@ template <class S> DEVICE void store_rows(AttentionSums<typename S::OfWarp>& sum
 #pragma unroll 1
     for (int p = 0; p < S::ValueDim / PieceQuads::Columns; p++)
     {
-        stage_piece<1>(piece, (const float(&)[32])sums.values, p);
+        stage_piece<1>(piece, (const float(&)[S::ValueDim / 2])sums.values, p);
         sync_warp();
 #pragma unroll 1
         for (int i = 0; i < PieceQuads::Count; i++)

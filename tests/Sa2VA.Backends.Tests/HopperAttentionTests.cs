@@ -31,6 +31,9 @@ public sealed class HopperAttentionTests
     [InlineData(15, 65, 256, 1, 1, null)]
     [InlineData(65, 127, 256, 1, 1, null)]
     [InlineData(129, 193, 256, 2, 1, null)]
+    [InlineData(15, 65, 128, 2, 1, null)]
+    [InlineData(65, 129, 128, 1, 1, null)]
+    [InlineData(130, 200, 128, 2, 2, null)]
     // Splits of 2,048 keys, the last one of which has few.
     [InlineData(70, 2113, 256, 1, 1, null)]
     [InlineData(130, 4096, 256, 1, 1, null)]
@@ -42,32 +45,38 @@ public sealed class HopperAttentionTests
     [InlineData(129, 160, 64, 4, 2, 31)]
     [InlineData(3, 131, 64, 14, 2, 128)]
     [InlineData(66, 199, 64, 2, 1, 97)]
-    // The vision tower, a prompt of Sa2VA-1B, a frame's memory: all rows of which there are fewer heads.
+    [InlineData(1, 70, 128, 2, 1, 0)]
+    [InlineData(130, 130, 128, 2, 1, 0)]
+    [InlineData(67, 260, 128, 4, 2, 193)]
+    // The vision towers, prompts of Sa2VA-1B and 4B, a frame's memory: all rows of which there are fewer heads.
     [InlineData(1025, 1025, 64, 1, 1, null)]
+    [InlineData(1025, 1025, 128, 1, 1, null)]
     [InlineData(520, 520, 64, 7, 1, 0)]
+    [InlineData(520, 520, 128, 2, 1, 0)]
     [InlineData(256, 2052, 256, 1, 1, null)]
     public void Bits_are_those_of_8_0(int rows, int keys, int dim, int heads, int kvHeads, int? start)
     {
-        var attention = new AttentionReference(heads, kvHeads, dim, 64);
-        float[] q = Rounded(1, rows * heads * dim, 2), k = Rounded(2, keys * kvHeads * dim, 2), v = Rounded(3, keys * kvHeads * 64, 1);
+        int values = ValuesOf(dim);
+        var attention = new AttentionReference(heads, kvHeads, dim, values);
+        float[] q = Rounded(1, rows * heads * dim, 2), k = Rounded(2, keys * kvHeads * dim, 2), v = Rounded(3, keys * kvHeads * values, 1);
         int seen = start is { } first ? Math.Min(keys, first + rows) : keys;
         // Keys that no row sees are no numbers.
         k.AsSpan(seen * kvHeads * dim).Fill(float.NaN);
-        v.AsSpan(seen * kvHeads * 64).Fill(float.NaN);
+        v.AsSpan(seen * kvHeads * values).Fill(float.NaN);
         var run = new OpRun(new TestWeights(),
             [new(DType.BF16, new Shape(rows, heads * dim), q), new(DType.BF16, new Shape(keys, kvHeads * dim), k),
-                new(DType.BF16, new Shape(keys, kvHeads * 64), v)],
+                new(DType.BF16, new Shape(keys, kvHeads * values), v)],
             [("start", 4096, start ?? 0)]);
         int before = Prompt.Value.Launches.Count;
-        float[][] results = Results(run, rows * heads * 64, (g, t, s) => g.FlashAttention(g.Copy(t[0], DType.F32), t[1], t[2], heads,
+        float[][] results = Results(run, rows * heads * values, (g, t, s) => g.FlashAttention(g.Copy(t[0], DType.F32), t[1], t[2], heads,
             kvHeads, attention.Scale, start is not null, start is null ? null : s[0]));
-        string name = dim == 64 ? "64" : "256_64";
+        string name = values == dim ? $"{dim}" : $"{dim}_{values}";
         Assert.Equal([$"flash_attention_{name}_rows64", $"flash_attention_bf16_hopper_{name}"],
             Prompt.Value.Launches.Skip(before).Select(l => l.Kernel).Where(IsAttention).Distinct());
 
         // The rule, where loops do not take too long.
         if ((long)rows * keys * heads > 1 << 17) return;
-        (float[] ks, float[] vs) = (k[..(seen * kvHeads * dim)], v[..(seen * kvHeads * 64)]);
+        (float[] ks, float[] vs) = (k[..(seen * kvHeads * dim)], v[..(seen * kvHeads * values)]);
         Float64Rule.Check(attention.Compute(q, ks, vs, start).Exact, attention.Narrow(q, ks, vs, start), results[0],
             $"{rows} rows over {keys} keys of {dim}");
     }
@@ -79,6 +88,9 @@ public sealed class HopperAttentionTests
     [InlineData(64, true, 256)]
     [InlineData(256, false, 0)]
     [InlineData(256, false, 8)]
+    [InlineData(128, true, 0)]
+    [InlineData(128, false, 64)]
+    [InlineData(128, true, 16)]
     public void Segments_see_their_own_keys_wherever_these_lie(int dim, bool causal, int pageRows)
     {
         // Segments without rows or keys, with more rows than keys, with keys in several pages and a part of one.
@@ -88,7 +100,8 @@ public sealed class HopperAttentionTests
         int[] order = [.. Enumerable.Range(0, segments.Length * each)];
         new Random(5).Shuffle(order);
         int poolRows = pageRows == 0 ? segments.Sum(s => s.Keys) + 70 : order.Length * pageRows;
-        float[] k = new float[poolRows * dim], v = new float[poolRows * 64];
+        int values = ValuesOf(dim);
+        float[] k = new float[poolRows * dim], v = new float[poolRows * values];
         Array.Fill(k, float.NaN);
         Array.Fill(v, float.NaN);
         int row = 0;
@@ -97,16 +110,16 @@ public sealed class HopperAttentionTests
             {
                 int to = pageRows == 0 ? row : order[s * each + j / pageRows] * pageRows + j % pageRows;
                 Rounded(100 + row, dim, 2).CopyTo(k, to * dim);
-                Rounded(5000 + row, 64, 1).CopyTo(v, to * 64);
+                Rounded(5000 + row, values, 1).CopyTo(v, to * values);
             }
         GuardedInput[] inputs = [new(DType.BF16, new Shape(rows, 2 * dim), Rounded(1, rows * 2 * dim, 2)),
-            new(DType.BF16, new Shape(poolRows, dim), k), new(DType.BF16, new Shape(poolRows, 64), v),
+            new(DType.BF16, new Shape(poolRows, dim), k), new(DType.BF16, new Shape(poolRows, values), v),
             new(DType.I32, new Shape(segments.Length), segments.Select(s => s.Keys).ToArray()),
             new(DType.I32, new Shape(segments.Length + 1), Enumerable.Range(0, segments.Length + 1)
                 .Select(i => segments.Take(i).Sum(s => s.Rows)).ToArray()),
             .. pageRows == 0 ? (GuardedInput[])[] : [new(DType.I32, new Shape(segments.Length, each), order)]];
         int before = Prompt.Value.Launches.Count;
-        float[][] results = Results(new OpRun(new TestWeights(), inputs, []), rows * 128, (g, t, _) => g.FlashAttention(
+        float[][] results = Results(new OpRun(new TestWeights(), inputs, []), rows * 2 * values, (g, t, _) => g.FlashAttention(
             g.Copy(t[0], DType.F32), t[1], t[2], new AttentionSegments(t[3], t[4], pageRows == 0 ? null : t[5], pageRows), 2, 1, 0.2f,
             causal));
         Assert.Contains(Prompt.Value.Launches.Skip(before),
@@ -118,6 +131,7 @@ public sealed class HopperAttentionTests
     // A device that has them, one that has not; many keys, few of one wave and of several; one block of keys; pages shorter than a swizzle.
     [InlineData(90, HopperUse.WhereItPays, 1025, 1025, 64, 0, true)]
     [InlineData(90, HopperUse.WhereItPays, 4096, 4096, 256, 0, true)]
+    [InlineData(90, HopperUse.WhereItPays, 1025, 1025, 128, 0, true)]
     [InlineData(90, HopperUse.WhereItPays, 100, 128, 64, 0, false)]
     [InlineData(90, HopperUse.WhereItPays, 4300, 128, 64, 0, true)]
     [InlineData(90, HopperUse.Wherever, 100, 65, 64, 0, true)]
@@ -137,7 +151,7 @@ public sealed class HopperAttentionTests
         var g = new GraphBuilder("attention", new TestWeights());
         Tensor q = g.Copy(g.Input("q", DType.BF16, new Shape(rows, 4 * dim)), DType.F32);
         Tensor k = g.Input("k", DType.BF16, new Shape(keys, 4 * dim));
-        Tensor v = g.Input("v", DType.BF16, new Shape(keys, dim == 72 ? 4 * 72 : 4 * 64));
+        Tensor v = g.Input("v", DType.BF16, new Shape(keys, 4 * ValuesOf(dim)));
         AttentionSegments? segments = pageRows == 0 ? null : new AttentionSegments(List("keys", new Shape(1), keys + 1), null,
             List("pages", new Shape(1, keys / pageRows), keys / pageRows), pageRows);
         g.Output("y", segments is null ? g.FlashAttention(q, k, v, 4, 4, 1) : g.FlashAttention(q, k, v, segments, 4, 4, 1));
@@ -146,6 +160,9 @@ public sealed class HopperAttentionTests
 
         Tensor List(string name, Shape shape, int end) => g.List(name, shape, new IndexRange(0, end));
     }
+
+    /// <summary>The width of values: memory attention's are narrower than its keys.</summary>
+    private static int ValuesOf(int dim) => dim == 256 ? 64 : dim;
 
     private static bool IsAttention(string kernel) => kernel.StartsWith("flash_attention", StringComparison.Ordinal)
         && kernel != "flash_attention_combine";

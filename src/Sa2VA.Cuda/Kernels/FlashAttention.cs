@@ -76,7 +76,7 @@ internal sealed class FlashAttentionKernel : Kernel
             _fast!.Launch(stream, new Grid(blocks, _op.Heads), FlashAttentionShape.Threads, _shape!.SharedBytes, arguments);
             return;
         }
-        int keyRows = HopperAttention.BoxRows(_op.Segments);
+        int keyRows = _hopper.BoxRows(_op.Segments);
         MappedLaunch.Launch(_fast!, stream, new Grid(blocks * _op.Heads), (HopperAttention.Threads, _hopper.SharedBytes),
             [new(arguments.Q, HopperAttention.Rows), new(arguments.K, keyRows), new(arguments.V, keyRows)], arguments);
     }

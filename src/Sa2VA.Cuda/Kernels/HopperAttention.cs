@@ -3,24 +3,26 @@ using Sa2VA.Core;
 namespace Sa2VA.Cuda.Kernels;
 
 /// <summary>
-/// A kernel of <c>kernels/flash_attention_bf16_hopper.cu</c>, for compute capability 9.0: values 64 wide, and the bits of the kernels of
-/// <see cref="FlashAttentionShape"/>, since keys are walked by the same 64 in the same order.
+/// A kernel of <c>kernels/flash_attention_bf16_hopper.cu</c>, for compute capability 9.0, with the bits of the kernels of
+/// <see cref="FlashAttentionShape"/>, since keys are walked by as many at a time in the same order.
 /// </summary>
 /// <param name="HeadDim">Width of a query or key head.</param>
+/// <param name="ValueDim">Width of a value head.</param>
+/// <param name="Keys">Keys of a stage.</param>
 /// <param name="Stages">Blocks of keys and values that shared memory has room for.</param>
 /// <param name="Resident">Blocks of a multiprocessor.</param>
-internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
+internal sealed record HopperAttention(int HeadDim, int ValueDim, int Keys, int Stages, int Resident)
 {
     /// <summary>Query rows of a block, and its threads: two warpgroups, and a warp that brings them keys.</summary>
     public const int Rows = 128, Threads = 288;
 
     // Of one block of keys, nothing is hidden behind another. A swizzle repeats after eight rows.
-    private const int ValueDim = 64, Keys = 64, LeastBoxRows = 8, FewKeys = 128, Warps = 8, PieceBytes = 16 * 40 * sizeof(float),
+    private const int LeastBoxRows = 8, FewKeys = 128, Warps = 8, PieceBytes = 16 * 40 * sizeof(float),
         Alignment = 1024;
 
-    private static readonly HopperAttention[] Table = [new(64, 3, 2), new(256, 3, 1)];
+    private static readonly HopperAttention[] Table = [new(64, 64, 64, 3, 2), new(128, 128, 64, 3, 1), new(256, 64, 64, 3, 1)];
 
-    public string Name => $"flash_attention_bf16_hopper_{HeadDim}{(HeadDim == ValueDim ? "" : $"_{ValueDim}")}";
+    public string Name => $"flash_attention_bf16_hopper_{HeadDim}{(ValueDim == HeadDim ? "" : $"_{ValueDim}")}";
 
     /// <summary>Queries, rings of keys and values, pieces of results; barriers; what lies before the first multiple of 1,024.</summary>
     public int SharedBytes => Alignment + (Rows * HeadDim + Stages * Keys * (HeadDim + ValueDim)) * sizeof(ushort) + Warps * PieceBytes
@@ -34,10 +36,10 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
     public static HopperAttention? For(FlashAttention op, PlanContext context, FlashAttentionShape other, KeySplits? splits)
     {
         long keys = op.Segments?.Capacity(op.Inputs[1]) ?? op.Inputs[1].Shape.Rows / op.Groups;
-        if (context.Device.Capability != 90 || context.Hopper == HopperUse.Never || keys <= Keys || BoxRows(op.Segments) < LeastBoxRows)
-            return null;
-        HopperAttention? found = Array.Find(Table, s => s.HeadDim == other.HeadDim && other.ValueDim == ValueDim);
-        if (found is null || context.Hopper == HopperUse.Wherever) return found;
+        HopperAttention? found = Array.Find(Table, s => s.HeadDim == other.HeadDim && s.ValueDim == other.ValueDim);
+        if (context.Device.Capability != 90 || context.Hopper == HopperUse.Never || found is null || keys <= found.Keys
+            || found.BoxRows(op.Segments) < LeastBoxRows) return null;
+        if (context.Hopper == HopperUse.Wherever) return found;
         // A block takes 6,100 clocks, and 950 for each 64 keys; of the other kernels, some 2,000 and 2,400: by the virtual GPU's model of
         // an H100, which gives long ones what an H200 took for a trial of them (18 µs for 14 heads of 1,325 tokens, 50 for 3,368).
         long blocks = (splits?.BlocksOf(Rows) ?? (op.Inputs[0].Shape.Rows / op.Groups + Rows - 1) / Rows * op.Groups) * op.Heads;
@@ -45,5 +47,5 @@ internal sealed record HopperAttention(int HeadDim, int Stages, int Resident)
     }
 
     /// <summary>Rows of a box of keys: a block of them, or a page where that is less.</summary>
-    public static int BoxRows(AttentionSegments? segments) => segments?.Pages is null ? Keys : Math.Min(Keys, segments.PageRows);
+    public int BoxRows(AttentionSegments? segments) => segments?.Pages is null ? Keys : Math.Min(Keys, segments.PageRows);
 }
