@@ -58,6 +58,13 @@ DEVICE void copy_box(u32 to, const TensorMap& map, int column, int row, u32 barr
         ::"r"(to), "l"(&map), "r"(column), "r"(row), "r"(barrier) : "memory");
 }
 
+// The same of a box of one of the heads that a row consists of: its first column in the head.
+DEVICE void copy_box(u32 to, const TensorMap& map, int column, int head, int row, u32 barrier)
+{
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];"
+        ::"r"(to), "l"(&map), "r"(column), "r"(head), "r"(row), "r"(barrier) : "memory");
+}
+
 // Registers of a thread from here on, for all threads of a warpgroup.
 template <int Registers> DEVICE void give_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers)); }
 template <int Registers> DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers)); }
@@ -83,6 +90,14 @@ DEVICE u64 describe_rows(u32 address, int next_box = 16)
     return Swizzle128 | EightRows | (u64)(next_box >> 4) << 16 | (address & 0x3ffff) >> 4;
 }
 
+// The same of rows of 16 numbers, boxes with a swizzle of 32 bytes: eight rows are 256 bytes.
+DEVICE u64 describe_narrow_rows(u32 address)
+{
+    const u64 Swizzle32 = (u64)3 << 62, EightRows = (u64)(256 >> 4) << 32, Unused = (u64)1 << 16;
+    return Swizzle32 | EightRows | Unused | (address & 0x3ffff) >> 4;
+}
+
+const u64 Next16NarrowRows = 16 * 32 >> 4, Next64NarrowRows = 64 * 32 >> 4;
 const u64 NextSixteen = 32 >> 4, Next16Rows = 16 * 128 >> 4, Next64Rows = 64 * 128 >> 4;
 
 // Registers written before may be used by products.
@@ -140,6 +155,12 @@ DEVICE void multiply(float (&sums)[32], u64 x, u64 w, bool adds)
 #define PRODUCT_OF_HELD(columns, names, x, w) "{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n" columns \
     "k16.f32.bf16.bf16 {" names "}, {" x "}, " w ", p, 1, 1, 1; }"
 #define HELD(x) "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3])
+
+DEVICE void multiply_add(float (&sums)[8], const u32 (&x)[4], u64 w)
+{
+    asm volatile(PRODUCT_OF_HELD("16", "%0, %1, %2, %3, %4, %5, %6, %7", "%8, %9, %10, %11", "%12")
+        : SUMS_4(0), SUMS_4(4) : HELD(x), "l"(w) : "memory");
+}
 
 DEVICE void multiply_add(float (&sums)[32], const u32 (&x)[4], u64 w)
 {
