@@ -58,6 +58,13 @@ DEVICE void copy_box(u32 to, const TensorMap& map, int column, int row, u32 barr
         ::"r"(to), "l"(&map), "r"(column), "r"(row), "r"(barrier) : "memory");
 }
 
+// The same of a box of one of the heads that a row consists of: its first column in the head.
+DEVICE void copy_box(u32 to, const TensorMap& map, int column, int head, int row, u32 barrier)
+{
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];"
+        ::"r"(to), "l"(&map), "r"(column), "r"(head), "r"(row), "r"(barrier) : "memory");
+}
+
 // Registers of a thread from here on, for all threads of a warpgroup.
 template <int Registers> DEVICE void give_registers() { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers)); }
 template <int Registers> DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers)); }
@@ -76,13 +83,21 @@ DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory")
 DEVICE void fence_stores() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // Where products find rows of 64 bf16 numbers in shared memory as boxes with a swizzle of 128 bytes leave them: eight rows are 1,024 bytes
-// and begin at a multiple of as many. Sixteen numbers on is 32 bytes on.
-DEVICE u64 describe_rows(u32 address)
+// and begin at a multiple of as many. Sixteen numbers on is 32 bytes on. Where columns are multiplied, the next 64 of them are next_box on.
+DEVICE u64 describe_rows(u32 address, int next_box = 16)
 {
-    const u64 Swizzle128 = (u64)1 << 62, EightRows = (u64)(1024 >> 4) << 32, Unused = (u64)1 << 16;
-    return Swizzle128 | EightRows | Unused | (address & 0x3ffff) >> 4;
+    const u64 Swizzle128 = (u64)1 << 62, EightRows = (u64)(1024 >> 4) << 32;
+    return Swizzle128 | EightRows | (u64)(next_box >> 4) << 16 | (address & 0x3ffff) >> 4;
 }
 
+// The same of rows of 16 numbers, boxes with a swizzle of 32 bytes: eight rows are 256 bytes.
+DEVICE u64 describe_narrow_rows(u32 address)
+{
+    const u64 Swizzle32 = (u64)3 << 62, EightRows = (u64)(256 >> 4) << 32, Unused = (u64)1 << 16;
+    return Swizzle32 | EightRows | Unused | (address & 0x3ffff) >> 4;
+}
+
+const u64 Next16NarrowRows = 16 * 32 >> 4, Next64NarrowRows = 64 * 32 >> 4;
 const u64 NextSixteen = 32 >> 4, Next16Rows = 16 * 128 >> 4, Next64Rows = 64 * 128 >> 4;
 
 // Registers written before may be used by products.
@@ -122,19 +137,49 @@ template <int Pending> DEVICE void wait_products() { asm volatile("wgmma.wait_gr
 #define PRODUCT(columns, names, x, w) "{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n" columns \
     "k16.f32.bf16.bf16 {" names "}, " x ", " w ", p, 1, 1, 0, 0; }"
 
-// The same of 64 columns, added to the sums or in their place.
+// The same of 32 columns, and of 64, added to the sums or in their place.
+DEVICE void multiply(float (&sums)[16], u64 x, u64 w, bool adds)
+{
+    asm volatile("{ .reg .pred p; setp.ne.b32 p, %18, 0; wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {" NAMES_0
+        "}, %16, %17, p, 1, 1, 0, 0; }" : SUMS_16(0) : "l"(x), "l"(w), "r"((int)adds) : "memory");
+}
+
 DEVICE void multiply(float (&sums)[32], u64 x, u64 w, bool adds)
 {
     asm volatile("{ .reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_0 ", " NAMES_16
         "}, %32, %33, p, 1, 1, 0, 0; }" : SUMS_16(0), SUMS_16(16) : "l"(x), "l"(w), "r"((int)adds) : "memory");
 }
 
-// sums += x·w: x in registers, a warp's sixteen rows as in multiply_add of tensor_core.cuh, w 16×64, whose rows describe_rows describes.
+// sums += x·w: x in registers, a warp's sixteen rows as in multiply_add of tensor_core.cuh, w 16 rows of as many columns, described with
+// the place of the next box.
+#define PRODUCT_OF_HELD(columns, names, x, w) "{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n" columns \
+    "k16.f32.bf16.bf16 {" names "}, {" x "}, " w ", p, 1, 1, 1; }"
+#define HELD(x) "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3])
+
+DEVICE void multiply_add(float (&sums)[8], const u32 (&x)[4], u64 w)
+{
+    asm volatile(PRODUCT_OF_HELD("16", "%0, %1, %2, %3, %4, %5, %6, %7", "%8, %9, %10, %11", "%12")
+        : SUMS_4(0), SUMS_4(4) : HELD(x), "l"(w) : "memory");
+}
+
 DEVICE void multiply_add(float (&sums)[32], const u32 (&x)[4], u64 w)
 {
-    asm volatile("{ .reg .pred p; setp.eq.u32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" NAMES_0 ", " NAMES_16
-        "}, {%32, %33, %34, %35}, %36, p, 1, 1, 1; }"
-        : SUMS_16(0), SUMS_16(16) : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "l"(w) : "memory");
+    asm volatile(PRODUCT_OF_HELD("64", NAMES_0 ", " NAMES_16, "%32, %33, %34, %35", "%36")
+        : SUMS_16(0), SUMS_16(16) : HELD(x), "l"(w) : "memory");
+}
+
+DEVICE void multiply_add(float (&sums)[64], const u32 (&x)[4], u64 w)
+{
+    asm volatile(PRODUCT_OF_HELD("128", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48, "%64, %65, %66, %67", "%68")
+        : SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48) : HELD(x), "l"(w) : "memory");
+}
+
+DEVICE void multiply_add(float (&sums)[128], const u32 (&x)[4], u64 w)
+{
+    asm volatile(PRODUCT_OF_HELD("256", NAMES_0 ", " NAMES_16 ", " NAMES_32 ", " NAMES_48 ", " NAMES_64 ", " NAMES_80 ", " NAMES_96 ", "
+        NAMES_112, "%128, %129, %130, %131", "%132")
+        : SUMS_16(0), SUMS_16(16), SUMS_16(32), SUMS_16(48), SUMS_16(64), SUMS_16(80), SUMS_16(96), SUMS_16(112)
+        : HELD(x), "l"(w) : "memory");
 }
 
 DEVICE void multiply_add(float (&sums)[48], u64 x, u64 w)

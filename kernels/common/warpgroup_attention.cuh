@@ -1,4 +1,4 @@
-// Attention of a block of queries of one head by warpgroups: the walk of tensor_attention.cuh, over the same 64 keys at a time and in the
+// Attention of a block of queries of one head by warpgroups: the walk of tensor_attention.cuh, over the same keys at a time and in the
 // same order, so the bits are those of its blocks of 64 queries. A warp brings boxes of keys and values to rings in shared memory; two
 // warpgroups have 64 queries each, multiply what lies there, and keep scores, weights and sums in registers. While one waits for its
 // softmax, the other one, or another block's, has the tensor cores.
@@ -8,22 +8,30 @@
 #include "warpgroup_product.cuh"
 
 // Mirrored by src/Sa2VA.Cuda/Kernels/HopperAttention.cs, which tells what each is for.
-template <int HeadDim_, int StageCount, int Resident_, bool Overlaps_> struct HopperAttention
+template <int HeadDim_, int ValueDim_, int Keys_, int StageCount, int Resident_, bool Overlaps_> struct HopperAttention
 {
-    static const int HeadDim = HeadDim_, ValueDim = 64, Rows = 128, Keys = 64, Stages = StageCount, Resident = Resident_;
-    static const bool Overlaps = Overlaps_;
-    static const int Warpgroups = 2, Warps = 4 * Warpgroups, Threads = 32 * (Warps + 1);
-    // Boxes have 64 columns; a row of one is 128 bytes.
-    static const int KeyBoxes = HeadDim / 64, RowBytes = 128, BlockBytes = Keys * RowBytes;
-    static const int QueryBoxBytes = Rows * RowBytes, QueryBytes = KeyBoxes * QueryBoxBytes, KeyBytes = KeyBoxes * BlockBytes;
+    static const int HeadDim = HeadDim_, ValueDim = ValueDim_, Rows = 128, Keys = Keys_, Stages = StageCount, Resident = Resident_;
+    // MovesRegisters: a multiprocessor's are more than warps can be given evenly.
+    static const bool Overlaps = Overlaps_, HasNarrow = HeadDim % 64 > 0, MovesRegisters = ValueDim == 256;
+    static const int Warpgroups = 2, Warps = 4 * Warpgroups, Threads = 32 * (Warps + (MovesRegisters ? 4 : 1));
+    // Boxes have 64 columns, a row of one is 128 bytes. What a head has beyond them are up to 16 columns, a narrow box of rows of 32 bytes,
+    // with zeros behind the head's columns.
+    static const int KeyBoxes = HeadDim / 64, ValueBoxes = ValueDim / 64, Channels = KeyBoxes * 64 + (HasNarrow ? 16 : 0);
+    static const int HeldColumns = ValueBoxes * 64 + (HasNarrow ? 16 : 0), RowBytes = 128, NarrowRowBytes = 32;
+    static const int BlockBytes = Keys * RowBytes, QueryBoxBytes = Rows * RowBytes;
+    static const int QueryBytes = Rows * Channels * 2, KeyBytes = Keys * Channels * 2, ValueBytes = Keys * HeldColumns * 2;
     // What a warp has: sixteen queries.
-    typedef AttentionShape<HeadDim, ValueDim, 1, Keys, 1, false> OfWarp;
+    typedef AttentionShape<HeadDim, HeldColumns, 1, Keys, 1, false> OfWarp;
 };
 
+// A matrix of heads as boxes; for widths that have one, as narrow boxes besides.
+struct WideMaps { TensorMap wide; };
+struct NarrowMaps { TensorMap wide, narrow; };
+
 // Queries, keys and values as boxes, behind them what the kernels of sm_80 are given.
-struct MappedAttention
+template <class Maps> struct MappedAttention
 {
-    TensorMap q, k, v;
+    Maps q, k, v;
     FlashAttentionArguments rest;
 };
 
@@ -84,11 +92,11 @@ template <class Shape> DEVICE void store_partials(const AttentionSums<Shape>& su
 // Where things lie in shared memory.
 template <class S> struct AttentionPlace
 {
-    static const int Pieces = S::QueryBytes + S::Stages * (S::KeyBytes + S::BlockBytes), Barriers = Pieces + S::Warps * PieceQuads::Bytes;
+    static const int Pieces = S::QueryBytes + S::Stages * (S::KeyBytes + S::ValueBytes), Barriers = Pieces + S::Warps * PieceQuads::Bytes;
     u32 queries;
 
     DEVICE_MEMBER u32 keys(int slot) const { return queries + S::QueryBytes + slot * S::KeyBytes; }
-    DEVICE_MEMBER u32 values(int slot) const { return queries + S::QueryBytes + S::Stages * S::KeyBytes + slot * S::BlockBytes; }
+    DEVICE_MEMBER u32 values(int slot) const { return queries + S::QueryBytes + S::Stages * S::KeyBytes + slot * S::ValueBytes; }
     DEVICE_MEMBER u32 queries_full() const { return queries + Barriers; }
     DEVICE_MEMBER u32 keys_full(int slot) const { return barrier(1 + slot); }
     DEVICE_MEMBER u32 values_full(int slot) const { return barrier(1 + S::Stages + slot); }
@@ -97,36 +105,52 @@ template <class S> struct AttentionPlace
     DEVICE_MEMBER u32 barrier(int i) const { return queries + Barriers + i * (int)sizeof(u64); }
 };
 
-// A block's keys (or values, with one box): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are
-// by all lanes, zeros behind them: a weight of 0 makes no 0 of what is no number.
-template <int Boxes> DEVICE void bring_rows(u32 to, u32 full, const TensorMap& map, const View& matrix, int column, const FlashBlock& b,
+// A head's columns of a matrix.
+template <class Maps> struct BoxedHead
+{
+    const Maps& maps;
+    const View& matrix;
+    int head, dim;
+};
+
+// Rows from row `from` on: a box for each 64 columns, each behind the one before it by bytes of so many rows, and a narrow one.
+template <class S, int Boxes, class Maps> DEVICE void copy_boxes(u32 to, int rows, int row, const BoxedHead<Maps>& of, int from, u32 full)
+{
+#pragma unroll
+    for (int box = 0; box < Boxes; box++)
+        copy_box(to + (box * rows + row) * S::RowBytes, of.maps.wide, of.head * of.dim + 64 * box, from, full);
+    if constexpr (S::HasNarrow)
+        copy_box(to + Boxes * rows * S::RowBytes + row * S::NarrowRowBytes, of.maps.narrow, 64 * Boxes, of.head, from, full);
+}
+
+// A block's keys (or values): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are by all lanes,
+// zeros behind them: a weight of 0 makes no 0 of what is no number.
+template <class S, int Boxes, class Maps> DEVICE void bring_rows(u32 to, u32 full, const BoxedHead<Maps>& of, const FlashBlock& b,
     int page_shift, int first)
 {
-    const int Keys = 64, RowBytes = 128, BlockBytes = Keys * RowBytes, Chunks = 8 * Boxes;
+    const int KeysShift = S::Keys == 64 ? 6 : 5, Chunks = 8 * Boxes + (S::HasNarrow ? 2 : 0);
     int lane = threadIdx.x % 32, count = b.seen.end - first;
-    if (count >= Keys)
+    if (count >= S::Keys)
     {
         if (lane > 0) return;
-        int box_shift = b.segment.pages ? least(page_shift, 6) : 6;
-        arrive_expecting(full, Boxes * BlockBytes);
+        int box_shift = b.segment.pages ? least(page_shift, KeysShift) : KeysShift;
+        arrive_expecting(full, S::Keys * Chunks * 16);
 #pragma unroll 1
-        for (int row = 0; row < Keys; row += 1 << box_shift)
-        {
-            int from = (int)row_of(b.segment, page_shift, first + row);
-#pragma unroll
-            for (int box = 0; box < Boxes; box++)
-                copy_box(to + box * BlockBytes + row * RowBytes, map, column + 64 * box, from, full);
-        }
+        for (int row = 0; row < S::Keys; row += 1 << box_shift)
+            copy_boxes<S, Boxes>(to, S::Keys, row, of, (int)row_of(b.segment, page_shift, first + row), full);
         return;
     }
 #pragma unroll 1
-    for (int i = lane; i < Keys * Chunks; i += 32)
+    for (int i = lane; i < S::Keys * Chunks; i += 32)
     {
         int row = i / Chunks, chunk = i % Chunks;
-        bool exists = row < count;
-        const u16* from = (const u16*)matrix.data;
-        if (exists) from += row_of(b.segment, page_shift, first + row) * matrix.row_stride + column + chunk * ChunkSize;
-        copy_async(to + chunk / 8 * BlockBytes + row * RowBytes + ((chunk ^ row) & 7) * 16, from, exists ? 16 : 0);
+        bool exists = row < count && chunk * ChunkSize < of.dim;
+        const u16* from = (const u16*)of.matrix.data;
+        if (exists) from += row_of(b.segment, page_shift, first + row) * of.matrix.row_stride + of.head * of.dim + chunk * ChunkSize;
+        u32 place = chunk / 8 * S::BlockBytes + row * S::RowBytes + ((chunk ^ row) & 7) * 16;
+        if (S::HasNarrow && chunk >= 8 * Boxes)
+            place = Boxes * S::BlockBytes + row * S::NarrowRowBytes + ((chunk ^ row / 4) & 1) * 16;
+        copy_async(to + place, from, exists ? 16 : 0);
     }
     commit_copies();
     wait_copies<0>();
@@ -135,24 +159,24 @@ template <int Boxes> DEVICE void bring_rows(u32 to, u32 full, const TensorMap& m
     if (lane == 0) arrive(full);
 }
 
-template <class S> DEVICE void bring_block(const MappedAttention& a, const FlashBlock& b, const AttentionPlace<S>& place)
+template <class S, class Maps> DEVICE void bring_block(const MappedAttention<Maps>& a, const FlashBlock& b, const AttentionPlace<S>& place)
 {
     int shift = a.rest.segments.page_shift;
     if (threadIdx.x % 32 == 0 && b.seen.begin < b.seen.end)
     {
+        BoxedHead<Maps> queries = {a.q, a.rest.q, b.head, S::HeadDim};
         arrive_expecting(place.queries_full(), S::QueryBytes);
-#pragma unroll
-        for (int box = 0; box < S::KeyBoxes; box++)
-            copy_box(place.queries + box * S::QueryBoxBytes, a.q, b.head * S::HeadDim + 64 * box, (int)b.first_row, place.queries_full());
+        copy_boxes<S, S::KeyBoxes>(place.queries, S::Rows, 0, queries, (int)b.first_row, place.queries_full());
     }
+    BoxedHead<Maps> keys = {a.k, a.rest.k, b.kv_head, S::HeadDim}, values = {a.v, a.rest.v, b.kv_head, S::ValueDim};
     RingPlace<S::Stages> ring = {0, 1};
 #pragma unroll 1
     for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
     {
         wait_phase(place.keys_empty(ring.slot), ring.parity);
-        bring_rows<S::KeyBoxes>(place.keys(ring.slot), place.keys_full(ring.slot), a.k, a.rest.k, b.kv_head * S::HeadDim, b, shift, first);
+        bring_rows<S, S::KeyBoxes>(place.keys(ring.slot), place.keys_full(ring.slot), keys, b, shift, first);
         wait_phase(place.values_empty(ring.slot), ring.parity);
-        bring_rows<1>(place.values(ring.slot), place.values_full(ring.slot), a.v, a.rest.v, b.kv_head * S::ValueDim, b, shift, first);
+        bring_rows<S, S::ValueBoxes>(place.values(ring.slot), place.values_full(ring.slot), values, b, shift, first);
     }
 }
 
@@ -202,10 +226,13 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     typedef typename S::OfWarp Shape;
     int lane = threadIdx.x % 32, warp_row = warp * Shape::WarpRows;
     float scores[1][S::Keys / 8][4], factors[2];
-    float(&flat_scores)[32] = (float(&)[32])scores, (&flat_values)[32] = (float(&)[32])sums.values;
+    const int ScoreCount = S::Keys / 2, ValueCount = S::HeldColumns / 2, WideCount = 32 * S::ValueBoxes;
+    float(&flat_scores)[ScoreCount] = (float(&)[ScoreCount])scores, (&flat_values)[ValueCount] = (float(&)[ValueCount])sums.values;
     u32 weights[Shape::KeySteps][4], (&flat_weights)[4 * Shape::KeySteps] = (u32(&)[4 * Shape::KeySteps])weights;
 #pragma unroll
-    for (int i = 0; i < 32; i++) flat_scores[i] = flat_values[i] = 0;
+    for (int i = 0; i < ScoreCount; i++) flat_scores[i] = 0;
+#pragma unroll
+    for (int i = 0; i < ValueCount; i++) flat_values[i] = 0;
 #pragma unroll
     for (int half = 0; half < 2; half++)
     {
@@ -218,21 +245,30 @@ template <class S> DEVICE void attend_by_warpgroup(AttentionSums<typename S::OfW
     if (b.seen.begin >= end) return;
     scale = scale * Log2OfE;
     u64 queries = describe_rows(place.queries) + warp / 4 * Next64Rows;
+    u64 narrow_queries = describe_narrow_rows(place.queries + S::KeyBoxes * S::QueryBoxBytes) + warp / 4 * Next64NarrowRows;
 
     auto multiply_keys = [&](int slot)
     {
         u64 keys = describe_rows(place.keys(slot));
 #pragma unroll
-        for (int step = 0; step < Shape::HeadSteps; step++)
+        for (int step = 0; step < 4 * S::KeyBoxes; step++)
             multiply(flat_scores, queries + step / 4 * (S::QueryBoxBytes >> 4) + step % 4 * NextSixteen,
                 keys + step / 4 * (S::BlockBytes >> 4) + step % 4 * NextSixteen, step > 0);
+        if constexpr (S::HasNarrow)
+            multiply(flat_scores, narrow_queries, describe_narrow_rows(place.keys(slot) + S::KeyBoxes * S::BlockBytes), true);
         commit_products();
     };
     auto add_values = [&](int slot)
     {
-        u64 values = describe_rows(place.values(slot));
+        u64 values = describe_rows(place.values(slot), S::BlockBytes);
+        u64 narrow_values = describe_narrow_rows(place.values(slot) + S::ValueBoxes * S::BlockBytes);
 #pragma unroll
-        for (int step = 0; step < Shape::KeySteps; step++) multiply_add(flat_values, weights[step], values + step * Next16Rows);
+        for (int step = 0; step < Shape::KeySteps; step++)
+        {
+            multiply_add((float(&)[WideCount])flat_values, weights[step], values + step * Next16Rows);
+            if constexpr (S::HasNarrow)
+                multiply_add((float(&)[8])flat_values[WideCount], weights[step], narrow_values + step * Next16NarrowRows);
+        }
         commit_products();
     };
     auto make_weights = [&](int first)
@@ -330,30 +366,31 @@ template <class S> DEVICE void store_rows(AttentionSums<typename S::OfWarp>& sum
     {
         float total = sums.total[0][half], inverse = total == 0 ? 0 : quotient(1, total);
 #pragma unroll
-        for (int j = 0; j < S::ValueDim / 8; j++)
+        for (int j = 0; j < S::HeldColumns / 8; j++)
 #pragma unroll
             for (int e = 2 * half; e < 2 * half + 2; e++) sums.values[0][j][e] = sums.values[0][j][e] * inverse;
     }
     PieceQuads quads;
     QuadRows y(a.y, a.y.columns);
 #pragma unroll 1
-    for (int p = 0; p < S::ValueDim / PieceQuads::Columns; p++)
+    for (int p = 0; p < (S::ValueDim + PieceQuads::Columns - 1) / PieceQuads::Columns; p++)
     {
-        stage_piece<1>(piece, (const float(&)[32])sums.values, p);
+        stage_piece<1>(piece, (const float(&)[S::HeldColumns / 2])sums.values, p);
+        int column = p * PieceQuads::Columns + quads.column;
         sync_warp();
 #pragma unroll 1
         for (int i = 0; i < PieceQuads::Count; i++)
         {
             int row = quads.row + i * PieceQuads::RowsApart;
-            if (first_row + row < b.rows)
-                y.store(b.first_row + first_row + row, b.head * S::ValueDim + p * PieceQuads::Columns + quads.column,
+            if (first_row + row < b.rows && column < S::ValueDim)
+                y.store(b.first_row + first_row + row, b.head * S::ValueDim + column,
                     *(const Quad*)(piece + row * PieceQuads::Pitch + quads.column));
         }
         sync_warp();
     }
 }
 
-template <class S> DEVICE void warpgroup_attention(const MappedAttention& a)
+template <class S, class Maps> DEVICE void warpgroup_attention(const MappedAttention<Maps>& a)
 {
     extern __shared__ ALIGNED(1024) char shared[];
     // Boxes with a swizzle begin at multiples of 1,024 bytes; what is declared is a wish.
@@ -361,9 +398,9 @@ template <class S> DEVICE void warpgroup_attention(const MappedAttention& a)
     AttentionPlace<S> place = {shared_address(begin)};
     if (threadIdx.x == 0)
     {
-        prefetch_map(a.q);
-        prefetch_map(a.k);
-        prefetch_map(a.v);
+        prefetch_map(a.q.wide);
+        prefetch_map(a.k.wide);
+        prefetch_map(a.v.wide);
     }
     // Of causal attention the longest blocks begin first. Heads that share keys stand beside each other.
     int heads = heads_of(a.rest), block = blockIdx.x / heads, head = blockIdx.x % heads;
@@ -385,9 +422,14 @@ template <class S> DEVICE void warpgroup_attention(const MappedAttention& a)
         fence_barriers();
     }
     __syncthreads();
-    if (warp == S::Warps) bring_block<S>(a, b, place);
+    if (warp >= S::Warps)
+    {
+        if constexpr (S::MovesRegisters) give_registers<40>();
+        if (warp == S::Warps) bring_block<S>(a, b, place);
+    }
     else if (warp < warps)
     {
+        if constexpr (S::MovesRegisters) take_registers<232>();
         AttentionSums<typename S::OfWarp> sums;
         attend_by_warpgroup<S>(sums, b, place, a.rest.scale, warp);
         int first_row = warp * S::OfWarp::WarpRows;

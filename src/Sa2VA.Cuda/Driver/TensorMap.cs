@@ -3,18 +3,18 @@ using System.Runtime.InteropServices;
 namespace Sa2VA.Cuda.Driver;
 
 /// <summary>
-/// A CUtensorMap: a bf16 matrix as bulk copies see it, in boxes of 64 columns with a swizzle of 128 bytes. A kernel takes it as a parameter
-/// at a multiple of 64 bytes, which is where the driver wants to write it too.
+/// A CUtensorMap: a bf16 matrix as bulk copies see it, in boxes of 64 columns with a swizzle of 128 bytes, or in narrow ones of 16 columns
+/// of a head. A kernel takes it as a parameter at a multiple of 64 bytes, which is where the driver wants to write it too.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal readonly struct TensorMap
 {
     public const int Bytes = 128, Alignment = 64;
 
-    /// <summary>Columns of a box: what a swizzle of 128 bytes goes over.</summary>
-    public const int BoxColumns = 64;
+    /// <summary>Columns of a box, and of a narrow one: what a swizzle of 128 or 32 bytes goes over.</summary>
+    public const int BoxColumns = 64, NarrowColumns = 16;
 
-    private const int BFloat16 = 9, NoInterleave = 0, Swizzle128 = 3, PromoteTo256 = 3, FillZeros = 0;
+    private const int BFloat16 = 9, NoInterleave = 0, Swizzle32 = 1, Swizzle128 = 3, PromoteTo256 = 3, FillZeros = 0;
 
     /// <summary>Has the driver write a map.</summary>
     /// <param name="context">The context.</param>
@@ -28,5 +28,20 @@ internal readonly struct TensorMap
         uint* box = stackalloc uint[] { BoxColumns, (uint)boxRows }, steps = stackalloc uint[] { 1, 1 };
         context.Check(context.Driver.TensorMapEncodeTiled(map, BFloat16, 2, matrix.Data, dimensions, &stride, box, steps, NoInterleave,
             Swizzle128, PromoteTo256, FillZeros), "describing a matrix to bulk copies");
+    }
+
+    /// <summary>Has the driver write a map of narrow boxes, with zeros where a head has ended: head, then row, are dimensions.</summary>
+    /// <param name="context">The context.</param>
+    /// <param name="map">Where; at a multiple of <see cref="Alignment"/>.</param>
+    /// <param name="matrix">The matrix, whose rows begin at multiples of 16 bytes.</param>
+    /// <param name="boxRows">Rows of a box, at most 256.</param>
+    /// <param name="headColumns">Columns of a head, a multiple of eight.</param>
+    public static unsafe void EncodeNarrow(CudaContext context, TensorMap* map, in View matrix, int boxRows, int headColumns)
+    {
+        ulong* dimensions = stackalloc ulong[] { (ulong)headColumns, (ulong)(matrix.Columns / headColumns), (ulong)matrix.Rows };
+        ulong* strides = stackalloc ulong[] { (ulong)headColumns * sizeof(ushort), (ulong)matrix.RowStride * sizeof(ushort) };
+        uint* box = stackalloc uint[] { NarrowColumns, 1, (uint)boxRows }, steps = stackalloc uint[] { 1, 1, 1 };
+        context.Check(context.Driver.TensorMapEncodeTiled(map, BFloat16, 3, matrix.Data, dimensions, strides, box, steps, NoInterleave,
+            Swizzle32, PromoteTo256, FillZeros), "describing heads of a matrix to bulk copies");
     }
 }

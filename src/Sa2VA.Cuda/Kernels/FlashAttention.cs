@@ -76,9 +76,8 @@ internal sealed class FlashAttentionKernel : Kernel
             _fast!.Launch(stream, new Grid(blocks, _op.Heads), FlashAttentionShape.Threads, _shape!.SharedBytes, arguments);
             return;
         }
-        int keyRows = HopperAttention.BoxRows(_op.Segments);
-        MappedLaunch.Launch(_fast!, stream, new Grid(blocks * _op.Heads), (HopperAttention.Threads, _hopper.SharedBytes),
-            [new(arguments.Q, HopperAttention.Rows), new(arguments.K, keyRows), new(arguments.V, keyRows)], arguments);
+        MappedLaunch.Launch(_fast!, stream, new Grid(blocks * _op.Heads), (_hopper.Threads, _hopper.SharedBytes),
+            _hopper.Boxes(arguments.Q, arguments.K, arguments.V, _op.Segments), arguments);
     }
 
     private Grid GridOf(in Arguments arguments, int rows) => new(arguments.Segments.BlocksOf(rows, arguments.Q.Rows), _op.Heads);

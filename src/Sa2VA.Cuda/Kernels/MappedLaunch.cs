@@ -3,10 +3,11 @@ using Sa2VA.Cuda.Driver;
 
 namespace Sa2VA.Cuda.Kernels;
 
-/// <summary>A matrix that a kernel copies in boxes of 64 columns.</summary>
+/// <summary>A matrix that a kernel copies in boxes of 64 columns, or in narrow ones of a head's.</summary>
 /// <param name="Matrix">The matrix, in chunks of 16 bytes.</param>
 /// <param name="Rows">Rows of a box.</param>
-internal readonly record struct BoxedMatrix(View Matrix, int Rows);
+/// <param name="NarrowOf">Columns of a head whose last ones come in narrow boxes; 0: boxes have 64 columns.</param>
+internal readonly record struct BoxedMatrix(View Matrix, int Rows, int NarrowOf = 0);
 
 /// <summary>Launches of kernels that copy boxes: their parameter is tensor maps, and behind them that of the kernel of 8.0.</summary>
 internal static class MappedLaunch
@@ -25,7 +26,12 @@ internal static class MappedLaunch
         byte* memory = stackalloc byte[bytes + 2 * TensorMap.Alignment];
         memory += -(nint)memory & (TensorMap.Alignment - 1);
         for (int i = 0; i < matrices.Length; i++)
-            TensorMap.Encode(function.Context, (TensorMap*)memory + i, matrices[i].Matrix, matrices[i].Rows);
+        {
+            BoxedMatrix m = matrices[i];
+            TensorMap* map = (TensorMap*)memory + i;
+            if (m.NarrowOf == 0) TensorMap.Encode(function.Context, map, m.Matrix, m.Rows);
+            else TensorMap.EncodeNarrow(function.Context, map, m.Matrix, m.Rows, m.NarrowOf);
+        }
         Unsafe.WriteUnaligned(memory + matrices.Length * TensorMap.Bytes, arguments);
         function.Launch(stream, grid, block.Threads, block.SharedBytes, memory);
     }

@@ -13,10 +13,12 @@ internal static class AttentionCases
         new FlashCase(33, 40, new Heads(4, 2, 24, 24), true), new FlashCase(16, 90, new Heads(1, 1, 256, 64), false),
         .. ((int[])[16, 72, 80, 128, 256]).Select(d => new FlashCase(35, 70, new Heads(2, 1, d, d), d is 80 or 128)),
         // So many rows that a card of a hundred multiprocessors takes twice as many to a block.
-        new FlashCase(1408, 35, new Heads(12, 4, 64, 64), false, true), new FlashCase(1408, 70, new Heads(12, 4, 72, 72), false, true),
+        new FlashCase(1408, 35, new Heads(12, 4, 64, 64), false, true), new FlashCase(1408, 35, new Heads(12, 4, 72, 72), false, true),
         new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
         // So few keys that an H100 has nothing of its own for them.
         new FlashCase(9, 33, new Heads(2, 1, 64, 64), false, true), new FlashCase(9, 33, new Heads(1, 1, 256, 64), false, true),
+        .. ((int[])[72, 80, 128]).Select(d => new FlashCase(9, 33, new Heads(2, 1, d, d), d == 128, true)),
+        new FlashCase(9, 31, new Heads(1, 1, 256, 256), false, true),
         // So many keys that a GPU cuts them into splits.
         new FlashCase(70, 2100, new Heads(1, 1, 256, 64), false, true), new FlashCase(9, 1030, new Heads(1, 1, 256, 256), false, true),
         new PagedCase("pages", new Heads(4, 2, 24, 24), 4, [9, 6], [0, 3, 5], [5, 0, 3, 2, 5, 1]),

@@ -79,7 +79,7 @@ public sealed partial class LaunchAccessTests(LaunchAccessTests.All all) : IClas
             m.Groups["most"].Value))];
     }
 
-    [GeneratedRegex(@"^\| (?<kernels>`[^|]*`) \| `(?<opcode>[\w.]+)` \| (?<most>[\d.]+) (?<unit>turns|sectors) \|", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\| (?<kernels>`[^|]*`) \| `(?<opcode>[^`]+)` \| (?<most>[\d.]+) (?<unit>turns|sectors) \|", RegexOptions.Multiline)]
     private static partial Regex Row();
 
     [GeneratedRegex("`([^`]+)`")]

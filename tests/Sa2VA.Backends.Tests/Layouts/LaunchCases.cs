@@ -65,7 +65,8 @@ internal static class LaunchCases
     private static IEnumerable<LaunchCase> Hopper =>
         from c in (LaunchCase[])[Linear(512, 896, 1152), Linear(384, 128, 4736), Linear(4096, 576, 576), Linear(4096, 576, 1728),
             Linear(512, 128, 5120), Linear(640, 128, 5120), Linear(512, 896, 1152) with { IsFloat = true }, Gated(512, 896, 4864),
-            Rotated(512, 896, 18, RotaryPairing.Half), Flash(512, 256, 16, 64), Flash(1024, 4096, 1, 256, 64)]
+            Rotated(512, 896, 18, RotaryPairing.Half), Flash(512, 256, 16, 64), Flash(512, 256, 16, 72), Flash(512, 256, 16, 80),
+            Flash(512, 256, 16, 128), Flash(1024, 2048, 1, 256), Flash(1024, 4096, 1, 256, 64)]
         select c with { What = $"{c.What}, warpgroups", Hopper = HopperUse.Wherever };
 
     private static IEnumerable<LaunchCase> Codes =>
