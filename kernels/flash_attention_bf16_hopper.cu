@@ -8,14 +8,39 @@ typedef HopperAttention<80, 80, 64, 4, 1, true> Heads80;
 typedef HopperAttention<128, 128, 64, 3, 1, true> Heads128;
 typedef HopperAttention<256, 256, 32, 4, 1, true> Heads256;
 typedef HopperAttention<256, 64, 64, 3, 1, true> Memory;
-typedef const MappedAttention<WideMaps> Wide;
-typedef const MappedAttention<NarrowMaps> Narrow;
 
-#define ATTENTION(shape) extern "C" __global__ void __launch_bounds__(shape::Threads, shape::Resident)
+extern "C" __global__ void __launch_bounds__(Heads64::Threads, Heads64::Resident)
+    flash_attention_bf16_hopper_64(const __grid_constant__ MappedAttention a)
+{
+    warpgroup_attention<Heads64>(a);
+}
 
-ATTENTION(Heads64) flash_attention_bf16_hopper_64(const __grid_constant__ Wide a) { warpgroup_attention<Heads64>(a); }
-ATTENTION(Heads72) flash_attention_bf16_hopper_72(const __grid_constant__ Narrow a) { warpgroup_attention<Heads72>(a); }
-ATTENTION(Heads80) flash_attention_bf16_hopper_80(const __grid_constant__ Narrow a) { warpgroup_attention<Heads80>(a); }
-ATTENTION(Heads128) flash_attention_bf16_hopper_128(const __grid_constant__ Wide a) { warpgroup_attention<Heads128>(a); }
-ATTENTION(Heads256) flash_attention_bf16_hopper_256(const __grid_constant__ Wide a) { warpgroup_attention<Heads256>(a); }
-ATTENTION(Memory) flash_attention_bf16_hopper_256_64(const __grid_constant__ Wide a) { warpgroup_attention<Memory>(a); }
+extern "C" __global__ void __launch_bounds__(Heads72::Threads, Heads72::Resident)
+    flash_attention_bf16_hopper_72(const __grid_constant__ MappedNarrowAttention a)
+{
+    warpgroup_attention<Heads72>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Heads80::Threads, Heads80::Resident)
+    flash_attention_bf16_hopper_80(const __grid_constant__ MappedNarrowAttention a)
+{
+    warpgroup_attention<Heads80>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Heads128::Threads, Heads128::Resident)
+    flash_attention_bf16_hopper_128(const __grid_constant__ MappedAttention a)
+{
+    warpgroup_attention<Heads128>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Heads256::Threads, Heads256::Resident)
+    flash_attention_bf16_hopper_256(const __grid_constant__ MappedAttention a)
+{
+    warpgroup_attention<Heads256>(a);
+}
+
+extern "C" __global__ void __launch_bounds__(Memory::Threads, Memory::Resident)
+    flash_attention_bf16_hopper_256_64(const __grid_constant__ MappedAttention a)
+{
+    warpgroup_attention<Memory>(a);
+}

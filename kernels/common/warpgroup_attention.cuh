@@ -24,14 +24,17 @@ template <int HeadDim_, int ValueDim_, int Keys_, int StageCount, int Resident_,
     typedef AttentionShape<HeadDim, HeldColumns, 1, Keys, 1, false> OfWarp;
 };
 
-// A matrix of heads as boxes; for widths that have one, as narrow boxes besides.
-struct WideMaps { TensorMap wide; };
-struct NarrowMaps { TensorMap wide, narrow; };
-
 // Queries, keys and values as boxes, behind them what the kernels of sm_80 are given.
-template <class Maps> struct MappedAttention
+struct MappedAttention
 {
-    Maps q, k, v;
+    TensorMap q, k, v;
+    FlashAttentionArguments rest;
+};
+
+// The same where heads have narrow boxes besides.
+struct MappedNarrowAttention
+{
+    TensorMap q, narrow_q, k, narrow_k, v, narrow_v;
     FlashAttentionArguments rest;
 };
 
@@ -105,27 +108,27 @@ template <class S> struct AttentionPlace
     DEVICE_MEMBER u32 barrier(int i) const { return queries + Barriers + i * (int)sizeof(u64); }
 };
 
-// A head's columns of a matrix.
-template <class Maps> struct BoxedHead
+// A head's columns of a matrix; narrow is looked at where there are narrow boxes.
+struct BoxedHead
 {
-    const Maps& maps;
+    const TensorMap &wide, &narrow;
     const View& matrix;
     int head, dim;
 };
 
 // Rows from row `from` on: a box for each 64 columns, each behind the one before it by bytes of so many rows, and a narrow one.
-template <class S, int Boxes, class Maps> DEVICE void copy_boxes(u32 to, int rows, int row, const BoxedHead<Maps>& of, int from, u32 full)
+template <class S, int Boxes> DEVICE void copy_boxes(u32 to, int rows, int row, const BoxedHead& of, int from, u32 full)
 {
 #pragma unroll
     for (int box = 0; box < Boxes; box++)
-        copy_box(to + (box * rows + row) * S::RowBytes, of.maps.wide, of.head * of.dim + 64 * box, from, full);
+        copy_box(to + (box * rows + row) * S::RowBytes, of.wide, of.head * of.dim + 64 * box, from, full);
     if constexpr (S::HasNarrow)
-        copy_box(to + Boxes * rows * S::RowBytes + row * S::NarrowRowBytes, of.maps.narrow, 64 * Boxes, of.head, from, full);
+        copy_box(to + Boxes * rows * S::RowBytes + row * S::NarrowRowBytes, of.narrow, 64 * Boxes, of.head, from, full);
 }
 
 // A block's keys (or values): whole blocks as boxes of a page's rows, by one lane. Of the last one, the rows that there are by all lanes,
 // zeros behind them: a weight of 0 makes no 0 of what is no number.
-template <class S, int Boxes, class Maps> DEVICE void bring_rows(u32 to, u32 full, const BoxedHead<Maps>& of, const FlashBlock& b,
+template <class S, int Boxes> DEVICE void bring_rows(u32 to, u32 full, const BoxedHead& of, const FlashBlock& b,
     int page_shift, int first)
 {
     const int KeysShift = S::Keys == 64 ? 6 : 5, Chunks = 8 * Boxes + (S::HasNarrow ? 2 : 0);
@@ -159,16 +162,15 @@ template <class S, int Boxes, class Maps> DEVICE void bring_rows(u32 to, u32 ful
     if (lane == 0) arrive(full);
 }
 
-template <class S, class Maps> DEVICE void bring_block(const MappedAttention<Maps>& a, const FlashBlock& b, const AttentionPlace<S>& place)
+template <class S> DEVICE void bring_block(const FlashAttentionArguments& a, const BoxedHead& queries, const BoxedHead& keys,
+    const BoxedHead& values, const FlashBlock& b, const AttentionPlace<S>& place)
 {
-    int shift = a.rest.segments.page_shift;
+    int shift = a.segments.page_shift;
     if (threadIdx.x % 32 == 0 && b.seen.begin < b.seen.end)
     {
-        BoxedHead<Maps> queries = {a.q, a.rest.q, b.head, S::HeadDim};
         arrive_expecting(place.queries_full(), S::QueryBytes);
         copy_boxes<S, S::KeyBoxes>(place.queries, S::Rows, 0, queries, (int)b.first_row, place.queries_full());
     }
-    BoxedHead<Maps> keys = {a.k, a.rest.k, b.kv_head, S::HeadDim}, values = {a.v, a.rest.v, b.kv_head, S::ValueDim};
     RingPlace<S::Stages> ring = {0, 1};
 #pragma unroll 1
     for (int first = b.seen.begin; first < b.seen.end; first += S::Keys, ring.advance())
@@ -178,6 +180,18 @@ template <class S, class Maps> DEVICE void bring_block(const MappedAttention<Map
         wait_phase(place.values_empty(ring.slot), ring.parity);
         bring_rows<S, S::ValueBoxes>(place.values(ring.slot), place.values_full(ring.slot), values, b, shift, first);
     }
+}
+
+template <class S> DEVICE void bring_block(const MappedAttention& a, const FlashBlock& b, const AttentionPlace<S>& place)
+{
+    bring_block<S>(a.rest, {a.q, a.q, a.rest.q, b.head, S::HeadDim}, {a.k, a.k, a.rest.k, b.kv_head, S::HeadDim},
+        {a.v, a.v, a.rest.v, b.kv_head, S::ValueDim}, b, place);
+}
+
+template <class S> DEVICE void bring_block(const MappedNarrowAttention& a, const FlashBlock& b, const AttentionPlace<S>& place)
+{
+    bring_block<S>(a.rest, {a.q, a.narrow_q, a.rest.q, b.head, S::HeadDim}, {a.k, a.narrow_k, a.rest.k, b.kv_head, S::HeadDim},
+        {a.v, a.narrow_v, a.rest.v, b.kv_head, S::ValueDim}, b, place);
 }
 
 // Scores become weights as soften makes them, but what was summed before is left as it is, since a product may be under way to it: it has
@@ -390,7 +404,7 @@ template <class S> DEVICE void store_rows(AttentionSums<typename S::OfWarp>& sum
     }
 }
 
-template <class S, class Maps> DEVICE void warpgroup_attention(const MappedAttention<Maps>& a)
+template <class S, class A> DEVICE void warpgroup_attention(const A& a)
 {
     extern __shared__ ALIGNED(1024) char shared[];
     // Boxes with a swizzle begin at multiples of 1,024 bytes; what is declared is a wish.
@@ -398,9 +412,9 @@ template <class S, class Maps> DEVICE void warpgroup_attention(const MappedAtten
     AttentionPlace<S> place = {shared_address(begin)};
     if (threadIdx.x == 0)
     {
-        prefetch_map(a.q.wide);
-        prefetch_map(a.k.wide);
-        prefetch_map(a.v.wide);
+        prefetch_map(a.q);
+        prefetch_map(a.k);
+        prefetch_map(a.v);
     }
     // Of causal attention the longest blocks begin first. Heads that share keys stand beside each other.
     int heads = heads_of(a.rest), block = blockIdx.x / heads, head = blockIdx.x % heads;

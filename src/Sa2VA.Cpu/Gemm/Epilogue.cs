@@ -137,7 +137,8 @@ internal readonly unsafe struct GatedEpilogue(MatrixRows to, int columns) : IEpi
                 if (c + T.Count <= count) T.Store(x, y + c);
                 else VectorMath.StorePartial(x, y + c, count - c);
             }
-            if (to.IsNarrow) Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row + r) + column, count));
+            if (to.IsNarrow)
+                Widen.ToBFloat16(new ReadOnlySpan<float>(sums, count), new Span<ushort>(to.NarrowRow(row + r) + column, count));
         }
     }
 

@@ -82,7 +82,7 @@ internal static unsafe class Gemm
                 int depth = Math.Min(Chain, w.K - k);
                 byte* b = !widens ? w.Panel(panel, k)
                     : w.Bits < 16 ? CodePanels.Widen<T>(w, panel, k, depth, widened) : WidenPanel<T>(w, panel, k, depth, widened);
-                // What is multiplied next lies behind it: it comes bit by bit, while all rows meet this. Blocks of 16 bits ask for themselves.
+                // What is multiplied next lies behind it and comes while all rows meet this. Blocks of 16 bits ask for themselves.
                 byte* next = w.Bits < 16 || TLoad.Size == 2 ? null : w.Panel(panel, k + depth);
                 for (int r = 0; r < rows; r += most)
                 {

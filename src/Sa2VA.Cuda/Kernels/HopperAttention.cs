@@ -52,7 +52,7 @@ internal sealed record HopperAttention(int HeadDim, int ValueDim, int Keys, int 
         if (context.Hopper == HopperUse.Wherever) return found;
         // A block of heads of 64 takes 6,100 clocks, and 950 for each 64 keys; of the other kernels, some 2,000 and 2,400: by the virtual
         // GPU's model of an H100, which gives long ones what an H200 took for a trial of them (18 µs for 14 heads of 1,325 tokens, 50 for
-        // 3,368). Wider heads gain sooner, by 2 µs at most.
+        // 3,368). Wider heads gain sooner, by 4 µs at most.
         long blocks = (splits?.BlocksOf(Rows) ?? (op.Inputs[0].Shape.Rows / op.Groups + Rows - 1) / Rows * op.Groups) * op.Heads;
         return keys > FewKeys || blocks > context.Device.Multiprocessors ? found : null;
     }
