@@ -54,19 +54,11 @@ internal readonly unsafe struct Epilogue(
 
     public void Fetch(long row, int rows, int panel)
     {
-        const int Line = 16;
-        if (!Sse.IsSupported || to.IsNarrow) return;
-        int column = panel * Panel;
+        if (!Sse.IsSupported) return;
         for (int r = 0; r < rows; r++)
         {
-            Fetch(to, row + r);
-            if (!residual.IsNull) Fetch(residual, row + r);
-        }
-
-        void Fetch(in MatrixRows matrix, long at)
-        {
-            Sse.Prefetch1(matrix.Row(at) + column);
-            Sse.Prefetch1(matrix.Row(at) + column + Line);
+            to.Fetch(row + r, panel * Panel, Panel);
+            if (!residual.IsNull) residual.Fetch(row + r, panel * Panel, Panel);
         }
     }
 
@@ -144,7 +136,7 @@ internal readonly unsafe struct GatedEpilogue(MatrixRows to, int columns) : IEpi
 
     public void Fetch(long row, int rows, int panel)
     {
-        if (!Sse.IsSupported || to.IsNarrow) return;
-        for (int r = 0; r < rows; r++) Sse.Prefetch1(to.Row(row + r) + panel * Half);
+        if (!Sse.IsSupported) return;
+        for (int r = 0; r < rows; r++) to.Fetch(row + r, panel * Half, Half);
     }
 }

@@ -18,7 +18,10 @@ internal static unsafe class Gemm
     /// <summary>Floats of A that are packed at a time: they stay in L2, or nearly.</summary>
     private const int PackedFloats = 256 * 1024;
 
-    private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2, LineBytes = 64;
+    /// <summary>Bytes that memory is asked for at a time.</summary>
+    public const int LineBytes = 64;
+
+    private const int Panel = PackedWeights.PanelWidth, HalfPanel = Panel / 2;
 
     /// <summary>Scratch bytes per part: packed A, a widened piece of a panel, the sums of a block of rows.</summary>
     public static long ScratchBytes(PackedWeights w) => w.Pairs is not null ? PairGemm.ScratchBytes(w.Depth)
@@ -207,7 +210,8 @@ internal static unsafe class Gemm
         }
     }
 
-    private static byte* FetchLines(byte* at, int count)
+    /// <summary>Asks for lines of weights; returns what is behind them.</summary>
+    public static byte* FetchLines(byte* at, int count)
     {
         if (Sse.IsSupported)
             for (int i = 0; i < count; i++) Sse.Prefetch0(at + i * LineBytes);
@@ -250,6 +254,14 @@ internal readonly unsafe struct MatrixRows(void* first, int stride, bool isNarro
 
     /// <summary>A BF16 row's first element.</summary>
     public ushort* NarrowRow(long row) => (ushort*)first + row * stride;
+
+    /// <summary>Asks for some elements of a row, where a processor can be asked (<see cref="Sse"/>).</summary>
+    public void Fetch(long row, int column, int count)
+    {
+        int size = isNarrow ? sizeof(ushort) : sizeof(float);
+        byte* at = (byte*)first + (row * stride + column) * size;
+        for (int i = 0; i < count * size; i += Gemm.LineBytes) Sse.Prefetch1(at + i);
+    }
 }
 
 /// <summary>Rows [FirstRow, EndRow) and panels [FirstPanel, EndPanel) of a product.</summary>

@@ -12,7 +12,7 @@ internal static unsafe class PairGemm
     /// <summary>Elements of A that are packed at a time: they stay in L2.</summary>
     private const int PackedElements = 384 * 1024;
 
-    private const int Panel = PackedWeights.PanelWidth, Step = PairTile.Step;
+    private const int Panel = PackedWeights.PanelWidth, Step = PairTile.Step, StepBytes = Step * Panel * sizeof(ushort);
 
     /// <summary>Scratch bytes per part: packed A and the sums of a block of rows.</summary>
     /// <param name="depth">Inputs as they lie.</param>
@@ -54,10 +54,12 @@ internal static unsafe class PairGemm
             for (int step = 0; step < steps; step += PairTile.Chunk)
             {
                 int together = Math.Min(PairTile.Chunk, steps - step);
-                byte* b = w.Panel(panel, step * Step);
+                byte* b = w.Panel(panel, step * Step), next = b + together * StepBytes;
                 for (int r = 0; r < rows;)
                 {
                     int count = PairTile.RowsFor(blocks.Unit, rows - r, rows);
+                    next = Gemm.FetchLines(next, PairTile.Chunk * StepBytes / Gemm.LineBytes * count / Math.Max(rows, count) + 1);
+                    if (step == 0) epilogue.Fetch(first + r, Math.Min(count, rows - r), panel);
                     blocks.Run(count, packed + (long)r * w.Depth + (long)step * Step * count, b, together, sums + r * Panel, add: step > 0);
                     r += count;
                 }

@@ -55,7 +55,8 @@ public sealed class StreamMemoryTests
         }
         Assert.Equal(heldEarly, model.MemoryInfo.Total);
         long growth = Resident() - residentEarly;
-        Assert.True(Math.Abs(growth) < limit, $"Resident memory changed by {growth} bytes from frame {early} to frame {late}.");
+        // What the process had before may still go back to the machine meanwhile.
+        Assert.True(growth < limit, $"Resident memory grew by {growth} bytes from frame {early} to frame {late}.");
     }
 
     private static long Resident()
