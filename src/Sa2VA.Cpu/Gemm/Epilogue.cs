@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Sa2VA.Core;
 using Sa2VA.Cpu.Kernels;
 
@@ -54,7 +53,6 @@ internal readonly unsafe struct Epilogue(
 
     public void Fetch(long row, int rows, int panel)
     {
-        if (!Sse.IsSupported) return;
         for (int r = 0; r < rows; r++)
         {
             to.Fetch(row + r, panel * Panel, Panel);
@@ -136,7 +134,6 @@ internal readonly unsafe struct GatedEpilogue(MatrixRows to, int columns) : IEpi
 
     public void Fetch(long row, int rows, int panel)
     {
-        if (!Sse.IsSupported) return;
         for (int r = 0; r < rows; r++) to.Fetch(row + r, panel * Half, Half);
     }
 }

@@ -255,9 +255,10 @@ internal readonly unsafe struct MatrixRows(void* first, int stride, bool isNarro
     /// <summary>A BF16 row's first element.</summary>
     public ushort* NarrowRow(long row) => (ushort*)first + row * stride;
 
-    /// <summary>Asks for some elements of a row, where a processor can be asked (<see cref="Sse"/>).</summary>
+    /// <summary>Asks for some elements of a row, where a processor can be asked.</summary>
     public void Fetch(long row, int column, int count)
     {
+        if (!Sse.IsSupported) return;
         int size = isNarrow ? sizeof(ushort) : sizeof(float);
         byte* at = (byte*)first + (row * stride + column) * size;
         for (int i = 0; i < count * size; i += Gemm.LineBytes) Sse.Prefetch1(at + i);
