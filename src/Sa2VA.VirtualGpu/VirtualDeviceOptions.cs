@@ -19,6 +19,18 @@ public sealed record VirtualDeviceOptions
     /// </summary>
     public bool ExactProducts { get; init; } = true;
 
+    /// <summary>
+    /// Products that tensor cores add at once where they are exact: 16 as a Hopper card was found to, or 8 as an A100 is said to, which no
+    /// card has proven.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is neither.</exception>
+    public int ProductTerms
+    {
+        get;
+        init => field = value is 8 or 16 ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Tensor cores add 8 or 16 products at once.");
+    } = 16;
+
     /// <summary>Counts sectors and wavefronts as well as instructions.</summary>
     public bool CountMemory { get; init; } = true;
 

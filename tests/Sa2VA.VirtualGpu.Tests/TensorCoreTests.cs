@@ -7,9 +7,9 @@ public sealed unsafe class TensorCoreTests
 {
     private static float Dot(float accumulator, params (float X, float Y)[] products)
     {
-        float* x = stackalloc float[16], y = stackalloc float[16];
-        for (int k = 0; k < products.Length; k++) (x[k], y[k]) = products[k];
-        return TensorCore.Dot(x, y, accumulator);
+        float* x = stackalloc float[16], y = stackalloc float[16 * 8];
+        for (int k = 0; k < products.Length; k++) (x[k], y[8 * k]) = products[k];
+        return TensorCore.Dot(x, y, accumulator, 16);
     }
 
     private static (float, float)[] Times(int count, int exponent, float sign = 1) =>
@@ -49,10 +49,30 @@ public sealed unsafe class TensorCoreTests
     }
 
     [Fact]
-    public void A_matrix_has_the_bits_of_its_sums_one_by_one()
+    public void Eight_at_a_time_are_cut_in_between()
+    {
+        // 2⁻²⁵ once and then three times: a bit of 1 only where all four are added together.
+        float* x = stackalloc float[16 * 16], y = stackalloc float[16 * 8], powers = stackalloc float[16 * 16], sums = stackalloc float[128];
+        new Span<float>(x, 256).Fill(MathF.ScaleB(1, -12));
+        for (int n = 0; n < 128; n++) y[n] = n / 8 is 0 or 8 or 9 or 10 ? MathF.ScaleB(1, -13) : 0;
+        foreach ((int terms, float expected) in new[] { (16, 1 + MathF.ScaleB(1, -23)), (8, 1) })
+        {
+            new Span<float>(sums, 128).Fill(1);
+            Assert.True(TensorCore.TryPowers(x, powers, 256));
+            TensorCore.Exact(x, powers, y, sums, terms);
+            Assert.All(new Span<float>(sums, 128).ToArray(), sum => Assert.Equal(expected, sum));
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => new VirtualDeviceOptions { ProductTerms = 4 });
+    }
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(8)]
+    public void A_matrix_has_the_bits_of_its_sums_one_by_one(int terms)
     {
         var random = new Random(1);
-        float* a = stackalloc float[16 * 16], b = stackalloc float[8 * 16], d = stackalloc float[16 * 8], sums = stackalloc float[16 * 8];
+        float* a = stackalloc float[16 * 16], powers = stackalloc float[16 * 16], b = stackalloc float[16 * 8], d = stackalloc float[16 * 8],
+            sums = stackalloc float[16 * 8];
         for (int run = 0; run < 3000; run++)
         {
             // Ordinary numbers, large and small ones, zeros, the largest fractions of one sign, denormals, what is not finite.
@@ -68,8 +88,12 @@ public sealed unsafe class TensorCoreTests
             if (run % 100 == 99) a[random.Next(256)] = random.Next(2) == 0 ? float.NaN : float.PositiveInfinity;
             if (run % 100 == 98) d[random.Next(128)] = float.NegativeInfinity;
             if (run % 100 == 97) a[random.Next(256)] = float.Epsilon;
-            for (int n = 0; n < 16 * 8; n++) sums[n] = TensorCore.Dot(a + n / 8 * 16, b + n % 8 * 16, d[n]);
-            TensorCore.Exact(a, b, d);
+            for (int n = 0; n < 16 * 8; n++)
+            {
+                sums[n] = d[n];
+                for (int k = 0; k < 16; k += terms) sums[n] = TensorCore.Dot(a + n / 8 * 16 + k, b + n % 8 + 8 * k, sums[n], terms);
+            }
+            TensorCore.Exact(a, TensorCore.TryPowers(a, powers, 16 * 16) ? powers : null, b, d, terms);
             for (int n = 0; n < 16 * 8; n++)
                 Assert.Equal(BitConverter.SingleToUInt32Bits(sums[n]), BitConverter.SingleToUInt32Bits(d[n]));
         }

@@ -172,7 +172,9 @@ public sealed class WarpgroupProductTests
                 float exact = 2;
                 unsafe
                 {
-                    fixed (float* x = &a[m, 0], y = &b[n, 0]) Assert.Equal(Execution.TensorCore.Dot(x, y, 2), sums[m, n]);
+                    float* y = stackalloc float[K * 8];
+                    for (int k = 0; k < K; k++) y[8 * k] = b[n, k];
+                    fixed (float* x = &a[m, 0]) Assert.Equal(Execution.TensorCore.Dot(x, y, 2, 16), sums[m, n]);
                 }
                 for (int k = 0; k < K; k++) exact = MathF.FusedMultiplyAdd(a[m, k], b[n, k], exact);
                 if (exact != sums[m, n]) cut++;

@@ -11,7 +11,7 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// <param name="launch">What the blocks that have ended touched.</param>
 /// <param name="watch">If not null, only looks out for two blocks at one byte.</param>
 /// <param name="owned">Bytes that belong to somebody; null if there are none.</param>
-internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch, OwnedRanges? owned = null)
+internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch, OwnedRanges? owned = null) : IDisposable
 {
     public const int PageShift = 12, WordsPerKind = (1 << PageShift) / 64, WordsPerPage = GlobalTouches.Kinds * WordsPerKind;
 
@@ -101,6 +101,15 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     private ulong[] Page(ulong number)
     {
         ref ulong[]? bits = ref CollectionsMarshal.GetValueRefOrAddDefault(touched, number, out _);
-        return bits ??= spare.TryPop(out ulong[]? used) ? used : new ulong[WordsPerPage];
+        return bits ??= spare.TryPop(out ulong[]? used) ? used : FootprintPages.Take();
+    }
+
+    /// <summary>Gives its pages back.</summary>
+    public void Dispose()
+    {
+        FootprintPages.GiveBack(touched.Values);
+        FootprintPages.GiveBack(spare);
+        touched.Clear();
+        spare.Clear();
     }
 }

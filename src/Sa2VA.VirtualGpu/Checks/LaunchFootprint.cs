@@ -8,7 +8,7 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// The bytes of global memory that the blocks of a launch which have ended touched, and how: half a byte for each byte of a page that some
 /// block touched. Blocks come in one after the other, each from its thread.
 /// </summary>
-internal sealed class LaunchFootprint
+internal sealed class LaunchFootprint : IDisposable
 {
     private readonly Dictionary<ulong, ulong[]> pages = [];
     private readonly Lock gate = new();
@@ -23,7 +23,7 @@ internal sealed class LaunchFootprint
         {
             ulong n = Math.Min(end - address, 64 - (address & 63));
             ref ulong[]? bits = ref CollectionsMarshal.GetValueRefOrAddDefault(pages, address >> BlockFootprint.PageShift, out _);
-            bits ??= new ulong[BlockFootprint.WordsPerPage];
+            bits ??= FootprintPages.Take();
             bits[(int)touch * BlockFootprint.WordsPerKind + (int)(address % (1 << BlockFootprint.PageShift) / 64)]
                 |= ~0ul >> 64 - (int)n << (int)(address & 63);
             address += n;
@@ -41,7 +41,8 @@ internal sealed class LaunchFootprint
                 ref ulong[]? all = ref CollectionsMarshal.GetValueRefOrAddDefault(pages, number, out bool known);
                 if (!known)
                 {
-                    all = [.. bits];
+                    all = FootprintPages.Take();
+                    bits.CopyTo(all, 0);
                     continue;
                 }
                 int race = Meet(bits, all!, merge: true);
@@ -83,5 +84,12 @@ internal sealed class LaunchFootprint
 
         static void Store(Vector256<ulong> value, Span<ulong> to, GlobalTouch kind, int k) =>
             value.CopyTo(to[((int)kind * Words + k)..]);
+    }
+
+    /// <summary>Gives its pages back.</summary>
+    public void Dispose()
+    {
+        FootprintPages.GiveBack(pages.Values);
+        pages.Clear();
     }
 }

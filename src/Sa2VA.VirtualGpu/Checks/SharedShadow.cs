@@ -20,7 +20,11 @@ internal sealed unsafe partial class SharedShadow
     private const uint IndexMask = (1u << ActorShift) - 1;
 
     private readonly int warps, actors, cellShift;
-    private readonly Instruction[] code;
+    private readonly bool isAsynchronous, hasProducts;
+    private Instruction[] code;
+
+    /// <summary>Bytes of the block that uses it, of all there are.</summary>
+    private int used;
     private readonly byte[] written;
 
     /// <summary>Of each cell the last write: step in the high half; atomic, actor, instruction in the low half.</summary>
@@ -45,22 +49,25 @@ internal sealed unsafe partial class SharedShadow
     private readonly uint[][] known;
     private uint last;
 
-    public SharedShadow(int warps, int bytes, LoweredKernel kernel)
+    private SharedShadow(int warps, int bytes, LoweredKernel kernel)
     {
         this.warps = warps;
+        used = bytes;
         cellShift = kernel.CellShift;
         code = kernel.Code;
-        actors = kernel.IsAsynchronous ? 2 * warps + MostBarriers : warps;
+        isAsynchronous = kernel.IsAsynchronous;
+        hasProducts = HasProducts(kernel);
+        actors = isAsynchronous ? 2 * warps + MostBarriers : warps;
         int cells = (bytes >> cellShift) + 1;
         written = new byte[bytes];
         writes = new ulong[cells];
         copies = new uint[cells];
         latest = new ulong[cells];
         before = new ulong[warps];
-        reads = new ulong[kernel.IsAsynchronous ? 2 * warps : warps][];
+        reads = new ulong[isAsynchronous ? 2 * warps : warps][];
         for (int a = 0; a < reads.Length; a++)
-            if (a < warps || kernel.ProductRegisters > 0) reads[a] = new ulong[cells];
-        known = [.. Enumerable.Range(0, warps).Select(_ => new uint[kernel.IsAsynchronous ? actors + warps : warps])];
+            if (a < warps || hasProducts) reads[a] = new ulong[cells];
+        known = [.. Enumerable.Range(0, warps).Select(_ => new uint[isAsynchronous ? actors + warps : warps])];
         clocks = new uint[actors];
     }
 
@@ -76,8 +83,8 @@ internal sealed unsafe partial class SharedShadow
             known[w][w] = last + 1;
             before[w] = (ulong)(last + 1) << 32;
         }
-        Array.Clear(written);
-        Array.Clear(copies);
+        Array.Clear(written, 0, used);
+        Array.Clear(copies, 0, (used >> cellShift) + 1);
     }
 
     /// <summary>A warp comes to a barrier: those whom the barrier lets go will know of all it did.</summary>

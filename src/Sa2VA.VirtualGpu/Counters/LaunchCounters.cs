@@ -93,6 +93,7 @@ public sealed class LaunchCounters
                 sum.byClass[(int)at] += executed;
                 if (at == InstructionClass.Tensor) sum.TensorOperations += counts.Lanes[i.Index] / 32 * OperationsOfProduct;
                 if (at == InstructionClass.WarpgroupTensor) sum.TensorOperations += counts.Lanes[i.Index] / 32 * 2 * 16 * i.Width * 16;
+                if (!counts.CountsMemory) continue;
                 sum.GlobalRequests += counts.GlobalRequests[i.Index];
                 sum.GlobalSectors += counts.GlobalSectors[i.Index];
                 sum.SharedRequests += counts.SharedRequests[i.Index];

@@ -162,7 +162,7 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
     private bool Run(DriverStream stream, Operation work)
     {
         DriverContext context = stream.Context;
-        LaunchFootprint? touched = context.Memory.Races is null ? null : new();
+        using LaunchFootprint? touched = context.Memory.Races is null ? null : new();
         StreamPlace place = touched is null ? default : new(stream.Number, stream.Stretch, stream.Known, Oldest());
         DriverException? fault = null;
         running = true;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Sa2VA.VirtualGpu.Timing;
 
 namespace Sa2VA.VirtualGpu.Execution;
@@ -8,17 +7,17 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// memory need (wavefronts).
 /// </summary>
 /// <remarks>Lanes of 8 bytes are served by half warps, of 16 by quarters; lanes that ask for the same word share it.</remarks>
-internal ref struct AccessCounter(Warp warp, Instruction instruction)
+/// <param name="warp">The warp.</param>
+/// <param name="instruction">What it runs.</param>
+/// <param name="room">For the addresses: <see cref="Room"/>.</param>
+internal ref struct AccessCounter(Warp warp, Instruction instruction, Span<ulong> room)
 {
-    private readonly bool on = warp.Block.CountsMemory;
-    private Addresses global, shared;
-    private int globals, shareds, globalBytes, sharedBytes;
+    /// <summary>Addresses in global and in shared memory, of each lane one.</summary>
+    public const int Room = 64;
 
-    [InlineArray(32)]
-    private struct Addresses
-    {
-        private ulong first;
-    }
+    private readonly bool on = warp.Block.CountsMemory;
+    private readonly Span<ulong> global = room[..32], shared = room[32..Room];
+    private int globals, shareds, globalBytes, sharedBytes;
 
     public void Global(ulong address, int bytes)
     {
@@ -43,19 +42,19 @@ internal ref struct AccessCounter(Warp warp, Instruction instruction)
         if (globals > 0)
         {
             counts.GlobalRequests[instruction.Index]++;
-            sectors = Sectors(((ReadOnlySpan<ulong>)global)[..globals]);
+            sectors = Sectors(global[..globals]);
             counts.GlobalSectors[instruction.Index] += sectors;
-            counts.LeastSectors[instruction.Index] += LeastSectors(((ReadOnlySpan<ulong>)global)[..globals], globalBytes);
+            counts.LeastSectors[instruction.Index] += LeastSectors(global[..globals], globalBytes);
             counts.GlobalBytes += globals * globalBytes;
         }
         if (shareds > 0)
         {
             counts.SharedRequests[instruction.Index]++;
-            wavefronts = Wavefronts(((ReadOnlySpan<ulong>)shared)[..shareds], sharedBytes);
+            wavefronts = Wavefronts(shared[..shareds], sharedBytes);
             counts.SharedWavefronts[instruction.Index] += wavefronts;
             counts.LeastWavefronts[instruction.Index] += (shareds + LanesAtOnce(sharedBytes) - 1) / LanesAtOnce(sharedBytes);
         }
-        trace?.Access(warp.Id, instruction, ((ReadOnlySpan<ulong>)global)[..globals], sectors, wavefronts);
+        trace?.Access(warp.Id, instruction, global[..globals], sectors, wavefronts);
     }
 
     /// <summary>Distinct sectors; an access is aligned to its size, so it lies in one.</summary>

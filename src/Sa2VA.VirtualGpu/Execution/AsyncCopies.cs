@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Sa2VA.VirtualGpu.Memory;
 
 namespace Sa2VA.VirtualGpu.Execution;
@@ -44,6 +45,7 @@ internal sealed class CopyQueue
 /// cp.async with its groups. Data arrives at the issue or at the wait, whichever the seed says, as a card may do either; in between, the
 /// destination belongs to the copy.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class AsyncCopies
 {
     /// <summary>
@@ -51,7 +53,7 @@ internal static unsafe class AsyncCopies
     /// </summary>
     public static void Copy(Warp w, Instruction i, uint mask)
     {
-        var access = new AccessCounter(w, i);
+        var access = new AccessCounter(w, i, stackalloc ulong[AccessCounter.Room]);
         ThreadBlock block = w.Block;
         PendingCopies copies = w.Copies.Next();
         copies.Issued = i;
@@ -91,7 +93,8 @@ internal static unsafe class AsyncCopies
     {
         byte* to = block.Shared + copies.To[lane];
         int valid = copies.Valid[lane], bytes = copies.Issued!.Width;
-        if (valid > 0) MemoryAccess.CopyBytes(to, (byte*)copies.From[lane], valid);
+        if (valid == 16) MemoryAccess.CopyBytes(to, (byte*)copies.From[lane], 16);
+        else if (valid > 0) MemoryAccess.CopyBytes(to, (byte*)copies.From[lane], valid);
         if (valid < bytes) new Span<byte>(to + valid, bytes - valid).Clear();
     }
 

@@ -8,6 +8,7 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// <summary>
 /// Atomics and reductions on 32 or 64 bits of global or shared memory: Scalar gives the new value from the old one, B and C.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class AtomicFunctions
 {
     public static Func<ulong, ulong, ulong, ulong>? Find(string name, DataType type) => name switch
@@ -24,7 +25,7 @@ internal static unsafe class AtomicFunctions
     public static void Run(Warp w, Instruction i, uint mask)
     {
         bool wide = i.Width == 8;
-        var access = new AccessCounter(w, i);
+        var access = new AccessCounter(w, i, stackalloc ulong[AccessCounter.Room]);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);

@@ -38,7 +38,7 @@ internal static class FloatFunctions
             "sqrt" => (a, _, _) => MathF.Sqrt(a),
             "rcp" => (a, _, _) => 1 / a,
             "rsqrt" => (a, _, _) => (float)(1 / Math.Sqrt(a)),
-            "ex2" => (a, _, _) => (float)Math.Pow(2, a),
+            "ex2" => (a, _, _) => (float)PowerOfTwo.Of(a),
             "lg2" => (a, _, _) => (float)Math.Log2(a),
             "sin" => (a, _, _) => (float)Math.Sin(a),
             "cos" => (a, _, _) => (float)Math.Cos(a),
@@ -100,7 +100,7 @@ internal static class FloatFunctions
             "max" => (a, b, _) => float.MaxNumber(a, b),
             "min.nan" => (a, b, _) => float.Min(a, b),
             "max.nan" => (a, b, _) => float.Max(a, b),
-            "ex2" => (a, _, _) => Math.Pow(2, a),
+            "ex2" => (a, _, _) => PowerOfTwo.Of(a),
             "tanh" => (a, _, _) => Math.Tanh(a),
             _ => null,
         };

@@ -20,7 +20,8 @@ internal static class Grid
         // One block alone races with nobody.
         OwnedRanges? owned = plan.Memory.Owned.IsEmpty ? null : plan.Memory.Owned;
         bool isWatched = plan.Options.Checks && plan.Options.SampleBlocks == 0 && (blocks > 1 || owned is not null);
-        LaunchFootprint? footprint = plan.Touched ?? (isWatched ? new() : null);
+        using LaunchFootprint? own = plan.Touched is null && isWatched ? new() : null;
+        LaunchFootprint? footprint = plan.Touched ?? own;
         if (workers == 1) Work(0);
         else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
@@ -29,7 +30,8 @@ internal static class Grid
 
         void Work(int worker)
         {
-            using var block = new ThreadBlock(plan, footprint is null ? null : new(footprint, watch: null, owned));
+            using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned);
+            using var block = new ThreadBlock(plan, touched);
             counts[worker] = block.Counts;
             while (true)
             {
@@ -66,7 +68,9 @@ internal static class Grid
     /// </summary>
     private static GpuFaultException RaceBetween(LaunchPlan plan, BlockOrder order, ulong address)
     {
-        using var block = new ThreadBlock(plan with { Trace = null, Touched = null }, new(new(), new(address)));
+        using var touched = new LaunchFootprint();
+        using var watching = new BlockFootprint(touched, new(address));
+        using var block = new ThreadBlock(plan with { Trace = null, Touched = null }, watching);
         for (long n = 0; n < order.Blocks; n++)
         {
             try

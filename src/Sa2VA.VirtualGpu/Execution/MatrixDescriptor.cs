@@ -1,10 +1,12 @@
+using System.Runtime.Intrinsics;
+
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>
 /// Where a product of a warpgroup finds an operand in shared memory: begin, two strides, swizzle. Memory is read in pieces of 16 bytes,
 /// eight elements.
 /// </summary>
-internal readonly struct MatrixDescriptor(ulong bits)
+internal readonly unsafe struct MatrixDescriptor(ulong bits)
 {
     /// <summary>The repeating pattern begins elsewhere than at a multiple of its size: not supported.</summary>
     public bool HasBaseOffset => (bits >> 49 & 7) != 0;
@@ -25,6 +27,28 @@ internal readonly struct MatrixDescriptor(ulong bits)
         uint group = Start + (uint)(row / 8) * Stride, within = (uint)(row % 8);
         return Span == 0 ? group + (uint)half * Leading + within * 16
             : Swizzle.Of(group + within * (uint)Span + (uint)half * 16, Span);
+    }
+
+    /// <summary>The pieces of eight rows, the first a multiple of eight: their first halves, then their second ones.</summary>
+    public void EightRows(int row, uint* pieces)
+    {
+        uint group = Start + (uint)(row / 8) * Stride, pitch = Span == 0 ? 16 : (uint)Span, half = Span == 0 ? Leading : 16;
+        Vector256<uint> first = Vector256.Create(group) + Vector256<uint>.Indices * Vector256.Create(pitch);
+        Swizzled(first).Store(pieces);
+        Swizzled(first + Vector256.Create(half)).Store(pieces + 8);
+    }
+
+    private Vector256<uint> Swizzled(Vector256<uint> address) =>
+        Span == 0 ? address : address ^ (address >>> 7 & Vector256.Create((uint)Span / 16 - 1)) << 4;
+
+    /// <summary>Whether all pieces of so many rows certainly end before that place: a swizzle stays within 128 bytes.</summary>
+    public bool EndsBefore(int rows, bool transposed, int place)
+    {
+        uint last = (uint)(rows - 1) / 8, columns = Span == 0 ? 1 : (uint)Span / 16;
+        ulong end = Start + (transposed
+            ? Span == 0 ? (ulong)last * Stride + Leading + 7 * 16 : (ulong)(last / columns) * Leading + Stride + 8 * (ulong)Span
+            : Span == 0 ? (ulong)last * Stride + Leading + 7 * 16 : (ulong)last * Stride + 7 * (ulong)Span + 16);
+        return (end | 127) < (ulong)place;
     }
 
     /// <summary>Elements side by side are those of one k (transposed): the piece that holds its rows 8·group … 8·group + 7.</summary>

@@ -11,6 +11,7 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// are
 /// and how narrow values are extended.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class MemoryAccess
 {
     public const int WideAddress = 1, WideData = 2, SignedData = 4, HalfData = 8;
@@ -19,7 +20,7 @@ internal static unsafe class MemoryAccess
     {
         if (i.IsPlain && WholeRows.TryLoad(w, i, mask) || i.Space == StateSpace.Param && TryLoadParameter(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
-        var access = new AccessCounter(w, i);
+        var access = new AccessCounter(w, i, stackalloc ulong[AccessCounter.Room]);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
@@ -34,7 +35,7 @@ internal static unsafe class MemoryAccess
     {
         if (i.IsPlain && WholeRows.TryStore(w, i, mask)) return;
         int bytes = i.Width * i.Rows.Length;
-        var access = new AccessCounter(w, i);
+        var access = new AccessCounter(w, i, stackalloc ulong[AccessCounter.Room]);
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
@@ -180,5 +181,6 @@ internal static unsafe class MemoryAccess
             $"access of {bytes} bytes at 0x{address:x}, {w.Block.Memory.Describe(address)}");
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void CopyBytes(byte* to, byte* from, int bytes) => Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);
 }

@@ -1,6 +1,9 @@
+using System.Runtime.CompilerServices;
+
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>Exchanges between the lanes of a warp; Rows[0] is the mask of the lanes that take part.</summary>
+[SkipLocalsInit]
 internal static unsafe class ShuffleFunctions
 {
     public const int Up = 0, Down = 1, Butterfly = 2, Index = 3;

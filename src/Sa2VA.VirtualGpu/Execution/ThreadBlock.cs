@@ -78,9 +78,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
         Parameters = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(plan.Parameters.Length, 1), 128);
         plan.Parameters.CopyTo(new Span<byte>(Parameters, plan.Parameters.Length));
         if (Kernel.LocalBytes > 0) local = new(32 * count, Kernel.LocalBytes, plan.Options.Checks);
-        Counts = new(Kernel.Code.Length);
+        Counts = new(Kernel.Code.Length, plan.Options.CountMemory || plan.Trace is not null);
         LastHit = new Allocation?[Kernel.Code.Length];
-        if (plan.Options.Checks) Shadow = new(count, SharedBytes, Kernel);
+        if (plan.Options.Checks) Shadow = SharedShadow.Take(count, SharedBytes, Kernel);
         Mbarriers = new(this, warps);
     }
 
@@ -93,6 +93,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
     public int SharedBytes => plan.SharedBytes;
 
     public bool ExactProducts => plan.Options.ExactProducts;
+
+    public int ProductTerms => plan.Options.ProductTerms;
 
     public bool CountsMemory => plan.Options.CountMemory || Trace is not null;
 
@@ -297,5 +299,6 @@ internal sealed unsafe class ThreadBlock : IDisposable
         NativeMemory.AlignedFree(Shared);
         NativeMemory.AlignedFree(Parameters);
         local?.Dispose();
+        Shadow?.GiveBack();
     }
 }

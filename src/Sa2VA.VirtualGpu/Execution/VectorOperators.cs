@@ -65,6 +65,19 @@ internal readonly struct ReciprocalFloat : IUnary
     public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(Vector256.Create(1f) / a.AsSingle());
 }
 
+/// <summary>Denormals to zero of the same sign, before and after.</summary>
+internal readonly struct FlushedReciprocal : IUnary
+{
+    public static Vector256<uint> Do(Vector256<uint> a) =>
+        CardNaN.Of(PowerOfTwo.Flush((Vector256.Create(1f) / PowerOfTwo.Flush(a).AsSingle()).AsUInt32()).AsSingle());
+}
+
+/// <summary>Denormals to zero of the same sign, before and after.</summary>
+internal readonly struct FlushedPowerOfTwo : IUnary
+{
+    public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(PowerOfTwo.Flush(PowerOfTwo.Of(a.AsSingle()).AsUInt32()).AsSingle());
+}
+
 internal readonly struct NearestWhole : IUnary
 {
     public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(Vector256.Round(a.AsSingle(), MidpointRounding.ToEven));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>
@@ -8,6 +10,7 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// Rows are the sums, four for each eight columns, and behind them the four of the left operand if that is in registers; A and B are the
 /// descriptors, C the predicate that says whether to add, Width the columns.
 /// </remarks>
+[SkipLocalsInit]
 internal static unsafe class WarpgroupProducts
 {
     public const int Float16 = 1, NegateLeft = 2, NegateRight = 4, TransposeLeft = 8, TransposeRight = 16;
@@ -112,6 +115,7 @@ internal static unsafe class WarpgroupProducts
     private static void Pieces(Warp w, PendingProduct product, ulong descriptor, bool transposed, int first, int rows)
     {
         var d = new MatrixDescriptor(descriptor);
+        if (w.Block.Shadow is null && d.EndsBefore(first + rows, transposed, w.Block.SharedBytes)) return;
         for (int n = 0; n < 2 * rows; n++)
         {
             uint at = transposed ? d.ColumnPiece((first + n / 16 * 8) / 8, n % 16) : d.RowPiece(first + n / 2, n % 2);
@@ -132,42 +136,64 @@ internal static unsafe class WarpgroupProducts
     private static void Compute(Warp w, PendingProduct product)
     {
         Instruction i = product.Issued;
-        float* a = stackalloc float[M * K], b = stackalloc float[8 * K], d = stackalloc float[M * 8];
-        bool half = (i.Mode & Float16) != 0;
+        float* a = stackalloc float[M * K], powers = stackalloc float[M * K], b = stackalloc float[K * 8], d = stackalloc float[M * 8];
+        bool half = (i.Mode & Float16) != 0, isTransposed = (i.Mode & TransposeRight) != 0;
         if (product.Fragment is not null)
             fixed (uint* fragment = product.Fragment)
             {
                 for (int q = 0; q < 4; q++) MatrixFunctions.UnpackLeft((byte*)(fragment + 32 * q), half, a, q);
             }
-        else Read(w, product.Left, (i.Mode & TransposeLeft) != 0, half, 16 * (w.Id & 3), M, a);
+        else Left(w, new(product.Left), (i.Mode & TransposeLeft) != 0, half, 16 * (w.Id & 3), a);
         if ((i.Mode & NegateLeft) != 0 != ((i.Mode & NegateRight) != 0))
             for (int n = 0; n < M * K; n++) a[n] = -a[n];
+        bool exact = w.Block.ExactProducts;
+        if (exact && !TensorCore.TryPowers(a, powers, M * K)) powers = null;
+        var right = new MatrixDescriptor(product.Right);
         for (int column = 0; column < i.Width; column += 8)
         {
-            Read(w, product.Right, (i.Mode & TransposeRight) != 0, half, column, 8, b);
+            Right(w, right, isTransposed, half, column, b);
             ReadOnlySpan<int> sums = i.Rows.AsSpan(column / 2, 4);
             if (product.Adds) MatrixFunctions.LoadSums(w, sums, d);
             else new Span<float>(d, M * 8).Clear();
-            if (w.Block.ExactProducts) TensorCore.Exact(a, b, d);
+            if (exact) TensorCore.Exact(a, powers, b, d, w.Block.ProductTerms);
             else TensorCore.Fast(a, b, d);
             MatrixFunctions.StoreSums(w, sums, d);
         }
     }
 
-    /// <summary>Rows of an operand, 16 elements each.</summary>
-    private static void Read(Warp w, ulong descriptor, bool transposed, bool half, int first, int rows, float* to)
+    /// <summary>16 rows of the left operand, 16 elements each.</summary>
+    private static void Left(Warp w, MatrixDescriptor d, bool transposed, bool half, int first, float* to)
     {
-        var d = new MatrixDescriptor(descriptor);
-        float* eight = stackalloc float[8];
-        for (int row = 0; row < rows; row++)
-            if (!transposed)
+        if (!transposed)
+        {
+            for (int row = 0; row < M; row++)
                 for (int k = 0; k < K; k += 8)
                     MatrixFunctions.Widen(w.Block.Shared + d.RowPiece(first + row, k / 8), half, to + row * K + k);
-            else if (row % 8 == 0)
-                for (int k = 0; k < K; k++)
-                {
-                    MatrixFunctions.Widen(w.Block.Shared + d.ColumnPiece((first + row) / 8, k), half, eight);
-                    for (int n = 0; n < 8; n++) to[(row + n) * K + k] = eight[n];
-                }
+            return;
+        }
+        float* eight = stackalloc float[8];
+        for (int row = 0; row < M; row += 8)
+            for (int k = 0; k < K; k++)
+            {
+                MatrixFunctions.Widen(w.Block.Shared + d.ColumnPiece((first + row) / 8, k), half, eight);
+                for (int n = 0; n < 8; n++) to[(row + n) * K + k] = eight[n];
+            }
+    }
+
+    /// <summary>Eight columns of the right operand: 16 rows of 8.</summary>
+    private static void Right(Warp w, MatrixDescriptor d, bool transposed, bool half, int column, float* to)
+    {
+        byte* shared = w.Block.Shared;
+        if (transposed)
+        {
+            for (int k = 0; k < K; k++) MatrixFunctions.Widen(shared + d.ColumnPiece(column / 8, k), half, to + 8 * k);
+            return;
+        }
+        uint* pieces = stackalloc uint[16];
+        d.EightRows(column, pieces);
+        for (int part = 0; part < 16; part += 8)
+            MatrixFunctions.Turn(shared + pieces[part], shared + pieces[part + 1], shared + pieces[part + 2], shared + pieces[part + 3],
+                shared + pieces[part + 4], shared + pieces[part + 5], shared + pieces[part + 6], shared + pieces[part + 7], half,
+                to + 8 * part);
     }
 }

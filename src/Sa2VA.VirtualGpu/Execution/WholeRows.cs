@@ -10,6 +10,7 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// Loads and stores of 32-bit rows without a look at each lane's checks: where all lanes want places of one allocation. Whatever is not so,
 /// or is forbidden, is left to <see cref="MemoryAccess"/>.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class WholeRows
 {
     /// <summary>Places of the lanes behind the begin of what they lie in; lanes that are off have that of the first which is on.</summary>

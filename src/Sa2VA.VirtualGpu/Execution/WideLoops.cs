@@ -1,8 +1,10 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
 /// <summary>Loops over rows of which some have 64 bits a lane, and over shifts.</summary>
+[SkipLocalsInit]
 internal static unsafe class WideLoops
 {
     /// <summary>D = A shifted by B, of 32 bits.</summary>

@@ -194,6 +194,11 @@ internal sealed unsafe partial class KernelLowering
             };
             if (i.Run is not null) return;
         }
+        if (flush && name is "ex2" or "rcp")
+        {
+            i.Run = name == "ex2" ? &LaneLoops.Unary<FlushedPowerOfTwo> : &LaneLoops.Unary<FlushedReciprocal>;
+            return;
+        }
         Scalar(i, FloatFunctions.Find32(name, flush, saturate));
     }
 
