@@ -58,6 +58,8 @@ internal sealed unsafe class ThreadBlock : IDisposable
     {
         this.plan = plan;
         Footprint = footprint;
+        ExactProducts = plan.Options.ExactProducts;
+        ProductTerms = plan.Options.ProductTerms;
         int count = (int)(plan.Block.Count + 31) / 32, bytes = Kernel.RegisterBytes;
         warps = new Warp[count];
         ready = new Warp[count];
@@ -92,11 +94,12 @@ internal sealed unsafe class ThreadBlock : IDisposable
 
     public int SharedBytes => plan.SharedBytes;
 
-    public bool ExactProducts => plan.Options.ExactProducts;
+    public bool ExactProducts { get; }
 
-    public int ProductTerms => plan.Options.ProductTerms;
+    public int ProductTerms { get; }
 
-    public bool CountsMemory => plan.Options.CountMemory || Trace is not null;
+    /// <summary>Whether what the block that runs asks of memory is counted.</summary>
+    public bool CountsMemory { get; private set; }
 
     /// <summary>What the block that runs does, step by step; null where nobody asks.</summary>
     public BlockTrace? Trace { get; private set; }
@@ -148,6 +151,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
     public void Run(long number, BlockTrace? trace = null)
     {
         Trace = trace;
+        CountsMemory = plan.Options.CountMemory || trace is not null;
         Begin(number);
         while (true)
         {
