@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Tests;
 
@@ -222,6 +223,30 @@ public class TrackTests
         }, TextReader.Null, Track(CliRun.Clip, "--prompt", "Please describe the video content.", "--re-ask", "1", "--rate", "4", "--json"));
         Assert.Equal(130, nothing.Code);
         Assert.NotEmpty(Of(nothing, "re_ask"));
+    }
+
+    [Fact]
+    public void What_a_question_names_when_it_is_asked_again_is_told_before_its_masks_and_counted()
+    {
+        using var folder = new ScratchFolder();
+        byte[] grey = [.. Enumerable.Repeat((byte)128, 320 * 240 * 3)];
+        RgbImage[] clip = [.. Directory.GetFiles(CliRun.Clip).Order(StringComparer.Ordinal).Select(f => ImageFile.Load(f))];
+        for (int i = 0; i < clip.Length; i++)
+            ImageFile.SavePng(folder.At($"{i:D3}.png"), i >= 2 ? clip[i] : new RgbImage(320, 240, grey));
+        // Nothing is to be seen on the frames that it is asked about first.
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"frame\"", StringComparison.Ordinal) && line.Contains("\"id\":0", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, Track(folder.Path, "--prompt", "Could you please give me a brief description of the image? "
+            + "Please respond with interleaved segmentation masks for the corresponding parts of the answer.",
+            "--look", "2", "--re-ask", "4", "--rate", "4", "--json"));
+        Assert.Equal(130, run.Code);
+        Assert.Empty(Of(run, "answer").Single().GetProperty("objects").EnumerateArray());
+        JsonElement[] lines = run.Json;
+        JsonElement[] newcomers = [.. lines.TakeWhile(l => Type(l) != "frame" || l.GetProperty("objects").GetArrayLength() == 0)
+            .Where(l => Type(l) == "re_ask").SelectMany(l => l.GetProperty("newcomers").EnumerateArray())];
+        Assert.NotEmpty(newcomers);
+        Assert.Equal(newcomers.Length, lines[^2].GetProperty("objects").GetInt32());
     }
 
     [Fact]
