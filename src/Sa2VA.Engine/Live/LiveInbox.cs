@@ -6,8 +6,8 @@ namespace Sa2VA.Engine;
 internal enum FrameOutcome { Tracked, Expired, Cancelled, Failed }
 
 /// <summary>
-/// What waits for the thread of a live stream: frames, as many as may, and commands, which go first, before all what is to be told. It counts
-/// what becomes of frames, all under one lock, so that the counts of any moment add up.
+/// What waits for the thread of a live stream: frames, as many as may, and commands, which go first, before them what is to be told. It
+/// counts what becomes of frames, all under one lock, so that the counts of any moment add up.
 /// </summary>
 internal sealed class LiveInbox(LiveOptions options)
 {
