@@ -59,7 +59,8 @@ public class ChatCommandsTests
     [InlineData("/bogus", "There is no command /bogus; /help lists them.")]
     [InlineData("/image", "Write /image FILE.")]
     [InlineData("/image absent.png", "There is no image 'absent.png'; check the path given with /image.")]
-    [InlineData("/video absent", "'absent'")]
+    [InlineData("/video absent", "There is no video 'absent'; /video takes")]
+    [InlineData("/image https://host/a.png", "/image takes a file: download the picture first.")]
     [InlineData("/save out", "There are no masks yet")]
     public void What_cannot_be_done_is_said(string lines, string part)
     {
