@@ -70,6 +70,16 @@ public class ChatCommandsTests
     }
 
     [Fact]
+    public void Of_a_pipe_nothing_is_done_behind_the_first_line_that_fails()
+    {
+        CliRun run = Piped("Hello\n/bogus\nHello\n");
+        Assert.Equal(2, run.Code);
+        Assert.Equal(Piped("Hello\n").Out, run.Out);
+        CliRun help = CliRun.Of("chat", "--help");
+        Assert.Contains("of a pipe the first line that fails ends it, with exit code 2", help.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void As_many_questions_as_were_asked_are_taken_back() =>
         Assert.Equal(0, Piped("Hello\nHello\n/undo\n/undo\n").Code);
 
