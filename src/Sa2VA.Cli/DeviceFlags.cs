@@ -60,7 +60,7 @@ internal sealed class DeviceFlags
         values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
             ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values, model)) : null;
 
-    /// <summary>What was chosen, for one of several checkpoints: in the precision that it is stored for, unless another was given.</summary>
+    /// <summary>What was chosen, for one of several checkpoints: in the precision that it is stored for, unless one was given.</summary>
     /// <param name="values">The command line.</param>
     /// <param name="notes">Told if it is not the usual precision.</param>
     /// <param name="usual">What was chosen for checkpoints of any precision.</param>
