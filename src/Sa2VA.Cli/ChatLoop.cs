@@ -191,10 +191,10 @@ internal sealed partial class ChatLoop : IDisposable
                 Save(Given("/save DIR"));
                 break;
             case "image":
-                Open(MediaInput.OpenImage(_terminal, Given("/image FILE"), Media, _notes, "/image"));
+                Open(MediaInput.OpenImage(_terminal, Given("/image FILE"), Media, _notes, "/image", "/video"));
                 break;
             case "video":
-                Open(MediaInput.OpenVideo(_terminal, Given("/video PATH"), FrameSelection.First, null, Media));
+                Open(MediaInput.OpenVideo(_terminal, Given("/video PATH"), FrameSelection.First, null, Media, "/video"));
                 break;
             default:
                 throw new UsageException($"There is no command /{command}; /help lists them.");

@@ -60,6 +60,18 @@ internal sealed class DeviceFlags
         values.GetValue(_device) is { Kind: DeviceKind.Virtual, Card: { } card }
             ? VirtualCards.Modelled(card, values.GetValue(_threads), PrecisionOf(values, model)) : null;
 
+    /// <summary>What was chosen, for one of several checkpoints: in the precision that it is stored for, unless one was given.</summary>
+    /// <param name="values">The command line.</param>
+    /// <param name="notes">Told if it is not the usual precision.</param>
+    /// <param name="usual">What was chosen for checkpoints of any precision.</param>
+    /// <param name="stored">The precision that its weights are stored for; null for any.</param>
+    public Device In(ParseResult values, HeldNotes notes, Device usual, Precision? stored)
+    {
+        if (stored is not { } own || own == usual.Precision || ArgumentReader.Has(values, _precision)) return usual;
+        notes.Add($"Weights that are stored in {own.Name()} are computed with in {own.Name()}, and held to what bf16 is.");
+        return Choice(values, own).Device;
+    }
+
     private Precision PrecisionOf(ParseResult values, ModelChoice? model) =>
         (ArgumentReader.Has(values, _precision) ? null : model?.StoredPrecision())
         ?? Enum.GetValues<Precision>().Single(p => p.Name() == values.GetValue(_precision));

@@ -55,7 +55,9 @@ internal sealed class MediaInput : IDisposable
     public static void CheckImage(Terminal terminal, string path, string given = "--image")
     {
         if (!(path == "-" && terminal.Bytes is not null) && !File.Exists(path))
-            throw new UsageException($"There is no image {Quoted.Of(path)}; check the path given with {given}.");
+            throw new UsageException($"There is no image {Quoted.Of(path)}; "
+                + (path.Contains("://", StringComparison.Ordinal) ? $"{given} takes a file: download the picture first."
+                    : $"check the path given with {given}."));
     }
 
     /// <summary>Opens an image; a pipe will do.</summary>
@@ -64,11 +66,14 @@ internal sealed class MediaInput : IDisposable
     /// <param name="options">How it is read.</param>
     /// <param name="notes">Receives what is to be said of it; null for notes of its own.</param>
     /// <param name="given">With what it was given.</param>
+    /// <param name="forVideos">With what a video is given.</param>
     public static MediaInput OpenImage(Terminal terminal, string path, MediaOptions options, HeldNotes? notes = null,
-        string given = "--image")
+        string given = "--image", string forVideos = "--video")
     {
-        if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with --video.");
+        if (Directory.Exists(path)) throw new UsageException($"{Quoted.Of(path)} is a folder; give a folder of frames with {forVideos}.");
         CheckImage(terminal, path, given);
+        if (VideoSource.IsVideoFile(path))
+            throw new MediaException($"{Quoted.Of(path)} is a video, not a picture; give it with {forVideos} in place of {given}.");
         notes ??= new HeldNotes(terminal);
         options = options with { OnNote = notes.Add };
         return new MediaInput(path, notes)
@@ -85,10 +90,12 @@ internal sealed class MediaInput : IDisposable
     /// <param name="selection">Frames for the language model.</param>
     /// <param name="maxFrames">Only so many first frames; null for all.</param>
     /// <param name="options">How it is read.</param>
-    public static MediaInput OpenVideo(Terminal terminal, string path, FrameSelection selection, int? maxFrames, MediaOptions options)
+    /// <param name="given">With what it was given.</param>
+    public static MediaInput OpenVideo(Terminal terminal, string path, FrameSelection selection, int? maxFrames, MediaOptions options,
+        string given = "--video")
     {
         if (!FfmpegVideo.IsAddress(path) && !Directory.Exists(path) && !File.Exists(path))
-            throw new UsageException($"There is no video {Quoted.Of(path)}; --video takes a folder of frames, a video file, "
+            throw new UsageException($"There is no video {Quoted.Of(path)}; {given} takes a folder of frames, a video file, "
                 + "an animated GIF or WebP, or an address such as https://….");
         var notes = new HeldNotes(terminal);
         VideoSource source = Interruptible(terminal, () => VideoSource.Open(path,

@@ -23,6 +23,15 @@ internal static class NothingFound
     public static string InVideo(string prompt, float best) =>
         $"Nothing found for {Quoted.Of(prompt)}: " + (best < 0 ? "the mask is empty on all frames." : LowScore(" of all frames", best));
 
+    /// <summary>What is to be said of an object that points or a box showed and that was not found.</summary>
+    /// <param name="isVideo">True if it was looked for on all frames of a video.</param>
+    /// <param name="best">The best score of masks that are not empty; negative if all are empty.</param>
+    public static string OfShown(bool isVideo, float best)
+    {
+        string why = best >= 0 ? LowScore(isVideo ? " of all frames" : "", best) : $"the mask is empty{(isVideo ? " on all frames" : "")}.";
+        return $"Of what was shown {why.TrimEnd('.')}; more points, or a box, may help.";
+    }
+
     private static string LowScore(string where, float best) => FormattableString.Invariant($"the best score{where} is {best:0.00}, ")
         + FormattableString.Invariant($"and below {ObjectMask.LowScoreBelow:0.0} a mask is hardly what was asked for.");
 }

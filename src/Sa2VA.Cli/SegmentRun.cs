@@ -169,6 +169,9 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
         if (session is not ImageSession && NotesNothingFound)
             for (int i = 0; i < prompts.Count; i++)
                 if (seen.NoteOn(prompts[i], answers[i]) is { } note) media.Notes.Add(note);
+        // What was shown without being named has the one number that no answer has.
+        foreach (int shownId in seen.NotFound.Except(objects.Select(o => o.Id)))
+            if (NotesNothingFound && seen.NoteOnShown(shownId, session is not ImageSession) is { } note) media.Notes.Add(note);
         media.Notes.Tell();
         return new SegmentSummary(media.Frames, count, dropped, prompted, firstMask, [.. seen.NotFound]);
 

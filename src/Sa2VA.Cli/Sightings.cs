@@ -27,4 +27,10 @@ internal sealed class Sightings
         float[] best = [.. answer.Objects.Where(o => _best.ContainsKey(o.Id)).Select(o => _best[o.Id])];
         return best.Length == 0 || best.Max() >= ObjectMask.LowScoreBelow ? null : NothingFound.InVideo(prompt, best.Max());
     }
+
+    /// <summary>What is to be said of an object that was shown and not seen; null if it was, or there was no frame.</summary>
+    /// <param name="id">Its number.</param>
+    /// <param name="isVideo">True if it was looked for on all frames of a video.</param>
+    public string? NoteOnShown(int id, bool isVideo) =>
+        _best.TryGetValue(id, out float best) && best < ObjectMask.LowScoreBelow ? NothingFound.OfShown(isVideo, best) : null;
 }

@@ -114,8 +114,8 @@ internal static class ForeignFile
     /// <summary>The sentence for a known kind of file.</summary>
     public static string Refusal(Kind kind, string what, string name) => kind switch
     {
-        Kind.Video => $"{name} is {what}, which is not read here; give it alone as the video, or a folder of its frames: "
-            + ExtractCommand(name),
+        Kind.Video => $"{name} is {what}, which is not read here; give it alone as the video, or a folder of its frames"
+            + (File.Exists(name) ? $": {ExtractCommand(name)}" : "."),
         Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG{ConvertCommand(name)}",
         Kind.Packed => $"{name} is {what}, which is not read; unpack it first.",
         _ => $"{name} is {what} and not a picture: give a PNG, JPEG, WebP, GIF or BMP file.",

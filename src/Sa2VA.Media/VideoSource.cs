@@ -70,7 +70,7 @@ public abstract class VideoSource : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= MediaOptions.Default;
         if (Directory.Exists(path)) return new FrameFolder(path, options);
-        if (FfmpegInput.IsAddress(path) || ForeignFile.Recognise(FileContent.Start(path)) is { Kind: ForeignFile.Kind.Video })
+        if (FfmpegInput.IsAddress(path) || IsVideoFile(path))
             return FfmpegFile.OfSource(path, options);
         EncodedImage file = EncodedImage.Open(path, options.Upright);
         try
@@ -82,13 +82,23 @@ public abstract class VideoSource : IDisposable
                 return FfmpegFile.OfSource(path, options);
             }
             throw new MediaException($"{path} is neither a folder of frames nor an animated GIF or WebP, but a still picture "
-                    + $"({file.Container.Format.Words()}): load it as a picture, or give the folder of all frames.");
+                    + $"({file.Container.Format.Words()}): give it as an image, or the folder of all frames as the video.");
         }
         catch
         {
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// True if a file is by its first bytes a video, which <see cref="ImageFile"/> does not read; animated pictures are read by both.
+    /// </summary>
+    /// <param name="path">The file; what is none, or cannot be read, is no video.</param>
+    public static bool IsVideoFile(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return ForeignFile.Recognise(FileContent.Start(path)) is { Kind: ForeignFile.Kind.Video };
     }
 
     /// <summary>Decodes one frame. In an animation, going back means decoding again from the last frame that stands alone.</summary>

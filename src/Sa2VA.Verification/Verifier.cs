@@ -89,7 +89,7 @@ public sealed class Verifier : IDisposable
         Func<StageContext, StageOutputs> stage = StageCatalog.Find(golden.Stage)!;
         if (key is null)
         {
-            using IBackend backend = _options.CreateBackend();
+            using IBackend backend = _options.CreateBackend(null);
             return (stage(new StageContext(golden, () => golden.Weights, null, backend, cancellation)), backend.Precision);
         }
         if (!_models.TryGetValue(key, out ModelSource? model))
@@ -101,7 +101,7 @@ public sealed class Verifier : IDisposable
         {
             _backend?.Dispose();
             (_backend, _backendKey) = (null, null);
-            (_backend, _backendKey) = (_options.CreateBackend(), key);
+            (_backend, _backendKey) = (_options.CreateBackend(model.Config.Quantization?.Precision), key);
         }
         return (stage(new StageContext(golden, () => model.Weights, model.Config, _backend!, cancellation)), _backend!.Precision);
     }

@@ -13,9 +13,10 @@ public sealed record VerifierOptions
 
     /// <summary>
     /// Makes the device to verify, whose precision decides the tolerances; called anew for each model, so that weights of one are freed
-    /// before the next.
+    /// before the next, with the precision that its weights are stored for; null for any.
     /// </summary>
-    public Func<IBackend> CreateBackend { get; init; } = () => new CpuBackend();
+    public Func<Precision?, IBackend> CreateBackend { get; init; } =
+        stored => new CpuBackend(new CpuOptions { Precision = stored ?? Precision.Float32 });
 
     /// <summary>Told what is found in a checkpoint that might not be expected (<see cref="Models.Sa2VAConfig.Notes"/>).</summary>
     public Action<string>? OnNote { get; init; }

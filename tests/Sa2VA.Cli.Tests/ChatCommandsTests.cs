@@ -59,13 +59,24 @@ public class ChatCommandsTests
     [InlineData("/bogus", "There is no command /bogus; /help lists them.")]
     [InlineData("/image", "Write /image FILE.")]
     [InlineData("/image absent.png", "There is no image 'absent.png'; check the path given with /image.")]
-    [InlineData("/video absent", "'absent'")]
+    [InlineData("/video absent", "There is no video 'absent'; /video takes")]
+    [InlineData("/image https://host/a.png", "/image takes a file: download the picture first.")]
     [InlineData("/save out", "There are no masks yet")]
     public void What_cannot_be_done_is_said(string lines, string part)
     {
         CliRun run = Piped(lines + "\n");
         Assert.Equal(2, run.Code);
         Assert.Contains(part, Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_pipe_nothing_is_done_behind_the_first_line_that_fails()
+    {
+        CliRun run = Piped("Hello\n/bogus\nHello\n");
+        Assert.Equal(2, run.Code);
+        Assert.Equal(Piped("Hello\n").Out, run.Out);
+        CliRun help = CliRun.Of("chat", "--help");
+        Assert.Contains("of a pipe the first line that fails ends it, with exit code 2", help.Out, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,6 +62,18 @@ internal sealed class CliRun
         new CliRun(Code, "", Error).AssertRefused(parts);
     }
 
+    /// <summary>
+    /// Done, and one line on standard error says that the mask of what points or a box showed is no good: the small model has not learnt
+    /// what these are.
+    /// </summary>
+    public void AssertShownInDoubt()
+    {
+        Assert.Equal(0, Code);
+        string line = Assert.Single(Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Matches(@"^Of what was shown (the best score( of all frames)? is 0\.\d\d, |the mask is empty)", line);
+        Assert.EndsWith("more points, or a box, may help.", line, StringComparison.Ordinal);
+    }
+
     private sealed class WatchedWriter(Action<string> onText) : StringWriter
     {
         public override void Write(string? value)

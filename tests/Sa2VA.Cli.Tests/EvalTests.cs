@@ -91,6 +91,7 @@ public class EvalTests
         Assert.Equal(100 * circle.GetProperty("iou").GetDouble() / 2, summary.GetProperty("gIoU").GetDouble(), 1e-9);
         CliRun.Of([.. args, "--split", "test"]).AssertRefused("another run");
         CliRun.Of("eval", "--model", CliRun.Toy, "--data", folder.Path, "--out", "x").AssertRefused("sa2va eval refcoco");
+        CliRun.Of("eval", "coco", "--model", CliRun.Toy, "--data", folder.Path, "--out", "x").AssertRefused("no evaluation 'coco'");
     }
 
     [Fact]

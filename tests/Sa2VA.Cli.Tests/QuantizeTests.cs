@@ -32,6 +32,31 @@ public sealed class QuantizeTests : IDisposable
     }
 
     [Fact]
+    public void Verify_computes_with_each_checkpoint_in_its_own_precision()
+    {
+        const string Name = "internvl-internlm2", Golden = "block-internlm2_layer0-decode.safetensors", Case = "text-only.json";
+        string model = _folder.At("models", Name), golden = _folder.At("goldens", Name, Golden), answer = _folder.At("predict", Name, Case);
+        foreach (string file in (string[])[golden, answer]) Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.Copy(Fixtures.Path("goldens", Name, Golden), golden);
+        File.Copy(Fixtures.Path("predict", Name, Case), answer);
+        Assert.Equal(0, CliRun.Of("quantize", "--model", Fixtures.Path("models", Name), "--to", "int8", "--out", model).Code);
+        // What is not of this checkpoint is computed as it always is.
+        string[] verify = ["verify", "--json", "--goldens", golden, answer, Fixtures.Path("goldens", "ops", "linear-1x64x48.safetensors"),
+            Fixtures.Path("predict", "sa2va-tiny-shapes", "text-hello.json")];
+        CliRun run = CliRun.Of(verify);
+        Assert.Equal(0, run.Code);
+        Assert.Contains("are computed with in int8", Assert.Single(run.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        double[] errors = [.. run.Json.Where(l => l.GetProperty("type").GetString() == "golden")
+            .Select(l => l.GetProperty("tensors").EnumerateArray().Max(t => t.GetProperty("rms_error").GetDouble()))];
+        Assert.InRange(errors[0], 1e-3, 1);
+        Assert.InRange(errors[1], 0, 1e-6);
+        CliRun given = CliRun.Of("verify", "--json", "--goldens", golden, "--model", model);
+        Assert.Equal(0, given.Code);
+        Assert.Equal(run.Json[0].GetProperty("tensors").GetRawText(), given.Json[0].GetProperty("tensors").GetRawText());
+        CliRun.Of([.. verify[..4], "--precision", "f32"]).AssertRefusedWithJson("leave out --precision");
+    }
+
+    [Fact]
     public void Cancelled_it_leaves_nothing()
     {
         using var cancel = new CancellationTokenSource();

@@ -17,7 +17,7 @@ public class ShowTests
     public void An_image_needs_no_words()
     {
         CliRun run = CliRun.Of([.. OfImage, "--point", "188,75", "--point", "10.5,20,-", "--box=1,2,300,340"]);
-        Assert.Equal((0, ""), (run.Code, run.Error));
+        run.AssertShownInDoubt();
         Assert.Equal(["start", "shown", "frame", "end"], run.Json.Select(Type));
         Assert.Equal("""{"type":"shown","object":0,"frame":0,"corrects":false,"points":[[188,75,1],[10.5,20,0]],"box":[1,2,300,340]}""",
             run.Json[1].GetRawText());
@@ -61,7 +61,7 @@ public class ShowTests
     {
         using var folder = new ScratchFolder();
         CliRun run = CliRun.Of([.. OfVideo, "--point", "50,50", "--at=2", "--out", folder.At("out")]);
-        Assert.Equal((0, ""), (run.Code, run.Error));
+        run.AssertShownInDoubt();
         Assert.Equal(["", "", "0", "0", "0"], Ids(run));
         Assert.Equal(["frame-00002.png", "frame-00003.png", "frame-00004.png"],
             Directory.GetFiles(folder.At("out", "masks", "object-0")).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
@@ -93,7 +93,7 @@ public class ShowTests
         using var folder = new ScratchFolder();
         CliRun run = CliRun.Of([.. OfImage[..^1], "--point", "20,20", "--out", folder.At("out")]);
         Assert.Contains("(shown)", run.Out, StringComparison.Ordinal);
-        Assert.Equal("", run.Error);
+        run.AssertShownInDoubt();
         run = CliRun.Of([.. OfImage[..^1], .. Circle, "--point", "20,20", "--correct", "0", "--out", folder.At("out2")]);
         Assert.Contains("red circle, corrected", run.Out, StringComparison.Ordinal);
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Sa2VA.Media;
+using Sa2VA.Models;
 
 namespace Sa2VA.Cli.Tests;
 
@@ -37,7 +38,7 @@ public class TrackTests
         CliRun track = CliRun.Of(Track(CliRun.Clip,
             [.. shown, "--queue", "wait", "--out", folder.At("out"), "--names", "source", "--json"]));
         CliRun segment = CliRun.Of(["segment", "--model", CliRun.Toy, "--video", CliRun.Clip, .. shown, "--json"]);
-        Assert.Equal((0, ""), (track.Code, track.Error));
+        track.AssertShownInDoubt();
         Assert.Equal(["start", "shown", "frame", "frame", "frame", "end"], track.Json.Select(Type));
         Assert.Equal(Of(segment, "frame").Select(Masks), Of(track, "frame").Select(Masks));
         Assert.True(File.Exists(folder.At("out", "masks", "object-0", "002.png")));
@@ -87,7 +88,7 @@ public class TrackTests
         Assert.Contains("3 frames in, 0 tracked, 0 dropped, 3 late", run.Out, StringComparison.Ordinal);
         // Who shows something points at the first frame, which comes through however long it takes.
         CliRun shown = CliRun.Of(Track(CliRun.Clip, "--point", "66,185", "--max-frames", "3", "--queue", "wait", "--deadline", "1"));
-        Assert.Equal((0, ""), (shown.Code, shown.Error));
+        shown.AssertShownInDoubt();
         Assert.Contains("3 frames in, 1 tracked, 0 dropped, 2 late", shown.Out, StringComparison.Ordinal);
     }
 
@@ -222,6 +223,30 @@ public class TrackTests
         }, TextReader.Null, Track(CliRun.Clip, "--prompt", "Please describe the video content.", "--re-ask", "1", "--rate", "4", "--json"));
         Assert.Equal(130, nothing.Code);
         Assert.NotEmpty(Of(nothing, "re_ask"));
+    }
+
+    [Fact]
+    public void What_a_question_names_when_it_is_asked_again_is_told_before_its_masks_and_counted()
+    {
+        using var folder = new ScratchFolder();
+        byte[] grey = [.. Enumerable.Repeat((byte)128, 320 * 240 * 3)];
+        RgbImage[] clip = [.. Directory.GetFiles(CliRun.Clip).Order(StringComparer.Ordinal).Select(f => ImageFile.Load(f))];
+        for (int i = 0; i < clip.Length; i++)
+            ImageFile.SavePng(folder.At($"{i:D3}.png"), i >= 2 ? clip[i] : new RgbImage(320, 240, grey));
+        // Nothing is to be seen on the frames that it is asked about first.
+        CliRun run = CliRun.With((line, cancel) =>
+        {
+            if (line.Contains("\"frame\"", StringComparison.Ordinal) && line.Contains("\"id\":", StringComparison.Ordinal)) cancel.Cancel();
+        }, TextReader.Null, Track(folder.Path, "--prompt", "Could you please give me a brief description of the image? "
+            + "Please respond with interleaved segmentation masks for the corresponding parts of the answer.",
+            "--look", "2", "--re-ask", "4", "--rate", "4", "--json"));
+        Assert.Equal(130, run.Code);
+        Assert.Empty(Of(run, "answer").Single().GetProperty("objects").EnumerateArray());
+        JsonElement[] lines = run.Json;
+        JsonElement[] newcomers = [.. lines.TakeWhile(l => Type(l) != "frame" || l.GetProperty("objects").GetArrayLength() == 0)
+            .Where(l => Type(l) == "re_ask").SelectMany(l => l.GetProperty("newcomers").EnumerateArray())];
+        Assert.NotEmpty(newcomers);
+        Assert.Equal(newcomers.Length, lines[^2].GetProperty("objects").GetInt32());
     }
 
     [Fact]

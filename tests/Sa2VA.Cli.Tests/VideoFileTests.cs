@@ -27,6 +27,27 @@ public class VideoFileTests
     }
 
     [Fact]
+    public void One_that_is_given_as_a_picture_is_told_with_the_option_for_videos()
+    {
+        using var folder = new ScratchFolder();
+        string clip = FakeFfmpeg.Clip(folder, "clip.mp4", ""), model = CliRun.Toy;
+        const string Told = "clip.mp4' is a video, not a picture; give it with --video in place of --image.";
+        CliRun.Of([.. Ask, "--image", clip]).AssertRefusedWithJson(Told);
+        CliRun.Of("describe", "--model", model, "--image", clip).AssertRefused(Told);
+        CliRun.Of("chat", "--model", model, "--image", clip, "--prompt", "Hello").AssertRefused(Told);
+        CliRun chat = CliRun.With(null, new StringReader($"/image {clip}\n"), "chat", "--model", model);
+        Assert.Equal(2, chat.Code);
+        Assert.Contains("give it with /video in place of /image.", chat.Error, StringComparison.Ordinal);
+        chat = CliRun.With(null, new StringReader($"/image {folder.Path}\n"), "chat", "--model", model);
+        Assert.Contains("give a folder of frames with /video.", chat.Error, StringComparison.Ordinal);
+        // Among pictures it has an error, and the others go on.
+        CliRun several = CliRun.Of([.. Ask, "--image", clip, CliRun.Shapes]);
+        Assert.Equal(2, several.Code);
+        Assert.Equal(["error", "start", "answer", "frame", "end"], several.Json.Select(l => l.GetProperty("type").GetString()));
+        Assert.Contains(Told, several.Json[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_ffmpeg_the_line_says_how_to_get_one()
     {
         using var folder = new ScratchFolder();

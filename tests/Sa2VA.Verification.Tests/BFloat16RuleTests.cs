@@ -153,7 +153,7 @@ public sealed class BFloat16RuleTests
 
     private static Verifier Verifier() => new(new VerifierOptions
     {
-        CreateBackend = () => new CpuBackend(new CpuOptions { Precision = Precision.BFloat16 }),
+        CreateBackend = _ => new CpuBackend(new CpuOptions { Precision = Precision.BFloat16 }),
     });
 
     private static ChoiceTies Of(GoldenFile golden, long[] selected, float[] objects) =>

@@ -107,7 +107,7 @@ public sealed class GoldenTests(GoldenTests.SharedVerifier shared) : IClassFixtu
 
         public Verifier InBFloat16 { get; } = new(new VerifierOptions
         {
-            CreateBackend = () => new CpuBackend(new CpuOptions { Precision = Precision.BFloat16 }),
+            CreateBackend = _ => new CpuBackend(new CpuOptions { Precision = Precision.BFloat16 }),
         });
 
         public void Dispose()

@@ -115,7 +115,7 @@ public sealed class VerifierTests
         using TestGolden linear = TestGolden.Linear();
         using var verifier = new Verifier(new VerifierOptions
         {
-            CreateBackend = () =>
+            CreateBackend = _ =>
             {
                 made++;
                 return new Cpu.CpuBackend(new Cpu.CpuOptions { Threads = 1 });

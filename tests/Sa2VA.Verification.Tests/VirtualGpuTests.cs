@@ -64,7 +64,7 @@ public sealed class VirtualGpuTests(VirtualGpuTests.SharedVerifier shared) : ICl
 
         private Verifier Of(Precision precision) => new(new VerifierOptions
         {
-            CreateBackend = () => new CudaDevice(new CudaDriver(_driver.Name, _driver.Export)) { Precision = precision }.Open(),
+            CreateBackend = _ => new CudaDevice(new CudaDriver(_driver.Name, _driver.Export)) { Precision = precision }.Open(),
         });
     }
 }

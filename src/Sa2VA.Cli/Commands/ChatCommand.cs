@@ -18,7 +18,8 @@ internal static class ChatCommand
         var output = new TextOption("--out", "DIR", "Folder for the masks of images, each written as soon as it is found: object-0.png, …");
         var ask = new AskFlags();
         var device = new DeviceFlags();
-        return new CliCommand("chat", "Answers questions. Read line by line, they may be commands too: /help lists them.",
+        return new CliCommand("chat", "Answers questions. Read line by line, they may be commands too: /help lists them. "
+            + "In a terminal what fails is told and the talk goes on; of a pipe the first line that fails ends it, with exit code 2.",
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames", "sa2va chat --model Sa2VA-1B --image street.jpg --out masks")
         {

@@ -43,8 +43,10 @@ internal static class EvalCommand
             Run = values =>
             {
                 string folder = values.GetRequiredValue(data), results = values.GetRequiredValue(output);
-                string kind = values.GetValue(task) is { } given && Tasks.Contains(given) ? given
-                    : throw new UsageException("Give what to evaluate, such as: sa2va eval refcoco; there are refcoco, gcg and ref-vos.");
+                string kind = values.GetValue(task)
+                    ?? throw new UsageException("Give what to evaluate, such as: sa2va eval refcoco; there are refcoco, gcg and ref-vos.");
+                if (!Tasks.Contains(kind))
+                    throw new UsageException($"There is no evaluation {Quoted.Of(kind)}; there are refcoco, gcg and ref-vos.");
                 if (!Directory.Exists(folder)) throw new UsageException($"There is no folder {Quoted.Of(folder)}; check --data.");
                 if (kind != "ref-vos" && values.GetValue(masks)) throw new UsageException("--masks belongs to ref-vos.");
                 if (kind != "ref-vos" && ArgumentReader.Has(values, protocol)) throw new UsageException("--protocol belongs to ref-vos.");

@@ -31,10 +31,13 @@ internal static class VerifyCommand
             Run = values =>
             {
                 var notes = new HeldNotes(terminal);
+                string? folder = model.TryOf(values)?.Folder();
+                Device usual = device.Of(values, notes, model: null);
                 return Task.FromResult(Run(terminal, notes, new Request
                 {
-                    Goldens = values.GetRequiredValue(goldens), Model = model.TryOf(values)?.Folder(), Json = values.GetValue(json),
-                    Markdown = values.GetValue(markdown), Device = device.Of(values, notes, model.TryOf(values)),
+                    Goldens = values.GetRequiredValue(goldens), Model = folder, Json = values.GetValue(json),
+                    Markdown = values.GetValue(markdown),
+                    Device = stored => device.In(values, notes, usual, stored),
                 }));
             },
         };
@@ -46,12 +49,14 @@ internal static class VerifyCommand
         public string? Model { get; init; }
         public bool Json { get; init; }
         public string? Markdown { get; init; }
-        public required Device Device { get; init; }
+
+        /// <summary>Where to compute with weights that are stored for a precision, or for any.</summary>
+        public required Func<Precision?, Device> Device { get; init; }
     }
 
     private static int Run(Terminal terminal, HeldNotes notes, Request request)
     {
-        (string? model, string? markdown, Device device) = (request.Model, request.Markdown, request.Device);
+        (string? model, string? markdown) = (request.Model, request.Markdown);
         (IReadOnlyList<string> goldens, IReadOnlyList<string> cases) = Expand(request.Goldens);
         int total = goldens.Count + cases.Count, done = 0;
         string places = string.Join(", ", request.Goldens.Select(Quoted.Of));
@@ -62,7 +67,7 @@ internal static class VerifyCommand
         var summary = new VerifySummary();
         var options = new VerifierOptions
         {
-            ModelFolder = model, OnNote = notes.Add, CreateBackend = () => device.Open(),
+            ModelFolder = model, OnNote = notes.Add, CreateBackend = stored => request.Device(stored).Open(),
         };
         using (var verifier = new Verifier(options))
             foreach (string path in goldens)
@@ -73,7 +78,7 @@ internal static class VerifyCommand
                 output.Write(result);
                 done++;
             }
-        using (var predict = new PredictRuns(model, device, notes, terminal.Cancellation))
+        using (var predict = new PredictRuns(model, request.Device, notes, terminal.Cancellation))
             foreach (string path in cases)
             {
                 Show();

@@ -48,6 +48,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
     private IReadOnlyList<Answer> _answers = [];
     private Task _asking = Task.CompletedTask;
     private Task<bool>? _pending;
+    private int? _shownId;
 
     /// <summary>Told that the model is there and tracking begins.</summary>
     public required Action<Sa2VAModel> OnStart { get; init; }
@@ -76,8 +77,9 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
     /// <summary>Which objects were seen.</summary>
     public Sightings Seen { get; } = new();
 
-    /// <summary>What is to be said at the end of questions that named what was not seen.</summary>
-    public IEnumerable<string> NothingSeen => _answers.Select((a, i) => Seen.NoteOn(request.Prompts[i], a)).OfType<string>();
+    /// <summary>What is to be said at the end of questions that named what was not seen, and of what was shown and was not.</summary>
+    public IEnumerable<string> NothingSeen => _answers.Select((a, i) => Seen.NoteOn(request.Prompts[i], a))
+        .Append(_shownId is { } id ? Seen.NoteOnShown(id, isVideo: true) : null).OfType<string>();
 
     /// <summary>Masks that were left out for their score.</summary>
     public int Dropped { get; private set; }
@@ -256,6 +258,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
             lock (_telling)
             {
                 OnShown(followed.Id, new ShownObject(request.Shown!, 0, null));
+                _shownId = followed.Id;
                 _names[followed.Id] = null;
             }
             masks = followed.Masks;

@@ -21,7 +21,12 @@ internal sealed record PredictRun(string Path, PredictCase Case, PredictResult? 
 }
 
 /// <summary>Runs predict cases; a model stays loaded as long as the next case needs it.</summary>
-internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes notes, CancellationToken cancellation) : IDisposable
+/// <param name="modelFolder">The checkpoint of all; null for each case's own.</param>
+/// <param name="device">Where to compute with weights that are stored for a precision, or for any.</param>
+/// <param name="notes">Told what might not be expected.</param>
+/// <param name="cancellation">Stops between two ops.</param>
+internal sealed class PredictRuns(string? modelFolder, Func<Precision?, Device> device, HeldNotes notes, CancellationToken cancellation)
+    : IDisposable
 {
     private Sa2VAModel? _model;
     private string? _folder, _skip;
@@ -62,7 +67,7 @@ internal sealed class PredictRuns(string? modelFolder, Device device, HeldNotes 
             _skip = $"the weights of {Path.GetFileName(folder)} are not here";
             return;
         }
-        _model = Sa2VAModel.Load(folder, device, cancellation: cancellation);
+        _model = Sa2VAModel.Load(folder, device(Sa2VAConfig.Read(folder).Quantization?.Precision), cancellation: cancellation);
         foreach (string note in _model.Config.Notes) notes.Add(note);
     }
 

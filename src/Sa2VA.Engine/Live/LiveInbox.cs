@@ -1,11 +1,13 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Sa2VA.Engine;
 
 /// <summary>What became of a frame.</summary>
 internal enum FrameOutcome { Tracked, Expired, Cancelled, Failed }
 
 /// <summary>
-/// What waits for the thread of a live stream: frames, as many as may, and commands, which go first. It counts what becomes of frames, all
-/// under one lock, so that the counts of any moment add up.
+/// What waits for the thread of a live stream: frames, as many as may, and commands, which go first, before them what is to be told. It
+/// counts what becomes of frames, all under one lock, so that the counts of any moment add up.
 /// </summary>
 internal sealed class LiveInbox(LiveOptions options)
 {
@@ -13,6 +15,7 @@ internal sealed class LiveInbox(LiveOptions options)
     private readonly object _gate = new();
     private readonly Queue<LiveFrame> _frames = [];
     private readonly Queue<LiveCommand> _commands = [];
+    private readonly Queue<LiveNotice> _notices = [];
     private readonly LinkedList<(LiveFrame Frame, TaskCompletionSource Done)> _pushers = [];
     private readonly Stack<LiveFrame> _spare = [];
     private readonly long[] _outcomes = new long[4];
@@ -90,6 +93,23 @@ internal sealed class LiveInbox(LiveOptions options)
         command.Fail(_end ?? new ObjectDisposedException(nameof(LiveVideo), "The live stream has ended."));
     }
 
+    /// <summary>Adds what is to be told; taken as long as the stream has not ended, since frames that wait may depend on it.</summary>
+    public void Add(LiveNotice notice)
+    {
+        lock (_gate)
+        {
+            if (_end is not null) return;
+            _notices.Enqueue(notice);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Takes what is to be told, if there is anything.</summary>
+    public bool TakeNotice([NotNullWhen(true)] out LiveNotice? notice)
+    {
+        lock (_gate) return _notices.TryDequeue(out notice);
+    }
+
     /// <summary>Waits for the next command or frame.</summary>
     /// <returns>False when there will be none.</returns>
     public bool Take(out LiveFrame? frame, out LiveCommand? command)
@@ -99,6 +119,11 @@ internal sealed class LiveInbox(LiveOptions options)
         {
             while (true)
             {
+                if (_notices.TryDequeue(out LiveNotice? notice))
+                {
+                    command = notice;
+                    return true;
+                }
                 if (_commands.TryDequeue(out command)) return true;
                 if (_end is null && _frames.TryDequeue(out frame))
                 {
@@ -158,6 +183,7 @@ internal sealed class LiveInbox(LiveOptions options)
             _pushers.Clear();
             commands = [.. _commands];
             _commands.Clear();
+            _notices.Clear();
             Monitor.PulseAll(_gate);
         }
         foreach (LiveCommand command in commands) command.Fail(end);

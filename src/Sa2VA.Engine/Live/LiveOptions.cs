@@ -43,7 +43,8 @@ public sealed record LiveOptions
     public ReAskOptions? ReAsk { get; init; }
 
     /// <summary>
-    /// Told what came of asking again. Called between two frames, which wait for it; what it throws ends the live stream.
+    /// Told what came of asking again, before the first result that has the newcomers. Called between two frames, which wait for it; what
+    /// it throws ends the live stream.
     /// </summary>
     public Action<ReAskResult>? ReAsked { get; init; }
 }

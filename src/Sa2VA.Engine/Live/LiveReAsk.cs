@@ -38,8 +38,7 @@ internal sealed class LiveReAsk(VideoSession session, LiveOptions options, LiveI
     {
         try
         {
-            ReAskResult result = await session.ReAskAsync(choices, _stop.Token).ConfigureAwait(false);
-            if (result.Answers.Count > 0 && options.ReAsked is { } told) inbox.Add(new LiveNotice(() => told(result)));
+            await session.ReAskLiveAsync(choices, Tell, _stop.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -52,5 +51,11 @@ internal sealed class LiveReAsk(VideoSession session, LiveOptions options, LiveI
         {
             if (options.Failed is { } failed) inbox.Add(new LiveNotice(() => failed(timestamp, e)));
         }
+    }
+
+    // Before the next frame can begin, which has the newcomers.
+    private void Tell(ReAskResult result)
+    {
+        if (options.ReAsked is { } told) inbox.Add(new LiveNotice(() => told(result)));
     }
 }

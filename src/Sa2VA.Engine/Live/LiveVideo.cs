@@ -181,12 +181,14 @@ public sealed class LiveVideo : IAsyncDisposable
                 if (command is not null) command.Run(Session);
                 else Process(frame!);
             }
+            _reAsk.End();
+            Tell();
         }
         catch (Exception e)
         {
             error = e;
+            _reAsk.End();
         }
-        _reAsk.End();
         Volatile.Write(ref Session.Live, null);
         _inbox.Close(error ?? new ObjectDisposedException(nameof(LiveVideo), "The live stream has ended."));
         _results.End(error);
@@ -194,18 +196,39 @@ public sealed class LiveVideo : IAsyncDisposable
         else _ended.SetException(error);
     }
 
+    private void Tell()
+    {
+        while (_inbox.TakeNotice(out LiveNotice? notice)) notice.Run(Session);
+    }
+
     private void Process(LiveFrame frame)
     {
         TimeSpan age = _options.Time.GetElapsedTime(frame.Pushed);
         if (_isClosing || frame.Cancellation.IsCancellationRequested) _inbox.Finish(frame, FrameOutcome.Cancelled);
         else if (frame.Deadline <= age) _inbox.Finish(frame, FrameOutcome.Expired);
-        else Track(frame, age);
+        else Publish(frame, age);
     }
 
-    private void Track(LiveFrame frame, TimeSpan age)
+    private void Publish(LiveFrame frame, TimeSpan age)
+    {
+        LiveResult result = _results.Rent();
+        TimeSpan timestamp = frame.Timestamp;
+        if (Track(frame, age, result))
+        {
+            // What it shows for the first time was named a moment ago.
+            Tell();
+            long number = result.Masks.Frame;
+            _results.Publish(result);
+            _reAsk.After(number, timestamp);
+        }
+        else _results.Return(result);
+    }
+
+    /// <summary>Finds what is on a frame.</summary>
+    /// <returns>False if it came to nothing.</returns>
+    private bool Track(LiveFrame frame, TimeSpan age, LiveResult result)
     {
         CancellationTokenSource stop = _stop;
-        LiveResult result = _results.Rent();
         (TimeSpan timestamp, RgbImage? picture) = (frame.Timestamp, frame.Image);
         try
         {
@@ -216,10 +239,7 @@ public sealed class LiveVideo : IAsyncDisposable
             TimeSpan latency = _options.Time.GetElapsedTime(frame.Pushed);
             result.Set(masks, picture, timestamp, latency);
             _inbox.Finish(frame, FrameOutcome.Tracked, latency);
-            long number = masks.Frame;
-            _results.Publish(result);
-            _reAsk.After(number, timestamp);
-            return;
+            return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -238,6 +258,6 @@ public sealed class LiveVideo : IAsyncDisposable
             // Not disposed: whoever closes the stream may be about to cancel it.
             if (!stop.TryReset()) Volatile.Write(ref _stop, new CancellationTokenSource(Timeout.InfiniteTimeSpan, _options.Time));
         }
-        _results.Return(result);
+        return false;
     }
 }

@@ -28,9 +28,15 @@ public sealed partial class VideoSession
     /// <exception cref="NonFiniteException">A result is NaN or infinite; nothing has then changed.</exception>
     /// <exception cref="SessionBusyException">The session is asking again already.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model is closed.</exception>
-    public async Task<ReAskResult> ReAskAsync(ReAskOptions? options = null, CancellationToken cancellation = default)
+    public Task<ReAskResult> ReAskAsync(ReAskOptions? options = null, CancellationToken cancellation = default) =>
+        ReAskLiveAsync(options ?? new ReAskOptions(), told: null, cancellation);
+
+    /// <summary>The same, and tells what came of it before the next frame can begin.</summary>
+    /// <param name="options">Choices.</param>
+    /// <param name="told">Told of it if anything was asked; short, frames wait.</param>
+    /// <param name="cancellation">Stops within one token or op; nothing has then changed.</param>
+    internal async Task<ReAskResult> ReAskLiveAsync(ReAskOptions options, Action<ReAskResult>? told, CancellationToken cancellation)
     {
-        options ??= new ReAskOptions();
         CheckReAsk();
         using SessionGate.Entry gate = Gate.Enter(this, SessionPart.Aside);
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
@@ -45,7 +51,7 @@ public sealed partial class VideoSession
         }).ConfigureAwait(false);
         return frames.Length == 0
             ? new ReAskResult(-1, [], [], [], [])
-            : await Task.Run(() => AskAgainAsync(options, words, frames, life, cancellation), cancellation).ConfigureAwait(false);
+            : await Task.Run(() => AskAgainAsync(options, words, frames, life, told, cancellation), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Refuses to ask again where there is nothing to show.</summary>
@@ -57,7 +63,7 @@ public sealed partial class VideoSession
     }
 
     private async Task<ReAskResult> AskAgainAsync(ReAskOptions options, IReadOnlyList<AskedWords> words, RgbImage[] frames, int life,
-        CancellationToken cancellation)
+        Action<ReAskResult>? told, CancellationToken cancellation)
     {
         var answers = new List<Answer>();
         using (var aside = new ReAskSession(Model, LanguageFrames.Read(frames, Model.Config, cancellation)))
@@ -66,8 +72,9 @@ public sealed partial class VideoSession
         ObjectDisposedException.ThrowIf(Model.IsDisposed, Model);
         cancellation.ThrowIfCancellationRequested();
         // Behind a reset these are the words of another life.
-        if (life != _stream.Life) return new ReAskResult(-1, answers, [], [], []);
-        int conditioning = Math.Min(frames.Length, SegmentationModel.LanguageFrames);
-        return _stream.ReAsk(answers, options, conditioning, NextObject, cancellation);
+        ReAskResult result = life != _stream.Life ? new ReAskResult(-1, answers, [], [], [])
+            : _stream.ReAsk(answers, options, Math.Min(frames.Length, SegmentationModel.LanguageFrames), NextObject, cancellation);
+        told?.Invoke(result);
+        return result;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Sa2VA.Engine;
 using Sa2VA.Models;
 using Sa2VA.Tests.State;
@@ -49,6 +50,45 @@ public sealed class LiveReAskTests
             Assert.Equal(expected.Known, results[^1].Known);
         }
         Assert.Equal(2, results.Count);
+    }
+
+    [Fact]
+    public async Task What_joins_is_told_before_its_first_masks_even_if_no_more_frames_are_taken()
+    {
+        using Sa2VAModel model = Shapes.Load(_device, cancellation: Cancellation);
+        using VideoSession session = model.OpenVideo(Shapes.Clip[..1], Keep, Cancellation);
+        session.Ask(Circle, cancellation: Cancellation);
+        var comparing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var goOn = new ManualResetEventSlim();
+        var happened = new ConcurrentQueue<string>();
+        LiveVideo? told = null;
+        await using var live = new LiveVideo(session, new LiveOptions
+        {
+            Policy = QueuePolicy.Wait, ReAsk = new ReAskOptions { EveryFrames = 2, WhenLostFor = 0, Questions = [Star] },
+            ReAsked = result => told!.ReadLatest(r =>
+                happened.Enqueue($"behind frame {r.Masks.Frame}: {string.Join(' ', result.Newcomers)}")),
+        });
+        told = live;
+        await using IAsyncEnumerator<LiveResult> read = live.ResultsAsync(Cancellation).GetAsyncEnumerator(Cancellation);
+        for (int f = 0; f < 2; f++)
+        {
+            await live.PushAsync(Shapes.Clip[f], TimeSpan.FromSeconds(f));
+            Assert.True(await read.MoveNextAsync());
+            // Behind the first frame only what is asked again looks for what words name.
+            if (f == 0)
+                _device.Before = graph =>
+                {
+                    if (graph == "prompted frame" && comparing.TrySetResult()) goOn.Wait(Cancellation);
+                };
+        }
+        await comparing.Task.WaitAsync(Patience, Cancellation);
+        await live.PushAsync(Shapes.Clip[2], TimeSpan.FromSeconds(2));
+        Task completed = live.CompleteAsync();
+        goOn.Set();
+        while (await read.MoveNextAsync())
+            happened.Enqueue($"frame {read.Current.Masks.Frame}: {string.Join(' ', read.Current.Masks.Objects.Select(o => o.Id))}");
+        await completed.WaitAsync(Patience, Cancellation);
+        Assert.Equal(["behind frame 1: 1", "frame 2: 0 1"], happened);
     }
 
     [Fact]
