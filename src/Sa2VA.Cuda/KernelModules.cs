@@ -84,7 +84,7 @@ internal sealed unsafe class KernelModules(CudaContext context)
         {
             byte[] ptx = Image($"ptx/{family}") ?? throw new DeviceException($"This package has no kernels '{family}'.");
             context.Check(Load(ptx, &module),
-                $"loading the kernels '{family}'{(isOfHopper ? $" ({HopperUses.Variable}=never does without them)" : "")}");
+                $"loading the kernels '{family}'{(isOfHopper ? $" ({CudaDevice.HopperVariable}=never does without them)" : "")}");
         }
         _modules.Add(family, (module, isPtx));
         return module;
