@@ -31,11 +31,12 @@ public sealed class AssembledKernelTests : IDisposable
             [ "${1#-arch=}" != "$(cat "$(dirname "$0")/refused" 2> /dev/null)" ] || exit 1
             printf '%s' "$1" > "$4"
             """, "tools", "root", "usr", "bin", "ptxas");
-        File.SetUnixFileMode(_folder.At("tools", "root", "usr", "bin", "ptxas"), (UnixFileMode)0b111_101_101);
+        Assert.Equal(0, Run("chmod", "+x", _folder.At("tools", "root", "usr", "bin", "ptxas")).Code);
         Write("", "kernels", "cubin", "sm_80", $"map.{Other}.cubin");
         Write("", "kernels", "cubin", "sm_90", $"gone.{Stamp}.cubin");
         Write("", "kernels", "cubin", "sm_90", "map.cubin");
-        string[] all = [.. ((string[])["80", "86", "89", "90"]).Select(a => $"sm_{a}/map.{Stamp}.cubin"), $"sm_90a/linear_hopper.{Stamp}.cubin"];
+        string[] all =
+            [.. ((int[])[80, 86, 89, 90]).Select(a => $"sm_{a}/map.{Stamp}.cubin"), $"sm_90a/linear_hopper.{Stamp}.cubin"];
 
         Write("sm_89", "tools", "root", "usr", "bin", "refused");
         Assert.NotEqual(0, Assemble());
@@ -54,8 +55,8 @@ public sealed class AssembledKernelTests : IDisposable
     [Fact]
     public void The_backend_gets_the_machine_code_of_its_PTX_alone()
     {
-        foreach ((string folder, string file) in ((string, string)[])[("sm_80", $"map.{Stamp}"), ("sm_86", $"map.{Other}"), ("sm_89", "map"),
-            ("sm_90", $"gone.{Stamp}"), ("sm_90a", $"linear_hopper.{Stamp}")])
+        foreach ((string folder, string file) in ((string, string)[])[("sm_80", $"map.{Stamp}"), ("sm_86", $"map.{Other}"),
+            ("sm_89", "map"), ("sm_90", $"gone.{Stamp}"), ("sm_90a", $"linear_hopper.{Stamp}")])
             Write("", "kernels", "cubin", folder, $"{file}.cubin");
         Directory.CreateDirectory(_folder.At("src", "Sa2VA.Cuda"));
         string project = _folder.At("src", "Sa2VA.Cuda", "Sa2VA.Cuda.csproj");
