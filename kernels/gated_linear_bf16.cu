@@ -2,6 +2,7 @@
 #include "common/epilogue.cuh"
 #include "common/fast_math.cuh"
 #include "common/gated_linear.cuh"
+#include "common/shared_quad.cuh"
 #include "common/skinny_product.cuh"
 #include "common/tensor_rows.cuh"
 
@@ -45,7 +46,7 @@ template <class S> struct GatedEpilogue
             {
                 int r = first + i * Quads::RowsAtOnce < end ? first + i * Quads::RowsAtOnce : first;
                 const float* gates = sums + r * S::SumPitch + quads.column;
-                p[i] = fast_silu(*(const Quad*)gates) * *(const Quad*)(gates + Columns);
+                p[i] = fast_silu(shared_quad(gates)) * shared_quad(gates + Columns);
             }
 #pragma unroll
             for (int i = 0; i < Quads::Together; i++)

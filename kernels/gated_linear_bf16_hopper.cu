@@ -2,6 +2,7 @@
 // are gates and the other their ups, with the bits of gated_linear_bf16.cu.
 #include "common/fast_math.cuh"
 #include "common/gated_linear.cuh"
+#include "common/shared_quad.cuh"
 #include "common/warpgroup_product.cuh"
 
 struct GatedPieces
@@ -13,8 +14,10 @@ struct GatedPieces
 
     struct Held {};
 
+    // Eight lanes that shared memory serves together have two rows two apart, which lie in different banks.
     DEVICE_MEMBER GatedPieces(const GatedLinearArguments& a, int end)
-        : rows(end), columns(a.weight.rows / 2), row(threadIdx.x % 32 / 4), column(threadIdx.x % 4 * 4), y(a.y, columns) {}
+        : rows(end), columns(a.weight.rows / 2), row(threadIdx.x / 16 % 2 * 4 + threadIdx.x / 4 % 2 * 2 + threadIdx.x / 8 % 2),
+          column(threadIdx.x % 4 * 4), y(a.y, columns) {}
 
     DEVICE_MEMBER Held fetch(int, int, int) const { return {}; }
 
@@ -25,7 +28,7 @@ struct GatedPieces
         for (int r = row; r < PieceQuads::Rows; r += 8)
         {
             const float* gates = sums + r * PieceQuads::Pitch + column;
-            Quad q = fast_silu(*(const Quad*)gates) * *(const Quad*)(gates + Columns);
+            Quad q = fast_silu(shared_quad(gates)) * shared_quad(gates + Columns);
             if (first_row + r < rows) y.store(first_row + r, first_column + column, q);
         }
     }

@@ -2,6 +2,7 @@
 // four or two columns at a time, and its lanes have eight numbers of the depth in turn. A sum's order depends on the depth alone.
 #include "common/codes.cuh"
 #include "common/linear_arg_max.cuh"
+#include "common/shared_quad.cuh"
 
 const int Warps = Block / Warp, Eight = 8, Stretch = Warp * Eight;
 
@@ -43,15 +44,6 @@ DEVICE void load_eight(float (&w)[Eight], const u8* column, int k, const View& w
         w[i] = bits_to_float(pair << 16);
         w[i + 1] = bits_to_float(pair & 0xffff0000);
     }
-}
-
-// Four numbers of shared memory. Spelled out: of plain loads NVRTC splits one of sixteen rows' in two or does not, by where its own objects
-// lie in memory, so that no two builds gave the same code.
-DEVICE Quad shared_quad(u32 from)
-{
-    Quad q;
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(q.x), "=f"(q.y), "=f"(q.z), "=f"(q.w) : "r"(from) : "memory");
-    return q;
 }
 
 // Where number k of a row is in shared memory: the halves of the lanes' eights lie side by side, so that no two lanes meet in a bank.

@@ -1,6 +1,7 @@
 // LinearMaxPool where x and W are bf16: a tile's rows are 2×2 blocks of a map in Z-order, four rows each, of whose sums the largest is
 // stored.
 #include "common/epilogue.cuh"
+#include "common/shared_quad.cuh"
 #include "common/tensor_product.cuh"
 #include "common/tensor_rows.cuh"
 
@@ -35,9 +36,9 @@ template <class S> struct PoolEpilogue
         for (int r = quads.row; r < S::WarpRows / 4 && (first_row + band) / 4 + r < y.v.rows; r += Quads::RowsAtOnce)
         {
             const float* block = &sums[4 * r * S::SumPitch + quads.column];
-            Quad q = *(const Quad*)block;
+            Quad q = shared_quad(block);
 #pragma unroll
-            for (int n = 1; n < 4; n++) q = largest(q, *(const Quad*)(block + n * S::SumPitch));
+            for (int n = 1; n < 4; n++) q = largest(q, shared_quad(block + n * S::SumPitch));
             // The bias is the same for all four: rounding keeps their order.
             y.store((first_row + band) / 4 + r, first_column + quads.column, q + bias);
         }

@@ -4,6 +4,14 @@
 
 struct ALIGNED(16) Eight { u32 pairs[4]; };
 
+// Spelled out, or NVRTC makes four loads of it.
+DEVICE Eight load_eight(const u16* from)
+{
+    Eight e;
+    asm("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(e.pairs[0]), "=r"(e.pairs[1]), "=r"(e.pairs[2]), "=r"(e.pairs[3]) : "l"(from));
+    return e;
+}
+
 DEVICE u32 larger_pair(u32 a, u32 b)
 {
     return pack_bf16(larger_or_nan(bits_to_float(a << 16), bits_to_float(b << 16)),
@@ -54,8 +62,8 @@ template <class Shape> DEVICE void window_attention(const WindowAttentionArgumen
             {
                 // Four rows in Z-order, two and two in a raster map.
                 const u16 *upper = query(row) + part * 8, *lower = upper + (is_raster ? a.width : 2) * stride;
-                largest = larger_of(larger_of(*(const Eight*)upper, *(const Eight*)(upper + stride)),
-                    larger_of(*(const Eight*)lower, *(const Eight*)(lower + stride)));
+                largest = larger_of(larger_of(load_eight(upper), load_eight(upper + stride)),
+                    larger_of(load_eight(lower), load_eight(lower + stride)));
             }
             *(Eight*)(shared + row * Shape::KeyPitch + part * 16) = largest;
         }

@@ -6,7 +6,11 @@ namespace Sa2VA.Cuda;
 /// <summary>An NVIDIA GPU.</summary>
 public sealed class CudaDevice : Device
 {
+    /// <summary>The environment variable that <see cref="Hopper"/> is taken from where nothing else is said.</summary>
+    public const string HopperVariable = "SA2VA_HOPPER";
+
     private readonly CudaDriver? _driver;
+    private HopperUse? _hopper;
 
     /// <summary>A GPU of this machine.</summary>
     public CudaDevice() { }
@@ -27,7 +31,11 @@ public sealed class CudaDevice : Device
     /// Where a device of compute capability 9.0 takes kernels that are for it alone; null: as the environment variable <c>SA2VA_HOPPER</c>
     /// says (<c>never</c>, <c>pays</c> or <c>wherever</c>), else where it pays. The results are the same.
     /// </summary>
-    public HopperUse? Hopper { get; init; }
+    public HopperUse? Hopper
+    {
+        get => _hopper;
+        init => _hopper = value;
+    }
 
     /// <inheritdoc/>
     public override string Name => "cuda";
@@ -44,6 +52,14 @@ public sealed class CudaDevice : Device
 
     /// <summary>What the driver says.</summary>
     public CudaAvailability Availability => _driver is null ? CudaAvailability.Find() : CudaAvailability.Find(_driver);
+
+    /// <summary>The same device and choices, but for <see cref="Hopper"/>.</summary>
+    public CudaDevice With(HopperUse hopper)
+    {
+        var other = (CudaDevice)MemberwiseClone();
+        other._hopper = hopper;
+        return other;
+    }
 
     /// <inheritdoc/>
     public override IBackend Open(long memoryBudget = 0) => new CudaBackend(Find(), this, memoryBudget, countsOnly: false);

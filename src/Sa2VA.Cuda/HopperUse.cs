@@ -18,15 +18,13 @@ public enum HopperUse
 
 internal static class HopperUses
 {
-    public const string Variable = "SA2VA_HOPPER";
-
     /// <summary>The one that is asked for, else the one that <c>SA2VA_HOPPER</c> names.</summary>
     /// <exception cref="DeviceException">The variable names none.</exception>
-    public static HopperUse Resolve(HopperUse? asked) => asked ?? Environment.GetEnvironmentVariable(Variable) switch
+    public static HopperUse Resolve(HopperUse? asked) => asked ?? Environment.GetEnvironmentVariable(CudaDevice.HopperVariable) switch
     {
         null or "" or "pays" => HopperUse.WhereItPays,
         "never" => HopperUse.Never,
         "wherever" => HopperUse.Wherever,
-        var other => throw new DeviceException($"{Variable} is '{other}'; it may be never, pays or wherever."),
+        var other => throw new DeviceException($"{CudaDevice.HopperVariable} is '{other}'; it may be never, pays or wherever."),
     };
 }

@@ -84,7 +84,7 @@ internal sealed unsafe class KernelModules(CudaContext context)
         {
             byte[] ptx = Image($"ptx/{family}") ?? throw new DeviceException($"This package has no kernels '{family}'.");
             context.Check(Load(ptx, &module),
-                $"loading the kernels '{family}'{(isOfHopper ? $" ({HopperUses.Variable}=never does without them)" : "")}");
+                $"loading the kernels '{family}'{(isOfHopper ? $" ({CudaDevice.HopperVariable}=never does without them)" : "")}");
         }
         _modules.Add(family, (module, isPtx));
         return module;
@@ -145,7 +145,7 @@ internal sealed unsafe class CudaFunction
     /// <summary>The same with the parameter at an address.</summary>
     public void Launch(nint stream, Grid grid, int threads, int shared, void* parameter)
     {
-        if (threads < 1 || threads > MaxThreads || grid.X < 1 || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535)
+        if (threads < 1 || threads > MaxThreads || grid.X is < 1 or > int.MaxValue || grid.Y is < 1 or > 65535 || grid.Z is < 1 or > 65535)
             throw new DeviceException($"Kernel {Name} cannot be launched with {threads} threads in a grid of {grid}.");
         if (shared > _shared) AllowShared(shared);
         LaunchTimer? timer = _context.Timers.IsEmpty ? null : _context.Timers.GetValueOrDefault(stream);

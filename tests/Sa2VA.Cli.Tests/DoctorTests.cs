@@ -3,9 +3,11 @@ using Sa2VA.Cli.Commands;
 using Sa2VA.Cli.Devices;
 using Sa2VA.Cli.Doctor;
 using Sa2VA.Core;
+using Sa2VA.Cuda;
 using Sa2VA.Cuda.Driver;
 using Sa2VA.Models;
 using Sa2VA.Verification.SelfTest;
+using Sa2VA.VirtualGpu;
 using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Cli.Tests;
@@ -44,6 +46,26 @@ public class DoctorTests
         Assert.Equal("driver", Type(run.Json[0]));
 
         static string Type(JsonElement line) => line.GetProperty("type").GetString()!;
+    }
+
+    /// <summary>
+    /// Of a product so shallow that the other kernels are faster. That some check runs each of them is for <c>KernelRecordingTests</c> to
+    /// see. Of each launch one block runs, so that it takes no time, and results are wrong.
+    /// </summary>
+    [Fact]
+    public void An_H100s_own_kernels_are_checked_where_they_do_not_pay_too()
+    {
+        using var gpus = new VirtualDriver(new VirtualDriverOptions
+        {
+            Devices = [VirtualDeviceKind.H100], LogLaunches = true,
+            Execution = new VirtualDeviceOptions { Checks = false, CountMemory = false, SampleBlocks = 1 },
+        });
+        DeviceChoice choice =
+            DeviceChoice.Of(new DeviceName(DeviceKind.Cuda), 0, Precision.BFloat16, new CudaDriver(gpus.Name, gpus.Export));
+        using var stop = new CancellationTokenSource();
+        var output = new Looking(() => gpus.Launches.Any(l => l.Kernel.Contains("_hopper_128x", StringComparison.Ordinal)), stop.Cancel);
+        var terminal = new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null, stop.Token);
+        Assert.Throws<OperationCanceledException>(() => DoctorCommand.Examine(terminal, output, [choice]));
     }
 
     [Fact]
@@ -93,5 +115,22 @@ public class DoctorTests
         Assert.Contains("Virtual A100 cannot be used: ", error.Message, StringComparison.Ordinal);
         Assert.Contains("Wrong: ", output.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("can be used", output.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Looks after each check whether something is so, and ends the checks when it is.</summary>
+    private sealed class Looking(Func<bool> isSo, Action end) : IDoctorOutput
+    {
+        public void Checked(DoctorCheck check)
+        {
+            if (isSo()) end();
+        }
+
+        public void Found(CudaAvailability gpus) { }
+
+        public void Chosen(DeviceChoice choice) { }
+
+        public void Loaded(IReadOnlyList<LoadedKernels> kernels) { }
+
+        public void End(IReadOnlyList<DoctorCheck> checks, double seconds) { }
     }
 }

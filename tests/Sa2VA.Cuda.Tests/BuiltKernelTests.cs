@@ -25,6 +25,13 @@ public sealed partial class BuiltKernelTests
             $"kernels/ptx/{family}.ptx is not built from the sources that are here: run scripts/build-kernels.");
     }
 
+    /// <summary>All newer devices can run it then. The build says which device that is, and the stamp does not.</summary>
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void Ptx_is_for_the_oldest_device_that_can(string family) => Assert.Contains(
+        $"\n.target {(family.EndsWith("_hopper", StringComparison.Ordinal) ? "sm_90a" : "sm_80")}\n", KernelFiles.Ptx(family),
+        StringComparison.Ordinal);
+
     /// <summary>
     /// Sums of floats would depend on who comes first, local memory is registers that ran out or arrays with computed places.
     /// </summary>

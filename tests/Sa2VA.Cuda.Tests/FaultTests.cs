@@ -257,6 +257,24 @@ public sealed class FaultTests
         Assert.Throws<ObjectDisposedException>(() => net.Queue.Run(net.Bound, TestContext.Current.CancellationToken));
     }
 
+    /// <summary>On a driver that takes everything: what it would cut to 32 bits, or refuse without a name, never comes to it.</summary>
+    [Theory]
+    [InlineData(1L << 31, 1, 1, 32)]
+    [InlineData((1L << 32) + 1, 1, 1, 32)]
+    [InlineData(0, 1, 1, 32)]
+    [InlineData(1, 65536, 1, 32)]
+    [InlineData(1, 1, 65536, 32)]
+    [InlineData(1, 1, 1, 0)]
+    [InlineData(1, 1, 1, 1025)]
+    public void A_launch_beyond_a_limit_is_refused_before_it_is_one(long x, int y, int z, int threads)
+    {
+        using var backend = (CudaBackend)new CudaDevice(StillDriver.Open()).Open();
+        CudaFunction map = backend.Modules.Function("map", "map");
+        map.Launch(0, new Grid(int.MaxValue, 65535, 65535), 1024, 0, 0);
+        var error = Assert.Throws<DeviceException>(() => map.Launch(0, new Grid(x, y, z), threads, 0, 0));
+        Assert.Contains("map: map cannot be launched", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_budget_is_respected_and_what_the_device_has_too()
     {

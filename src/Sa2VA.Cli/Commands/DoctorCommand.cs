@@ -52,7 +52,7 @@ internal static class DoctorCommand
         output.Chosen(choices[0]);
         foreach (DeviceChoice choice in choices)
         {
-            using IBackend backend = choice.Device.Open();
+            using IBackend backend = choice.ForChecks().Device.Open();
             foreach (KernelCheck check in KernelSelfTest.Run(backend, terminal.Cancellation))
             {
                 checks.Add(new DoctorCheck(check, backend.Precision));

@@ -29,6 +29,14 @@ internal sealed record DeviceChoice(Device Device, string? Note)
         _ => Auto(threads, precision, driver),
     };
 
+    /// <summary>
+    /// The same, but where an H100 takes kernels of its own for large shapes only (<see cref="HopperUse.WhereItPays"/>) it takes them for
+    /// small ones too, so that the few small shapes of <c>doctor</c> run every kernel that it has; unless the environment says which.
+    /// </summary>
+    public DeviceChoice ForChecks() => Device is CudaDevice { Hopper: null } gpu
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CudaDevice.HopperVariable))
+        ? this with { Device = gpu.With(HopperUse.Wherever) } : this;
+
     private static DeviceChoice Auto(int threads, Precision precision, CudaDriver? driver)
     {
         CudaAvailability found = Gpu(driver, 0, precision).Availability;

@@ -50,7 +50,8 @@ public static class BenchmarkText
         [
             Text($"{report.Model} on {d.Description}{gpu}; the machine has {d.Processors} logical processors{commit}."),
             d.IsModelled
-                ? Text($"All times and rates are modelled, not measured. The card: {c.Flops.Median / 1e9:F0} GFLOP/s, {c.FlopsOf}, ")
+                ? Text($"All times and rates are modelled, not measured; a few blocks of each launch stand for all. The card: ")
+                    + Text($"{c.Flops.Median / 1e9:F0} GFLOP/s, {c.FlopsOf}, ")
                     + Text($"{c.Bandwidth.Median / 1e9:F0} GB/s, {c.BandwidthOf}.")
                 : Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of {c.FlopsOf}, ")
                     + Text($"{bytes} GB/s {c.BandwidthOf}."),

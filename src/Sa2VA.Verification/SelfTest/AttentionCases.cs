@@ -15,6 +15,8 @@ internal static class AttentionCases
         // So many rows that a card of a hundred multiprocessors takes twice as many to a block.
         new FlashCase(1408, 35, new Heads(12, 4, 64, 64), false, true), new FlashCase(1408, 35, new Heads(12, 4, 72, 72), false, true),
         new FlashCase(1408, 35, new Heads(12, 4, 256, 64), false, true),
+        // So many keys that the rings of an H100's own kernels begin anew.
+        .. ((int[])[64, 72, 80, 128]).Select(d => new FlashCase(70, 330, new Heads(2, 1, d, d), false, true)),
         // So few keys that an H100 has nothing of its own for them.
         new FlashCase(9, 33, new Heads(2, 1, 64, 64), false, true), new FlashCase(9, 33, new Heads(1, 1, 256, 64), false, true),
         .. ((int[])[72, 80, 128]).Select(d => new FlashCase(9, 33, new Heads(2, 1, d, d), d == 128, true)),
