@@ -166,15 +166,15 @@ public sealed class WarpgroupProductTests
         float[,] sums = HopperKernel.Multiply(HopperKernel.Product(Columns, Bytes, "1, 1, 0, 0"), Columns, image,
             Descriptor(0, 128, 16, 1024), Descriptor(Start, 128, 16, 1024), adds: true);
         int cut = 0;
+        var right = new float[K * 8];
         for (int m = 0; m < 64; m++)
             for (int n = 0; n < Columns; n++)
             {
                 float exact = 2;
+                for (int k = 0; k < K; k++) right[8 * k] = b[n, k];
                 unsafe
                 {
-                    float* y = stackalloc float[K * 8];
-                    for (int k = 0; k < K; k++) y[8 * k] = b[n, k];
-                    fixed (float* x = &a[m, 0]) Assert.Equal(Execution.TensorCore.Dot(x, y, 2, 16), sums[m, n]);
+                    fixed (float* x = &a[m, 0], y = right) Assert.Equal(Execution.TensorCore.Dot(x, y, 2, 16), sums[m, n]);
                 }
                 for (int k = 0; k < K; k++) exact = MathF.FusedMultiplyAdd(a[m, k], b[n, k], exact);
                 if (exact != sums[m, n]) cut++;
