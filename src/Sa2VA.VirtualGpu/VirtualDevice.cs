@@ -26,7 +26,7 @@ public sealed class VirtualDevice : IDisposable
         this.options = options ?? new();
         ArgumentOutOfRangeException.ThrowIfLessThan(this.options.Workers, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(this.options.StepLimit, 1, nameof(options));
-        memory = new(this.options.Checks, new AddressSpace());
+        memory = new(this.options.WatchesGlobalMemory, new AddressSpace());
     }
 
     /// <summary>Live allocations, variables of modules among them.</summary>

@@ -14,6 +14,9 @@ public sealed record VirtualDeviceOptions
     /// </summary>
     public bool Checks { get; init; } = true;
 
+    /// <summary>Whether global memory is watched: of a sample of blocks most inputs are what other blocks would have written.</summary>
+    internal bool WatchesGlobalMemory => Checks && SampleBlocks == 0;
+
     /// <summary>
     /// Products on tensor cores to the bit as a Hopper card sums them; false: fused float32 in order of k.
     /// </summary>
@@ -36,7 +39,8 @@ public sealed record VirtualDeviceOptions
 
     /// <summary>
     /// 0: every block runs. Else at most so many blocks of each launch, spread over its grid, stand for all: counters are scaled, and what
-    /// the launch should have computed is not there. For times of large launches, never for results.
+    /// the launch should have computed is not there. For times of large launches, never for results. Checks are then of what happens
+    /// within a block.
     /// </summary>
     public int SampleBlocks { get; init; }
 

@@ -43,8 +43,8 @@ public sealed unsafe partial class VirtualDriver
             long taken = context.Device.Take(bytes);
             try
             {
-                bool checks = Options.Execution.Checks;
-                var memory = new PhysicalMemory(context, new Backing((long)bytes, HostAlignment, checks, checks), (long)bytes, taken);
+                bool watched = Options.Execution.WatchesGlobalMemory;
+                var memory = new PhysicalMemory(context, new Backing((long)bytes, HostAlignment, watched, watched), (long)bytes, taken);
                 context.Physical.Add(memory);
                 *handle = (ulong)handles.Add(memory).Handle;
             }

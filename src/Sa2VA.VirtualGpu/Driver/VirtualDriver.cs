@@ -64,7 +64,7 @@ public sealed unsafe partial class VirtualDriver : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MappingGranularity, 256, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Execution.Workers, 1, nameof(options));
         if (!int.IsPow2(options.MappingGranularity)) throw new ArgumentException("The granularity is no power of two.", nameof(options));
-        if (options.CheckStreams && (!options.Execution.Checks || options.Execution.SampleBlocks > 0))
+        if (options.CheckStreams && !options.Execution.WatchesGlobalMemory)
             throw new ArgumentException("Streams are checked where kernels are: with Execution.Checks, and all blocks.", nameof(options));
         Options = options;
         addresses = new(options.ReuseAddresses);

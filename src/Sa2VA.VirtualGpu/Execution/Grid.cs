@@ -19,7 +19,7 @@ internal static class Grid
         var gate = new Lock();
         // One block alone races with nobody.
         OwnedRanges? owned = plan.Memory.Owned.IsEmpty ? null : plan.Memory.Owned;
-        bool isWatched = plan.Options.Checks && plan.Options.SampleBlocks == 0 && (blocks > 1 || owned is not null);
+        bool isWatched = plan.Options.WatchesGlobalMemory && (blocks > 1 || owned is not null);
         using LaunchFootprint? own = plan.Touched is null && isWatched ? new() : null;
         LaunchFootprint? footprint = plan.Touched ?? own;
         if (workers == 1) Work(0);

@@ -54,7 +54,7 @@ internal sealed unsafe class CountedLaunches
         {
             using IBackend backend =
                 new CudaDevice(functions) { Precision = c.Precision, Hopper = c.Hopper, ZOrder = c.ZOrder }.Open();
-            var z = new ZeroGraph(c.Precision);
+            var z = new LaunchGraph(c.Precision);
             z.Run(backend, c.Record(z), c.IsFloat);
         }
         if (change is null) Queues(functions);

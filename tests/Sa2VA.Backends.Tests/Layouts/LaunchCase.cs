@@ -6,7 +6,7 @@ namespace Sa2VA.Tests;
 /// <summary>An op on a shape of released models, or a like one.</summary>
 /// <param name="What">For messages.</param>
 /// <param name="Record">Records it; the result becomes the output.</param>
-internal sealed record LaunchCase(string What, Func<ZeroGraph, Tensor> Record)
+internal sealed record LaunchCase(string What, Func<LaunchGraph, Tensor> Record)
 {
     public Precision Precision { get; init; } = Precision.BFloat16;
 

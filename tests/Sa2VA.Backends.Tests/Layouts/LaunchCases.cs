@@ -170,7 +170,7 @@ internal static class LaunchCases
         new("written rows", z => z.G.WriteRows(z.State(DType.BF16, 128, 128), z.Rows(64, 128), z.Ints(new Shape(64), i => 127 - i))),
     ];
 
-    private static Tensor RotaryAppend(ZeroGraph z)
+    private static Tensor RotaryAppend(LaunchGraph z)
     {
         Tensor cos = z.Angles(64, 32), sin = z.Angles(64, 32);
         Tensor positions = z.Ints(new Shape(16), i => i), to = z.Ints(new Shape(16), i => 63 - i);
