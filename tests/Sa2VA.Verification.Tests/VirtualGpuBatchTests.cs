@@ -13,8 +13,8 @@ using Sa2VA.VirtualGpu.Driver;
 namespace Sa2VA.Verification.Tests;
 
 /// <summary>
-/// Ten objects and eight chats of a whole model on a virtual GPU: each has, bit for bit, what it has alone. On each card, in both precisions
-/// and for each object with <c>./test --full</c>; on one and for three otherwise, as each costs a frame of its own.
+/// Ten objects and eight chats of a whole model on a virtual GPU: each has, bit for bit, what it has alone. On each card, in both
+/// precisions and for each object with <c>./test --full</c>; on one and for three otherwise, as each costs a frame of its own.
 /// </summary>
 public sealed class VirtualGpuBatchTests
 {
@@ -100,5 +100,6 @@ public sealed class VirtualGpuBatchTests
     });
 
     private static Sa2VAModel Load(VirtualDriver driver, Precision precision) =>
-        Sa2VAModel.Load(Fixtures.Model("sa2va-tiny-shapes"), new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision });
+        Sa2VAModel.Load(Fixtures.Model("sa2va-tiny-shapes"),
+            new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision });
 }

@@ -52,7 +52,8 @@ public sealed unsafe class TensorCoreTests
     public void Eight_at_a_time_are_cut_in_between()
     {
         // 2⁻²⁵ once and then three times: a bit of 1 only where all four are added together.
-        float* x = stackalloc float[16 * 16], y = stackalloc float[16 * 8], powers = stackalloc float[16 * 16], sums = stackalloc float[128];
+        float* x = stackalloc float[16 * 16], powers = stackalloc float[16 * 16];
+        float* y = stackalloc float[16 * 8], sums = stackalloc float[16 * 8];
         new Span<float>(x, 256).Fill(MathF.ScaleB(1, -12));
         for (int n = 0; n < 128; n++) y[n] = n / 8 is 0 or 8 or 9 or 10 ? MathF.ScaleB(1, -13) : 0;
         foreach ((int terms, float expected) in new[] { (16, 1 + MathF.ScaleB(1, -23)), (8, 1) })
@@ -71,8 +72,8 @@ public sealed unsafe class TensorCoreTests
     public void A_matrix_has_the_bits_of_its_sums_one_by_one(int terms)
     {
         var random = new Random(1);
-        float* a = stackalloc float[16 * 16], powers = stackalloc float[16 * 16], b = stackalloc float[16 * 8], d = stackalloc float[16 * 8],
-            sums = stackalloc float[16 * 8];
+        float* a = stackalloc float[16 * 16], powers = stackalloc float[16 * 16];
+        float* b = stackalloc float[16 * 8], d = stackalloc float[16 * 8], sums = stackalloc float[16 * 8];
         for (int run = 0; run < 3000; run++)
         {
             // Ordinary numbers, large and small ones, zeros, the largest fractions of one sign, denormals, what is not finite.

@@ -12,7 +12,8 @@ public sealed unsafe partial class VirtualDriver
             NotNull(context, "the context");
             DriverDevice on = Device(device);
             if (on.IsLost) throw new DriverException(DriverResult.DeviceUnavailable, $"device {device} is gone");
-            var made = new DriverContext(on, addresses, Options.Execution.WatchesGlobalMemory, Options.CheckStreams ? new() : null, ++contexts);
+            var made = new DriverContext(on, addresses, Options.Execution.WatchesGlobalMemory,
+                Options.CheckStreams ? new() : null, ++contexts);
             *context = made.Handle = handles.Add(made);
             thread.Value!.Current.Push(made);
         }));

@@ -43,7 +43,8 @@ internal static unsafe class MatrixFunctions
     public static void Product(Warp w, Instruction i, uint mask)
     {
         if (!Whole(w, i, mask)) return;
-        float* a = stackalloc float[16 * 16], powers = stackalloc float[16 * 16], b = stackalloc float[16 * 8], d = stackalloc float[16 * 8];
+        float* a = stackalloc float[16 * 16], powers = stackalloc float[16 * 16];
+        float* b = stackalloc float[16 * 8], d = stackalloc float[16 * 8];
         byte* rows = w.Rows;
         int[] r = i.Rows;
         bool half = (i.Mode & Float16) != 0;
@@ -55,7 +56,8 @@ internal static unsafe class MatrixFunctions
                 b + q * 64);
         }
         LoadSums(w, r.AsSpan(10, 4), d);
-        if (w.Block.ExactProducts) TensorCore.Exact(a, TensorCore.TryPowers(a, powers, 16 * 16) ? powers : null, b, d, w.Block.ProductTerms);
+        if (w.Block.ExactProducts)
+            TensorCore.Exact(a, TensorCore.TryPowers(a, powers, 16 * 16) ? powers : null, b, d, w.Block.ProductTerms);
         else TensorCore.Fast(a, b, d);
         StoreSums(w, r.AsSpan(0, 4), d);
     }

@@ -6,8 +6,9 @@ using Sa2VA.VirtualGpu.Driver;
 namespace Sa2VA.Tests;
 
 /// <summary>
-/// Every kernel that ships on the shapes of <see cref="LaunchCases"/>, those of released models where it has some: two blocks of each launch
-/// with all checks of what happens within a block, twice, with warps, copies and products in different orders. No fault, and the same bits.
+/// Every kernel that ships on the shapes of <see cref="LaunchCases"/>, those of released models where it has some: two blocks of each
+/// launch with all checks of what happens within a block, twice, with warps, copies and products in different orders. No fault, and the
+/// same bits.
 /// </summary>
 public sealed class CheckedLaunchTests
 {
