@@ -44,6 +44,12 @@ public sealed record VirtualDeviceOptions
     /// </summary>
     public int SampleBlocks { get; init; }
 
+    /// <summary>
+    /// Grids of up to so many blocks run whole where others are sampled: they may choose what later launches are led by, a mask for each
+    /// object or a token for each chat, and a choice that was not made is any number.
+    /// </summary>
+    public int WholeGrids { get; init; }
+
     /// <summary>Compute capability times ten, 80 for 8.0: modules for newer targets are refused.</summary>
     public int Capability { get; init; } = 80;
 

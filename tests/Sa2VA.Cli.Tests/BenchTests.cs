@@ -84,6 +84,16 @@ public class BenchTests
         Assert.All(lines[2..], l => Assert.NotEmpty(l.GetProperty("limit").GetString()!));
     }
 
+    /// <summary>Few blocks of a launch stand for all, but each object's mask is chosen: the choice leads what comes behind it.</summary>
+    [Fact]
+    public void A_virtual_GPU_has_masks_chosen_for_all_objects()
+    {
+        CliRun run = CliRun.Of("bench", "--model", CliRun.Toy, "--device", "virtual:h100", "--precision", "bf16", "--stages", "tracked-8",
+            "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Contains(run.Json, l => l.GetProperty("type").GetString() == "stage" && l.GetProperty("modelled").GetBoolean());
+    }
+
     [Fact]
     public void Refuses_what_does_not_go_with_a_GPU()
     {

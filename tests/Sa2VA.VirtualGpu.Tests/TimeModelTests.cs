@@ -162,9 +162,9 @@ public sealed class TimeModelTests
     [Fact]
     public void A_sample_of_the_blocks_counts_for_all()
     {
-        LaunchCounters Count(int sample, int blocks)
+        LaunchCounters Count(int sample, int blocks, int whole = 0)
         {
-            using var device = new VirtualDevice(new() { SampleBlocks = sample, Workers = 2 });
+            using var device = new VirtualDevice(new() { SampleBlocks = sample, WholeGrids = whole, Workers = 2 });
             int n = 128 * blocks;
             VirtualKernel kernel = device.LoadModule(PtxFiles.Text("gemm_sm80"))["gemm_bf16_sm80"];
             return device.Launch(kernel, new(blocks, blocks), new(256), 3 * 2 * 8192,
@@ -176,6 +176,8 @@ public sealed class TimeModelTests
         Assert.False(all.IsScaled);
         Assert.True(some.IsScaled);
         Assert.Equal((16, 5), (some.Blocks, some.CountedBlocks));
+        Assert.Equal((16, 5), (Count(5, 4, 15) is var few ? (few.Blocks, few.CountedBlocks) : default));
+        Assert.Equal((16, 16), (Count(5, 4, 16) is var every ? (every.Blocks, every.CountedBlocks) : default));
         // All blocks do the same.
         Assert.Equal(2L * 512 * 512 * 64, all.TensorOperations);
         Assert.Equal(all.TensorOperations, some.TensorOperations);

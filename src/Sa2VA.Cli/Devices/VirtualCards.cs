@@ -28,6 +28,9 @@ internal static class VirtualCards
     /// <summary>Blocks of a launch that stand for all where times are modelled.</summary>
     private const int SampleBlocks = 4;
 
+    /// <summary>Blocks of launches that run whole: one for each object or chat of the largest batch.</summary>
+    private const int WholeGrids = 16;
+
     /// <summary>Below this part of the multiprocessors with a block, the lack of blocks is what to mend first.</summary>
     private const double FewBlocks = 0.75;
 
@@ -50,6 +53,7 @@ internal static class VirtualCards
                 Checks = false,
                 ExactProducts = false,
                 SampleBlocks = SampleBlocks,
+                WholeGrids = WholeGrids,
                 Workers = threads == 0 ? Environment.ProcessorCount : threads,
             },
             ModelTimes = true,
