@@ -127,7 +127,8 @@ internal static class BlockSample
         const double GoldenRatio = 0.6180339887498949;
         long blocks = plan.Grid.Count;
         int count = plan.Options.SampleBlocks > 0 ? plan.Options.SampleBlocks : Traced;
-        if (blocks <= Math.Max(count, plan.Options.SampleBlocks > 0 ? plan.Options.WholeGrids : 0)) return [.. Enumerable.Range(0, (int)blocks)];
+        int whole = plan.Options.SampleBlocks > 0 ? Math.Max(count, plan.Options.WholeGrids) : count;
+        if (blocks <= whole) return [.. Enumerable.Range(0, (int)blocks)];
         var chosen = new SortedSet<long> { 0 };
         if (count > 1) chosen.Add(blocks - 1);
         for (int n = 1; chosen.Count < count; n++) chosen.Add((long)(n * GoldenRatio % 1 * blocks));
