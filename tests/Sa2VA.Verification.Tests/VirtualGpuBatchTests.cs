@@ -3,7 +3,6 @@ using Sa2VA.Cuda;
 using Sa2VA.Cuda.Driver;
 using Sa2VA.Engine;
 using Sa2VA.Engine.Language;
-using Sa2VA.Media;
 using Sa2VA.Models;
 using Sa2VA.Tests;
 using Sa2VA.Tests.Language;
@@ -18,8 +17,7 @@ namespace Sa2VA.Verification.Tests;
 /// </summary>
 public sealed class VirtualGpuBatchTests
 {
-    private static readonly Lazy<RgbImage[]> Clip = new(() =>
-        [.. Enumerable.Range(0, 2).Select(i => ImageFile.Load(Fixtures.Path("media", "shapes", $"{i:000}.png")))]);
+    private static RgbImage[] Clip => VirtualGpuStreamTests.Clip.Value;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -35,20 +33,20 @@ public sealed class VirtualGpuBatchTests
         using (Sa2VAModel model = Load(driver, precision))
         using (VideoSession together = model.OpenTracker(new VideoOptions { Logits = true }))
         {
-            (int width, int height) = (Clip.Value[0].Width, Clip.Value[0].Height);
+            (int width, int height) = (Clip[0].Width, Clip[0].Height);
             VisualPrompt[] prompts = [.. Enumerable.Range(0, 10).Select(i =>
                 new VisualPrompt(new Click((i % 5 + 0.5f) * width / 5, (i / 5 + 0.5f) * height / 2)))];
-            together.Next(Clip.Value[0], Cancellation);
+            together.Next(Clip[0], Cancellation);
             int[] chosen = FullRun.IsAsked ? [.. Enumerable.Range(0, 10)] : [0, 6, 9];
             float[][] expected = [.. chosen.Select(i =>
             {
                 using VideoSession alone = together.Fork();
                 alone.Follow(prompts[i], out _, Cancellation);
-                return Bits(Assert.Single(alone.Next(Clip.Value[1], Cancellation).Objects));
+                return Bits(Assert.Single(alone.Next(Clip[1], Cancellation).Objects));
             })];
             Assert.NotEqual(expected[0], expected[1]);
             foreach (VisualPrompt prompt in prompts) together.Follow(prompt, out _, Cancellation);
-            IReadOnlyList<ObjectMask> objects = together.Next(Clip.Value[1], Cancellation).Objects;
+            IReadOnlyList<ObjectMask> objects = together.Next(Clip[1], Cancellation).Objects;
             Assert.Equal(10, objects.Count);
             for (int n = 0; n < chosen.Length; n++) Assert.Equal(expected[n], Bits(objects[chosen[n]]));
         }

@@ -18,7 +18,8 @@ namespace Sa2VA.Verification.Tests;
 /// </summary>
 public sealed class VirtualGpuStreamTests
 {
-    private static readonly Lazy<RgbImage[]> Clip = new(() =>
+    /// <summary>Two frames.</summary>
+    internal static readonly Lazy<RgbImage[]> Clip = new(() =>
         [.. Enumerable.Range(0, 2).Select(i => ImageFile.Load(Fixtures.Path("media", "shapes", $"{i:000}.png")))]);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -176,8 +176,8 @@ public sealed class TimeModelTests
         Assert.False(all.IsScaled);
         Assert.True(some.IsScaled);
         Assert.Equal((16, 5), (some.Blocks, some.CountedBlocks));
-        Assert.Equal((16, 5), (Count(5, 4, 15) is var few ? (few.Blocks, few.CountedBlocks) : default));
-        Assert.Equal((16, 16), (Count(5, 4, 16) is var every ? (every.Blocks, every.CountedBlocks) : default));
+        Assert.Equal(5, Count(5, 4, whole: 15).CountedBlocks);
+        Assert.Equal(16, Count(5, 4, whole: 16).CountedBlocks);
         // All blocks do the same.
         Assert.Equal(2L * 512 * 512 * 64, all.TensorOperations);
         Assert.Equal(all.TensorOperations, some.TensorOperations);

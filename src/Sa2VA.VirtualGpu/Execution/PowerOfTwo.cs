@@ -8,9 +8,11 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// </summary>
 internal static class PowerOfTwo
 {
+    private const double LogarithmOfTwo = 0.69314718055994530942;
+
     /// <summary>ln(2)ᵏ / k!, the highest k first.</summary>
     private static readonly double[] Terms = [.. Enumerable.Range(0, 14).Reverse()
-        .Select(k => Enumerable.Range(1, k).Aggregate(1.0, (term, n) => term * Math.Log(2) / n))];
+        .Select(k => Enumerable.Range(1, k).Aggregate(1.0, (term, n) => term * LogarithmOfTwo / n))];
 
     /// <summary>Rounded to float32.</summary>
     public static Vector256<float> Of(Vector256<float> x)
@@ -30,12 +32,5 @@ internal static class PowerOfTwo
         // The low bits of whole + 3·2⁵¹ are the number.
         Vector256<long> power = (whole + Vector256.Create(6755399441055744.0)).AsInt64() + Vector256.Create(1023L) << 52;
         return Vector256.ConditionalSelect(Vector256.Equals(x, x), value * power.AsDouble(), x);
-    }
-
-    /// <summary>Denormals to zero of the same sign.</summary>
-    public static Vector256<uint> Flush(Vector256<uint> x)
-    {
-        Vector256<uint> isTiny = Vector256.Equals(x & Vector256.Create(0x7f800000u), Vector256<uint>.Zero);
-        return Vector256.ConditionalSelect(isTiny, x & Vector256.Create(0x80000000u), x);
     }
 }

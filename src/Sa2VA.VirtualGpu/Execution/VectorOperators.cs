@@ -65,17 +65,26 @@ internal readonly struct ReciprocalFloat : IUnary
     public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(Vector256.Create(1f) / a.AsSingle());
 }
 
-/// <summary>Denormals to zero of the same sign, before and after.</summary>
 internal readonly struct FlushedReciprocal : IUnary
 {
     public static Vector256<uint> Do(Vector256<uint> a) =>
-        CardNaN.Of(PowerOfTwo.Flush((Vector256.Create(1f) / PowerOfTwo.Flush(a).AsSingle()).AsUInt32()).AsSingle());
+        CardNaN.Of(Denormals.Flush((Vector256.Create(1f) / Denormals.Flush(a).AsSingle()).AsUInt32()).AsSingle());
 }
 
-/// <summary>Denormals to zero of the same sign, before and after.</summary>
+/// <summary>What is flushed before it makes no difference: 2 to the power of a denormal is 1.</summary>
 internal readonly struct FlushedPowerOfTwo : IUnary
 {
-    public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(PowerOfTwo.Flush(PowerOfTwo.Of(a.AsSingle()).AsUInt32()).AsSingle());
+    public static Vector256<uint> Do(Vector256<uint> a) => CardNaN.Of(Denormals.Flush(PowerOfTwo.Of(a.AsSingle()).AsUInt32()).AsSingle());
+}
+
+internal static class Denormals
+{
+    /// <summary>Denormals to zero of the same sign.</summary>
+    public static Vector256<uint> Flush(Vector256<uint> x)
+    {
+        Vector256<uint> isTiny = Vector256.Equals(x & Vector256.Create(0x7f800000u), Vector256<uint>.Zero);
+        return Vector256.ConditionalSelect(isTiny, x & Vector256.Create(0x80000000u), x);
+    }
 }
 
 internal readonly struct NearestWhole : IUnary
