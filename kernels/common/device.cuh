@@ -11,6 +11,7 @@ typedef long long i64;
 #define __global__ __attribute__((global))
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
+#define __grid_constant__ __attribute__((grid_constant))
 #define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
 #define __forceinline__ __inline__ __attribute__((always_inline))
 struct ThreadIndex { __declspec(property(get = get)) u32 x; __device__ u32 get() const { return __nvvm_read_ptx_sreg_tid_x(); } };
@@ -22,7 +23,12 @@ struct BlockIndex {
     __device__ u32 getY() const { return __nvvm_read_ptx_sreg_ctaid_y(); }
     __device__ u32 getZ() const { return __nvvm_read_ptx_sreg_ctaid_z(); }
 };
-struct GridSize { __declspec(property(get = get)) u32 x; __device__ u32 get() const { return __nvvm_read_ptx_sreg_nctaid_x(); } };
+struct GridSize {
+    __declspec(property(get = getX)) u32 x;
+    __declspec(property(get = getY)) u32 y;
+    __device__ u32 getX() const { return __nvvm_read_ptx_sreg_nctaid_x(); }
+    __device__ u32 getY() const { return __nvvm_read_ptx_sreg_nctaid_y(); }
+};
 static const ThreadIndex threadIdx;
 static const BlockIndex blockIdx;
 static const GridSize gridDim;

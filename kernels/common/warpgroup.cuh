@@ -3,6 +3,10 @@
 #pragma once
 #include "tensor_core.cuh"
 
+#if defined(__clang__) && !__has_attribute(grid_constant)
+#error "Tensor maps among the parameters take clang 20 or newer: older ones copy them to local memory."
+#endif
+
 // Registers move between the warps of a block: that takes a kernel of which one block fits a multiprocessor.
 #define WARPGROUP_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 

@@ -79,8 +79,10 @@ public sealed record CudaAvailability
         };
     }
 
-    // What the kernels' PTX asks for.
-    private const int LeastVersion = 11_000;
+    /// <summary>
+    /// The first driver with all functions (<c>cuGraphInstantiateWithFlags</c> came last); the kernels' PTX is for older ones too.
+    /// </summary>
+    internal const int LeastVersion = 11_040;
 
     private static string Version(int version) => $"{version / 1000}.{version % 1000 / 10}";
 }

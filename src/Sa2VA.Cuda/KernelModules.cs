@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using System.Text;
 using Sa2VA.Core;
 using Sa2VA.Cuda.Driver;
@@ -62,14 +63,13 @@ internal sealed unsafe class KernelModules(CudaContext context)
         }
     }
 
-    private LoadedKernels Describe(string family) => new(family, _modules[family].IsPtx, Stamp(family));
+    private LoadedKernels Describe(string family) => new(family, _modules[family].IsPtx, HashOf(family));
 
-    /// <summary>What the first line of the PTX says that it was built from.</summary>
-    private static string Stamp(string family)
+    /// <summary>Of the PTX behind its first line: sources that change without it make no other kernel.</summary>
+    private static string HashOf(string family)
     {
-        ReadOnlySpan<byte> ptx = Image($"ptx/{family}");
-        int end = ptx.IndexOf((byte)'\n');
-        return Encoding.UTF8.GetString(end < 0 ? [] : ptx[..end]).TrimEnd('\r');
+        ReadOnlySpan<byte> ptx = Image($"ptx/{family}").AsSpan();
+        return Convert.ToHexStringLower(SHA256.HashData(ptx[(ptx.IndexOf((byte)'\n') + 1)..].TrimEnd((byte)0)));
     }
 
     private nint Module(string family)
@@ -78,9 +78,9 @@ internal sealed unsafe class KernelModules(CudaContext context)
         nint module = 0;
         bool isOfHopper = family.EndsWith("_hopper", StringComparison.Ordinal);
         string architecture = isOfHopper ? "90a" : $"{context.Device.Capability}";
-        bool isPtx = Image($"cubin/sm_{architecture}/{family}") is not { } code
-            || Load(code, &module) == CudaResult.NoBinaryForGpu;
-        if (module == 0)
+        // A driver that is older than the assembler may not know the machine code's form.
+        bool isPtx = Image($"cubin/sm_{architecture}/{family}") is not { } code || Load(code, &module) != CudaResult.Success;
+        if (isPtx)
         {
             byte[] ptx = Image($"ptx/{family}") ?? throw new DeviceException($"This package has no kernels '{family}'.");
             context.Check(Load(ptx, &module),
@@ -185,5 +185,5 @@ internal readonly record struct Grid(long X, int Y = 1, int Z = 1)
 /// <summary>Kernels of one source file that are loaded.</summary>
 /// <param name="Family">The file's name: the op's, in snake case.</param>
 /// <param name="IsPtx">True if the driver compiled them from PTX, false if this package had machine code for the device.</param>
-/// <param name="Stamp">The sources that they were built from and a hash of them: the first line of the PTX.</param>
-public sealed record LoadedKernels(string Family, bool IsPtx, string Stamp);
+/// <param name="Hash">SHA-256 of the PTX without its first line, which names the sources.</param>
+public sealed record LoadedKernels(string Family, bool IsPtx, string Hash);

@@ -25,6 +25,7 @@ public sealed class FaultTests
 
     [Theory]
     [InlineData("too old")]
+    [InlineData("a little too old")]
     [InlineData("no device")]
     [InlineData("too small")]
     [InlineData("does not start")]
@@ -33,6 +34,7 @@ public sealed class FaultTests
         using var driver = new VirtualDriver(how switch
         {
             "too old" => new VirtualDriverOptions { Version = 10020 },
+            "a little too old" => new VirtualDriverOptions { Version = CudaAvailability.LeastVersion - 10 },
             "no device" => new VirtualDriverOptions { Devices = [] },
             "too small" => new VirtualDriverOptions { Devices = [VirtualDeviceKind.A100 with { Name = "Old card", Capability = 75 }] },
             _ => new VirtualDriverOptions(),
@@ -41,7 +43,8 @@ public sealed class FaultTests
         CudaAvailability found = CudaAvailability.Find(new CudaDriver(driver.Name, driver.Export));
         Assert.Contains(how switch
         {
-            "too old" => "CUDA 10.2",
+            "too old" => "CUDA 10.2; 11.4 or newer is needed",
+            "a little too old" => "CUDA 11.3; 11.4",
             "no device" => "no GPU",
             "too small" => "Old card has compute capability 7.5",
             _ => "does not start",
@@ -49,6 +52,19 @@ public sealed class FaultTests
         if (how == "does not start") driver.Inject.FailCall("cuInit", 1, DriverResult.Unknown);
         Assert.Throws<DeviceException>(() => new SumNet(driver));
         Assert.Equal(default, driver.Live);
+    }
+
+    /// <summary>Without machine code all that it takes up is PTX.</summary>
+    [Fact]
+    public void The_oldest_driver_that_is_taken_takes_every_kernel_for_its_devices()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { Version = CudaAvailability.LeastVersion });
+        var found = new CudaDriver(driver.Name, driver.Export);
+        Assert.Null(CudaAvailability.Find(found).Reason);
+        using var context = new CudaContext(found, DeviceFacts.Read(found, 0, out _)!);
+        var modules = new KernelModules(context);
+        Assert.All(KernelFiles.Kernels.Where(k => !k.Family.EndsWith("_hopper", StringComparison.Ordinal)),
+            k => Assert.NotNull(modules.Function(k.Family, k.Name)));
     }
 
     [Fact]

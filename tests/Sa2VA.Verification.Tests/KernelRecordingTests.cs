@@ -61,7 +61,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
         Assert.InRange(new FileInfo(folder.At("card.safetensors")).Length, 1, 1_000_000);
         KernelRecording read = KernelRecording.Read(folder.At("card.safetensors"));
         Assert.Equal((now.Recording.Device, now.Recording.Checks.Count), (read.Device, read.Checks.Count));
-        Assert.Equal(now.Recording.Stamps, read.Stamps);
+        Assert.Equal(now.Recording.Hashes, read.Hashes);
         Comparison same = Compare(read, now.Recording);
         Assert.Equal((read.Checks.Count, 0, 0, 0), (same.Equal, same.Close.Count, same.Changed.Count, same.Wrong.Count));
         Assert.All(read.Checks.Zip(now.Recording.Checks), c => Assert.Equal(c.Second.Type, c.First.Type));
@@ -97,7 +97,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
     public void A_kernel_that_has_changed_since_is_told_of_and_not_compared()
     {
         const string Check = "f32/MatMul/4×331·331×17";
-        KernelRecording card = Changed(Check, (bits, _) => bits[0] ^= 1, stamp: "of another time");
+        KernelRecording card = Changed(Check, (bits, _) => bits[0] ^= 1, hash: "of another time");
         Comparison comparison = Compare(card, now.Recording);
         Assert.Contains(comparison.Changed, line => line.StartsWith($"{Check}: ", StringComparison.Ordinal)
             && line.Contains("mat_mul", StringComparison.Ordinal));
@@ -123,7 +123,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
         Dictionary<string, RecordedCheck> checks = now.Checks.ToDictionary(c => c.Name, StringComparer.Ordinal);
         foreach (RecordedCheck then in card.Checks)
         {
-            string[] others = [.. then.Families.Where(f => now.Stamps.GetValueOrDefault(f) != card.Stamps[f])];
+            string[] others = [.. then.Families.Where(f => now.Hashes.GetValueOrDefault(f) != card.Hashes[f])];
             if (then.Problem is not null) wrong.Add($"{then.Name}: the card's result was wrong: {then.Problem}");
             else if (!checks.TryGetValue(then.Name, out RecordedCheck? check)) changed.Add($"{then.Name}: there is no such check any more");
             else if (others.Length > 0) changed.Add($"{then.Name}: changed since: {string.Join(", ", others)}");
@@ -144,7 +144,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
     }
 
     /// <summary>The virtual GPU's recording with one result changed, as a card might give it.</summary>
-    private KernelRecording Changed(string check, Action<int[], RecordedCheck> change, string? stamp = null)
+    private KernelRecording Changed(string check, Action<int[], RecordedCheck> change, string? hash = null)
     {
         var card = new KernelRecording(now.Recording.Device);
         foreach (RecordedCheck c in now.Recording.Checks)
@@ -152,7 +152,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
             int[] bits = [.. c.Bits];
             if (c.Name == check) change(bits, c);
             card.Restore(c with { Bits = bits, Hash = c.Name == check ? "another" : c.Hash }, c.Families.Select(f =>
-                KeyValuePair.Create(f, f == "mat_mul" && stamp is not null ? stamp : now.Recording.Stamps[f])));
+                KeyValuePair.Create(f, f == "mat_mul" && hash is not null ? hash : now.Recording.Hashes[f])));
         }
         Assert.Contains(card.Checks, c => c.Hash == "another");
         return card;
@@ -187,7 +187,7 @@ public sealed class KernelRecordingTests(KernelRecordingTests.VirtualRun now, IT
                     Precision = precision, Hopper = HopperUse.Wherever,
                 }.Open();
                 foreach (KernelCheck check in KernelSelfTest.Run(backend))
-                    recording.Add(precision, check, backend.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Stamp));
+                    recording.Add(precision, check, backend.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Hash));
             }
             return (recording, driver.Launches.Select(l => l.Kernel).ToHashSet(StringComparer.Ordinal));
         }

@@ -58,7 +58,7 @@ internal static class DoctorCommand
                 checks.Add(new DoctorCheck(check, backend.Precision));
                 output.Checked(checks[^1]);
                 if (backend is CudaBackend asked)
-                    recording?.Add(backend.Precision, check, asked.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Stamp));
+                    recording?.Add(backend.Precision, check, asked.TakeAskedKernels().ToDictionary(k => k.Family, k => k.Hash));
                 terminal.Progress.Count("Checking kernels", "checks", checks.Count, total);
             }
             if (backend is CudaBackend gpu) kernels.UnionWith(gpu.Kernels);

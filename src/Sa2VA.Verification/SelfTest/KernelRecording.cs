@@ -21,12 +21,12 @@ public sealed record RecordedDevice(string Name, int Capability, int DriverVersi
 /// <param name="device">The device.</param>
 public sealed class KernelRecording(RecordedDevice device)
 {
-    private const string Format = "sa2va-kernel-checks/1";
+    private const string Format = "sa2va-kernel-checks/2";
 
     // Of larger results, every n-th number is stored.
     private const int MostStored = 1024;
 
-    private readonly SortedDictionary<string, string> _stamps = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, string> _hashes = new(StringComparer.Ordinal);
     private readonly List<RecordedCheck> _checks = [];
 
     /// <summary>The device.</summary>
@@ -35,13 +35,13 @@ public sealed class KernelRecording(RecordedDevice device)
     /// <summary>The checks, in the order they were made.</summary>
     internal IReadOnlyList<RecordedCheck> Checks => _checks;
 
-    /// <summary>The stamps of the kernels by family.</summary>
-    internal IReadOnlyDictionary<string, string> Stamps => _stamps;
+    /// <summary>Hashes of the kernels' PTX by family.</summary>
+    internal IReadOnlyDictionary<string, string> Hashes => _hashes;
 
     /// <summary>Adds a check.</summary>
     /// <param name="precision">The backend's.</param>
     /// <param name="check">What came of it.</param>
-    /// <param name="kernels">Stamps of the kernels that it ran, by family.</param>
+    /// <param name="kernels">Hashes of the PTX of the kernels that it ran, by family.</param>
     public void Add(Precision precision, KernelCheck check, IReadOnlyDictionary<string, string> kernels)
     {
         byte[] bytes = check.Result switch
@@ -65,10 +65,10 @@ public sealed class KernelRecording(RecordedDevice device)
         }, kernels);
     }
 
-    /// <summary>Adds a check as it was recorded, with the stamps of its kernels.</summary>
+    /// <summary>Adds a check as it was recorded, with the hashes of its kernels.</summary>
     internal void Restore(RecordedCheck check, IEnumerable<KeyValuePair<string, string>> kernels)
     {
-        foreach ((string family, string stamp) in kernels) _stamps[family] = stamp;
+        foreach ((string family, string hash) in kernels) _hashes[family] = hash;
         _checks.Add(check);
     }
 
@@ -93,7 +93,7 @@ public sealed class KernelRecording(RecordedDevice device)
                 ["capability"] = device.Capability.ToString(CultureInfo.InvariantCulture),
                 ["driver"] = device.DriverVersion.ToString(CultureInfo.InvariantCulture),
                 ["date"] = device.Date.ToString("O", CultureInfo.InvariantCulture),
-                ["kernels"] = JsonSerializer.Serialize(_stamps, RecordingJson.Default.SortedDictionaryStringString),
+                ["kernels"] = JsonSerializer.Serialize(_hashes, RecordingJson.Default.SortedDictionaryStringString),
                 ["checks"] = JsonSerializer.Serialize(_checks, RecordingJson.Default.ListRecordedCheck),
             }, cancellation: cancellation);
     }
@@ -108,12 +108,12 @@ public sealed class KernelRecording(RecordedDevice device)
             if (file.Metadata["format"] != Format) throw new CheckpointException($"'{path}' has another format than {Format}.");
             var recording = new KernelRecording(new RecordedDevice(file.Metadata["device"], Number("capability"), Number("driver"),
                 DateTimeOffset.Parse(file.Metadata["date"], CultureInfo.InvariantCulture)));
-            SortedDictionary<string, string> stamps =
+            SortedDictionary<string, string> hashes =
                 JsonSerializer.Deserialize(file.Metadata["kernels"], RecordingJson.Default.SortedDictionaryStringString)!;
             foreach (RecordedCheck check in JsonSerializer.Deserialize(file.Metadata["checks"], RecordingJson.Default.ListRecordedCheck)!)
                 recording.Restore(file.TryDescribe(check.Name, out WeightInfo info)
                         ? check with { Type = info.Type == DType.BF16 ? DType.F32 : info.Type, Bits = BitsOf(file, check.Name) } : check,
-                    check.Families.Select(f => KeyValuePair.Create(f, stamps[f])));
+                    check.Families.Select(f => KeyValuePair.Create(f, hashes[f])));
             return recording;
         }
         catch (Exception e) when (e is KeyNotFoundException or FormatException or JsonException)
