@@ -40,10 +40,10 @@ internal static class LaunchCases
         Rotated(1, 896, 18, RotaryPairing.Half), Rotated(1, 2048, 40, RotaryPairing.Half),
     ];
 
-    private static LaunchCase Linear(int rows, int depth, int columns) => new($"{rows}×{depth}→{columns}", z => z.G.Linear(
+    public static LaunchCase Linear(int rows, int depth, int columns) => new($"{rows}×{depth}→{columns}", z => z.G.Linear(
         z.Rows(rows, depth), z.Weight(columns, depth), z.Weight(columns), Activation.Gelu, z.Weight(columns), z.Rows(rows, columns)));
 
-    private static LaunchCase Gated(int rows, int depth, int columns) => new($"gates {rows}×{depth}→{columns}", z =>
+    public static LaunchCase Gated(int rows, int depth, int columns) => new($"gates {rows}×{depth}→{columns}", z =>
     {
         Tensor x = z.Rows(rows, depth);
         return z.G.SwiGlu(z.G.Linear(x, z.G.Weight("gate", columns, depth)), z.G.Linear(x, z.G.Weight("up", columns, depth)));
@@ -52,11 +52,12 @@ internal static class LaunchCases
     private static LaunchCase Largest(int rows, int depth, int columns) => new($"the largest of {rows}×{depth}→{columns}",
         z => z.G.ArgMax(z.G.Linear(z.Rows(rows, depth), z.Weight(columns, depth))));
 
-    private static LaunchCase Head(int rows, bool isWide, int depth = 896) => new($"the head of {rows}{(isWide ? ", F32" : "")}", z =>
-    {
-        using GraphBuilder.FloatScope _ = z.G.KeepFloat();
-        return z.G.ArgMax(z.G.Linear(z.Floats(rows, depth), isWide ? z.WideWeight(8192, depth) : z.Weight(8192, depth)));
-    });
+    public static LaunchCase Head(int rows, bool isWide, int depth = 896) => new(
+        $"the head of {rows}×{depth}{(isWide ? ", F32" : "")}", z =>
+        {
+            using GraphBuilder.FloatScope _ = z.G.KeepFloat();
+            return z.G.ArgMax(z.G.Linear(z.Floats(rows, depth), isWide ? z.WideWeight(8192, depth) : z.Weight(8192, depth)));
+        });
 
     private static LaunchCase Rotated(int rows, int depth, int heads, RotaryPairing pairing) =>
         new($"heads of 64: {rows}×{depth}→{heads}, {pairing}", z => z.G.RotaryEmbedding(z.G.Linear(z.Rows(rows, depth),
@@ -78,7 +79,7 @@ internal static class LaunchCases
         InBits(Head(1, isWide: false), Precision.Int8, 8), InBits(Head(4, isWide: false), Precision.Int8, 8),
     ];
 
-    private static LaunchCase InBits(LaunchCase c, Precision precision, int least) => c with
+    public static LaunchCase InBits(LaunchCase c, Precision precision, int least) => c with
     {
         What = $"{c.What}, {precision}",
         Precision = precision,
@@ -101,12 +102,14 @@ internal static class LaunchCases
         Window(16, 4, pools: false), Window(16, 4, pools: true), Window(32, 16, pools: false).Plain,
     ];
 
-    private static LaunchCase Flash(int queries, int keys, int heads, int dim, int valueDim = 0) =>
-        new($"{queries} over {keys}, {heads} heads of {dim}", z => z.G.FlashAttention(z.Rows(queries, heads * dim),
+    public static LaunchCase Flash(int queries, int keys, int heads, int dim, int valueDim = 0) =>
+        new($"{queries} over {keys}, {heads} heads of {dim}{(valueDim > 0 ? $" and {valueDim}" : "")}", z =>
+            z.G.FlashAttention(z.Rows(queries, heads * dim),
             z.Rows(keys, heads * dim), z.Rows(keys, heads * (valueDim > 0 ? valueDim : dim)), heads, heads, 0.1f));
 
-    private static LaunchCase Decode(int dim, int heads, int kvHeads) => new($"two tokens over pages, {heads} heads of {dim}", z =>
-        z.G.DecodeAttention(z.Rows(2, heads * dim), z.Rows(64 * 64, kvHeads * dim), z.Rows(64 * 64, kvHeads * dim), heads, kvHeads, 0.1f,
+    public static LaunchCase Decode(int dim, int heads, int kvHeads) => new(
+        $"two tokens over pages, {heads} heads over {kvHeads} of {dim}", z => z.G.DecodeAttention(z.Rows(2, heads * dim),
+            z.Rows(64 * 64, kvHeads * dim), z.Rows(64 * 64, kvHeads * dim), heads, kvHeads, 0.1f,
             new AttentionSegments(z.Ints(new Shape(2), _ => 1024), null, z.Ints(new Shape(2, 16), i => 3 * i % 64), 64)));
 
     private static LaunchCase Window(int side, int window, bool pools) => new($"windows of {window}{(pools ? ", pooled" : "")}", z =>
@@ -147,7 +150,7 @@ internal static class LaunchCases
         new("tokens that were", z => z.G.SetBits(z.Ints(new Shape(2, 4096), i => i), z.Ints(new Shape(2), i => 77 * i))),
     ];
 
-    private static LaunchCase Norm(int width, bool isRms) => new($"{(isRms ? "rms " : "")}norm of {width}", z =>
+    public static LaunchCase Norm(int width, bool isRms) => new($"{(isRms ? "rms " : "")}norm of {width}", z =>
     {
         Tensor sum = z.G.Add(z.Floats(256, width), z.Rows(256, width));
         return z.G.Concat([isRms ? z.G.RmsNorm(sum, z.G.At("norm"), 1e-6f) : z.G.LayerNorm(sum, z.G.At("norm"), 1e-6f), sum]);
