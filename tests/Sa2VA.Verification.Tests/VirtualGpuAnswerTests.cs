@@ -36,14 +36,57 @@ public sealed class VirtualGpuAnswerTests(VirtualGpuAnswerTests.LoadedModels mod
     public static TheoryData<string, string> CasesInBFloat16() =>
         [.. Cases().Select(row => row.Data).Where(c => FullRun.IsAsked || c.Item2 != "video-5")];
 
-    /// <summary>Masks of noise have no bound here: which of them fall short differs from backend to backend.</summary>
+    /// <summary>
+    /// Answers with a mask that falls short of an IoU of 0.99 in bf16, and the IoU that it reaches: level sets of noise, as on the CPU
+    /// (<see cref="RecordedAnswerTests"/>), of which other pixels fall otherwise.
+    /// </summary>
+    private static readonly Dictionary<string, double> Reached = new()
+    {
+        ["internvl-qwen2/gcg-169"] = 0.9685,
+        ["internvl-qwen2/seg-34-13tiles"] = 0.9747,
+        ["internvl-qwen2/video-5"] = 0.8955,
+        ["internvl-qwen2/video-6"] = 0.9875,
+        ["internvl-qwen2/video-9-two"] = 0.9649,
+        ["internvl-internlm2/two-wide"] = 0.9678,
+        ["internvl-internlm2/video-3-seg"] = 0.9856,
+        ["internvl-internlm2/video-5"] = 0.9891,
+        ["internvl-internlm2/video-6"] = 0.8752,
+        ["internvl-internlm2/video-9-two"] = 0.9519,
+        ["internvl-qwen2-phi3/chat-unicode"] = 0.9746,
+        ["internvl-qwen2-phi3/follow-up"] = 0.9776,
+        ["internvl-qwen2-phi3/gcg-169"] = 0.9643,
+        ["internvl-qwen2-phi3/regions-seg"] = 0.9706,
+        ["internvl-qwen2-phi3/seg-34-13tiles"] = 0.7619,
+        ["internvl-qwen2-phi3/seg-43-13tiles"] = 0.9268,
+        ["internvl-qwen2-phi3/seg-sq"] = 0.9819,
+        ["internvl-qwen2-phi3/two-wide"] = 0.9448,
+        ["internvl-qwen2-phi3/video-1"] = 0.9631,
+        ["internvl-qwen2-phi3/video-3-seg"] = 0.8866,
+        ["internvl-qwen2-phi3/video-5"] = 0.9801,
+        ["internvl-qwen2-phi3/video-6"] = 0.9373,
+        ["internvl-qwen2-phi3/video-9-two"] = 0.9346,
+        ["internvl-6b-vit/gcg-169"] = 0.9276,
+        ["internvl-6b-vit/video-1"] = 0.9893,
+        ["internvl-6b-vit/video-5"] = 0.9874,
+        ["internvl-6b-vit/video-6"] = 0.9798,
+    };
+
+    /// <summary>[SEG] vectors are within 0.03 of their largest element, but for this answer's.</summary>
+    private static readonly Dictionary<string, double> SegErrors = new() { ["internvl-qwen2-phi3/gcg-169"] = 0.0318 };
+
     [Theory]
     [MemberData(nameof(CasesInBFloat16))]
-    public void In_bf16_text_and_tokens_are_upstreams(string model, string name)
+    public void In_bf16_text_and_tokens_are_upstreams_and_masks_nearly(string model, string name)
     {
         PredictResult result = Run(model, name, Precision.BFloat16);
         Assert.True(result.TextEqual && result.IdsEqual, $"text {result.TextEqual}, ids {result.IdsEqual}");
-        Assert.True(result.SegError < 0.03, $"[SEG] vectors differ by {result.SegError:E2} of their largest element.");
+        bool isShort = Reached.TryGetValue($"{model}/{name}", out double reached);
+        RecordedAnswerTests.OtherChoice? other = RecordedAnswerTests.OtherChoices.GetValueOrDefault($"{model}/{name}");
+        Assert.True(result.Passed == (!isShort && other is null), $"IoU {result.LowestIou}, {result.Worst}");
+        if (isShort) Assert.True(result.LowestIou >= reached, $"IoU {result.LowestIou}, {reached} before, {result.Worst}");
+        other?.AssertIsAllThatDiffers(result.Case, result);
+        double most = SegErrors.GetValueOrDefault($"{model}/{name}", 0.03);
+        Assert.True(result.SegError < most, $"[SEG] vectors differ by {result.SegError:E2} of their largest element.");
     }
 
     private PredictResult Run(string model, string name, Precision precision)

@@ -12,8 +12,9 @@ using Sa2VA.VirtualGpu.Driver;
 namespace Sa2VA.Verification.Tests;
 
 /// <summary>
-/// Ten objects and eight chats of a whole model on a virtual GPU: each has, bit for bit, what it has alone. On each card, in both
-/// precisions and for each object with <c>./test --full</c>; on one and for three otherwise, as each costs a frame of its own.
+/// Ten objects and eight chats of a whole model on a virtual GPU: each has, bit for bit, what it has alone, and an object and a chat what
+/// they have by direct launches in place of graphs. On each card, in both precisions and for each object with <c>./test --full</c>; on one
+/// and for three otherwise, as each costs a frame of its own.
 /// </summary>
 public sealed class VirtualGpuBatchTests
 {
@@ -51,8 +52,6 @@ public sealed class VirtualGpuBatchTests
             for (int n = 0; n < chosen.Length; n++) Assert.Equal(expected[n], Bits(objects[chosen[n]]));
         }
         Assert.Equal(default, driver.Live);
-
-        static float[] Bits(ObjectMask mask) => [mask.Score, mask.Present, .. mask.Logits];
     }
 
     [Theory]
@@ -91,13 +90,46 @@ public sealed class VirtualGpuBatchTests
         Assert.Equal(default, driver.Live);
     }
 
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Graphs_and_direct_launches(string card, Precision precision)
+    {
+        float[] expected = Run(usesGraphs: true);
+        Assert.Contains(expected, v => v > 0);
+        Assert.Equal(expected, Run(usesGraphs: false));
+
+        float[] Run(bool usesGraphs)
+        {
+            using VirtualDriver driver = Driver(card);
+            using Sa2VAModel model = Load(driver, precision, usesGraphs);
+            var bits = new List<float>();
+            using (VideoSession session = model.OpenTracker(new VideoOptions { Logits = true }))
+            {
+                session.Next(Clip[0], Cancellation);
+                session.Follow(new VisualPrompt(new Click(Clip[0].Width / 2f, Clip[0].Height / 2f)), out _, Cancellation);
+                bits.AddRange(Bits(Assert.Single(session.Next(Clip[1], Cancellation).Objects)));
+            }
+            var steps = new Steps(model.LanguageModel);
+            Turn turn = steps.Begin(steps.Prompt(97, 1));
+            for (int step = 0; step < 4; step++)
+            {
+                steps.Decode([turn]);
+                bits.AddRange([steps.Next(turn), .. steps.State(turn)]);
+            }
+            turn.Conversation.Dispose();
+            return [.. bits];
+        }
+    }
+
+    private static float[] Bits(ObjectMask mask) => [mask.Score, mask.Present, .. mask.Logits];
+
     private static VirtualDriver Driver(string card) => new(new()
     {
         Devices = [card == "H100" ? VirtualDeviceKind.H100 : VirtualDeviceKind.A100],
         Execution = new() { Checks = FullRun.IsAsked, CountMemory = false },
     });
 
-    private static Sa2VAModel Load(VirtualDriver driver, Precision precision) =>
+    private static Sa2VAModel Load(VirtualDriver driver, Precision precision, bool usesGraphs = true) =>
         Sa2VAModel.Load(Fixtures.Model("sa2va-tiny-shapes"),
-            new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision });
+            new CudaDevice(new CudaDriver(driver.Name, driver.Export)) { Precision = precision, UsesGraphs = usesGraphs });
 }

@@ -28,17 +28,45 @@ public sealed class VirtualGpuTests(VirtualGpuTests.SharedVerifier shared) : ICl
         Assert.Equal(0, result.Ties);
     }
 
+    /// <summary>Those in which bf16 chooses otherwise than float32 (<see cref="GoldenTests"/> says why).</summary>
+    private static readonly string[] Ties = ["internvl-qwen2-phi3/llm_prefill.safetensors", "internvl-qwen2-phi3/video-t12.safetensors"];
+
     /// <summary>
-    /// Masks of noise differ in a few pixels from backend to backend (<see cref="GoldenTests"/> has the CPU's); all else keeps its
-    /// tolerance.
+    /// Files with a mask that falls short of an IoU of 0.99 in bf16, and the IoU that it reaches: level sets of noise, as on the CPU
+    /// (<see cref="GoldenTests"/>), of which a few pixels fall otherwise. All else of them is as it should be.
     /// </summary>
+    private static readonly Dictionary<string, double> Reached = new()
+    {
+        ["internvl-qwen2/track_step-t12-11.safetensors"] = 0.9846,
+        ["internvl-qwen2/video-t1.safetensors"] = 0.9889,
+        ["internvl-qwen2/video-t12.safetensors"] = 0.9626,
+        ["internvl-qwen2/video-t24.safetensors"] = 0.9436,
+        ["internvl-qwen2/video-t6.safetensors"] = 0.9677,
+        ["internvl-internlm2/track_step-t12-11.safetensors"] = 0.9886,
+        ["internvl-internlm2/video-t1.safetensors"] = 0.9844,
+        ["internvl-internlm2/video-t12.safetensors"] = 0.9756,
+        ["internvl-internlm2/video-t24.safetensors"] = 0.9746,
+        ["internvl-internlm2/video-t5.safetensors"] = 0.9563,
+        ["internvl-internlm2/video-t6.safetensors"] = 0.9825,
+        ["internvl-qwen2-phi3/video-t12.safetensors"] = 0.9365,
+        ["internvl-qwen2-phi3/video-t24.safetensors"] = 0.9629,
+        ["internvl-qwen2-phi3/video-t3.safetensors"] = 0.9733,
+        ["internvl-qwen2-phi3/video-t5.safetensors"] = 0.9333,
+        ["internvl-qwen2-phi3/video-t6.safetensors"] = 0.9638,
+        ["internvl-6b-vit/video-t24.safetensors"] = 0.9889,
+        ["internvl-6b-vit/video-t6.safetensors"] = 0.9863,
+    };
+
     [Theory]
     [MemberData(nameof(Files))]
     public void Is_computed_in_bf16_as_well_as_the_reference_does(string file)
     {
         StageResult result = GoldenTests.Compute(shared.InBFloat16, file);
-        GoldenTests.AssertPassed(result, result.Checks.Where(c => c.LowestIou is null));
-        Assert.All(result.Checks.Where(c => c.LowestIou is not null), c => Assert.True(c.LowestIou >= 0.9, $"{c.Name}: IoU {c.LowestIou}"));
+        bool isShort = Reached.TryGetValue(file, out double reached);
+        GoldenTests.AssertPassed(result, result.Checks.Where(c => !isShort || c.LowestIou is null));
+        if (isShort) Assert.True(result.Checks.Min(c => c.LowestIou) >= reached);
+        Assert.Equal(isShort, result.Status == StageStatus.Failed);
+        Assert.Equal(Ties.Contains(file), result.Ties > 0);
     }
 
     /// <summary>Keeps checkpoints and uploaded weights from test to test.</summary>
