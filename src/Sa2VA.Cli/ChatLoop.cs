@@ -55,11 +55,14 @@ internal sealed partial class ChatLoop : IDisposable
         {
             // Reading a console cannot be cancelled, waiting for it can.
             string? line = await Task.Run(questions.Read).WaitAsync(_terminal.Cancellation).ConfigureAwait(false);
-            if (line is null || line.Trim() == "/quit") return;
+            if (line is null) return;
             if (string.IsNullOrWhiteSpace(line)) continue;
+            (string Name, string Argument)? command = Command().Match(line) is { Success: true } match
+                ? (match.Groups[1].Value.ToLowerInvariant(), match.Groups[2].Value.Trim()) : null;
+            if (command is ("quit" or "exit", "")) return;
             try
             {
-                if (Command().Match(line) is { Success: true } command) Do(command.Groups[1].Value, command.Groups[2].Value.Trim());
+                if (command is var (name, argument)) Do(name, argument);
                 else await AnswerAsync(line, followUp: _turns > 0).ConfigureAwait(false);
             }
             catch (Exception e) when (_terminal.InputIsTerminal && e is UsageException or PromptException or MediaException)
@@ -152,8 +155,7 @@ internal sealed partial class ChatLoop : IDisposable
     {
         foreach (string note in answer.Notes) _notes.Add(note);
         if (answer.Truncated)
-            _terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
-                + (answer.TokenIds.Count < Ask.MaxNewTokens ? ": the model's context is full." : "; --max-tokens allows more."));
+            _terminal.Note($"The answer {AskFlags.CutOff(answer, Ask)}");
         foreach (AnswerObject o in answer.Objects)
         {
             if (o.Mask is not { } mask) continue;
@@ -172,7 +174,7 @@ internal sealed partial class ChatLoop : IDisposable
     {
         switch (command)
         {
-            case "help":
+            case "help" or "?":
                 _terminal.Note(Help);
                 break;
             case "new":
@@ -200,7 +202,9 @@ internal sealed partial class ChatLoop : IDisposable
                 throw new UsageException($"There is no command /{command}; /help lists them.");
         }
 
-        string Given(string usage) => argument.Length > 0 ? argument : throw new UsageException($"Write {usage}.");
+        string Given(string usage) => argument.Length > 0
+            ? TypedPath.Of(argument, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile))
+            : throw new UsageException($"Write {usage}.");
     }
 
     private void Open(MediaInput media)
@@ -248,6 +252,6 @@ internal sealed partial class ChatLoop : IDisposable
         }
     }
 
-    [GeneratedRegex(@"^\s*/([a-z]+)(?:\s+(.*))?\s*$")]
+    [GeneratedRegex(@"^\s*/([A-Za-z]+|\?)(?:\s+(.*))?\s*$")]
     private static partial Regex Command();
 }

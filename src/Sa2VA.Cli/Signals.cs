@@ -36,9 +36,9 @@ internal sealed class Signals : IDisposable
         // On Windows: Ctrl+C, Ctrl+Break, the closed window, the shutdown.
         PosixSignal[] everywhere = [PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP, PosixSignal.SIGTERM];
         if (OperatingSystem.IsWindows()) return everywhere;
-        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, then SIGUSR1 and SIGUSR2. A write beyond the limit on
-        // file sizes becomes an error of that write.
-        int[] others = [14, 24, 25, 26, .. OperatingSystem.IsLinux() ? (int[])[10, 12] : [30, 31]];
+        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, then SIGUSR1 and SIGUSR2, and what ends a
+        // program on Linux alone: SIGSTKFLT, SIGIO, SIGPWR. A write beyond the limit on file sizes becomes an error of that write.
+        int[] others = [14, 24, 25, 26, 27, .. OperatingSystem.IsLinux() ? (int[])[10, 12, 16, 29, 30] : [30, 31]];
         return [.. everywhere, .. others.Select(n => (PosixSignal)n)];
     }
 
