@@ -88,8 +88,6 @@ internal static class ForeignFile
                 $"'{path}' is missing, but '{part}' shows that its download has not finished; download it again to the end.", inner);
         if (HubSnapshot.Of(Path.GetDirectoryName(path)!) is { } snapshot)
             return new CheckpointException($"'{path}' is missing; {snapshot.Completion}", inner);
-        // What a link of the system's own leads to need not have a path.
-        if (File.Exists(path)) return new CheckpointException($"'{path}' is a pipe or a device; a regular file is needed.", inner);
         if (new FileInfo(path).LinkTarget is { } target)
             return new CheckpointException($"'{path}' is a link to '{target}', which is not there; download the checkpoint again.", inner);
         return new CheckpointException($"'{path}' is missing; download it from where the checkpoint came from into the same folder.",

@@ -154,7 +154,7 @@ public sealed class CheckpointTests : IDisposable
         File.Delete(_folder.At(name));
         using var pipe = new System.IO.Pipes.AnonymousPipeServerStream();
         File.CreateSymbolicLink(_folder.At(name), $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}");
-        Refused("is a pipe or a device");
+        Refused("it is a pipe; a regular file is needed");
     }
 
     [Fact]
