@@ -18,6 +18,8 @@ internal sealed partial class ChatLoop : IDisposable
         /save DIR    write the picture's masks so far   /quit  end, as Ctrl+D does
         """;
 
+    private const string AtPrompt = "Ctrl+C once more ends the chat, as /quit does.";
+
     private readonly Terminal _terminal;
     private readonly Sa2VAModel _model;
     private readonly HeldNotes _notes;
@@ -49,10 +51,32 @@ internal sealed partial class ChatLoop : IDisposable
     /// <summary>Reads lines and does what they say, to the last one.</summary>
     public async Task ReadAndAnswerAsync()
     {
-        var questions = new QuestionReader(_terminal);
         if (_terminal.InputIsTerminal) _terminal.Note("Ask, one question a line; /help lists commands, Ctrl+C stops an answer.");
+        try
+        {
+            await ReadAndAnswerAsync(new QuestionReader(_terminal)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _terminal.Interrupt = null;
+        }
+    }
+
+    private async Task ReadAndAnswerAsync(QuestionReader questions)
+    {
         while (true)
         {
+            // The first Ctrl+C may have been meant for an answer that had just ended.
+            bool isTold = false;
+            if (_terminal.InputIsTerminal)
+            {
+                _terminal.Interrupt = () =>
+                {
+                    bool isTyped = questions.Interrupt(isTold ? null : AtPrompt), isMeant = isTold && !isTyped;
+                    isTold = !isTyped;
+                    return !isMeant;
+                };
+            }
             // Reading a console cannot be cancelled, waiting for it can.
             string? line = await Task.Run(questions.Read).WaitAsync(_terminal.Cancellation).ConfigureAwait(false);
             if (line is null) return;
@@ -62,7 +86,11 @@ internal sealed partial class ChatLoop : IDisposable
             if (command is ("quit" or "exit", "")) return;
             try
             {
-                if (command is var (name, argument)) Do(name, argument);
+                if (command is var (name, argument))
+                {
+                    _terminal.Interrupt = null;
+                    Do(name, argument);
+                }
                 else await AnswerAsync(line, followUp: _turns > 0).ConfigureAwait(false);
             }
             catch (Exception e) when (_terminal.InputIsTerminal && e is UsageException or PromptException or MediaException)
@@ -79,7 +107,8 @@ internal sealed partial class ChatLoop : IDisposable
         var writing = new Lock();
         AskOptions options = Ask with { FollowUp = followUp, Progress = new Reports<AskProgress>(Show) };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_terminal.Cancellation);
-        if (_terminal.InputIsTerminal) _terminal.Interrupt = stop.Cancel;
+        Func<bool>? before = _terminal.Interrupt;
+        if (_terminal.InputIsTerminal) _terminal.Interrupt = Stop;
         try
         {
             await foreach (AnswerUpdate update in _session.AskStreamAsync(text, options, stop.Token).ConfigureAwait(false))
@@ -107,7 +136,13 @@ internal sealed partial class ChatLoop : IDisposable
         }
         finally
         {
-            _terminal.Interrupt = null;
+            _terminal.Interrupt = before;
+        }
+
+        bool Stop()
+        {
+            stop.Cancel();
+            return true;
         }
 
         void Show(AskProgress p)

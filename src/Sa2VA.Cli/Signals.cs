@@ -17,8 +17,8 @@ internal sealed class Signals : IDisposable
 
     public Signals() => _registrations = [.. Ending().Select(s => PosixSignalRegistration.Create(s, Stop))];
 
-    /// <summary>Asked what Ctrl+C stops instead of the program; null for the program.</summary>
-    public Func<Action?>? Interrupt { get; set; }
+    /// <summary>Stops on Ctrl+C what is stopped instead of the program; false, or null, for the program.</summary>
+    public Func<bool>? Interrupt { get; set; }
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Cancellation => _cancel.Token;
@@ -50,10 +50,9 @@ internal sealed class Signals : IDisposable
             signal.Cancel = true;
             return;
         }
-        if (signal.Signal == PosixSignal.SIGINT && Interrupt?.Invoke() is { } stop)
+        if (signal.Signal == PosixSignal.SIGINT && Interrupt?.Invoke() == true)
         {
             signal.Cancel = true;
-            stop();
             return;
         }
         signal.Cancel = !_cancel.IsCancellationRequested;

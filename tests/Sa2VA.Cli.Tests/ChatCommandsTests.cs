@@ -192,7 +192,7 @@ public class ChatCommandsTests
         int pieces = 0;
         using var output = new Watched(() =>
         {
-            if (++pieces == 2) terminal!.Interrupt!();
+            if (++pieces == 2) Assert.True(terminal!.Interrupt!());
         });
         using var error = new StringWriter();
         var input = new StringReader("What can you do?\n/bogus\n/help\nHello\n/quit\nnever\n");
