@@ -2,10 +2,14 @@ using System.Text;
 
 namespace Sa2VA.Cli;
 
-/// <summary>A path in a line that no shell has read: people write it as they would for one, and terminals quote what is dropped on them.</summary>
+/// <summary>
+/// A path in a line that no shell has read: people write it as they would for one, and terminals quote what is dropped on them.
+/// </summary>
 internal static class TypedPath
 {
-    /// <summary>What was meant: what is there under the text itself, else the text without quotation marks and escapes, with ~ resolved.</summary>
+    /// <summary>
+    /// What was meant: what is there under the text itself, else the text without quotation marks and escapes, with ~ resolved.
+    /// </summary>
     /// <param name="text">As typed or dropped.</param>
     /// <param name="home">What ~ stands for.</param>
     public static string Of(string text, string home)
