@@ -7,6 +7,11 @@ namespace Sa2VA.Cli;
 /// <summary>The options that say how an answer is made; a command makes its own.</summary>
 internal sealed class AskFlags
 {
+    private const int MostTokens = 1_000_000;
+
+    private readonly NumberOption _maxTokens =
+        new("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
+
     private readonly DecimalOption _temperature = new("--temperature",
         "Draw tokens instead of taking the likeliest: below 1 closer to it, above 1 freer; 0, the default, draws nothing.", 0, 100);
 
@@ -25,7 +30,7 @@ internal sealed class AskFlags
         "Have answers begin so, such as \"Sure, [SEG].\" for a model that forgets to segment.");
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All => [_temperature, _topK, _topP, _seed, _penalty, _stop, _prefix];
+    public IReadOnlyList<Option> All => [_maxTokens, _temperature, _topK, _topP, _seed, _penalty, _stop, _prefix];
 
     /// <summary>What was chosen.</summary>
     /// <exception cref="UsageException">Choices about a draw where nothing is drawn, or too many or too long stop strings.</exception>
@@ -43,6 +48,7 @@ internal sealed class AskFlags
                 + $"{AskOptions.MaxStopStringLength} can be.");
         var options = new AskOptions
         {
+            MaxNewTokens = values.GetValue(_maxTokens),
             Temperature = temperature,
             TopK = values.GetValue(_topK),
             TopP = ArgumentReader.Has(values, _topP) ? values.GetValue(_topP) : 1,
@@ -53,4 +59,10 @@ internal sealed class AskFlags
         // Options that say nothing are equal to those that were never touched.
         return stop.Length == 0 ? options : options with { StopStrings = stop };
     }
+
+    /// <summary>Why an answer breaks off, and what allows more of it.</summary>
+    /// <param name="answer">One that is <see cref="Answer.Truncated"/>.</param>
+    /// <param name="asked">How it was asked for.</param>
+    public static string CutOff(Answer answer, AskOptions asked) => $"was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
+        + (answer.TokenIds.Count < asked.MaxNewTokens ? ": the model's context is full." : "; --max-tokens allows more.");
 }

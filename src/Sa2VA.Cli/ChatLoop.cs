@@ -18,6 +18,8 @@ internal sealed partial class ChatLoop : IDisposable
         /save DIR    write the picture's masks so far   /quit  end, as Ctrl+D does
         """;
 
+    private const string AtPrompt = "Ctrl+C once more ends the chat, as /quit does.";
+
     private readonly Terminal _terminal;
     private readonly Sa2VAModel _model;
     private readonly HeldNotes _notes;
@@ -49,17 +51,46 @@ internal sealed partial class ChatLoop : IDisposable
     /// <summary>Reads lines and does what they say, to the last one.</summary>
     public async Task ReadAndAnswerAsync()
     {
-        var questions = new QuestionReader(_terminal);
         if (_terminal.InputIsTerminal) _terminal.Note("Ask, one question a line; /help lists commands, Ctrl+C stops an answer.");
+        try
+        {
+            await ReadAndAnswerAsync(new QuestionReader(_terminal)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _terminal.Interrupt = null;
+        }
+    }
+
+    private async Task ReadAndAnswerAsync(QuestionReader questions)
+    {
         while (true)
         {
+            // The first Ctrl+C may have been meant for an answer that had just ended.
+            bool isTold = false;
+            if (_terminal.InputIsTerminal)
+            {
+                _terminal.Interrupt = () =>
+                {
+                    bool isTyped = questions.Interrupt(isTold ? null : AtPrompt), isMeant = isTold && !isTyped;
+                    isTold = !isTyped;
+                    return !isMeant;
+                };
+            }
             // Reading a console cannot be cancelled, waiting for it can.
             string? line = await Task.Run(questions.Read).WaitAsync(_terminal.Cancellation).ConfigureAwait(false);
-            if (line is null || line.Trim() == "/quit") return;
+            if (line is null) return;
             if (string.IsNullOrWhiteSpace(line)) continue;
+            (string Name, string Argument)? command = Command().Match(line) is { Success: true } match
+                ? (match.Groups[1].Value.ToLowerInvariant(), match.Groups[2].Value.Trim()) : null;
+            if (command is ("quit" or "exit", "")) return;
             try
             {
-                if (Command().Match(line) is { Success: true } command) Do(command.Groups[1].Value, command.Groups[2].Value.Trim());
+                if (command is var (name, argument))
+                {
+                    _terminal.Interrupt = null;
+                    Do(name, argument);
+                }
                 else await AnswerAsync(line, followUp: _turns > 0).ConfigureAwait(false);
             }
             catch (Exception e) when (_terminal.InputIsTerminal && e is UsageException or PromptException or MediaException)
@@ -76,7 +107,8 @@ internal sealed partial class ChatLoop : IDisposable
         var writing = new Lock();
         AskOptions options = Ask with { FollowUp = followUp, Progress = new Reports<AskProgress>(Show) };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_terminal.Cancellation);
-        if (_terminal.InputIsTerminal) _terminal.Interrupt = stop.Cancel;
+        Func<bool>? before = _terminal.Interrupt;
+        if (_terminal.InputIsTerminal) _terminal.Interrupt = Stop;
         try
         {
             await foreach (AnswerUpdate update in _session.AskStreamAsync(text, options, stop.Token).ConfigureAwait(false))
@@ -104,7 +136,13 @@ internal sealed partial class ChatLoop : IDisposable
         }
         finally
         {
-            _terminal.Interrupt = null;
+            _terminal.Interrupt = before;
+        }
+
+        bool Stop()
+        {
+            stop.Cancel();
+            return true;
         }
 
         void Show(AskProgress p)
@@ -152,8 +190,7 @@ internal sealed partial class ChatLoop : IDisposable
     {
         foreach (string note in answer.Notes) _notes.Add(note);
         if (answer.Truncated)
-            _terminal.Note($"The answer was cut off after {Plural.Of(answer.TokenIds.Count, "token")}"
-                + (answer.TokenIds.Count < Ask.MaxNewTokens ? ": the model's context is full." : "; --max-tokens allows more."));
+            _terminal.Note($"The answer {AskFlags.CutOff(answer, Ask)}");
         foreach (AnswerObject o in answer.Objects)
         {
             if (o.Mask is not { } mask) continue;
@@ -172,7 +209,7 @@ internal sealed partial class ChatLoop : IDisposable
     {
         switch (command)
         {
-            case "help":
+            case "help" or "?":
                 _terminal.Note(Help);
                 break;
             case "new":
@@ -200,7 +237,9 @@ internal sealed partial class ChatLoop : IDisposable
                 throw new UsageException($"There is no command /{command}; /help lists them.");
         }
 
-        string Given(string usage) => argument.Length > 0 ? argument : throw new UsageException($"Write {usage}.");
+        string Given(string usage) => argument.Length > 0
+            ? TypedPath.Of(argument, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile))
+            : throw new UsageException($"Write {usage}.");
     }
 
     private void Open(MediaInput media)
@@ -248,6 +287,6 @@ internal sealed partial class ChatLoop : IDisposable
         }
     }
 
-    [GeneratedRegex(@"^\s*/([a-z]+)(?:\s+(.*))?\s*$")]
+    [GeneratedRegex(@"^\s*/([A-Za-z]+|\?)(?:\s+(.*))?\s*$")]
     private static partial Regex Command();
 }

@@ -13,33 +13,66 @@ namespace Sa2VA.Cli;
 internal sealed class LineEditor(Func<ConsoleKeyInfo> readKey, TextWriter output, Func<int> columns)
 {
     private readonly List<string> _history = [];
+    private readonly Lock _line = new();
     private string _prompt = "", _text = "", _draft = "";
     private int _cursor, _shown, _entry;
+    private bool _isReading;
 
     /// <summary>Reads a line.</summary>
     /// <param name="prompt">What stands in front of it.</param>
     /// <returns>Null at the end of the input: Ctrl+D on an empty line.</returns>
     public string? Read(string prompt)
     {
-        (_prompt, _text, _draft, _cursor, _shown, _entry) = (prompt, "", "", 0, 0, _history.Count);
+        lock (_line)
+        {
+            (_prompt, _isReading) = (prompt, true);
+            Begin();
+        }
         while (true)
         {
-            Draw();
             ConsoleKeyInfo key = readKey();
-            if (key.Key == ConsoleKey.Enter || key.KeyChar is '\r' or '\n') break;
-            if (IsControl(key, ConsoleKey.D, 'd') && _text.Length == 0)
+            lock (_line)
             {
-                output.WriteLine();
-                return null;
+                bool isEnd = IsControl(key, ConsoleKey.D, 'd') && _text.Length == 0;
+                if (isEnd || key.Key == ConsoleKey.Enter || key.KeyChar is '\r' or '\n')
+                {
+                    _isReading = false;
+                    // All of it can be read above the answer, as far as it fits.
+                    _cursor = 0;
+                    Draw();
+                    output.WriteLine();
+                    if (!string.IsNullOrWhiteSpace(_text) && (_history.Count == 0 || _history[^1] != _text)) _history.Add(_text);
+                    return isEnd ? null : _text;
+                }
+                Press(key);
+                Draw();
             }
-            Press(key);
         }
-        // All of it can be read above the answer, as far as it fits.
-        _cursor = 0;
+    }
+
+    /// <summary>
+    /// Ctrl+C, on whatever thread it is told: what was being typed is forgotten. Where no line is read, nothing happens.
+    /// </summary>
+    /// <param name="note">What is told if nothing was typed, before the line begins anew; null to leave it as it is then.</param>
+    /// <returns>False if nothing was typed.</returns>
+    public bool Interrupt(string? note)
+    {
+        lock (_line)
+        {
+            if (!_isReading) return true;
+            bool isTyped = _text.Length > 0;
+            if (!isTyped && note is null) return false;
+            output.WriteLine();
+            if (!isTyped) output.WriteLine(note);
+            Begin();
+            return isTyped;
+        }
+    }
+
+    private void Begin()
+    {
+        (_text, _draft, _cursor, _shown, _entry) = ("", "", 0, 0, _history.Count);
         Draw();
-        output.WriteLine();
-        if (!string.IsNullOrWhiteSpace(_text) && (_history.Count == 0 || _history[^1] != _text)) _history.Add(_text);
-        return _text;
     }
 
     private void Press(ConsoleKeyInfo key)

@@ -58,8 +58,7 @@ internal sealed partial record ModelChoice(string Given, string? Models, string?
         if (Set("HF_HOME") is { } all) return [Path.Combine(all, "hub")];
         return [Path.Combine(Set("XDG_CACHE_HOME") ?? Path.Combine(home, ".cache"), "huggingface", "hub")];
 
-        string? Set(string name) => variable(name) is not { Length: > 0 } value ? null
-            : value == "~" || value.StartsWith("~/", StringComparison.Ordinal) ? Path.Join(home, value[1..]) : value;
+        string? Set(string name) => variable(name) is { Length: > 0 } value ? TypedPath.AtHome(value, home) : null;
     }
 
     private static string? In(string models, string organisation, string model)

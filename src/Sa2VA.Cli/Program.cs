@@ -11,7 +11,7 @@ internal static class Program
         // What telling an error needs is loaded while files can still be opened.
         new CheckedWriter(new StreamWriter(Stream.Null), "error").WriteLine(Quoted.Line("x"));
         var terminal = Terminal.OfProcess(signals.Cancellation);
-        signals.Interrupt = () => terminal.Interrupt;
+        signals.Interrupt = () => terminal.Interrupt?.Invoke() == true;
         return Run(args, terminal);
     }
 

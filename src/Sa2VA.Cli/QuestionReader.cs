@@ -27,6 +27,17 @@ internal sealed class QuestionReader(Terminal terminal)
             : line;
     }
 
+    /// <summary>Ctrl+C while a line is read: as <see cref="LineEditor.Interrupt"/>.</summary>
+    public bool Interrupt(string? note)
+    {
+        if (_editor is not null) return _editor.Interrupt(note);
+        // Where the system edits lines, it has forgotten what was typed and does not tell whether there was anything.
+        if (note is null) return false;
+        terminal.Note(Environment.NewLine + note);
+        terminal.Error.Write(Prompt);
+        return false;
+    }
+
     private string? ReadLine()
     {
         if (_editor is not null) return Attempt(() => _editor.Read(Prompt));

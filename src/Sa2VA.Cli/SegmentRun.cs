@@ -110,8 +110,7 @@ internal sealed class SegmentRun(Terminal terminal, Sa2VAModel model, MediaInput
             if (session is ImageSession && answer.Objects.Count > 0) firstMask ??= Seconds();
             terminal.Progress.Clear();
             foreach (string note in model.Config.Notes.Concat(answer.Notes)) media.Notes.Add(note);
-            if (answer.Truncated)
-                media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} was cut off after {Plural.Of(answer.TokenIds.Count, "token")}.");
+            if (answer.Truncated) media.Notes.Add($"The answer to {Quoted.Of(prompts[i])} {AskFlags.CutOff(answer, Ask)}");
             // That an object to be corrected is named by no answer is an error, told below.
             if (NotesNothingFound && !answer.Found && (shown?.Corrects is null || answer.Objects.Count > 0))
                 media.Notes.Add(NothingFound.In(answer, prompts[i], NamesPicture ? media.FrameName(0) : null));

@@ -25,7 +25,7 @@ internal sealed class Sightings
     public string? NoteOn(string prompt, Answer answer)
     {
         float[] best = [.. answer.Objects.Where(o => _best.ContainsKey(o.Id)).Select(o => _best[o.Id])];
-        return best.Length == 0 || best.Max() >= ObjectMask.LowScoreBelow ? null : NothingFound.InVideo(prompt, best.Max());
+        return best.Length == 0 || best.Max() >= ObjectMask.LowScoreBelow ? null : NothingFound.InVideo(prompt, best.Length, best.Max());
     }
 
     /// <summary>What is to be said of an object that was shown and not seen; null if it was, or there was no frame.</summary>

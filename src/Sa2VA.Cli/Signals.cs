@@ -17,8 +17,8 @@ internal sealed class Signals : IDisposable
 
     public Signals() => _registrations = [.. Ending().Select(s => PosixSignalRegistration.Create(s, Stop))];
 
-    /// <summary>Asked what Ctrl+C stops instead of the program; null for the program.</summary>
-    public Func<Action?>? Interrupt { get; set; }
+    /// <summary>Stops on Ctrl+C what is stopped instead of the program; false, or null, for the program.</summary>
+    public Func<bool>? Interrupt { get; set; }
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Cancellation => _cancel.Token;
@@ -36,9 +36,9 @@ internal sealed class Signals : IDisposable
         // On Windows: Ctrl+C, Ctrl+Break, the closed window, the shutdown.
         PosixSignal[] everywhere = [PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGHUP, PosixSignal.SIGTERM];
         if (OperatingSystem.IsWindows()) return everywhere;
-        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, then SIGUSR1 and SIGUSR2. A write beyond the limit on
-        // file sizes becomes an error of that write.
-        int[] others = [14, 24, 25, 26, .. OperatingSystem.IsLinux() ? (int[])[10, 12] : [30, 31]];
+        // Numbers that .NET has no names for: SIGALRM, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, then SIGUSR1 and SIGUSR2, and what ends a
+        // program on Linux alone: SIGSTKFLT, SIGIO, SIGPWR. A write beyond the limit on file sizes becomes an error of that write.
+        int[] others = [14, 24, 25, 26, 27, .. OperatingSystem.IsLinux() ? (int[])[10, 12, 16, 29, 30] : [30, 31]];
         return [.. everywhere, .. others.Select(n => (PosixSignal)n)];
     }
 
@@ -50,10 +50,9 @@ internal sealed class Signals : IDisposable
             signal.Cancel = true;
             return;
         }
-        if (signal.Signal == PosixSignal.SIGINT && Interrupt?.Invoke() is { } stop)
+        if (signal.Signal == PosixSignal.SIGINT && Interrupt?.Invoke() == true)
         {
             signal.Cancel = true;
-            stop();
             return;
         }
         signal.Cancel = !_cancel.IsCancellationRequested;

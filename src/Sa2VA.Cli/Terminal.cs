@@ -76,8 +76,8 @@ internal sealed class Terminal
     /// <summary>Ctrl+C.</summary>
     public CancellationToken Cancellation { get; }
 
-    /// <summary>What Ctrl+C stops instead of the program; null for the program.</summary>
-    public Action? Interrupt { get; set; }
+    /// <summary>Stops on Ctrl+C what is stopped instead of the program; false, or null, for the program.</summary>
+    public Func<bool>? Interrupt { get; set; }
 
     /// <summary>True if a person types.</summary>
     public bool InputIsTerminal { get; }

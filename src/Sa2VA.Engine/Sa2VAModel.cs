@@ -276,14 +276,15 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
         TrackerWeights? tracker = null;
         try
         {
-            TensorReport.Of(config, checkpoint).ThrowUnlessUsable(folder);
+            TensorReport report = TensorReport.Of(config, checkpoint);
+            report.ThrowUnlessUsable(folder);
+            config = config with { Notes = [.. config.Notes, .. report.Notes] };
             cancellation.ThrowIfCancellationRequested();
             if (options.TrackerWeights is { } weights) tracker = TrackerWeights.Open(weights, checkpoint, config);
             Tokenizer tokenizer = Tokenizer.Load(folder);
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
-            string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            var parts = new CheckpointParts(name, config, tokenizer, checkpoint, tracker);
+            var parts = new CheckpointParts(checkpoint.Name, config, tokenizer, checkpoint, tracker);
             return new Sa2VAModel(parts, backend, options, progress, cancellation);
         }
         catch
@@ -293,15 +294,6 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             checkpoint.Dispose();
             throw;
         }
-    }
-
-    // models--ORGANISATION--NAME/snapshots/REVISION
-    private static string NameOf(string folder)
-    {
-        const string entry = "models--";
-        string? above = Path.GetDirectoryName(folder), model = Path.GetFileName(Path.GetDirectoryName(above));
-        return Path.GetFileName(above) == "snapshots" && model?.StartsWith(entry, StringComparison.Ordinal) == true
-            ? model[(model.LastIndexOf("--", StringComparison.Ordinal) + 2)..] : Path.GetFileName(folder);
     }
 
     private static void CheckIds(string name, Sa2VAConfig config, Tokenizer tokenizer, IWeightSource weights)

@@ -114,6 +114,9 @@ internal static class ForeignFile
     /// <summary>The sentence for a known kind of file.</summary>
     public static string Refusal(Kind kind, string what, string name) => kind switch
     {
+        // It is read twice, first to be known.
+        Kind.Video when File.Exists(name) && FileContent.Start(name).Length == 0 =>
+            $"{name} is {what}, which is not read from a pipe; write it to a file and give that.",
         Kind.Video => $"{name} is {what}, which is not read here; give it alone as the video, or a folder of its frames"
             + (File.Exists(name) ? $": {ExtractCommand(name)}" : "."),
         Kind.Picture => $"{name} is {what}, which is not read; convert it to PNG{ConvertCommand(name)}",

@@ -196,5 +196,6 @@ public abstract class VideoSource : IDisposable
         if (index < 0 || index >= (KnownCount ?? int.MaxValue)) throw NoSuchFrame(index);
     }
 
-    private ArgumentOutOfRangeException NoSuchFrame(int index) => new(nameof(index), index, $"{Name} has {KnownCount} frames.");
+    private ArgumentOutOfRangeException NoSuchFrame(int index) => new(nameof(index), index,
+        KnownCount is { } count ? $"{Name} has {count} frames." : $"Frames of {Name} are numbered from 0.");
 }

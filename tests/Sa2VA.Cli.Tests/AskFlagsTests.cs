@@ -33,6 +33,18 @@ public class AskFlagsTests
     }
 
     [Theory]
+    [InlineData("segment", "--prompt", "What can you do?", "--json")]
+    [InlineData("describe", "--json")]
+    [InlineData("track", "--prompt", "What can you do?", "--json", "--max-frames", "1")]
+    public void An_answer_has_no_more_tokens_than_it_may_and_says_what_allows_more(string command, params string[] rest)
+    {
+        string[] what = command == "track" ? [CliRun.Clip] : ["--image", CliRun.Shapes];
+        CliRun run = CliRun.Of([command, .. what, "--model", CliRun.Toy, "--max-tokens", "2", .. rest]);
+        Assert.Equal(2, run.Json.Single(l => l.GetProperty("type").GetString() == "answer").GetProperty("tokens").GetInt32());
+        Assert.Contains("was cut off after 2 tokens; --max-tokens allows more.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("--top-k belongs to --temperature above 0", "--top-k", "3")]
     [InlineData("--seed belongs to --temperature above 0", "--seed", "3", "--temperature", "0")]
     [InlineData("--top-p takes a number from 0 to 1", "--top-p", "1.5", "--temperature", "1")]

@@ -139,6 +139,49 @@ public class ChatCommandsTests
             run.Error.Split('\n').Where(l => l.StartsWith("object", StringComparison.Ordinal)).Select(l => l.Split(',')[0]));
     }
 
+    [Theory]
+    [InlineData("/image a b.png")]
+    [InlineData("/image \"a b.png\"")]
+    [InlineData("/image 'a b.png'")]
+    [InlineData("/image a\\ b.png")]
+    [InlineData("/IMAGE 'it'\\''s.png'")]
+    [InlineData("/image it's.png")]
+    [InlineData("/image ~/a b.png")]
+    public void A_path_may_be_written_as_for_a_shell(string line)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() && line.Contains('\\'), "a backslash parts folders there");
+        using var folder = new ScratchFolder();
+        foreach (string name in (string[])["a b.png", "it's.png"]) File.Copy(CliRun.Shapes, folder.At(name));
+        int at = line.IndexOf(' ') + 1, quote = line[at] is '"' or '\'' ? 1 : 0;
+        string typed = line[at..], path = typed.StartsWith("~/", StringComparison.Ordinal) ? typed
+            : typed[..quote] + folder.Path + "/" + typed[quote..];
+        Assert.Contains(TypedPath.Of(path, folder.Path), (string[])[folder.At("a b.png"), folder.At("it's.png")]);
+        if (typed[0] == '~') return;
+        CliRun run = Piped($"{line[..at]}{path}\n/Save {folder.At("none")}\n");
+        Assert.Equal(2, run.Code);
+        Assert.StartsWith("sa2va: There are no masks yet", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_no_path_of_a_shell_is_taken_as_it_is()
+    {
+        Assert.Equal("it's not there", TypedPath.Of("it's not there", "/home"));
+        Assert.Equal("~name/x", TypedPath.Of("~name/x", "/home"));
+        Assert.Equal("~/x", TypedPath.Of("'~/x'", "/home"));
+    }
+
+    [Theory]
+    [InlineData("/?", "/image FILE")]
+    [InlineData("/Help", "/image FILE")]
+    [InlineData("/exit\n/bogus", "")]
+    [InlineData(" /QUIT \n/bogus", "")]
+    public void Commands_go_by_their_usual_names_too(string lines, string told)
+    {
+        CliRun run = Piped(lines + "\n");
+        Assert.Equal((0, ""), (run.Code, run.Out));
+        Assert.StartsWith(told, run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_path_is_no_command() => Assert.Equal(0, Piped("/etc/hosts is what?\n").Code);
 
@@ -149,7 +192,7 @@ public class ChatCommandsTests
         int pieces = 0;
         using var output = new Watched(() =>
         {
-            if (++pieces == 2) terminal!.Interrupt!();
+            if (++pieces == 2) Assert.True(terminal!.Interrupt!());
         });
         using var error = new StringWriter();
         var input = new StringReader("What can you do?\n/bogus\n/help\nHello\n/quit\nnever\n");

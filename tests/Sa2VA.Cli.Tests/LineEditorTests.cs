@@ -59,6 +59,45 @@ public class LineEditorTests
         Assert.Contains("There is no command /nonsense", error.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Ctrl_c_forgets_what_is_typed_and_a_second_one_on_an_empty_line_ends()
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        using var cancel = new CancellationTokenSource();
+        Func<ConsoleKeyInfo> keys = Keys("wrong<^C>Hello<Enter><^C>/new<Enter>Hello<Enter><^C>x<^C><^C><^C><Enter>never<Enter>");
+        Terminal? terminal = null;
+        terminal = new Terminal(TextReader.Null, output, error, cancel.Token, inputIsTerminal: true) { ReadKey = Next };
+        Assert.Equal(130, Program.Run(["chat", "--model", CliRun.Toy], terminal));
+        Assert.Equal(Enumerable.Repeat("Hello! I can segment shapes in images and videos.", 2),
+            output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        Assert.Equal(3, error.ToString().Split("Ctrl+C once more ends the chat").Length - 1);
+        Assert.Null(terminal.Interrupt);
+
+        // As a signal comes, while a key is waited for.
+        ConsoleKeyInfo Next()
+        {
+            while (keys() is var key)
+            {
+                if (key.Key != ConsoleKey.C || key.Modifiers != ConsoleModifiers.Control) return key;
+                if (terminal!.Interrupt?.Invoke() != true) cancel.Cancel();
+            }
+            throw new InvalidOperationException("There are keys without end.");
+        }
+    }
+
+    [Fact]
+    public void Ctrl_c_between_two_lines_draws_nothing()
+    {
+        var screen = new Screen(40);
+        var editor = new LineEditor(Keys("a<Enter>b<Enter>"), screen, () => 40);
+        Assert.True(editor.Interrupt("note"));
+        Assert.Equal("a", editor.Read("> "));
+        Assert.True(editor.Interrupt("note"));
+        Assert.DoesNotContain("note", screen.Text, StringComparison.Ordinal);
+        Assert.Equal("b", editor.Read("> "));
+    }
+
     /// <summary>Gives keys that are written as text, those with names in angle brackets, ^ for Ctrl.</summary>
     private static Func<ConsoleKeyInfo> Keys(string text)
     {

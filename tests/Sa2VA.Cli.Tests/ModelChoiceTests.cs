@@ -118,6 +118,15 @@ public class ModelChoiceTests
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Equal("Sa2VA-Toy", run.Json[0].GetProperty("model").GetString());
         Assert.Equal(10693, run.Json[2].GetProperty("objects")[0].GetProperty("area").GetInt32());
+        string[] inspect = ["inspect", "--models", folder.Path, "--model", "Sa2VA-Toy"];
+        Assert.StartsWith("Sa2VA-Toy: ", CliRun.Of(inspect).Out, StringComparison.Ordinal);
+
+        // The cache as an interrupted download leaves it: a link to what is not there yet, or none.
+        foreach (FileInfo blob in new DirectoryInfo(folder.At("models--ByteDance--Sa2VA-Toy", "blobs")).GetFiles())
+            if (blob.LinkTarget!.EndsWith("model.safetensors", StringComparison.Ordinal)) blob.Delete();
+        CliRun.Of(inspect).AssertRefused("its download has not finished. Complete it: hf download ByteDance/Sa2VA-Toy");
+        File.Delete(folder.At(entry, "model.safetensors"));
+        CliRun.Of(inspect).AssertRefused("its download has not finished. Complete it: hf download ByteDance/Sa2VA-Toy");
     }
 
     private static void Cached(ScratchFolder folder, string entry, params string[] revisions)

@@ -90,9 +90,13 @@ public class RecordedTests
     [Fact]
     public void Tracker_weights_that_cannot_be_used_are_one_line()
     {
-        CliRun run = CliRun.Of([.. OfVideo, "--json", .. Circle, "--tracker-weights", Path.Combine(CliRun.Toy, "model.safetensors")]);
-        Assert.Equal(2, run.Code);
-        Assert.Contains("is a Sa2VA checkpoint, whose decoder is the fine-tuned one", run.Error, StringComparison.Ordinal);
+        string[] weights = ["--tracker-weights", Path.Combine(CliRun.Toy, "model.safetensors")];
+        foreach (CliRun run in (CliRun[])[CliRun.Of([.. OfVideo, "--json", .. Circle, .. weights]),
+            CliRun.Of(["describe", "--model", CliRun.Toy, "--video", CliRun.Clip, "--json", .. weights])])
+        {
+            Assert.Equal(2, run.Code);
+            Assert.Contains("is a Sa2VA checkpoint, whose decoder is the fine-tuned one", run.Error, StringComparison.Ordinal);
+        }
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

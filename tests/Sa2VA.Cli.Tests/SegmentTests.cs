@@ -138,6 +138,19 @@ public class SegmentTests
     }
 
     [Fact]
+    public void Masks_that_are_all_empty_are_counted()
+    {
+        using var folder = new ScratchFolder();
+        const string Ask = "Please segment the green ring, the pink heart and the yellow triangle.";
+        File.Copy(Path.Combine(Fixtures.Repository, "samples", "media", "trio.png"), folder.At("0.png"));
+        string[] args = ["segment", "--model", CliRun.Toy, "--json", "--prompt", Ask];
+        Assert.Equal($"Nothing found for '{Ask}': all 3 masks are empty.",
+            CliRun.Of([.. args, "--image", folder.At("0.png")]).Error.Trim());
+        Assert.Equal($"Nothing found for '{Ask}': all 3 masks are empty on all frames.",
+            CliRun.Of([.. args, "--video", folder.Path]).Error.Trim());
+    }
+
+    [Fact]
     public void An_empty_mask_has_no_box()
     {
         // The ring is behind the frame's edge in the middle of the clip.

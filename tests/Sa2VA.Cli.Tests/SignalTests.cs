@@ -13,9 +13,12 @@ public class SignalTests
     [InlineData("QUIT")]
     [InlineData("USR1")]
     [InlineData("ALRM")]
+    [InlineData("PWR")]
+    [InlineData("PROF")]
     public async Task Every_signal_stops_in_an_orderly_way(string signal)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no kill");
+        Assert.SkipWhen(signal == "PWR" && !OperatingSystem.IsLinux(), "a signal of Linux");
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         Assert.SkipWhen(await IsIgnored(signal, cancellation), $"SIG{signal} is ignored here");
         using var folder = new ScratchFolder();

@@ -107,6 +107,11 @@ public sealed class StreamTests
         using Process writer = Process.Start("cp", [folder.At("a.png"), folder.At("pipe.png")]);
         Assert.Equal(ImageFile.Load(Picture, "bytes").Pixels.ToArray(), ImageFile.Load(folder.At("pipe.png")).Pixels.ToArray());
         writer.WaitForExit();
+        File.WriteAllText(folder.At("a.mp4"), "\0\0\0\u001cftypisom\0\0\u0002\0isomiso2mp41" + new string('x', 999));
+        using Process another = Process.Start("cp", [folder.At("a.mp4"), folder.At("pipe.png")]);
+        Assert.Contains("is an MP4 video, which is not read from a pipe; write it to a file",
+            Assert.Throws<MediaException>(() => VideoSource.Open(folder.At("pipe.png"))).Message, StringComparison.Ordinal);
+        another.WaitForExit();
     }
 
     [Fact]

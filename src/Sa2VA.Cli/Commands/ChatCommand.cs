@@ -6,15 +6,12 @@ namespace Sa2VA.Cli.Commands;
 /// <summary><c>sa2va chat</c>: a conversation, perhaps about an image or a video.</summary>
 internal static class ChatCommand
 {
-    private const int MostTokens = 1_000_000;
-
     public static CliCommand Create(Terminal terminal)
     {
         var model = new ModelFlags();
         var media = new MediaFlags();
         var prompt = new TextListOption(CommonOptions.Prompt, "TEXT",
             "Question; further ones follow up on the answer. Without it, questions are read line by line.");
-        var maxTokens = new NumberOption("--max-tokens", "Most tokens of an answer.", 1, MostTokens, AskOptions.DefaultMaxNewTokens);
         var output = new TextOption("--out", "DIR", "Folder for the masks of images, each written as soon as it is found: object-0.png, …");
         var ask = new AskFlags();
         var device = new DeviceFlags();
@@ -23,7 +20,7 @@ internal static class ChatCommand
             "sa2va chat --model Sa2VA-1B --image street.jpg --prompt \"What is the man doing?\" --prompt \"And why?\"",
             "sa2va chat --model Sa2VA-1B --video frames", "sa2va chat --model Sa2VA-1B --image street.jpg --out masks")
         {
-            Accepts = [.. model.All, .. media.All, prompt, maxTokens, output, .. ask.All, .. device.All],
+            Accepts = [.. model.All, .. media.All, prompt, output, .. ask.All, .. device.All],
             Run = async values =>
             {
                 AskOptions choices = ask.Of(values);
@@ -38,7 +35,7 @@ internal static class ChatCommand
                 foreach (string note in loaded.Config.Notes) notes.Add(note);
                 using var chat = new ChatLoop(terminal, loaded, input, notes)
                 {
-                    Ask = choices with { MaxNewTokens = values.GetValue(maxTokens) }, Media = media.Options(values),
+                    Ask = choices, Media = media.Options(values),
                     Out = values.GetValue(output),
                 };
                 if (prompts.Count == 0) await chat.ReadAndAnswerAsync().ConfigureAwait(false);

@@ -15,7 +15,7 @@ internal static class DescribeCommand
 
     public static CliCommand Create(Terminal terminal)
     {
-        var model = new ModelFlags();
+        var model = new ModelFlags(tracks: true);
         var media = new MediaFlags(several: true);
         var prompt = new TextOption(CommonOptions.Prompt, "TEXT", "Another wording of the request.");
         var output = new OutputFlags("Folder for masks and overlays.", media.Ffmpeg);

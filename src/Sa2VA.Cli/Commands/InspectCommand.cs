@@ -38,14 +38,14 @@ internal static class InspectCommand
             throw new UsageException(FormattableString.Invariant(
                 $"--tokens {tokens} is more than the {config.Language.MaxPositions} tokens that {Quoted.Of(folder)} supports."));
         using Checkpoint checkpoint = Checkpoint.Open(folder);
-        PrintDimensions(terminal, folder, config);
+        PrintDimensions(terminal, checkpoint.Name, config);
         PrintParts(terminal, checkpoint);
         PrintQuantization(terminal, config, checkpoint);
         TensorReport report = TensorReport.Of(config, checkpoint);
         PrintNames(terminal, "Missing", report.Missing);
         PrintNames(terminal, "Of another shape", report.Misshapen);
         PrintNames(terminal, "Extra (not used)", report.Extra);
-        PrintNotes(terminal, config);
+        foreach (string note in config.Notes.Concat(report.Notes)) terminal.WriteLine("Note: " + note);
         if (report.Missing.Count + report.Misshapen.Count == 0) report.ThrowUnlessUsable(folder);
         if (!report.IsUsable)
             throw new CheckpointException($"{Quoted.Of(folder)} cannot be run: of its tensors "
@@ -56,15 +56,9 @@ internal static class InspectCommand
         return ExitCode.Success;
     }
 
-    private static void PrintNotes(Terminal terminal, Sa2VAConfig config)
-    {
-        foreach (string note in config.Notes) terminal.WriteLine("Note: " + note);
-    }
-
-    private static void PrintDimensions(Terminal terminal, string folder, Sa2VAConfig config)
+    private static void PrintDimensions(Terminal terminal, string name, Sa2VAConfig config)
     {
         (VisionConfig v, LanguageConfig l, GroundingConfig g) = (config.Vision, config.Language, config.Grounding);
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         terminal.WriteLine($"{name}: Sa2VA of the {config.Family.Title} family, template {config.Template}");
         Line($"  vision tower    width {v.HiddenSize}, ", $"{v.Describe()}");
         Line($"  language model  {l.Kind}, width {l.HiddenSize}, {l.Layers} layers, {l.Heads} query and {l.KvHeads} key heads of ",

@@ -205,8 +205,7 @@ internal sealed class TrackRun(Terminal terminal, LiveSource source, TrackReques
                 {
                     foreach (string note in answers[i].Notes) notes.Add(note);
                     if (answers[i].Truncated)
-                        notes.Add($"The answer to {Quoted.Of(request.Prompts[i])} was cut off after "
-                            + $"{Plural.Of(answers[i].TokenIds.Count, "token")}.");
+                        notes.Add($"The answer to {Quoted.Of(request.Prompts[i])} {AskFlags.CutOff(answers[i], request.Ask)}");
                     if (!answers[i].Found) notes.Add(NothingFound.In(answers[i], request.Prompts[i]));
                     notes.Tell();
                     OnAnswer(i, answers[i]);

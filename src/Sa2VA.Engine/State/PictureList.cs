@@ -28,7 +28,7 @@ internal static class PictureList
             int width = reader.Read<int>($"a width of {what}"), height = reader.Read<int>($"a height of {what}");
             if (!PixelSize.IsWithin(width, height) || !fits(width, height))
                 throw StateReader.Damaged(FormattableString.Invariant($"among {what} is one of {width}×{height} pixels"));
-            pictures[i] = new RgbImage(width, height, reader.ReadAll<byte>(what, width * height * 3));
+            pictures[i] = new RgbImage(width, height, reader.ReadAll<byte>($"the pixels of {what}", width * height * 3));
         }
         return pictures;
     }

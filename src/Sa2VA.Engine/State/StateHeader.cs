@@ -26,25 +26,25 @@ internal static class StateHeader
     /// <summary>Refuses what is no state of such a session of this model.</summary>
     public static void Check(StateReader reader, SessionKind kind, Sa2VAModel model)
     {
-        if (!reader.ReadAll<byte>("first bytes", Magic.Length).AsSpan().SequenceEqual(Magic))
+        if (!reader.ReadAll<byte>("what it is", Magic.Length).AsSpan().SequenceEqual(Magic))
             throw new StateException("This is not the state of a session; give a stream that a session was saved to, at its beginning.");
-        int version = reader.Read<int>("version");
+        int version = reader.Read<int>("its version");
         if (version != Version)
         {
             throw new StateException(FormattableString.Invariant($"The session's state is of version {version}, and this engine reads ")
                 + FormattableString.Invariant($"version {Version}. Restore it with the release that saved it, or begin a new session."));
         }
-        int saved = reader.Read<byte>("kind of session");
+        int saved = reader.Read<byte>("the kind of session");
         if (saved != (int)kind)
             throw new StateException($"The state is {Named((SessionKind)saved)}; it cannot be restored as {Named(kind)}.");
-        string name = reader.ReadText("model's name", MostNameBytes);
-        int precision = reader.Read<byte>("precision");
+        string name = reader.ReadText("the model's name", MostNameBytes);
+        int precision = reader.Read<byte>("the precision");
         if (precision != (int)model.Precision)
         {
             throw new StateException($"The session was saved in {(Precision)precision}, and this model computes in {model.Precision}: "
                 + "it would go on with other numbers. Load the model in the precision of the state.");
         }
-        if (!reader.ReadAll<byte>("model's fingerprint", ModelFingerprint.Length).AsSpan().SequenceEqual(model.Fingerprint))
+        if (!reader.ReadAll<byte>("the model's fingerprint", ModelFingerprint.Length).AsSpan().SequenceEqual(model.Fingerprint))
         {
             throw new StateException($"The session was saved with the model '{name}', and this one, '{model.Name}', has another "
                 + "configuration or other weights. Load the model of the state.");

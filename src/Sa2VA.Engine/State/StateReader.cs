@@ -80,7 +80,7 @@ internal sealed class StateReader(Stream stream, CancellationToken cancellation)
     {
         byte[] digest = _hash.GetHashAndReset();
         var stored = new byte[digest.Length];
-        Fill(stored, "digest");
+        Fill(stored, "its digest");
         if (!stored.AsSpan().SequenceEqual(digest)) throw Damaged("its digest is another one");
     }
 
@@ -100,8 +100,8 @@ internal sealed class StateReader(Stream stream, CancellationToken cancellation)
         int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         _position += read;
         if (read < bytes.Length)
-            throw new StateException(FormattableString.Invariant($"The session's state ends behind {_position} bytes, within its {what}: ")
-                + "it was cut off. Restore from a whole copy, or begin a new session.");
+            throw new StateException(FormattableString.Invariant($"The session's state ends behind {_position} bytes, ")
+                + $"where it should tell {what}: it was cut off. Restore from a whole copy, or begin a new session.");
         _hash.AppendData(bytes);
     }
 }

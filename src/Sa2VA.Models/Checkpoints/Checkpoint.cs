@@ -32,6 +32,9 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     /// <summary>The folder as given.</summary>
     public string Folder { get; }
 
+    /// <summary>Its name: that of its folder, and of one in the cache of Hugging Face the model's.</summary>
+    public string Name => HubSnapshot.Of(Folder)?.Model ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder)));
+
     /// <summary>Names of all tensors, in ordinal order.</summary>
     public IReadOnlyList<string> Names { get; private set; } = [];
 
@@ -227,7 +230,7 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             throw new CheckpointException(
                 $"{missing.Length} of the {shards.Length} files that '{index}' lists are missing, "
                     + $"'{Path.Combine(Folder, missing[0])}' first; "
-                + "download them into the same folder.");
+                + (HubSnapshot.Of(Folder)?.Completion ?? "download them into the same folder."));
         // A shard of the same set that the index does not know holds tensors that nobody would read.
         string? stray = Directory.EnumerateFiles(Folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)
             .FirstOrDefault(f => ShardName().IsMatch(f) && !shards.Contains(f, StringComparer.Ordinal));
@@ -266,6 +269,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
                 $"'{folder}' holds '{named}', but neither {SingleFile} nor {IndexFile}, the names that a checkpoint's weights have.");
         if (Has(".zip", ".tar", ".gz", ".7z", ".rar", ".zst") is { } archive)
             return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; unpack '{archive}' first.");
+        if (HubSnapshot.Of(folder) is { } snapshot)
+            return new CheckpointException($"'{folder}' holds neither {SingleFile} nor {IndexFile}; {snapshot.Completion}");
         return new CheckpointException(
             $"'{folder}' holds neither {SingleFile} nor {IndexFile}; give the folder of a downloaded checkpoint.");
 

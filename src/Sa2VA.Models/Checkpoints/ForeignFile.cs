@@ -86,6 +86,8 @@ internal static class ForeignFile
         if (UnfinishedDownload(path) is { } part)
             return new CheckpointException(
                 $"'{path}' is missing, but '{part}' shows that its download has not finished; download it again to the end.", inner);
+        if (HubSnapshot.Of(Path.GetDirectoryName(path)!) is { } snapshot)
+            return new CheckpointException($"'{path}' is missing; {snapshot.Completion}", inner);
         if (new FileInfo(path).LinkTarget is { } target)
             return new CheckpointException($"'{path}' is a link to '{target}', which is not there; download the checkpoint again.", inner);
         return new CheckpointException($"'{path}' is missing; download it from where the checkpoint came from into the same folder.",

@@ -37,17 +37,21 @@ internal static class RegularFile
         return file.Exists && file.Length == 0;
     }
 
-    // A link under /proc may lead to a pipe that has no path, so that what is not found at its end is not opened either.
+    // A link under /proc, such as a shell's <(…), may lead to a pipe that has no path: "pipe:[1234]".
     private static FileSystemInfo End(FileInfo link, string target)
     {
+        FileSystemInfo? end;
         try
         {
-            if (link.ResolveLinkTarget(returnFinalTarget: true) is { Exists: true } end) return end;
+            end = link.ResolveLinkTarget(returnFinalTarget: true);
+            if (end is { Exists: true }) return end;
         }
         catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
         {
             throw new FileNotFoundException($"it is a link to '{target}', which leads in a circle", e);
         }
+        if (end?.Name.StartsWith("pipe:[", StringComparison.Ordinal) == true)
+            throw new IOException("it is a pipe; a regular file is needed, write it to one");
         throw new FileNotFoundException($"it is a link to '{target}', which is not there");
     }
 }

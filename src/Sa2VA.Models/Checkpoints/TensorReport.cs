@@ -23,6 +23,9 @@ public sealed class TensorReport
     /// </summary>
     public IReadOnlyList<string> Contradicting { get; }
 
+    /// <summary>What a user should know of it beside <see cref="Sa2VAConfig.Notes"/>.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
+
     /// <summary>True when the engine can run the checkpoint.</summary>
     public bool IsUsable => Missing.Count == 0 && Misshapen.Count == 0 && Contradicting.Count == 0;
 
@@ -32,7 +35,8 @@ public sealed class TensorReport
         List<string> missing = [], misshapen = [];
         HashSet<string> known = new(StringComparer.Ordinal), names = new(checkpoint.Names, StringComparer.Ordinal);
         // A stored head is used whatever config.json says of ties; without one the embedding serves.
-        bool head = checkpoint.Contains(LanguageStack.HeadName(config.Language));
+        string headName = LanguageStack.HeadName(config.Language);
+        bool head = checkpoint.Contains(headName);
         IReadOnlyDictionary<string, QuantizedMatrix> matrices =
             config.Quantization is null ? new Dictionary<string, QuantizedMatrix>() : CheckpointTensors.Matrices(config, head);
         const string decoder = CheckpointTensors.GroundingPrefix + "." + MaskDecoder.Name + ".";
@@ -51,7 +55,12 @@ public sealed class TensorReport
         HashSet<string> parts = [.. known.Select(Parent)];
         HashSet<string> stacks = [.. known.SelectMany(Ancestors).Where(a => char.IsAsciiDigit(a[^1]) && a.Contains('.')).Select(Parent)];
         List<string> contradicting = [.. extra.Where(n => parts.Contains(Parent(n)) || Ancestors(n).Any(stacks.Contains))];
-        return new TensorReport(missing, extra, misshapen, contradicting);
+        return new TensorReport(missing, extra, misshapen, contradicting)
+        {
+            Notes = head || config.Language.TiedEmbeddings ? []
+                : [$"'{checkpoint.Folder}' has no tensor '{checkpoint.NameInFile(headName)}', and its config.json does not say that "
+                    + $"embedding and head are one (tie_word_embeddings): the embedding serves as the head, as upstream does then."],
+        };
 
         void Check(string name, Shape shape)
         {

@@ -39,8 +39,7 @@ public sealed class ModelBenchmark
         Sa2VAConfig config = Sa2VAConfig.Read(folder);
         config.Quantization?.Check((options ?? new BenchmarkOptions()).Device.Precision);
         using Checkpoint checkpoint = Checkpoint.Open(folder);
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        return new ModelBenchmark(name, checkpoint, config).Run(options ?? new BenchmarkOptions(), progress, cancellation);
+        return new ModelBenchmark(checkpoint.Name, checkpoint, config).Run(options ?? new BenchmarkOptions(), progress, cancellation);
     }
 
     /// <summary>Measures the sizes of a released model with computed weights; nothing is read from disk.</summary>

@@ -24,6 +24,8 @@ public sealed class FfmpegTests
         using VideoSource video = VideoSource.Open(FakeFfmpeg.Clip(folder, "clip.mp4", ThreeFrames), Fake);
         Assert.Equal((4, 2, 25.0), (video.Width, video.Height, video.FramesPerSecond));
         Assert.Null(video.Time(0));
+        Assert.Contains("numbered from 0", Assert.Throws<ArgumentOutOfRangeException>(() => video.Read(-1)).Message,
+            StringComparison.Ordinal);
         Assert.Equal([2, 3, 3], new[] { 2, 3, 9 }.Select(most => video.CountFrames(most, cancellation: Cancellation)));
         Assert.Equal(3, video.FrameCount);
         Assert.Equal(["clip.mp4#0", "clip.mp4#2"], new[] { video.FrameName(0), video.FrameName(2) });

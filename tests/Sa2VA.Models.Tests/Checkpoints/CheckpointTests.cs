@@ -149,6 +149,12 @@ public sealed class CheckpointTests : IDisposable
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS()) return;
         using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [_folder.At(name)])) mkfifo.WaitForExit();
         Refused("pipe");
+        // A shell's <(…) is a link of the system's to what has no path.
+        if (!OperatingSystem.IsLinux()) return;
+        File.Delete(_folder.At(name));
+        using var pipe = new System.IO.Pipes.AnonymousPipeServerStream();
+        File.CreateSymbolicLink(_folder.At(name), $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}");
+        Refused("it is a pipe; a regular file is needed");
     }
 
     [Fact]

@@ -210,6 +210,29 @@ public sealed class ForeignFileTests : IDisposable
         foreach (string given in (string[])[_folder.Path, model, Path.Combine(model, "snapshots")])
             Refused(given, $"'{revision}' below it");
         Load(revision);
+        using (Checkpoint checkpoint = Checkpoint.Open(revision + "/")) Assert.Equal("Sa2VA-1B", checkpoint.Name);
+        const string Complete = "Complete it: hf download ByteDance/Sa2VA-1B";
+        File.WriteAllText(Path.Combine(revision, "model.safetensors.index.json"), """{"weight_map":{"a":"1.safetensors"}}""");
+        File.Delete(Path.Combine(revision, "model.safetensors"));
+        Refused(revision, "1.safetensors", Complete);
+        File.WriteAllText(Path.Combine(revision, "model.safetensors.index.json"),
+            """{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}""");
+        Refused(revision, "2 of the 2 files", Complete);
+        File.Delete(Path.Combine(revision, "config.json"));
+        Refused(revision, "config.json", Complete);
+    }
+
+    [Theory]
+    [InlineData("models--gpt/snapshots/1", "gpt")]
+    [InlineData("models--a--b--c/snapshots/1", "b--c")]
+    [InlineData("models--/snapshots/1", "1")]
+    [InlineData("snapshots/1", "1")]
+    [InlineData("models--a--b/1", "1")]
+    public void The_name_of_a_checkpoint(string path, string name)
+    {
+        Copy(_folder.At(path));
+        using Checkpoint checkpoint = Checkpoint.Open(_folder.At(path));
+        Assert.Equal(name, checkpoint.Name);
     }
 
     [Fact]

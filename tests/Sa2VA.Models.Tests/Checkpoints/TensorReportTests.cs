@@ -86,6 +86,8 @@ public class TensorReportTests
             TensorReport report = TensorReport.Of(config, checkpoint);
             Assert.Empty(report.Extra);
             report.ThrowUnlessUsable(folder.Path);
+            // That the embedding serves is told where config.json does not say so.
+            Assert.Equal(tied || stored ? [] : [head], report.Notes.Select(n => n.Split('\'')[3]));
             LanguageGraph graph = LanguageGraph.Decode(checkpoint, config.Language, KvLayout.Alone(4), slots: 1, sequences: 1);
             List<string> read = [.. graph.Graph.Ops.SelectMany(o => o.Weights).Select(w => w.Name)];
             Assert.Equal(stored ? 1 : 0, read.Count(n => n == head));
