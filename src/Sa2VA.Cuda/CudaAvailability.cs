@@ -14,6 +14,12 @@ public sealed record CudaAvailability
     /// <summary>False if this machine has no NVIDIA driver, not even one that is too old.</summary>
     public bool HasDriver { get; private init; } = true;
 
+    /// <summary>
+    /// Where a GPU of NVIDIA is seen on a machine without an NVIDIA driver, such as a container that was given the device but not the
+    /// library; null where there is a driver, or no such GPU, or the system is not Linux.
+    /// </summary>
+    public string? DriverlessGpu { get; private init; }
+
     /// <summary>What the driver's functions were found in, such as a library's name; null where there are none.</summary>
     public string? Source => Driver?.Source;
 
@@ -31,7 +37,18 @@ public sealed record CudaAvailability
     /// <summary>Looks for the machine's driver and its devices.</summary>
     public static CudaAvailability Find() => CudaDriver.Load(out bool isThere, out string? reason) is { } driver
         ? Find(driver)
-        : new CudaAvailability { HasDriver = isThere, Reason = reason };
+        : isThere ? new CudaAvailability { Reason = reason } : WithoutDriver(reason!, VisibleGpu.Find());
+
+    /// <summary>What there is to say of a machine without a driver.</summary>
+    /// <param name="reason">Why there is none.</param>
+    /// <param name="gpu">Where a GPU is seen all the same, or null.</param>
+    internal static CudaAvailability WithoutDriver(string reason, string? gpu) => new()
+    {
+        HasDriver = false,
+        DriverlessGpu = gpu,
+        Reason = gpu is null ? reason : $"there is an NVIDIA GPU ({gpu}), but {reason}: install NVIDIA's driver; in a container, start it "
+            + "with the NVIDIA Container Toolkit (docker run --gpus all), which brings the library along",
+    };
 
     /// <summary>Looks for the devices of a driver.</summary>
     public static unsafe CudaAvailability Find(CudaDriver driver)

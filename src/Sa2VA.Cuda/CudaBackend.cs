@@ -23,12 +23,14 @@ public sealed unsafe class CudaBackend : IBackend
     internal CudaBackend((CudaDriver Driver, DeviceFacts Facts) found, CudaDevice device, long memoryBudget, bool countsOnly)
     {
         if (memoryBudget < 0) throw new DeviceException($"A memory budget of {memoryBudget} bytes is negative.");
-        (Precision, UsesGraphs, Facts, _zOrder) = (device.Precision, device.UsesGraphs, found.Facts, device.ZOrder);
+        bool isChecked = CheckedLaunches.AreWanted(device.ChecksLaunches);
+        (Precision, UsesGraphs, Facts, _zOrder) = (device.Precision, device.UsesGraphs && !isChecked, found.Facts, device.ZOrder);
         bool hasMaps = found.Driver.TensorMapEncodeTiled != null;
         Hopper = hasMaps ? HopperUses.Resolve(device.Hopper) : HopperUse.Never;
         Account = new MemoryAccount(memoryBudget, countsOnly);
         if (countsOnly) return;
         _context = new CudaContext(found.Driver, found.Facts);
+        if (isChecked) _context.Checked = new CheckedLaunches(_context);
         try
         {
             using CudaContext.Scope scope = _context.Enter();

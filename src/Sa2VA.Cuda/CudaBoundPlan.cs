@@ -59,11 +59,11 @@ internal sealed class CudaBoundPlan : BoundPlan
     }
 
     /// <summary>Enqueues the kernels. Within the context.</summary>
-    /// <param name="timer">Times them; null for nobody.</param>
-    public unsafe void Launch(LaunchTimer? timer)
+    /// <param name="trail">Told which op is launched, where that is known.</param>
+    public unsafe void Launch(LaunchTrail trail)
     {
         CudaContext context = _plan.Backend.Context;
-        if (_graph == 0) _plan.Launch(_context, timer);
+        if (_graph == 0) _plan.Launch(_context, trail);
         else context.Check(context.Driver.GraphLaunch(_graph, Queue.Stream), "launching", Graph.Name);
     }
 

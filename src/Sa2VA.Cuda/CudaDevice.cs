@@ -9,6 +9,9 @@ public sealed class CudaDevice : Device
     /// <summary>The environment variable that <see cref="Hopper"/> is taken from where nothing else is said.</summary>
     public const string HopperVariable = "SA2VA_HOPPER";
 
+    /// <summary>The environment variable that <see cref="ChecksLaunches"/> is taken from where nothing else is said.</summary>
+    public const string LaunchesVariable = "SA2VA_LAUNCHES";
+
     private readonly CudaDriver? _driver;
     private HopperUse? _hopper;
 
@@ -23,6 +26,12 @@ public sealed class CudaDevice : Device
 
     /// <summary>True to replay a captured graph for every run, false to launch kernel by kernel. The results are the same.</summary>
     public bool UsesGraphs { get; init; } = true;
+
+    /// <summary>
+    /// True to launch kernel by kernel and to wait for each, so that the error of one that fails names it, with its op and grid: slow. Null:
+    /// as the environment variable <c>SA2VA_LAUNCHES</c> says (<c>checked</c>), else false. The results are the same.
+    /// </summary>
+    public bool? ChecksLaunches { get; init; }
 
     /// <summary>Which maps plans keep in <see cref="Core.ZOrder"/>. The results are the same.</summary>
     public ZOrderUse ZOrder { get; init; } = ZOrderUse.WhereItPays;

@@ -77,17 +77,17 @@ internal sealed class CudaPlan : ExecutionPlan
 
     /// <summary>Launches all ops in order.</summary>
     /// <param name="context">Where.</param>
-    /// <param name="timer">Told which op is launched; null for nobody.</param>
-    public void Launch(LaunchContext context, LaunchTimer? timer = null)
+    /// <param name="trail">Told which op is launched; null for nobody.</param>
+    public void Launch(LaunchContext context, LaunchTrail? trail = null)
     {
         foreach ((Op op, Kernel kernel) in _kernels)
         {
-            timer?.Op = op;
+            trail?.Op = op;
             try
             {
                 kernel.Launch(context);
             }
-            catch (DeviceException e) when (e is not DeviceMemoryException)
+            catch (DeviceException e) when (e is not DeviceMemoryException && Backend.Context.Fault is null)
             {
                 throw new DeviceException($"{Graph.Name}, {op.Name}: {e.Message}", e);
             }

@@ -25,6 +25,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     private readonly QueueFaults _faults;
     private readonly StreamWatch _watch;
     private readonly CudaFunction? _copy;
+    private readonly LaunchTrail _trail;
     private long _position, _closedAt = long.MaxValue;
     private bool _isLost;
     private LaunchTimer? _timer;
@@ -35,6 +36,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         (Backend, Name) = (backend, name);
         _watch = new StreamWatch(this);
         _marks = new StreamMarks(backend);
+        _trail = new LaunchTrail(name, _marks);
         _arena = CudaMemory.Reserve(backend, MemoryPurpose.Arena, ArenaRoom, $"the intermediates of queue '{name}'");
         _faults = new QueueFaults(this);
         if (backend.Account.CountsOnly) return;
@@ -43,6 +45,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         int least, greatest;
         backend.Context.Check(driver.CtxGetStreamPriorityRange(&least, &greatest), "asking for priorities");
         Stream = backend.CreateStream(priority == QueuePriority.Urgent ? greatest : least);
+        backend.Context.Trails[Stream] = _trail;
         _copy = backend.Modules.Function("copy_bytes", "copy_bytes");
         _staging = new PinnedRing(backend.Context);
         _staging.Grow(0);
@@ -111,7 +114,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             ThrowIfDisposed();
             using CudaContext.Scope scope = Backend.Context.Enter();
             // A kernel, so that nothing is copied behind a run that failed.
-            Timer(Name);
+            Begin(null);
             CopyBytes.Launch(_copy!, this, source, target, count * from.Type.Size());
             _position++;
         }
@@ -134,7 +137,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
             *(long*)staged = _position + 1;
             own.Numbers.CopyTo(new Span<int>(staged + CudaBoundPlan.HeaderLength * sizeof(int), own.Numbers.Length));
             Check(Backend.Context.Driver.MemcpyHtoDAsync(own.Block, staged, (nuint)bytes, Stream), "the numbers of", own.Graph.Name);
-            own.Launch(Timer(own.Graph.Name));
+            Begin(own.Graph.Name);
+            own.Launch(_trail);
             _position++;
         }
     }
@@ -237,7 +241,7 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 ThrowIfDisposed();
                 using CudaContext.Scope scope = Backend.Context.Enter();
                 if (awaited != 0) Check(Backend.Context.Driver.StreamWaitEvent(Stream, awaited, 0), "waiting for queue", other.Name);
-                Timer(Name);
+                Begin(null);
                 _faults.Carry(fence, other._faults, _position + 1);
                 _position++;
             }
@@ -261,13 +265,15 @@ internal sealed unsafe class CudaQueue : DeviceQueue
                 {
                     using CudaContext.Scope scope = Backend.Context.Enter();
                     CudaDriver driver = Backend.Context.Driver;
-                    driver.StreamSynchronize(Stream);
-                    Settle();
+                    CudaResult end = driver.StreamSynchronize(Stream);
+                    if (end == CudaResult.Success) Settle();
+                    else Lose(end);
                     _staging.Free();
                     _marks.Destroy();
                     _timer?.Destroy();
                     driver.StreamDestroy(Stream);
                 }
+                Backend.Context.Trails.TryRemove(Stream, out _);
             }
             _watch.Stop();
         }
@@ -416,17 +422,14 @@ internal sealed unsafe class CudaQueue : DeviceQueue
         if (_marks.Error != CudaResult.Success) Lose(_marks.Error);
     }
 
-    /// <summary>The timer of what is launched next, if that is asked for. In gate and context.</summary>
-    private LaunchTimer? Timer(string graph)
+    /// <summary>Takes note of what is launched next, and has it timed if that is asked for. In gate and context.</summary>
+    private void Begin(string? graph)
     {
+        _trail.Begin(_position + 1, graph);
         Timeline? asked = Backend.Timeline;
-        if (_timer?.Timeline != asked)
-        {
-            _timer?.Destroy();
-            _timer = asked is null ? null : new LaunchTimer(Backend.Context, asked, Name, Stream, SettleTimes);
-        }
-        if (_timer is not null) (_timer.Graph, _timer.Op, _timer.Position) = (graph, null, _position + 1);
-        return _timer;
+        if (_timer?.Timeline == asked) return;
+        _timer?.Destroy();
+        _timer = asked is null ? null : new LaunchTimer(Backend.Context, asked, Name, Stream, _trail, SettleTimes);
     }
 
     /// <summary>Has the timer note what has run.</summary>
@@ -443,7 +446,8 @@ internal sealed unsafe class CudaQueue : DeviceQueue
     /// <summary>The context is lost: nothing that was not reached ever will be.</summary>
     private void Lose(CudaResult result)
     {
-        if (_isLost) return;
+        // Some drivers take work of a lost context all the same.
+        if (_isLost && _marks.Reached >= _position) return;
         _isLost = true;
         _failures.Begin(_marks.Reached + 1, Backend.Context.Failure(result, $"work of queue '{Name}'"));
         _reads.Clear();

@@ -150,10 +150,14 @@ internal sealed unsafe class CudaFunction
         if (shared > _shared) AllowShared(shared);
         LaunchTimer? timer = _context.Timers.IsEmpty ? null : _context.Timers.GetValueOrDefault(stream);
         nint begin = timer?.Begin() ?? 0;
-        _context.Check(_context.Driver.LaunchKernel(Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1,
-            (uint)shared, stream, &parameter, null), "launching", Name);
+        if (_context.Checked is { } launches) launches.Launch(this, stream, grid, threads, shared, parameter);
+        else _context.Check(Enqueue(stream, grid, threads, shared, parameter), "launching", Name);
         timer?.End(begin, _kernel);
     }
+
+    /// <summary>Has the driver launch it, within the limits that <see cref="Launch(nint, Grid, int, int, void*)"/> asserts.</summary>
+    public CudaResult Enqueue(nint stream, Grid grid, int threads, int shared, void* parameter) => _context.Driver.LaunchKernel(
+        Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)shared, stream, &parameter, null);
 
     private void AllowShared(int bytes)
     {

@@ -12,6 +12,7 @@ internal sealed unsafe class LaunchTimer
     private readonly CudaContext _context;
     private readonly Timeline _timeline;
     private readonly Action _settle;
+    private readonly LaunchTrail _trail;
     private readonly string _queue;
     private readonly nint _stream, _base;
     private readonly double _baseSeconds;
@@ -22,10 +23,11 @@ internal sealed unsafe class LaunchTimer
     /// <param name="timeline">Where it notes.</param>
     /// <param name="queue">The queue's name.</param>
     /// <param name="stream">Its stream.</param>
+    /// <param name="trail">Knows what is being launched.</param>
     /// <param name="settle">Has the queue tell what it has passed (<see cref="Pass"/>).</param>
-    public LaunchTimer(CudaContext context, Timeline timeline, string queue, nint stream, Action settle)
+    public LaunchTimer(CudaContext context, Timeline timeline, string queue, nint stream, LaunchTrail trail, Action settle)
     {
-        (_context, _timeline, _queue, _stream, _settle, Graph) = (context, timeline, queue, stream, settle, queue);
+        (_context, _timeline, _queue, _stream, _trail, _settle) = (context, timeline, queue, stream, trail, settle);
         // Where the device's clock meets the host's.
         _base = Record();
         context.Check(context.Driver.StreamSynchronize(stream), "setting a clock");
@@ -37,21 +39,13 @@ internal sealed unsafe class LaunchTimer
     /// <summary>Where it notes.</summary>
     public Timeline Timeline => _timeline;
 
-    /// <summary>What is launched from now on, and the position that the queue has passed when it has run.</summary>
-    public string Graph { get; set; }
-
-    /// <inheritdoc cref="Graph"/>
-    public Op? Op { get; set; }
-
-    /// <inheritdoc cref="Graph"/>
-    public long Position { get; set; }
-
     /// <summary>Just before a launch.</summary>
     /// <returns>What <see cref="End"/> is given.</returns>
     public nint Begin() => Record();
 
     /// <summary>Just behind it.</summary>
-    public void End(nint begin, string kernel) => _ahead.Enqueue(new Launch(Position, Graph, Op, kernel, begin, Record()));
+    public void End(nint begin, string kernel) =>
+        _ahead.Enqueue(new Launch(_trail.Position, _trail.Graph, _trail.Op, kernel, begin, Record()));
 
     /// <summary>Notes what ran up to a position that is reached.</summary>
     public void Pass(long position)

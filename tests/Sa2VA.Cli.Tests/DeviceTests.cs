@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sa2VA.Cli.Devices;
+using Sa2VA.Cli.Doctor;
 using Sa2VA.Core;
 using Sa2VA.Cpu;
 using Sa2VA.Cuda;
@@ -62,6 +63,26 @@ public class DeviceTests
         Assert.IsType<CpuDevice>(DeviceChoice.Of(default, 0, Precision.Float32).Device);
         CliRun.Of("chat", "--model", CliRun.Toy, "--prompt", "What is red?", "--device", "cuda")
             .AssertRefused("no NVIDIA driver", "--device cpu");
+    }
+
+    [Theory]
+    [InlineData("/dev/nvidia0", true)]
+    [InlineData(null, false)]
+    public void Auto_says_that_a_GPU_has_no_driver(string? gpu, bool isTold)
+    {
+        CudaAvailability found = CudaAvailability.WithoutDriver("libcuda.so.1 was not found", gpu);
+        DeviceChoice choice = DeviceChoice.Auto(0, Precision.Float32, null, found);
+        Assert.IsType<CpuDevice>(choice.Device);
+        if (!isTold) Assert.Equal(CpuFeatures.Shortfall, choice.Note);
+        if (isTold)
+        {
+            Assert.StartsWith("Device: the CPU, since there is an NVIDIA GPU (/dev/nvidia0), but libcuda.so.1 was not found: install",
+                choice.Note, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', choice.Note);
+        }
+        using var output = new StringWriter();
+        new DoctorText(new Terminal(TextReader.Null, output, TextWriter.Null, CancellationToken.None)).Found(found);
+        Assert.Equal(isTold, output.ToString().Contains("there is an NVIDIA GPU (/dev/nvidia0)", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -24,6 +24,38 @@ public sealed class FaultTests
     }
 
     [Theory]
+    [InlineData("dev/nvidia0", "", "nvidia0")]
+    [InlineData("pci/0000:41:00.0/vendor", "0x10de\n", "PCI device 0000:41:00.0")]
+    [InlineData("pci/0000:41:00.0/vendor", "0x10de\n", "PCI device 0000:41:00.0", "0x030200\n")]
+    [InlineData("pci/0000:41:00.0/vendor", "0x10de\n", null, "0x040300\n")]
+    [InlineData("pci/0000:41:00.0/vendor", "0x1002\n", null)]
+    [InlineData("dev/nvidiactl", "", null)]
+    [InlineData("elsewhere", "", null)]
+    public void A_GPU_is_seen_where_its_driver_is_missing(string file, string text, string? seen, string type = "0x030000\n")
+    {
+        // Names of PCI devices have colons, which not every system allows.
+        Assert.SkipUnless(OperatingSystem.IsLinux() || !file.Contains(':', StringComparison.Ordinal), "files cannot have such names here");
+        using var folder = new ScratchFolder();
+        string path = folder.At(file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+        File.WriteAllText(Path.Combine(Path.GetDirectoryName(path)!, "class"), type);
+        string? found = VisibleGpu.Find(folder.At("dev"), folder.At("pci"));
+        if (seen is null) Assert.Null(found);
+        else Assert.EndsWith(seen, found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_GPU_without_a_driver_is_told_with_what_to_install()
+    {
+        CudaAvailability found = CudaAvailability.WithoutDriver("there is no NVIDIA driver on this machine", "/dev/nvidia0");
+        Assert.False(found.HasDriver);
+        Assert.Equal("/dev/nvidia0", found.DriverlessGpu);
+        Assert.StartsWith("there is an NVIDIA GPU (/dev/nvidia0), but there is no NVIDIA driver on this machine: install", found.Reason);
+        Assert.Equal("none", CudaAvailability.WithoutDriver("none", null).Reason);
+    }
+
+    [Theory]
     [InlineData("too old")]
     [InlineData("a little too old")]
     [InlineData("no device")]

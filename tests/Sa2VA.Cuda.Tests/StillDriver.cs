@@ -10,7 +10,9 @@ internal static unsafe class StillDriver
 {
     private static long _next = 0x10_0000_0000;
 
-    public static CudaDriver Open() => new("a driver that stands still", Export);
+    /// <param name="instead">The address of a function of a test's own by its name; 0 for those of here.</param>
+    public static CudaDriver Open(Func<string, nint>? instead = null) =>
+        new("a driver that stands still", name => instead?.Invoke(name) is { } own and not 0 ? own : Export(name));
 
     private static nint Export(string name) => name switch
     {

@@ -15,11 +15,11 @@ internal sealed class SumNet : IDisposable
     public SumNet(VirtualDriver driver, int device = 0, long memoryBudget = 0, bool usesGraphs = true)
         : this(new CudaDriver(driver.Name, driver.Export), device, memoryBudget, usesGraphs) { }
 
-    public SumNet(CudaDriver driver, int device = 0, long memoryBudget = 0, bool usesGraphs = true)
+    public SumNet(CudaDriver driver, int device = 0, long memoryBudget = 0, bool usesGraphs = true, bool checksLaunches = false)
     {
         try
         {
-            var cuda = new CudaDevice(driver) { Index = device, UsesGraphs = usesGraphs };
+            var cuda = new CudaDevice(driver) { Index = device, UsesGraphs = usesGraphs, ChecksLaunches = checksLaunches };
             Backend = Own(cuda.Open(memoryBudget));
             Queue = Own(Backend.CreateQueue("sums"));
             var g = new GraphBuilder("sums", new TestWeights());

@@ -26,7 +26,7 @@ internal sealed record DeviceChoice(Device Device, string? Note)
             ? "The virtual GPU runs a GPU's kernels on the processor and checks every access: for checking, and slow."
             : "The virtual GPU runs a GPU's kernels on the processor and is slow; unchecked: races, reads of what nothing wrote and "
                 + "asynchronous copies in flight are not looked for, only bounds, alignment, barriers and deadlocks."),
-        _ => Auto(threads, precision, driver),
+        _ => Auto(threads, precision, driver, Gpu(driver, 0, precision).Availability),
     };
 
     /// <summary>
@@ -37,16 +37,20 @@ internal sealed record DeviceChoice(Device Device, string? Note)
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CudaDevice.HopperVariable))
         ? this with { Device = gpu.With(HopperUse.Wherever) } : this;
 
-    private static DeviceChoice Auto(int threads, Precision precision, CudaDriver? driver)
+    /// <summary>The first GPU that can be used, else the CPU.</summary>
+    /// <param name="threads">As above.</param>
+    /// <param name="precision">As above.</param>
+    /// <param name="driver">As above.</param>
+    /// <param name="found">What there is.</param>
+    internal static DeviceChoice Auto(int threads, Precision precision, CudaDriver? driver, CudaAvailability found)
     {
-        CudaAvailability found = Gpu(driver, 0, precision).Availability;
         for (int i = 0; i < found.Devices.Count; i++)
             if (found.Devices[i].Unusable is null)
                 return new DeviceChoice(Gpu(driver, i, precision), FormattableString.Invariant(
                     $"Device: cuda:{i}, {found.Devices[i].Name}, the first GPU that can be used; {Otherwise}."));
-        // A machine without a driver has no GPU that somebody could have meant.
-        return new DeviceChoice(Cpu(threads, precision), found.HasDriver ? $"Device: the CPU, since {found.Reason}."
-            : CpuFeatures.Shortfall);
+        // A machine without a driver has no GPU that somebody could have meant, unless one is seen on it.
+        return new DeviceChoice(Cpu(threads, precision), found.HasDriver || found.DriverlessGpu is not null
+            ? $"Device: the CPU, since {found.Reason}." : CpuFeatures.Shortfall);
     }
 
     private static CudaDevice Usable(CudaDevice device)

@@ -32,6 +32,12 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>The timers of the streams whose launches are timed.</summary>
     public ConcurrentDictionary<nint, LaunchTimer> Timers { get; } = [];
 
+    /// <summary>What the streams of queues have launched.</summary>
+    public ConcurrentDictionary<nint, LaunchTrail> Trails { get; } = [];
+
+    /// <summary>Launches kernels one at a time; null, the usual, where they are not waited for.</summary>
+    public CheckedLaunches? Checked { get; set; }
+
     /// <summary>What went wrong for good, or null.</summary>
     public string? Fault => _fault;
 
@@ -64,10 +70,13 @@ internal sealed unsafe class CudaContext : IDisposable
     }
 
     /// <summary>The error of a call that failed.</summary>
-    public DeviceException Failure(CudaResult result, string what)
+    /// <param name="result">What it returned.</param>
+    /// <param name="what">What it was to do.</param>
+    /// <param name="isExact">True if a fault is that of what it was to do, not of anything that was launched before.</param>
+    public DeviceException Failure(CudaResult result, string what, bool isExact = false)
     {
         string message = $"The GPU failed at {what}: {Describe(Driver, result)}.";
-        if (IsSticky(result)) _fault ??= message;
+        if (IsSticky(result)) _fault ??= isExact ? message : message + Ahead();
         if (_fault is not null) return new DeviceException($"{_fault} This engine's GPU context is lost; open the model anew.");
         return result == CudaResult.OutOfMemory ? new DeviceMemoryException(message) : new DeviceException(message);
     }
@@ -93,6 +102,15 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>Errors after which a context can do nothing more.</summary>
     private static bool IsSticky(CudaResult result) =>
         (int)result is >= 700 and < 800 or 214 or 46 or (int)CudaResult.Unknown && result != CudaResult.LaunchOutOfResources;
+
+    /// <summary>What queues launched that may have caused a fault: the driver does not say what did.</summary>
+    private string Ahead()
+    {
+        string[] ahead = [.. Trails.Values.Select(t => t.DescribeAhead()).OfType<string>().Order(StringComparer.Ordinal)];
+        return (ahead.Length == 0 ? "" : $" Under way may have been: {string.Join("; ", ahead)}.")
+            + (Checked is null ? $" With {CudaDevice.LaunchesVariable}=checked in the environment kernels run one at a time, and the one that "
+                + "fails is named." : "");
+    }
 
     private static string Text(byte* text)
     {

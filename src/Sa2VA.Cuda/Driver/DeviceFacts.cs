@@ -28,18 +28,14 @@ internal sealed record DeviceFacts(int Handle, string Name, int Capability, int 
         if ((result = driver.DeviceGet(&handle, ordinal)) != CudaResult.Success
             || (result = driver.DeviceGetName(name, 256, handle)) != CudaResult.Success
             || (result = driver.DeviceTotalMem(&memory, handle)) != CudaResult.Success) return null;
+        int major = 0, minor = 0, processors = 0, shared = 0;
+        if ((result = driver.DeviceGetAttribute(&major, DeviceAttribute.ComputeCapabilityMajor, handle)) != CudaResult.Success
+            || (result = driver.DeviceGetAttribute(&minor, DeviceAttribute.ComputeCapabilityMinor, handle)) != CudaResult.Success
+            || (result = driver.DeviceGetAttribute(&processors, DeviceAttribute.MultiprocessorCount, handle)) != CudaResult.Success
+            || (result = driver.DeviceGetAttribute(&shared, DeviceAttribute.MaxSharedMemoryPerBlockOptin, handle)) != CudaResult.Success)
+            return null;
         int length = 0;
         while (length < 255 && name[length] != 0) length++;
-        return new DeviceFacts(handle, Encoding.UTF8.GetString(name, length),
-            10 * Attribute(driver, handle, DeviceAttribute.ComputeCapabilityMajor)
-                + Attribute(driver, handle, DeviceAttribute.ComputeCapabilityMinor),
-            Attribute(driver, handle, DeviceAttribute.MultiprocessorCount), checked((long)memory),
-            Attribute(driver, handle, DeviceAttribute.MaxSharedMemoryPerBlockOptin));
-    }
-
-    private static unsafe int Attribute(CudaDriver driver, int handle, DeviceAttribute attribute)
-    {
-        int value;
-        return driver.DeviceGetAttribute(&value, attribute, handle) == CudaResult.Success ? value : 0;
+        return new DeviceFacts(handle, Encoding.UTF8.GetString(name, length), 10 * major + minor, processors, checked((long)memory), shared);
     }
 }
