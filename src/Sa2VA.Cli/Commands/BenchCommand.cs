@@ -15,7 +15,8 @@ internal static class BenchCommand
         var model = new ModelFlags(required: false);
         var preset = new TextOption("--preset", "NAME", "Sizes of a released model with computed weights, such as sa2va-1b.");
         var stages = new TextOption(
-            "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}.");
+            "--stages", "LIST", $"Only these, separated by commas: {string.Join(", ", ModelBenchmark.StageNames)}. "
+                + $"{string.Join(", ", ModelBenchmark.StageNames.Except(ModelBenchmark.UsualStageNames))} are measured only if named.");
         var runs = new NumberOption("--runs", "Timed runs of each stage.", 1, 1000, 5);
         var device = new DeviceFlags();
         var simd = new ChoiceOption("--simd", "Width of the CPU's vectors in bits.", "auto", "128", "256", "512");
@@ -84,7 +85,7 @@ internal static class BenchCommand
 
     private static BenchmarkReport Measure(Terminal terminal, string? folder, string? preset, BenchmarkOptions options)
     {
-        IReadOnlyList<string> all = options.Modelled is null ? ModelBenchmark.StageNames : ModelBenchmark.GraphStageNames;
+        IReadOnlyList<string> all = options.Modelled is null ? ModelBenchmark.UsualStageNames : ModelBenchmark.GraphStageNames;
         int done = 0, total = 1 + (options.Stages ?? all).Count;
         var progress = new Reports<string>(stage => terminal.Progress.Count($"Measuring {stage}", "stages", done++, total));
         return folder is not null

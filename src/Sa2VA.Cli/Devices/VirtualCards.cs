@@ -69,7 +69,8 @@ internal static class VirtualCards
         {
             LaunchRecord[] launches = [.. driver.Launches.Skip(taken)];
             taken += launches.Length;
-            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, Limit(l.Time)))];
+            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, Limit(l.Time),
+                l.Counters.Blocks, l.Counters.CountedBlocks))];
         }));
     }
 

@@ -12,7 +12,17 @@ namespace Sa2VA.Verification.Benchmarking;
 /// <param name="Graph">What runs.</param>
 /// <param name="Prepare">Sets lengths and fills what random numbers would not do for.</param>
 /// <param name="Objects">Objects of a tracked frame; 0 where that is not what is measured.</param>
-internal sealed record BenchmarkStage(string Work, Graph Graph, Action<GraphRun> Prepare, int Objects = 0);
+internal sealed record BenchmarkStage(string Work, Graph Graph, Action<GraphRun> Prepare, int Objects = 0)
+{
+    /// <summary>How often the graph runs, each time with the same lengths: once for each tile of a picture.</summary>
+    public int Times { get; init; } = 1;
+
+    /// <summary>What sets lengths for the runs behind the first: a prompt's other chunks.</summary>
+    public IReadOnlyList<Action<GraphRun>> Then { get; init; } = [];
+
+    /// <summary>True where the graph runs once.</summary>
+    public bool IsOneRun => Times == 1 && Then.Count == 0;
+}
 
 /// <summary>The stages of a question and of a tracked frame as graphs of their own, at the sizes that they have in use.</summary>
 internal static class BenchmarkStages
@@ -27,8 +37,12 @@ internal static class BenchmarkStages
     public static readonly IReadOnlyDictionary<string, Func<IWeightSource, Sa2VAConfig, DType, BenchmarkStage>> All =
         new OrderedDictionary<string, Func<IWeightSource, Sa2VAConfig, DType, BenchmarkStage>>
         {
-            ["vision-tower"] = Vision,
-            ["prefill"] = Prefill,
+            ["vision-tower"] = (weights, config, type) => Vision(weights, config, type, 1),
+            ["vision-tower-5"] = (weights, config, type) => Vision(weights, config, type, 5),
+            ["vision-tower-13"] = (weights, config, type) => Vision(weights, config, type, 13),
+            ["prefill"] = (weights, config, type) => Prefill(weights, config, type, LanguageModel.PrefillChunk),
+            ["prefill-1325"] = (weights, config, type) => Prefill(weights, config, type, 1325),
+            ["prefill-3368"] = (weights, config, type) => Prefill(weights, config, type, 3368),
             ["decode"] = (weights, config, type) => Decode(weights, config, type, 1),
             ["decode-2"] = (weights, config, type) => Decode(weights, config, type, 2),
             ["decode-4"] = (weights, config, type) => Decode(weights, config, type, 4),
@@ -42,25 +56,43 @@ internal static class BenchmarkStages
             ["tracked-2"] = (weights, config, type) => Tracked(weights, config, type, 2),
             ["tracked-4"] = (weights, config, type) => Tracked(weights, config, type, 4),
             ["tracked-8"] = (weights, config, type) => Tracked(weights, config, type, 8),
+            ["tracked-10"] = (weights, config, type) => Tracked(weights, config, type, 10),
             ["tracked-16"] = (weights, config, type) => Tracked(weights, config, type, 16),
         };
 
-    private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config, DType type)
+    /// <summary>Those that take minutes on a CPU and tell little that shorter ones do not: measured where they are named.</summary>
+    public static readonly IReadOnlySet<string> Long =
+        new HashSet<string> { "vision-tower-5", "vision-tower-13", "prefill-1325", "prefill-3368", "tracked-10" };
+
+    /// <summary>Tiles, one after the other as the engine encodes them.</summary>
+    private static BenchmarkStage Vision(IWeightSource weights, Sa2VAConfig config, DType type, int tiles)
     {
         VisionGraph graph = config.Family.RecordVision(weights, config, type);
         (int width, int height) = graph.UsualTile;
-        return new($"one tile of {width}×{height}", graph.Graph, run => graph.SetSize(run.Bound, width, height));
+        return new($"{(tiles == 1 ? "one tile" : $"{tiles} tiles, one by one,")} of {width}×{height}", graph.Graph,
+            run => graph.SetSize(run.Bound, width, height))
+        {
+            Times = tiles,
+        };
     }
 
-    private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config, DType type)
+    /// <summary>A prompt, in chunks as the engine cuts it.</summary>
+    private static BenchmarkStage Prefill(IWeightSource weights, Sa2VAConfig config, DType type, int prompt)
     {
-        int tokens = Math.Min(LanguageModel.PrefillChunk, config.Language.MaxPositions);
-        LanguageGraph graph = LanguageGraph.Prefill(weights, config.Language, KvLayout.Alone(tokens, type), slots: 1, tokens);
-        return new($"{tokens} tokens behind 0", graph.Graph, run =>
+        int tokens = Math.Min(prompt, config.Language.MaxPositions), chunk = Math.Min(LanguageModel.PrefillChunk, tokens);
+        LanguageGraph graph = LanguageGraph.Prefill(weights, config.Language, KvLayout.Alone(tokens, type), slots: 1, chunk);
+        IEnumerable<Action<GraphRun>> chunks = from start in Enumerable.Range(0, (tokens - 1) / chunk + 1).Select(n => n * chunk)
+            select (Action<GraphRun>)(run => Place(run, start, Math.Min(chunk, tokens - start)));
+        return new($"{tokens} tokens behind 0{(chunk < tokens ? $", {chunk} at a time" : "")}", graph.Graph, chunks.First())
         {
-            run.Bound.Set(graph.Ids!, Ids(config, tokens)).Set(graph.Last!, [tokens - 1]).Set(graph.Slot, [0]);
-            EveryRowGraph.Place(run, graph.At, 0, tokens);
-        });
+            Then = [.. chunks.Skip(1)],
+        };
+
+        void Place(GraphRun run, int start, int count)
+        {
+            run.Bound.Set(graph.Ids!, Ids(config, count)).Set(graph.Last!, [count - 1]).Set(graph.Slot, [0]);
+            EveryRowGraph.Place(run, graph.At, start, count);
+        }
     }
 
     /// <summary>A token for each of several chats.</summary>

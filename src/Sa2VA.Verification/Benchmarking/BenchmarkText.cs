@@ -21,22 +21,25 @@ public static class BenchmarkText
     [
         stage.Stage,
         stage.Work,
-        (stage.IsModelled ? $"{Duration(stage.Seconds.Median)} modelled" : Time(stage.Seconds))
+        (stage.IsModelled ? Duration(stage.Seconds.Median) : Time(stage.Seconds)) + Modelled(stage)
             + (stage.InARow > 1 ? Text($", of {stage.InARow} in a row") : "")
-            + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)} each" : ""),
+            + (stage.Objects > 1 ? $", {Duration(stage.Seconds.Median / stage.Objects)}{Modelled(stage)} each" : ""),
         // What a session does besides is not counted.
         .. stage.Flops == 0 ? (string[])["–", "–", "–", "–", "–", "–"] :
         [
             Text($"{stage.Flops / 1e9:F1}"),
-            Text($"{stage.FlopsPerSecond / 1e9:F1}"),
-            Percent(stage.PeakShare(ceilings)),
+            Text($"{stage.FlopsPerSecond / 1e9:F1}") + Modelled(stage),
+            Percent(stage.PeakShare(ceilings)) + Modelled(stage),
             Text($"{stage.Bytes / 1e6:F0}"),
-            Text($"{stage.BytesPerSecond / 1e9:F1}"),
-            Percent(stage.BandwidthShare(ceilings)),
+            Text($"{stage.BytesPerSecond / 1e9:F1}") + Modelled(stage),
+            Percent(stage.BandwidthShare(ceilings)) + Modelled(stage),
         ],
-        stage.IsModelled ? "–" : Text($"{stage.Cores:F1}"),
-        Text($"{stage.MemoryBytes / 1048576.0:F0} MiB"),
+        stage.IsModelled || stage.IsSum ? "–" : Text($"{stage.Cores:F1}"),
+        stage.IsSum ? "–" : Text($"{stage.MemoryBytes / 1048576.0:F0} MiB"),
     ];
+
+    /// <summary>The word that stands beside each number that nothing was measured for.</summary>
+    internal static string Modelled(StageMeasurement stage) => stage.IsModelled ? " modelled" : "";
 
     /// <summary>What was measured, on what, and the ceilings; two lines.</summary>
     public static IReadOnlyList<string> Heading(BenchmarkReport report)
@@ -50,7 +53,7 @@ public static class BenchmarkText
         [
             Text($"{report.Model} on {d.Description}{gpu}; the machine has {d.Processors} logical processors{commit}."),
             d.IsModelled
-                ? Text($"All times and rates are modelled, not measured; a few blocks of each launch stand for all. The card: ")
+                ? Text($"All times and rates are modelled, not measured; of thinned grids a few blocks stand for all. The card: ")
                     + Text($"{c.Flops.Median / 1e9:F0} GFLOP/s, {c.FlopsOf}, ")
                     + Text($"{c.Bandwidth.Median / 1e9:F0} GB/s, {c.BandwidthOf}.")
                 : Text($"Measured ceilings, median (min–max) of {c.Flops.Count}: {flops} GFLOP/s of {c.FlopsOf}, ")
@@ -62,7 +65,7 @@ public static class BenchmarkText
     public static IEnumerable<string> Remarks(BenchmarkReport report)
     {
         if (report.Device.Threads is { } threads && !report.Device.IsModelled
-            && report.Stages.Where(s => s.Flops > 0 && s.Cores < BusyShare * threads).ToArray() is { Length: > 0 } busy)
+            && report.Stages.Where(s => s.Flops > 0 && !s.IsSum && s.Cores < BusyShare * threads).ToArray() is { Length: > 0 } busy)
             yield return Text($"The machine was busy: {string.Join(", ", busy.Select(s => Text($"{s.Stage} had {s.Cores:F1}")))} ")
                 + Text($"of {threads} cores. Other work took the rest; times are longer than on a quiet machine.");
         if (report.Device.IsModelled) yield break;
@@ -133,6 +136,7 @@ public static class BenchmarkText
                 w.WriteString("work", s.Work);
                 Write(w, "seconds", s.Seconds);
                 if (s.IsModelled) w.WriteBoolean("modelled", true);
+                if (s.IsSum) w.WriteBoolean("sum", true);
                 w.WriteNumber("in_a_row", s.InARow);
                 if (s.Alone is { } alone) Write(w, "alone_seconds", alone);
                 if (s.Objects > 0) w.WriteNumber("objects", s.Objects);

@@ -6,8 +6,9 @@ public static class KernelText
     private static readonly string[] Measured =
         ["Op", "Kernel", "Shapes", "Launches", "Time", "Each", "of stage", "GFLOP", "TFLOP/s", "of peak", "MB", "GB/s", "of bandwidth"];
 
-    /// <summary>Headings of <see cref="Cells"/>; of modelled times also what limits them.</summary>
-    public static IReadOnlyList<string> Headings(StageMeasurement stage) => stage.IsModelled ? [.. Measured, "Limited by"] : Measured;
+    /// <summary>Headings of <see cref="Cells"/>; of modelled times also what limits them and how much of the grids ran.</summary>
+    public static IReadOnlyList<string> Headings(StageMeasurement stage) =>
+        stage.IsModelled ? [.. Measured, "Limited by", "Blocks run"] : Measured;
 
     /// <summary>How many of the columns, from the left, are words.</summary>
     public const int Words = 3;
@@ -22,7 +23,7 @@ public static class KernelText
     public static string[] Cells(KernelTime kernel, StageMeasurement stage, Ceilings ceilings)
     {
         double flops = kernel.Flops / kernel.Seconds, bytes = kernel.Bytes / kernel.Seconds;
-        string modelled = stage.IsModelled ? " modelled" : "";
+        string modelled = BenchmarkText.Modelled(stage);
         return
         [
             kernel.Op,
@@ -31,22 +32,26 @@ public static class KernelText
             BenchmarkText.Text($"{kernel.Launches}"),
             BenchmarkText.Duration(kernel.Seconds) + modelled,
             BenchmarkText.Duration(kernel.Seconds / kernel.Launches) + modelled,
-            BenchmarkText.Text($"{100 * kernel.Seconds / Sum(stage):F1} %"),
+            BenchmarkText.Text($"{100 * kernel.Seconds / Sum(stage):F1} %") + modelled,
             .. kernel.Flops == 0 ? (string[])["–", "–", "–"] :
             [
                 BenchmarkText.Text($"{kernel.Flops / 1e9:F2}"),
-                BenchmarkText.Text($"{flops / 1e12:F2}"),
-                BenchmarkText.Percent(flops / ceilings.Flops.Median),
+                BenchmarkText.Text($"{flops / 1e12:F2}") + modelled,
+                BenchmarkText.Percent(flops / ceilings.Flops.Median) + modelled,
             ],
             .. kernel.Bytes == 0 ? (string[])["–", "–", "–"] :
             [
                 BenchmarkText.Text($"{kernel.Bytes / 1e6:F2}"),
-                BenchmarkText.Text($"{bytes / 1e9:F1}"),
-                BenchmarkText.Percent(bytes / ceilings.Bandwidth.Median),
+                BenchmarkText.Text($"{bytes / 1e9:F1}") + modelled,
+                BenchmarkText.Percent(bytes / ceilings.Bandwidth.Median) + modelled,
             ],
-            .. stage.IsModelled ? (string[])[kernel.Limit!] : [],
+            .. stage.IsModelled ? (string[])[kernel.Limit!, Blocks(kernel)] : [],
         ];
     }
+
+    /// <summary>Whether the grids were thinned: how many blocks of all launches ran, and of how many.</summary>
+    private static string Blocks(KernelTime kernel) => kernel.BlocksRun < kernel.Blocks
+        ? BenchmarkText.Text($"thinned, {kernel.BlocksRun} of {kernel.Blocks}") : BenchmarkText.Text($"all {kernel.Blocks}");
 
     /// <summary>The tables of all stages that have kernels, as Markdown.</summary>
     public static string Markdown(BenchmarkReport report) => string.Concat(report.Stages.Where(s => s.Kernels is not null).Select(s =>
@@ -68,7 +73,13 @@ public static class KernelText
                 BenchmarkText.Write(w, "seconds_min", range.Min);
                 BenchmarkText.Write(w, "seconds_max", range.Max);
             }
-            if (stage.IsModelled) w.WriteBoolean("modelled", true);
+            if (stage.IsModelled)
+            {
+                w.WriteBoolean("modelled", true);
+                w.WriteBoolean("thinned", k.BlocksRun < k.Blocks);
+                w.WriteNumber("blocks", k.Blocks);
+                w.WriteNumber("blocks_run", k.BlocksRun);
+            }
             if (k.Limit is { } limit) w.WriteString("limit", limit);
             BenchmarkText.Write(w, "share", k.Seconds / Sum(stage));
             w.WriteNumber("flops", k.Flops);

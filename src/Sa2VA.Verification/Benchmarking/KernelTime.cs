@@ -19,6 +19,12 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
     /// <summary>What limits most of that time, for people, where it is modelled; else null.</summary>
     public string? Limit { get; init; }
 
+    /// <summary>Blocks of all launches, where their times are modelled; else 0.</summary>
+    public long Blocks { get; init; }
+
+    /// <summary>How many of them ran and stand for all; fewer than <see cref="Blocks"/> where grids were thinned.</summary>
+    public long BlocksRun { get; init; }
+
     /// <summary>What the launches took together in each run; null where there was one.</summary>
     public Spread? Range { get; init; }
 
@@ -26,13 +32,13 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
     /// <param name="runs">Of each run the kernels in their order, the same in all.</param>
     /// <param name="scalars">Values of the graph's run-time scalars.</param>
     /// <param name="precision">How many bits weights lie in where they may have fewer than 16.</param>
-    /// <param name="limits">Of each kernel of a run what limits it, where that is known.</param>
+    /// <param name="modelled">Of each kernel of a run what its device says of it, where that is modelled.</param>
     internal static IReadOnlyList<KernelTime> Of(IReadOnlyList<IReadOnlyList<TimedKernel>> runs, ReadOnlySpan<int> scalars,
-        Precision precision, IReadOnlyList<string>? limits = null)
+        Precision precision, IReadOnlyList<ModelledLaunch>? modelled = null)
     {
         IReadOnlyList<TimedKernel> first = runs[0];
         double[] seconds = [.. first.Select((_, i) => Spread.Of(runs.Select(r => r[i].Seconds)).Median)];
-        List<(KernelTime Kernel, int Index)> launches = [];
+        List<KernelTime> launches = [];
         for (int i = 0; i < first.Count;)
         {
             // The launches of one op follow each other.
@@ -44,20 +50,34 @@ public sealed record KernelTime(string Op, string Kernel, string Shapes, int Lau
             (long flops, long bytes) = (op.Flops(scalars), GraphTraffic.Moved(op, scalars, precision));
             for (; i < end; i++)
             {
-                launches.Add((new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
+                launches.Add(new KernelTime(op.GetType().Name, first[i].Kernel, shapes, 1, seconds[i], i == longest ? flops : 0,
                     i == longest ? bytes : 0)
                 {
-                    Limit = limits?[i],
-                }, i));
+                    Limit = modelled?[i].Limit,
+                    Blocks = modelled?[i].Blocks ?? 0,
+                    BlocksRun = modelled?[i].BlocksRun ?? 0,
+                });
             }
         }
-        return [.. launches.GroupBy(l => (l.Kernel.Op, l.Kernel.Kernel, l.Kernel.Shapes)).Select(g => new KernelTime(g.Key.Op,
-            g.Key.Kernel, g.Key.Shapes, g.Count(), g.Sum(l => l.Kernel.Seconds), g.Sum(l => l.Kernel.Flops), g.Sum(l => l.Kernel.Bytes))
-        {
-            Limit = Most(g.Select(l => l.Kernel)),
-            Range = runs.Count > 1 ? Spread.Of(runs.Select(r => g.Sum(l => r[l.Index].Seconds))) : null,
-        }).OrderByDescending(k => k.Seconds)];
+        if (runs.Count == 1) return Sum(launches);
+        ILookup<(string, string, string), int> places = Enumerable.Range(0, launches.Count).ToLookup(n => launches[n].Key);
+        return [.. Sum(launches).Select(k => k with { Range = Spread.Of(runs.Select(r => places[k.Key].Sum(n => r[n].Seconds))) })];
     }
+
+    /// <summary>Puts together what has the same op, kernel and shapes, the longest first.</summary>
+    internal static IReadOnlyList<KernelTime> Sum(IEnumerable<KernelTime> kernels) => [.. kernels.GroupBy(k => k.Key).Select(g =>
+        g.First() with
+        {
+            Launches = g.Sum(k => k.Launches),
+            Seconds = g.Sum(k => k.Seconds),
+            Flops = g.Sum(k => k.Flops),
+            Bytes = g.Sum(k => k.Bytes),
+            Limit = Most(g),
+            Blocks = g.Sum(k => k.Blocks),
+            BlocksRun = g.Sum(k => k.BlocksRun),
+        }).OrderByDescending(k => k.Seconds)];
+
+    private (string Op, string Kernel, string Shapes) Key => (Op, Kernel, Shapes);
 
     private static string? Most(IEnumerable<KernelTime> launches) =>
         launches.GroupBy(k => k.Limit).MaxBy(g => g.Sum(k => k.Seconds))!.Key;

@@ -22,7 +22,10 @@ public sealed class ModelBenchmark
     /// <summary>Stages that can be measured, in the order of use.</summary>
     public static IReadOnlyList<string> StageNames { get; } = [.. BenchmarkStages.All.Keys, .. SessionStages.All.Keys];
 
-    /// <summary>Those of them that are one graph, and so can be modelled.</summary>
+    /// <summary>Those that are measured where nobody names any: without longer prompts and more tiles and objects.</summary>
+    public static IReadOnlyList<string> UsualStageNames { get; } = [.. StageNames.Where(name => !BenchmarkStages.Long.Contains(name))];
+
+    /// <summary>Those of <see cref="StageNames"/> that are one graph, and so can be modelled.</summary>
     public static IReadOnlyList<string> GraphStageNames { get; } = [.. BenchmarkStages.All.Keys];
 
     /// <summary>Measures a checkpoint's folder.</summary>
@@ -61,7 +64,9 @@ public sealed class ModelBenchmark
     private BenchmarkReport Run(BenchmarkOptions options, IProgress<string>? progress, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Runs, 1);
-        IReadOnlyList<string> known = options.Modelled is null ? StageNames : GraphStageNames, chosen = options.Stages ?? known;
+        bool isMeasured = options.Modelled is null;
+        IReadOnlyList<string> known = isMeasured ? StageNames : GraphStageNames;
+        IReadOnlyList<string> chosen = options.Stages ?? (isMeasured ? UsualStageNames : known);
         foreach (string name in chosen)
             if (!known.Contains(name))
                 throw new ArgumentException($"There is no stage '{name}'; there are {string.Join(", ", known)}.", nameof(options));
@@ -80,6 +85,11 @@ public sealed class ModelBenchmark
             progress?.Report(name);
             using IBackend? own = gpu is null ? options.Device.Open() : null;
             report = report with { Stages = [.. report.Stages, Measure(gpu ?? own!, name, ceilings, options, cancellation)] };
+            options.Measured?.Report(report);
+        }
+        foreach (StageMeasurement sum in StageSums.Of(report.Stages))
+        {
+            report = report with { Stages = [.. report.Stages, sum] };
             options.Measured?.Report(report);
         }
         return report;
@@ -111,50 +121,73 @@ public sealed class ModelBenchmark
         using var run = new GraphRun(backend, stage.Graph, cancellation);
         foreach (Tensor input in stage.Graph.Inputs) run.FillRandom(input);
         if (options.Modelled is { } modelled) return Model(backend, name, stage, run, before, modelled);
-        stage.Prepare(run);
-        RunTimes times = backend is CpuBackend ? RunTimes.OneByOne(() => run.Execute(), options.Runs)
-            : RunTimes.InRows(times => run.Execute(times), options.Runs, options.GpuEffort);
+        long flops = 0, bytes = 0;
+        foreach (Action<GraphRun> prepare in (Action<GraphRun>[])[.. stage.Then, stage.Prepare])
+        {
+            prepare(run);
+            flops += stage.Times * stage.Graph.Flops(run.Bound.Scalars);
+            bytes += stage.Times * GraphTraffic.Bytes(stage.Graph, run.Bound.Scalars, HeldIn(backend));
+        }
+        RunTimes times = stage.Then.Count > 0 ? RunTimes.OneByOne(() => RunAll(stage, run), options.Runs)
+            : backend is CpuBackend ? RunTimes.OneByOne(() => run.Execute(stage.Times), options.Runs)
+            : RunTimes.InRows(times => run.Execute(times * stage.Times), options.Runs, options.GpuEffort);
         long held = backend.Memory.Total - before;
         IReadOnlyList<IReadOnlyList<TimedKernel>>? kernels =
-            options.Kernels || options.Trace ? KernelRuns.Of(backend, run, stage, ceilings, options) : null;
-        ReadOnlySpan<int> scalars = run.Bound.Scalars;
-        return new StageMeasurement(name, stage.Work, times.Seconds, stage.Graph.Flops(scalars),
-            GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)), times.Cores, held)
+            stage.IsOneRun && (options.Kernels || options.Trace) ? KernelRuns.Of(backend, run, stage, ceilings, options) : null;
+        return new StageMeasurement(name, stage.Work, times.Seconds, flops, bytes, times.Cores, held)
         {
-            Kernels = options.Kernels ? KernelTime.Of(kernels!, scalars, HeldIn(backend)) : null,
-            Trace = options.Trace ? kernels![^1] : null,
+            Kernels = options.Kernels && kernels is not null ? KernelTime.Of(kernels, run.Bound.Scalars, HeldIn(backend)) : null,
+            Trace = options.Trace ? kernels?[^1] : null,
             Objects = stage.Objects,
             InARow = times.InARow,
             Alone = times.Alone,
         };
     }
 
+    private static void RunAll(BenchmarkStage stage, GraphRun run)
+    {
+        foreach (Action<GraphRun> prepare in (Action<GraphRun>[])[stage.Prepare, .. stage.Then])
+        {
+            prepare(run);
+            run.Execute(stage.Times);
+        }
+    }
+
     /// <summary>The precision that tells how many bits weights lie in; on a CPU they are BF16 where units of pairs multiply them.</summary>
     internal static Precision HeldIn(IBackend backend) =>
         backend is CpuBackend { Pairs: not null } ? Precision.BFloat16 : backend.Precision;
 
-    /// <summary>Runs a graph once and adds up the times of its launches.</summary>
+    /// <summary>Runs a graph, once where it would run several times with the same lengths, and adds up the times of its launches.</summary>
     private static StageMeasurement Model(IBackend backend, string name, BenchmarkStage stage, GraphRun run, long before,
         ModelledDevice modelled)
     {
         var timeline = new Timeline();
+        var all = new List<KernelTime>();
+        long flops = 0, bytes = 0;
         backend.Timeline = timeline;
         try
         {
-            stage.Prepare(run);
-            timeline.Take();
-            modelled.Take();
-            run.Execute();
-            IReadOnlyList<TimedKernel> kernels = timeline.Take();
-            IReadOnlyList<ModelledLaunch> launches = modelled.Take();
-            if (!kernels.Select(k => k.Kernel).SequenceEqual(launches.Select(l => l.Kernel)))
-                throw new InvalidOperationException($"{name}: {kernels.Count} kernels were noted and {launches.Count} launched.");
-            IReadOnlyList<TimedKernel> timed = [.. kernels.Select((k, n) => k with { Seconds = launches[n].Seconds })];
-            ReadOnlySpan<int> scalars = run.Bound.Scalars;
-            return new StageMeasurement(name, stage.Work, Spread.Of([launches.Sum(l => l.Seconds)]), stage.Graph.Flops(scalars),
-                GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend)), 0, backend.Memory.Total - before)
+            foreach (Action<GraphRun> prepare in (Action<GraphRun>[])[stage.Prepare, .. stage.Then])
             {
-                Kernels = KernelTime.Of([timed], scalars, HeldIn(backend), [.. launches.Select(l => l.Limit)]),
+                prepare(run);
+                timeline.Take();
+                modelled.Take();
+                run.Execute();
+                IReadOnlyList<TimedKernel> kernels = timeline.Take();
+                IReadOnlyList<ModelledLaunch> launches = modelled.Take();
+                if (!kernels.Select(k => k.Kernel).SequenceEqual(launches.Select(l => l.Kernel)))
+                    throw new InvalidOperationException($"{name}: {kernels.Count} kernels were noted and {launches.Count} launched.");
+                IReadOnlyList<TimedKernel> timed = [.. kernels.Select((k, n) => k with { Seconds = launches[n].Seconds })];
+                ReadOnlySpan<int> scalars = run.Bound.Scalars;
+                IReadOnlyList<KernelTime> times = KernelTime.Of([timed], scalars, HeldIn(backend), launches);
+                for (int i = 0; i < stage.Times; i++) all.AddRange(times);
+                flops += stage.Times * stage.Graph.Flops(scalars);
+                bytes += stage.Times * GraphTraffic.Bytes(stage.Graph, scalars, HeldIn(backend));
+            }
+            return new StageMeasurement(name, stage.Work, Spread.Of([all.Sum(k => k.Seconds)]), flops, bytes, 0,
+                backend.Memory.Total - before)
+            {
+                Kernels = KernelTime.Sum(all),
                 Objects = stage.Objects,
                 IsModelled = true,
             };

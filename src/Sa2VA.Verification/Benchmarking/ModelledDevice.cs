@@ -12,4 +12,6 @@ public sealed record ModelledDevice(Ceilings Ceilings, Func<IReadOnlyList<Modell
 /// <param name="Kernel">Name of the kernel.</param>
 /// <param name="Seconds">How long it would take, with the launch.</param>
 /// <param name="Limit">What limits it, for people.</param>
-public readonly record struct ModelledLaunch(string Kernel, double Seconds, string Limit);
+/// <param name="Blocks">Blocks of its grid.</param>
+/// <param name="BlocksRun">How many of them ran and stand for all.</param>
+public readonly record struct ModelledLaunch(string Kernel, double Seconds, string Limit, long Blocks, long BlocksRun);

@@ -30,18 +30,21 @@ public sealed record StageMeasurement(string Stage, string Work, Spread Seconds,
     public Spread? Alone { get; init; }
 
     /// <summary>
-    /// The kernels of a run, the longest first; null where nobody asked for them or a run is more than one graph. They are timed in runs of
-    /// their own.
+    /// The kernels of a run, the longest first; null where nobody asked for them or what is measured is more than one run of a graph. They
+    /// are timed in runs of their own.
     /// </summary>
     public IReadOnlyList<KernelTime>? Kernels { get; init; }
 
-    /// <summary>What a run was made of and when; null where nobody asked for it. A run of its own too.</summary>
+    /// <summary>What a run was made of and when; null as <see cref="Kernels"/>, but for sessions. A run of its own too.</summary>
     public IReadOnlyList<TimedKernel>? Trace { get; init; }
 
     /// <summary>
     /// True where the times are modelled and nothing was measured: those of the launches of one run, one after the other.
     /// </summary>
     public bool IsModelled { get; init; }
+
+    /// <summary>True where nothing ran: the times of other stages, added up.</summary>
+    public bool IsSum { get; init; }
 
     /// <summary>Floating-point operations per second at the median time.</summary>
     public double FlopsPerSecond => Flops / Seconds.Median;

@@ -160,7 +160,8 @@ public class GpuBenchmarkTests
         {
             LaunchRecord[] launches = [.. driver.Launches.Skip(taken)];
             taken += launches.Length;
-            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, l.Time.Limit.ToString()))];
+            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, l.Time!.Seconds, l.Time.Limit.ToString(),
+                l.Counters.Blocks, l.Counters.CountedBlocks))];
         });
         BenchmarkOptions options = Options(driver, Precision.BFloat16) with { Modelled = modelled, Stages = ["memory-encoder", "decode"] };
         string folder = Fixtures.Model("sa2va-tiny-shapes");
@@ -176,10 +177,50 @@ public class GpuBenchmarkTests
         Assert.InRange(decode.Seconds.Median / ran.Length, 0.86e-6, 100e-6);
         string page = BenchmarkText.Markdown(report);
         Assert.Contains("modelled, not measured", page, StringComparison.Ordinal);
-        // Once above all, with each stage in its table and above its kernels, twice with each kernel.
-        Assert.Equal(1 + 2 * 2 + 2 * report.Stages.Sum(s => s.Kernels!.Count), page.Split(" modelled").Length - 1);
+        // Once above all, with each stage five times in its table and above its kernels, with each kernel's times, share and rates.
+        Assert.Equal(1 + report.Stages.Sum(s => 6 + s.Kernels!.Sum(k => 3 + (k.Flops > 0 ? 2 : 0) + (k.Bytes > 0 ? 2 : 0))),
+            page.Split(" modelled").Length - 1);
+        Assert.Equal(report.Stages.Sum(s => s.Kernels!.Count(k => k.BlocksRun < k.Blocks)), page.Split("| thinned, ").Length - 1);
+        Assert.Equal(ran.Sum(l => (long)l.Grid.X * l.Grid.Y * l.Grid.Z), decode.Kernels!.Sum(k => k.Blocks));
+        Assert.All(decode.Kernels!, k => Assert.InRange(k.BlocksRun, 1, 2 * k.Launches));
         Assert.Throws<ArgumentException>(() =>
             ModelBenchmark.RunFolder(folder, options with { Stages = ["frame"] }, cancellation: Cancellation));
+    }
+
+    /// <summary>Tiles, chunks of prompts and sums: as many launches and products as all runs have, and the time of all.</summary>
+    [Fact]
+    public void Stages_of_several_runs_are_modelled_run_by_run()
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions
+        {
+            Devices = [VirtualDeviceKind.A100], LogLaunches = true, ModelTimes = true,
+            Execution = new VirtualDeviceOptions { Checks = false, SampleBlocks = 1 },
+        });
+        int taken = 0;
+        var modelled = new ModelledDevice(new Ceilings(Spread.Of([1e15]), "peak", Spread.Of([1e12]), "bandwidth"), () =>
+        {
+            LaunchRecord[] launches = [.. driver.Launches.Skip(taken)];
+            taken += launches.Length;
+            return [.. launches.Select(l => new ModelledLaunch(l.Kernel, 1e-6, "nothing", 4, 1))];
+        });
+        string[] stages = ["vision-tower", "vision-tower-5", "prefill", "prefill-1325", "decode", "image-encoder", "mask-decoder"];
+        BenchmarkReport report = ModelBenchmark.RunFolder(Fixtures.Model("sa2va-tiny-shapes"),
+            Options(driver, Precision.BFloat16) with { Modelled = modelled, Stages = stages }, cancellation: Cancellation);
+        Dictionary<string, StageMeasurement> of = report.Stages.ToDictionary(s => s.Stage);
+        int Launches(string stage) => of[stage].Kernels!.Sum(k => k.Launches);
+        Assert.Equal((5 * Launches("vision-tower"), 5 * of["vision-tower"].Flops), (Launches("vision-tower-5"), of["vision-tower-5"].Flops));
+        Assert.Equal((3 * Launches("prefill"), 1325), (Launches("prefill-1325"), Tokens("prefill-1325")));
+        Assert.Equal(512, Tokens("prefill"));
+        Assert.All(report.Stages.Where(s => !s.IsSum), s => Assert.Equal(1e-6 * Launches(s.Stage), s.Seconds.Median, 12));
+        Assert.Equal((4L * Launches("prefill-1325"), Launches("prefill-1325")),
+            (of["prefill-1325"].Kernels!.Sum(k => k.Blocks), of["prefill-1325"].Kernels!.Sum(k => (int)k.BlocksRun)));
+        StageMeasurement sum = Assert.Single(report.Stages, s => s.IsSum);
+        Assert.Equal(("first-mask", true, null), (sum.Stage, sum.IsModelled, sum.Kernels));
+        Assert.Equal(1e-6 * (Launches("vision-tower-5") + Launches("prefill-1325") + 8 * Launches("decode") + Launches("image-encoder")
+            + Launches("mask-decoder")), sum.Seconds.Median, 12);
+        Assert.Contains("8 × decode", sum.Work, StringComparison.Ordinal);
+
+        int Tokens(string stage) => int.Parse(of[stage].Work.Split(' ')[0]);
     }
 
     private static VirtualDriver Driver() => new(new VirtualDriverOptions
