@@ -78,7 +78,7 @@ public class DeviceTests
         {
             Assert.StartsWith("Device: the CPU, since there is an NVIDIA GPU (/dev/nvidia0), but libcuda.so.1 was not found: install",
                 choice.Note, StringComparison.Ordinal);
-            Assert.DoesNotContain('\n', choice.Note);
+            Assert.DoesNotContain('\n', choice.Note!);
         }
         using var output = new StringWriter();
         new DoctorText(new Terminal(TextReader.Null, output, TextWriter.Null, CancellationToken.None)).Found(found);

@@ -69,6 +69,15 @@ public sealed class VirtualGpuAnswerTests(VirtualGpuAnswerTests.LoadedModels mod
         ["internvl-6b-vit/video-1"] = 0.9893,
         ["internvl-6b-vit/video-5"] = 0.9874,
         ["internvl-6b-vit/video-6"] = 0.9798,
+        ["qwen2_5-vl/image-gcg"] = 0.9874,
+        ["qwen2_5-vl/image-seg-in-prompt"] = 0.965,
+        ["qwen2_5-vl/image-tall"] = 0.9763,
+        ["qwen2_5-vl/image-unicode"] = 0.9875,
+        ["qwen2_5-vl/image-wide"] = 0.9648,
+        ["qwen2_5-vl/video-7"] = 0.9897,
+        ["qwen3-vl/image-gcg"] = 0.9748,
+        ["qwen3-vl/image-wide"] = 0.9876,
+        ["qwen3-vl/video-7"] = 0.9854,
     };
 
     /// <summary>[SEG] vectors are within 0.03 of their largest element, but for this answer's.</summary>
