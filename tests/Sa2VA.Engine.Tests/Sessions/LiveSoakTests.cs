@@ -46,7 +46,9 @@ public sealed class LiveSoakTests : IDisposable
         TestContext.Current.SendDiagnosticMessage($"seed {Seed}, {frames} frames");
         Measure? before = null;
         LiveCounters all = default;
-        while (all.Pushed < frames)
+        long begin = Stopwatch.GetTimestamp();
+        // However fast the machine is, a minute.
+        while (all.Pushed < frames || Stopwatch.GetElapsedTime(begin) < TimeSpan.FromMinutes(1))
         {
             all = Sum(all, await LifeAsync().WaitAsync(Patience));
             // Pages of a question that was given up just now go with the next conversation that ends.
