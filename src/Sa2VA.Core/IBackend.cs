@@ -16,6 +16,13 @@ public interface IBackend : IDisposable
     BackendMemory Memory { get; }
 
     /// <summary>
+    /// Bytes that it can take now: what its budget leaves, and what the device has free. Null where nobody knows beforehand, as on a
+    /// processor, whose memory the system shares out, and in a backend that only counts. A device whose backends tell can also count
+    /// (<see cref="Device.OpenCounting"/>).
+    /// </summary>
+    long? FreeMemory { get; }
+
+    /// <summary>
     /// Where runs are noted kernel by kernel; null, the usual, to note nothing. It slows runs down: a GPU launches the kernels of the
     /// bindings that are made meanwhile one by one, and only their runs are noted in full.
     /// </summary>

@@ -80,6 +80,9 @@ public sealed unsafe class CpuBackend : IBackend
     public BackendMemory Memory => Account.Memory;
 
     /// <inheritdoc/>
+    public long? FreeMemory => null;
+
+    /// <inheritdoc/>
     public Timeline? Timeline { get; set; }
 
     /// <summary>Threads that share each op.</summary>

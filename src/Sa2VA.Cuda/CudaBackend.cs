@@ -27,13 +27,19 @@ public sealed unsafe class CudaBackend : IBackend
         (Precision, UsesGraphs, Facts, _zOrder) = (device.Precision, device.UsesGraphs && !isChecked, found.Facts, device.ZOrder);
         bool hasMaps = found.Driver.TensorMapEncodeTiled != null;
         Hopper = hasMaps ? HopperUses.Resolve(device.Hopper) : HopperUse.Never;
-        Account = new MemoryAccount(memoryBudget, countsOnly);
-        if (countsOnly) return;
+        if (countsOnly)
+        {
+            Account = new MemoryAccount(0, countsOnly: true);
+            return;
+        }
         _context = new CudaContext(found.Driver, found.Facts);
         if (isChecked) _context.Checked = new CheckedLaunches(_context);
         try
         {
             using CudaContext.Scope scope = _context.Enter();
+            long free = AskFree();
+            Account = memoryBudget > 0 && memoryBudget <= free ? new MemoryAccount(memoryBudget)
+                : new MemoryAccount(Math.Max(1, free), isWhatWasFree: true);
             _modules = new KernelModules(_context);
             AllocationProperties properties = new(found.Facts.Handle);
             nuint unit;
@@ -66,6 +72,18 @@ public sealed unsafe class CudaBackend : IBackend
         {
             Sweep();
             return Account.Memory;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long? FreeMemory
+    {
+        get
+        {
+            if (Account.CountsOnly) return null;
+            Sweep();
+            using CudaContext.Scope scope = Context.Enter();
+            return Math.Min(Account.Left, AskFree());
         }
     }
 
@@ -243,6 +261,14 @@ public sealed unsafe class CudaBackend : IBackend
         nint stream;
         Context.Check(Context.Driver.StreamCreateWithPriority(&stream, NonBlocking, priority), "creating a stream");
         return stream;
+    }
+
+    /// <summary>Bytes that the device has free, for whomever. In the context.</summary>
+    private long AskFree()
+    {
+        nuint free, total;
+        Context.Check(Context.Driver.MemGetInfo(&free, &total), "asking for free memory");
+        return checked((long)free);
     }
 
     private void Sweep()

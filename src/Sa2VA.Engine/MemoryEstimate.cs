@@ -22,6 +22,32 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
 {
     private const int UsualTokens = 4096;
 
+    /// <summary>
+    /// Sees to it that a model can be loaded, and can have the conversations that it is asked for, before anything is allocated: on devices
+    /// that know what they have free.
+    /// </summary>
+    /// <exception cref="DeviceMemoryException">The device, or what the budget leaves of it, is too small.</exception>
+    internal static void CheckRoom(string name, Device device, IBackend backend, Sa2VAConfig config, IWeightSource weights, int maxTokens,
+        CancellationToken cancellation)
+    {
+        if (backend.FreeMemory is null) return;
+        using IBackend counting = device.OpenCounting();
+        using var tower = new VisionTower(counting, weights, config, cancellation);
+        using var language =
+            new LanguageModel(counting, weights, config.Language, config.Family.MaxImageRows(config), maxTokens, cancellation);
+        using var vectors = new SegVectors(language, weights, config.Grounding.DModel, cancellation);
+        using var segmentation = new SegmentationModel(counting, weights, config.Grounding, cancellation: cancellation);
+        BackendMemory memory = counting.Memory;
+        // Without a wish the room for conversations is more than most need: it is looked at when they grow.
+        long tokens = maxTokens > 0 ? language.Pages.MostBytes : 0;
+        string parts = $"weights {MemoryRoom.Megabytes(memory.Weights)}, intermediates {MemoryRoom.Megabytes(memory.Arena)}, buffers "
+            + MemoryRoom.Megabytes(memory.Buffers)
+            + (tokens > 0 ? FormattableString.Invariant($", keys and values of {maxTokens} tokens {MemoryRoom.Megabytes(tokens)}") : "");
+        MemoryRoom.Check(backend, memory.Total + tokens, $"'{name}' ({parts})", "Close what else uses the device, give a precision of fewer "
+            + $"bits (bf16, int8, int4), a smaller checkpoint, or another {nameof(ModelOptions)}.{nameof(ModelOptions.MemoryBudget)} or "
+            + $"{nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)} where one was given.");
+    }
+
     /// <summary>Counts for every stage.</summary>
     /// <param name="device">Where the model would run.</param>
     /// <param name="config">Sizes.</param>

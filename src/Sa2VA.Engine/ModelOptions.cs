@@ -3,7 +3,10 @@ namespace Sa2VA.Engine;
 /// <summary>Choices for <see cref="Sa2VAModel.Load"/>.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>Most bytes of the device's memory (weights, intermediates, sessions); 0 means no limit.</summary>
+    /// <summary>
+    /// Most bytes of the device's memory (weights, intermediates, sessions); 0 means what a GPU has free when the model is loaded, and no
+    /// limit on a processor.
+    /// </summary>
     public long MemoryBudget { get; init; }
 
     /// <summary>

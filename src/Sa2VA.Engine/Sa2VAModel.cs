@@ -284,6 +284,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             Tokenizer tokenizer = Tokenizer.Load(folder);
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
+            MemoryEstimate.CheckRoom(
+                checkpoint.Name, device, backend, config, tracker is null ? checkpoint : tracker, options.MaxTokens, cancellation);
             var parts = new CheckpointParts(checkpoint.Name, config, tokenizer, checkpoint, tracker);
             return new Sa2VAModel(parts, backend, options, progress, cancellation);
         }

@@ -14,7 +14,7 @@ public sealed class Sa2VAOptions
     /// </summary>
     public bool LoadAtStart { get; set; }
 
-    /// <summary>As <see cref="ModelOptions.MemoryBudget"/>, in bytes; 0 for no limit.</summary>
+    /// <summary>As <see cref="ModelOptions.MemoryBudget"/>, in bytes; 0 for no limit but what a GPU has free.</summary>
     public long MemoryBudget { get; set; }
 
     /// <summary>As <see cref="ModelOptions.MaxTokens"/>; 0 for the usual.</summary>

@@ -29,6 +29,8 @@ internal static class Gpus
 
         public BackendMemory Memory => kept.Memory;
 
+        public long? FreeMemory => kept.FreeMemory;
+
         public Timeline? Timeline
         {
             get => kept.Timeline;

@@ -37,6 +37,21 @@ public sealed class GpuCheckTests : IDisposable
         Assert.StartsWith("gpu-check: ", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
+    /// <summary>What keeps the pack and the kernels' package to their sizes.</summary>
+    [Theory]
+    [InlineData(1000000, true)]
+    [InlineData(1000001, false)]
+    public void A_file_that_is_too_large_is_one_line(int bytes, bool fits)
+    {
+        File.WriteAllText(_folder.At("small file"), "");
+        File.WriteAllBytes(_folder.At("file"), new byte[bytes]);
+        (int code, string output, string error) =
+            Run("bash", Path.Combine(Scripts, "at-most"), "1", _folder.At("small file"), _folder.At("file"));
+        Assert.Equal((fits ? 0 : 1, "", fits ? "" : $"{_folder.At("file")} has 2 MB; it may have 1 at most\n"), (code, output, error));
+        foreach (string script in (string[])["gpu-check", "pack"])
+            Assert.Matches("scripts/at-most\"? [26]0 ", File.ReadAllText(Path.Combine(Scripts, script)));
+    }
+
     [Fact]
     public void Help_names_every_step()
     {

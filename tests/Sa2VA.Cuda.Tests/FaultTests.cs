@@ -323,6 +323,32 @@ public sealed class FaultTests
         Assert.Contains("map: map cannot be launched", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A budget that the device does not have is no budget: what is free bounds.</summary>
+    [Theory]
+    [InlineData(0, 8 << 20)]
+    [InlineData(1 << 30, 8 << 20)]
+    [InlineData(3 << 20, 3 << 20)]
+    public void What_can_be_had_is_the_budget_or_what_is_free(long budget, long expected)
+    {
+        using var driver = new VirtualDriver(new VirtualDriverOptions { MemoryBytes = 8 << 20 });
+        using IBackend backend = new CudaDevice(new CudaDriver(driver.Name, driver.Export)).Open(budget);
+        Assert.Equal(expected, backend.FreeMemory);
+        using DeviceBuffer taken = backend.Allocate("taken", DType.F32, new Shape(1 << 18));
+        Assert.Equal(expected - (1 << 20), backend.FreeMemory);
+    }
+
+    [Fact]
+    public void A_kernel_that_asks_for_more_shared_memory_than_a_block_can_have_is_not_launched()
+    {
+        using var backend = (CudaBackend)new CudaDevice(StillDriver.Open()).Open();
+        CudaFunction map = backend.Modules.Function("map", "map");
+        // The still driver's devices have 64 kB for a block, of which its kernels have one of their own.
+        map.Launch(0, new Grid(1), 32, 63 << 10, 0);
+        var error = Assert.Throws<DeviceException>(() => map.Launch(0, new Grid(1), 32, (63 << 10) + 1, 0));
+        Assert.Contains("map: map needs 64513 bytes of shared memory beside 1024 of its own", error.Message, StringComparison.Ordinal);
+        Assert.Contains("has 65536", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_budget_is_respected_and_what_the_device_has_too()
     {
@@ -336,7 +362,18 @@ public sealed class FaultTests
         using (var net = new SumNet(driver))
         {
             var refused = Assert.Throws<DeviceMemoryException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 22)));
-            Assert.Contains("no room", refused.Message);
+            Assert.Contains("of the 8.0 MB that the device had free when it was opened are in use", refused.Message);
+            long? free = net.Backend.FreeMemory;
+            Assert.InRange(free!.Value, 6 << 20, (8 << 20) - 1);
+            using (var other = new SumNet(driver))
+            using (other.Backend.Allocate("of the other", DType.F32, new Shape(5 << 18)))
+            {
+                // What the first has not taken is not kept for it.
+                Assert.InRange(net.Backend.FreeMemory!.Value, 1, free.Value - (5 << 20));
+                refused = Assert.Throws<DeviceMemoryException>(() => net.Backend.Allocate("large", DType.F32, new Shape(1 << 20)));
+                Assert.Contains("no room", refused.Message);
+            }
+            Assert.Equal(free, net.Backend.FreeMemory);
             using DeviceBuffer pool = net.Backend.Reserve("pool", DType.F32, new Shape(1 << 22));
             pool.Commit(1 << 18);
             Assert.Throws<DeviceMemoryException>(() => pool.Commit(1 << 22));

@@ -22,6 +22,7 @@ internal static unsafe class StillDriver
         "cuDeviceGetAttribute" => (nint)(delegate* unmanaged<int*, int, int, int>)&Attribute,
         "cuFuncGetAttribute" => (nint)(delegate* unmanaged<int*, int, nint, int>)&Attribute,
         "cuDeviceTotalMem_v2" or "cuMemGetAllocationGranularity" => (nint)(delegate* unmanaged<nuint*, int>)&Large,
+        "cuMemGetInfo_v2" => (nint)(delegate* unmanaged<nuint*, nuint*, int>)&Much,
         "cuMemHostAlloc" => (nint)(delegate* unmanaged<void**, nuint, uint, int>)&HostAlloc,
         "cuCtxCreate_v2" or "cuModuleLoadDataEx" or "cuModuleGetFunction" or "cuMemAlloc_v2" or "cuMemCreate" or "cuMemAddressReserve"
             or "cuStreamCreateWithPriority" or "cuGraphInstantiateWithFlags" or "cuEventCreate" or "cuCtxPopCurrent_v2"
@@ -73,6 +74,13 @@ internal static unsafe class StillDriver
     private static int Large(nuint* value)
     {
         *value = 1 << 21;
+        return 0;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int Much(nuint* free, nuint* total)
+    {
+        *free = *total = 1 << 30;
         return 0;
     }
 

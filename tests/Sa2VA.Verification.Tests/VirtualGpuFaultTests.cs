@@ -38,6 +38,21 @@ public sealed class VirtualGpuFaultTests
         Assert.Equal(default, driver.Live);
     }
 
+    /// <summary>What a model needs is known beforehand: on a card that is too small nothing is allocated, and what to do is told.</summary>
+    [Fact]
+    public void A_model_that_does_not_fit_is_refused_before_anything_is_allocated()
+    {
+        long needed;
+        using (VirtualDriver large = Driver())
+        using (Sa2VAModel model = Load(large)) needed = model.MemoryInfo.Total;
+        using VirtualDriver small = Driver(new() { MemoryBytes = needed - 1 });
+        string message = Assert.Throws<DeviceMemoryException>(() => Load(small)).Message;
+        Assert.Matches(@"^'sa2va-tiny-shapes' \(weights [0-9.]+ MB, intermediates [0-9.]+ MB, buffers [0-9.]+ MB\) needs [0-9.]+ MB on "
+            + @"Virtual A100.*; [0-9.]+ MB can be had there\. Close .* bf16, int8, int4", message);
+        Assert.Equal(0, small.Calls("cuMemAlloc_v2") + small.Calls("cuMemCreate") + small.Calls("cuMemHostAlloc"));
+        Assert.Equal(default, small.Live);
+    }
+
     /// <summary>Where loading is refused, nothing stays; where a session is, the model goes on as if it had never been asked.</summary>
     [Fact]
     public void Whichever_allocation_is_refused_nothing_is_left_and_a_loaded_model_goes_on()

@@ -14,12 +14,16 @@ internal enum MemoryPurpose
 /// </summary>
 /// <param name="budget">Most bytes; 0 means no limit.</param>
 /// <param name="countsOnly">True for a backend that allocates nothing and finds out what it would hold.</param>
-internal sealed class MemoryAccount(long budget, bool countsOnly = false)
+/// <param name="isWhatWasFree">True if the budget is nobody's wish but what the device had free.</param>
+internal sealed class MemoryAccount(long budget, bool countsOnly = false, bool isWhatWasFree = false)
 {
     private readonly long[] _held = new long[3];
     private long _total;
 
     public bool CountsOnly => countsOnly;
+
+    /// <summary>What may yet be taken.</summary>
+    public long Left => budget > 0 ? Math.Max(0, budget - Interlocked.Read(ref _total)) : long.MaxValue;
 
     public BackendMemory Memory => new(Held(MemoryPurpose.Weights), Held(MemoryPurpose.Arena), Held(MemoryPurpose.Buffers));
 
@@ -36,7 +40,8 @@ internal sealed class MemoryAccount(long budget, bool countsOnly = false)
             GC.WaitForPendingFinalizers();
             if (!TryReserve(bytes))
                 throw new DeviceMemoryException($"{what} needs {Amount(bytes)}; {Amount(Interlocked.Read(ref _total))} of the "
-                    + $"budget of {Amount(budget)} are in use.");
+                    + (isWhatWasFree ? $"{Amount(budget)} that the device had free when it was opened are in use."
+                        : $"budget of {Amount(budget)} are in use."));
         }
         Interlocked.Add(ref _held[(int)purpose], bytes);
     }

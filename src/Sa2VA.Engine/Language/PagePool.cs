@@ -15,6 +15,7 @@ internal sealed class PagePool : IDisposable
 
     // Growing may wait for finalizers, and those give pages back: they must not meet the lock that it is under.
     private readonly Lock _taking = new(), _lock = new();
+    private readonly IBackend _backend;
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly Stack<int> _free = new();
     private readonly List<int> _holders = [];
@@ -28,7 +29,7 @@ internal sealed class PagePool : IDisposable
     /// <exception cref="DeviceMemoryException">The device has no room for the pool's addresses.</exception>
     public PagePool(IBackend backend, LanguageConfig config, KvLayout layout)
     {
-        Layout = layout;
+        (_backend, Layout) = (backend, layout);
         var shape = new Shape(layout.Pages * KvLayout.PageRows, config.KvHeads * config.HeadDim);
         try
         {
@@ -58,6 +59,9 @@ internal sealed class PagePool : IDisposable
             lock (_lock) return _holders.Count - _free.Count;
         }
     }
+
+    /// <summary>Bytes that the pool holds when all pages are held.</summary>
+    public long MostBytes => Layout.Pages * PageBytes;
 
     /// <summary>Bytes that the pool holds, used or not.</summary>
     public long CommittedBytes => _buffers.Sum(b => b.Bytes);
@@ -219,6 +223,8 @@ internal sealed class PagePool : IDisposable
         }
     }
 
+    private long PageBytes => _buffers.Sum(b => (long)KvLayout.PageRows * b.Shape.Last * b.Type.Size());
+
     private bool HasFree
     {
         get
@@ -259,6 +265,10 @@ internal sealed class PagePool : IDisposable
                 $"All {Layout.Pages * KvLayout.PageRows} tokens that conversations may have together are in use. "
                 + $"Close sessions, or give {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)}.");
         }
+        // All layers or none: a conversation that does not fit leaves no layer larger than the others.
+        MemoryRoom.Check(_backend, after * PageBytes - CommittedBytes,
+            FormattableString.Invariant($"Keys and values of {(after - before) * KvLayout.PageRows} more tokens"),
+            $"Close sessions, ask for less, or raise {nameof(ModelOptions)}.{nameof(ModelOptions.MemoryBudget)}.");
         foreach (DeviceBuffer buffer in _buffers) buffer.Commit((long)after * KvLayout.PageRows * buffer.Shape.Last);
         lock (_lock)
         {

@@ -11,12 +11,15 @@ internal sealed class BankStore : IDisposable
 {
     private const int MaxMemories = 4096, MaxPointers = 8192;
 
+    private readonly IBackend _backend;
+
     /// <param name="backend">Device; not owned.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="conditioningFrames">Most conditioning frames of an object.</param>
     /// <param name="unrounded">True to keep memories also as they were before they were rounded.</param>
     public BankStore(IBackend backend, GroundingConfig config, int conditioningFrames, bool unrounded)
     {
+        _backend = backend;
         int grid = config.ImageSize / 16, size = grid * grid * config.MemDim;
         Pools = new BankPools(conditioningFrames, MaxMemories, MaxPointers, unrounded);
         try
@@ -61,6 +64,16 @@ internal sealed class BankStore : IDisposable
     {
         if (bank.Unrounded is not null) buffers.Add(bank.Unrounded, Unrounded!);
         return buffers.Add(bank.Memories, Memories).Add(bank.Pointers, Pointers);
+    }
+
+    /// <summary>Sees to it that there is room for all that the objects of now may come to remember, the newest among them.</summary>
+    /// <exception cref="DeviceMemoryException">There is none.</exception>
+    public void CheckRoom()
+    {
+        long memory = Memories.Shape.Last * (Memories.Type.Size() + (long)(Unrounded?.Type.Size() ?? 0));
+        MemoryRoom.Check(_backend, MemorySlots.Missing * memory + PointerSlots.Missing * (long)Pointers.Shape.Last * Pointers.Type.Size(),
+            "What objects come to remember, with one more of them,",
+            $"Follow fewer objects, close sessions, or raise {nameof(ModelOptions)}.{nameof(ModelOptions.MemoryBudget)}.");
     }
 
     public void Dispose()

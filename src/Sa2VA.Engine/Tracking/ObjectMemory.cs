@@ -19,6 +19,15 @@ internal sealed class ObjectMemory : IDisposable
     {
         _model = model;
         Bank = new MemoryBank(model.ConditioningFrames, model.Banks.MemorySlots, model.Banks.PointerSlots);
+        try
+        {
+            model.Banks.CheckRoom();
+        }
+        catch
+        {
+            Bank.Dispose();
+            throw;
+        }
         _memoryIndex = new int[MemoryBank.MaxMemories(model.ConditioningFrames)];
         _timeIndex = new int[_memoryIndex.Length];
         _pointerIndex = new int[MemoryBank.MaxPointers(model.ConditioningFrames)];

@@ -32,6 +32,9 @@ internal sealed class WatchedDevice(CpuDevice? device = null) : Device
     /// <summary>Told before elements move from the device, by the buffer's name.</summary>
     public Action<string>? Reading { get; set; }
 
+    /// <summary>What it says that it has free, as a GPU does; null, as a CPU, for nothing.</summary>
+    public long? Free { get; set; }
+
     /// <summary>Takes notes of every kernel, from the opening on.</summary>
     public Timeline? Timeline { get; init; }
 
@@ -49,6 +52,8 @@ internal sealed class WatchedDevice(CpuDevice? device = null) : Device
         return new Backend(this, inner);
     }
 
+    public override IBackend OpenCounting() => _device.OpenCounting();
+
     private sealed class Backend(WatchedDevice device, IBackend inner) : IBackend
     {
         public string Name => device.Name;
@@ -58,6 +63,8 @@ internal sealed class WatchedDevice(CpuDevice? device = null) : Device
         public Precision Precision => inner.Precision;
 
         public BackendMemory Memory => inner.Memory;
+
+        public long? FreeMemory => device.Free;
 
         public Timeline? Timeline
         {

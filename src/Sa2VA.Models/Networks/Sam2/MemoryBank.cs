@@ -30,6 +30,7 @@ internal sealed class MemoryBank : IDisposable
     private readonly List<int> _times = [];
     private readonly List<(long Frame, Slots Slots)> _prompted = [];
     private Slots _next = Slots.None;
+    private int _expects;
 
     /// <param name="conditioningFrames">Most conditioning frames that a frame attends to, at least 1.</param>
     /// <param name="memories">Where slots of memories come from.</param>
@@ -38,6 +39,7 @@ internal sealed class MemoryBank : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(conditioningFrames, 1);
         (_capacity, _memoryPool, _pointerPool) = (conditioningFrames, memories, pointers);
+        Expect(1);
     }
 
     /// <summary>A bank that nobody disposed.</summary>
@@ -332,6 +334,16 @@ internal sealed class MemoryBank : IDisposable
         _prompted.Clear();
         _conditioning.Clear();
         _next = Slots.None;
+        Expect(-_expects);
+    }
+
+    /// <summary>Tells the pools of an object's slots, before it comes or once it has left.</summary>
+    private void Expect(int objects)
+    {
+        if (objects == 0) return;
+        _expects += objects;
+        _memoryPool.Expect(objects * MemorySlots(_capacity));
+        _pointerPool.Expect(objects * PointerSlots(_capacity));
     }
 
     private void Return(Slots slots)

@@ -13,13 +13,16 @@ internal sealed class SlotPool(string name, int capacity, Action<int>? grow = nu
     // Growing may wait for finalizers, and those give slots back: they must not meet the lock that it is under.
     private readonly Lock _taking = new(), _lock = new();
     private readonly Stack<int> _free = [];
-    private int _made;
+    private int _made, _expected;
 
     /// <summary>How many there can be.</summary>
     public int Capacity => capacity;
 
     /// <summary>How many were ever taken at a time.</summary>
     public int Made => Volatile.Read(ref _made);
+
+    /// <summary>How many more there will have to be, once all that are expected are taken.</summary>
+    public int Missing => Math.Max(0, Math.Min(Volatile.Read(ref _expected), capacity) - Made);
 
     /// <summary>How many are taken now.</summary>
     public int Taken
@@ -29,6 +32,9 @@ internal sealed class SlotPool(string name, int capacity, Action<int>? grow = nu
             lock (_lock) return _made - _free.Count;
         }
     }
+
+    /// <summary>Somebody comes who may take so many, or leaves: then it is less than 0.</summary>
+    public void Expect(int count) => Interlocked.Add(ref _expected, count);
 
     /// <summary>Takes a slot; what it holds is of somebody who left.</summary>
     /// <exception cref="DeviceMemoryException">All are taken, or the memory budget does not suffice.</exception>
