@@ -152,7 +152,8 @@ public sealed partial class MachineCodeTests
     }
 
     /// <summary>
-    /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops consist of products as far as they did.
+    /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops are made of what is recorded, of products
+    /// as far as they were.
     /// </summary>
     private static void CheckTensorCores(string architecture, string family, string[] names, string listing)
     {
@@ -165,28 +166,15 @@ public sealed partial class MachineCodeTests
             Assert.True(found >= products, $"{architecture}: {name} has {products} products in PTX, {found} tensor instructions.");
             if (WideCopy().IsMatch(ptx)) Assert.Matches(@"LDGSTS\.E[\w.]*\.128\b", code);
             if (WideLoad().IsMatch(ptx)) Assert.Matches(@"LDG\.E[\w.]*\.128\b", code);
+            string loop = MainLoop.Of(code);
+            if (architecture is "sm_80" or "sm_90a")
+                Assert.Equal((name, RecordedResources.All[$"{family}/{name}"].MainLoop), (name, loop));
             if (!TensorShares.TryGetValue(name, out (double UpTo89, double Of90) shares)) continue;
-            double least = architecture == "sm_90" ? shares.Of90 : shares.UpTo89, share = MainLoopShare(code);
+            string[] words = loop.Split(' ');
+            Assert.Equal(("loop", "tensor"), (words[0], words[2]));
+            double least = architecture == "sm_90" ? shares.Of90 : shares.UpTo89, share = double.Parse(words[3]) / int.Parse(words[1]);
             Assert.True(share >= least, $"{architecture}: {share:0.000} of {name}'s main loop is products, {least} were.");
         }
-    }
-
-    /// <summary>The largest share of tensor instructions in a loop.</summary>
-    private static double MainLoopShare(string code)
-    {
-        var instructions = new List<string>();
-        var labels = new Dictionary<string, int>();
-        double share = 0;
-        foreach (string line in code.Split('\n'))
-            if (Label().Match(line) is { Success: true } label) labels[label.Groups[1].Value] = instructions.Count;
-            else if (Instruction().Match(line) is { Success: true } instruction)
-            {
-                instructions.Add(instruction.Groups[1].Value);
-                if (Jump().Match(line) is not { Success: true } jump || !labels.TryGetValue(jump.Groups[1].Value, out int from)) continue;
-                int products = instructions[from..].Count(i => TensorInstruction().IsMatch(i));
-                share = Math.Max(share, (double)products / (instructions.Count - from));
-            }
-        return share;
     }
 
     private static string Output(string tool, params string[] arguments)
@@ -234,15 +222,6 @@ public sealed partial class MachineCodeTests
 
     [GeneratedRegex(@"\bld\.global[\w.:]*\.v4\.[buf]32\b")]
     private static partial Regex WideLoad();
-
-    [GeneratedRegex(@"^\s*(\.L_\w+):")]
-    private static partial Regex Label();
-
-    [GeneratedRegex(@"^\s+/\*[0-9a-f]{4,6}\*/\s+([^;]+);")]
-    private static partial Regex Instruction();
-
-    [GeneratedRegex(@"\bBRA\b.*`\((\.L_\w+)\)")]
-    private static partial Regex Jump();
 
     [GeneratedRegex(@"\b(?:ATOM|RED)\w*\.[\w.]*F(?:16|32|64)")]
     private static partial Regex FloatAtomic();
