@@ -283,7 +283,8 @@ public sealed class Sa2VAModel : IDisposable, IAsyncDisposable
             if (options.MaxTokens < 0) throw new PromptException($"Room for {options.MaxTokens} tokens was asked for; 0 is the usual.");
             backend = device.Open(options.MemoryBudget);
             string name = NameOf(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            MemoryEstimate.CheckRoom(name, device, backend, config, tracker is null ? checkpoint : tracker, options.MaxTokens, cancellation);
+            IWeightSource weightsOfAll = tracker is null ? checkpoint : tracker;
+            MemoryEstimate.CheckRoom(name, device, backend, config, weightsOfAll, options.MaxTokens, cancellation);
             var parts = new CheckpointParts(name, config, tokenizer, checkpoint, tracker);
             return new Sa2VAModel(parts, backend, options, progress, cancellation);
         }
