@@ -13,8 +13,10 @@ public abstract class Device
     public Precision Precision { get; init; }
 
     /// <summary>Starts a backend of its own for one model.</summary>
-    /// <param name="memoryBudget">Most bytes that it may hold (weights, intermediates, sessions); 0 means what the device has free then, or no limit
-    /// where that is not known beforehand.</param>
+    /// <param name="memoryBudget">
+    /// Most bytes that it may hold (weights, intermediates, sessions); 0 means what the device has free then, or no limit where that is not
+    /// known beforehand.
+    /// </param>
     /// <exception cref="DeviceException">The device is not there, or a choice is out of range.</exception>
     public abstract IBackend Open(long memoryBudget = 0);
 

@@ -28,8 +28,8 @@ public sealed class CudaDevice : Device
     public bool UsesGraphs { get; init; } = true;
 
     /// <summary>
-    /// True to launch kernel by kernel and to wait for each, so that the error of one that fails names it, with its op and grid: slow. Null:
-    /// as the environment variable <c>SA2VA_LAUNCHES</c> says (<c>checked</c>), else false. The results are the same.
+    /// True to launch kernel by kernel and to wait for each, so that the error of one that fails names it, with its op and grid: slow.
+    /// Null: as the environment variable <c>SA2VA_LAUNCHES</c> says (<c>checked</c>), else false. The results are the same.
     /// </summary>
     public bool? ChecksLaunches { get; init; }
 

@@ -57,6 +57,6 @@ internal sealed class LaunchTrail(string queue, StreamMarks marks)
 
     private static string Words((long Position, string? Graph) launch) => Words(launch.Position, launch.Graph);
 
-    private static string Words(long position, string? graph) => graph is null
-        ? FormattableString.Invariant($"a copy or a wait (work {position})") : FormattableString.Invariant($"graph '{graph}' (work {position})");
+    private static string Words(long position, string? graph) =>
+        FormattableString.Invariant($"{(graph is null ? "a copy or a wait" : $"graph '{graph}'")} (work {position})");
 }

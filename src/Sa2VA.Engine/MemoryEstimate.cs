@@ -43,9 +43,9 @@ public sealed record MemoryEstimate(IReadOnlyList<StageMemory> Stages, BackendMe
         string parts = $"weights {MemoryRoom.Megabytes(memory.Weights)}, intermediates {MemoryRoom.Megabytes(memory.Arena)}, buffers "
             + MemoryRoom.Megabytes(memory.Buffers)
             + (tokens > 0 ? FormattableString.Invariant($", keys and values of {maxTokens} tokens {MemoryRoom.Megabytes(tokens)}") : "");
-        MemoryRoom.Check(backend, memory.Total + tokens, $"'{name}' ({parts})", "Close what else uses the device, give a precision of fewer "
-            + $"bits (bf16, int8, int4), a smaller checkpoint, or another {nameof(ModelOptions)}.{nameof(ModelOptions.MemoryBudget)} or "
-            + $"{nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)} where one was given.");
+        MemoryRoom.Check(backend, memory.Total + tokens, $"'{name}' ({parts})", "Close what else uses the device, give a precision of "
+            + $"fewer bits (bf16, int8, int4), a smaller checkpoint, or another {nameof(ModelOptions)}.{nameof(ModelOptions.MemoryBudget)} "
+            + $"or {nameof(ModelOptions)}.{nameof(ModelOptions.MaxTokens)} where one was given.");
     }
 
     /// <summary>Counts for every stage.</summary>

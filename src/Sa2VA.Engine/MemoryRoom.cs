@@ -17,8 +17,8 @@ internal static class MemoryRoom
         GC.Collect();
         GC.WaitForPendingFinalizers();
         if (backend.FreeMemory is { } free && bytes > free)
-            throw new DeviceMemoryException($"{what} needs {Megabytes(bytes)} on {backend.Description}; {Megabytes(free)} can be had there. "
-                + remedy);
+            throw new DeviceMemoryException(
+                $"{what} needs {Megabytes(bytes)} on {backend.Description}; {Megabytes(free)} can be had there. {remedy}");
     }
 
     /// <summary>Bytes in words.</summary>

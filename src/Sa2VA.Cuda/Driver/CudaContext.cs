@@ -108,8 +108,8 @@ internal sealed unsafe class CudaContext : IDisposable
     {
         string[] ahead = [.. Trails.Values.Select(t => t.DescribeAhead()).OfType<string>().Order(StringComparer.Ordinal)];
         return (ahead.Length == 0 ? "" : $" Under way may have been: {string.Join("; ", ahead)}.")
-            + (Checked is null ? $" With {CudaDevice.LaunchesVariable}=checked in the environment kernels run one at a time, and the one that "
-                + "fails is named." : "");
+            + (Checked is null ? $" With {CudaDevice.LaunchesVariable}=checked in the environment kernels run one at a time, and the one "
+                + "that fails is named." : "");
     }
 
     private static string Text(byte* text)

@@ -36,6 +36,7 @@ internal sealed record DeviceFacts(int Handle, string Name, int Capability, int 
             return null;
         int length = 0;
         while (length < 255 && name[length] != 0) length++;
-        return new DeviceFacts(handle, Encoding.UTF8.GetString(name, length), 10 * major + minor, processors, checked((long)memory), shared);
+        string text = Encoding.UTF8.GetString(name, length);
+        return new DeviceFacts(handle, text, 10 * major + minor, processors, checked((long)memory), shared);
     }
 }

@@ -5,7 +5,7 @@ using Sa2VA.Models;
 
 namespace Sa2VA.Tests.Sessions;
 
-/// <summary>On a device that knows what it has free, what does not fit is refused before any of it is there, with sizes and a remedy.</summary>
+/// <summary>On a device that knows what it has free, what does not fit is refused before any of it is there, with sizes.</summary>
 public sealed class MemoryRoomTests
 {
     [Fact]
@@ -18,7 +18,8 @@ public sealed class MemoryRoomTests
         small.Allocating = _ => allocated++;
         small.Compiling = _ => allocated++;
         string message = Assert.Throws<DeviceMemoryException>(() => Shapes.Load(small)).Message;
-        Assert.Matches(@"^'sa2va-tiny-shapes' \(weights [0-9.]+ MB, .* needs [0-9.]+ MB on .*; [0-9.]+ MB can be had there\. Close", message);
+        Assert.Matches(@"^'sa2va-tiny-shapes' \(weights [0-9.]+ MB, .* needs [0-9.]+ MB on .*; [0-9.]+ MB can be had there\. Close",
+            message);
         Assert.Equal(0, allocated);
         small.Free = needed * 5 / 4;
         Shapes.Load(small).Dispose();
