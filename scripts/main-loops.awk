@@ -1,5 +1,5 @@
-# Of each kernel in a listing of nvdisasm the instructions of its main loop by kind: of loops with products the one with the largest share of
-# them, else the longest. Also in tests/Sa2VA.Cuda.Tests/MainLoop.cs.
+# Of each kernel in a listing of nvdisasm the instructions of its main loop by kind: of loops with products the one with the largest share
+# of them, else the longest. Also in tests/Sa2VA.Cuda.Tests/MainLoop.cs.
 function end(   text, i, names, mix) {
   if (name == "") return
   for (i = best_from; i < best_to; i++) mix[kinds[i]]++

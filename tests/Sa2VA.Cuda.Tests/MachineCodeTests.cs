@@ -152,8 +152,8 @@ public sealed partial class MachineCodeTests
     }
 
     /// <summary>
-    /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops are made of what is recorded, of products
-    /// as far as they were.
+    /// Products run on tensor cores, copies and loads that are wide in PTX are wide, and main loops are made of what is recorded, as
+    /// far of products as they were.
     /// </summary>
     private static void CheckTensorCores(string architecture, string family, string[] names, string listing)
     {

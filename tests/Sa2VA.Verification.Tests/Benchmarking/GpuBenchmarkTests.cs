@@ -208,7 +208,8 @@ public class GpuBenchmarkTests
             Options(driver, Precision.BFloat16) with { Modelled = modelled, Stages = stages }, cancellation: Cancellation);
         Dictionary<string, StageMeasurement> of = report.Stages.ToDictionary(s => s.Stage);
         int Launches(string stage) => of[stage].Kernels!.Sum(k => k.Launches);
-        Assert.Equal((5 * Launches("vision-tower"), 5 * of["vision-tower"].Flops), (Launches("vision-tower-5"), of["vision-tower-5"].Flops));
+        Assert.Equal((5 * Launches("vision-tower"), 5 * of["vision-tower"].Flops),
+            (Launches("vision-tower-5"), of["vision-tower-5"].Flops));
         Assert.Equal((3 * Launches("prefill"), 1325), (Launches("prefill-1325"), Tokens("prefill-1325")));
         Assert.Equal(512, Tokens("prefill"));
         Assert.All(report.Stages.Where(s => !s.IsSum), s => Assert.Equal(1e-6 * Launches(s.Stage), s.Seconds.Median, 12));
