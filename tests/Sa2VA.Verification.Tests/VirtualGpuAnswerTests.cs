@@ -44,6 +44,8 @@ public sealed class VirtualGpuAnswerTests(VirtualGpuAnswerTests.LoadedModels mod
     {
         ["internvl-qwen2/gcg-169"] = 0.9685,
         ["internvl-qwen2/seg-34-13tiles"] = 0.9747,
+        // Beside the mask that is another candidate.
+        ["internvl-qwen2/video-3-seg"] = 0.9871,
         ["internvl-qwen2/video-5"] = 0.8955,
         ["internvl-qwen2/video-6"] = 0.9875,
         ["internvl-qwen2/video-9-two"] = 0.9649,
