@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sa2VA.Verification.Benchmarking;
 
 namespace Sa2VA.Cli.Tests;
 
 /// <summary>The scripts that pack checks for a machine with a GPU and run them there, as far as they go without one.</summary>
-public sealed class GpuCheckTests : IDisposable
+public sealed partial class GpuCheckTests : IDisposable
 {
     private static readonly string Scripts = Path.Combine(Fixtures.Repository, "scripts");
 
@@ -23,6 +25,16 @@ public sealed class GpuCheckTests : IDisposable
         Assert.All(files, file => Assert.True(Path.Exists(Path.Combine(Fixtures.Repository, file[0])), file[0]));
         Assert.Equal(["run", "peers.py", "tests/fixtures", "samples/models", "samples/media"], files.Select(f => f[1]));
         Assert.Equal(2, Run("bash", Path.Combine(Scripts, "gpu-check"), "list", "--no-fixtures").Out.Count(c => c == '\n'));
+    }
+
+    /// <summary>A name that there is not would cost a card's time to find.</summary>
+    [Fact]
+    public void The_stages_that_a_card_times_are_there()
+    {
+        string listed = Stages().Match(File.ReadAllText(Path.Combine(Scripts, "gpu-check-run.py"))).Groups["names"].Value;
+        string[] names = string.Concat(listed.Split('"').Where((_, n) => n % 2 == 1)).Split(',');
+        Assert.InRange(names.Length, 10, ModelBenchmark.StageNames.Count);
+        Assert.Empty(names.Except(ModelBenchmark.StageNames));
     }
 
     [Theory]
@@ -143,4 +155,7 @@ public sealed class GpuCheckTests : IDisposable
         process.WaitForExit();
         return (process.ExitCode, output, errors.Result);
     }
+
+    [GeneratedRegex(@"^STAGES = \((?<names>[^)]*)\)", RegexOptions.Multiline)]
+    private static partial Regex Stages();
 }

@@ -9,7 +9,7 @@ namespace Sa2VA.Tests;
 /// </summary>
 internal static class ReleasedLaunchCases
 {
-    // A block's share of the columns, and two blocks of them.
+    // Two blocks of the widest tile.
     private const int Columns = 256;
 
     private static readonly Sa2VAConfig[] Models = [.. SyntheticPresets.Names.Select(SyntheticPresets.Get)];
