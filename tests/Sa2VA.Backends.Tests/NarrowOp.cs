@@ -5,7 +5,7 @@ namespace Sa2VA.Tests;
 
 /// <summary>
 /// An op in BF16: operands and result are stored in 16 bits wherever <see cref="StoragePolicy"/> allows it, sums are F32. Its reference is
-/// what the same backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded once,
+/// what the first backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded once,
 /// or what plain loops give that store in 16 bits what lies between two products, as tensor cores must.
 /// The CPU must give the first, bit for bit: what is widened is exact, and nothing but the store rounds.
 /// </summary>
@@ -13,13 +13,14 @@ namespace Sa2VA.Tests;
 /// <param name="loops">Gives what plain loops do; null where the result alone is rounded.</param>
 internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
 {
+    private float[]? reference;
+
     /// <summary>Fails unless all configurations of a family follow the rule, and give the same bits.</summary>
     public void Check(IEnumerable<TestBackend> family, GuardedOp.Recorder record, int count)
     {
         var rounded = new RoundedWeights(run.Weights);
         OpRun wide = run.With(rounded, [.. run.Inputs.Select(i => IsFloat(i) ? i with { Values = Rounded((float[])i.Values) } : i)]);
         OpRun narrow = run.With(rounded, [.. run.Inputs.Select(i => IsFloat(i) ? i with { Type = DType.BF16 } : i)]);
-        float[]? reference = null;
         ushort[]? first = null;
         foreach (TestBackend configuration in family)
         {
@@ -29,7 +30,7 @@ internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
                 reference = wide.Once<float>(inFloat, record, count);
             }
             ushort[] bits = narrow.On<ushort>(configuration, Precision.BFloat16, Record, count);
-            if (first is null) Check(reference, first = bits, configuration);
+            if (first is null) Check(first = bits, configuration);
             OpRun.AssertSameBits(first, bits, $"in BF16 with {configuration.Name}");
         }
 
@@ -37,12 +38,12 @@ internal sealed class NarrowOp(OpRun run, Func<float[]>? loops)
             g.Copy(record(g, [.. t.Select((x, i) => IsFloat(run.Inputs[i]) ? g.Copy(x, DType.F32) : x)], s), DType.BF16);
     }
 
-    private void Check(float[] reference, ushort[] bits, TestBackend configuration)
+    private void Check(ushort[] bits, TestBackend configuration)
     {
-        float[] naive = Rounded(reference), result = TestWeights.Widened(DType.BF16, MemoryMarshal.AsBytes<ushort>(bits).ToArray());
+        float[] naive = Rounded(reference!), result = TestWeights.Widened(DType.BF16, MemoryMarshal.AsBytes<ushort>(bits).ToArray());
         if (configuration.Family == "cpu") OpRun.AssertSameBits(naive, result, "in BF16");
         else if (loops is not null) naive = loops();
-        if (reference.All(float.IsFinite)) Float64Rule.Check([.. reference.Select(v => (double)v)], naive, result, "in BF16");
+        if (reference!.All(float.IsFinite)) Float64Rule.Check([.. reference!.Select(v => (double)v)], naive, result, "in BF16");
     }
 
     private static bool IsFloat(GuardedInput input) => input.Type == DType.F32;

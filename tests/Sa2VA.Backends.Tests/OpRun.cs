@@ -30,10 +30,11 @@ internal sealed class OpRun(
         Run<T>(backend, record, count, again: false);
 
     /// <summary>The result's valid elements, after all guards have been looked at; twice, but where that would show nothing.</summary>
-    public T[] On<T>(TestBackend configuration, Precision precision, GuardedOp.Recorder record, int count) where T : unmanaged
+    public T[] On<T>(TestBackend configuration, Precision precision, GuardedOp.Recorder record, int count, bool again = true)
+        where T : unmanaged
     {
         using IBackend backend = configuration.ForOneOp(precision);
-        return Run<T>(backend, record, count, again: !configuration.RunsOnce);
+        return Run<T>(backend, record, count, again && !configuration.RunsOnce);
     }
 
     private T[] Run<T>(IBackend backend, GuardedOp.Recorder record, int count, bool again) where T : unmanaged

@@ -21,6 +21,9 @@ internal sealed record TestBackend(string Name, string Family, Func<Precision, I
     /// </summary>
     public bool RunsOnce { get; init; }
 
+    /// <summary>True if it takes its time: an op that runs in BF16 as well is run a second time there alone.</summary>
+    public bool IsSlow { get; init; }
+
     /// <summary>
     /// All of them; of one family alone where the environment variable SA2VA_BACKENDS names it: cpu, cuda (virtual GPUs), gpu.
     /// </summary>

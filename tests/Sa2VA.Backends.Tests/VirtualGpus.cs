@@ -20,7 +20,10 @@ internal static class VirtualGpus
     /// <summary>Captured graphs on one card, single launches that happen as late as they may on another.</summary>
     public static IEnumerable<TestBackend> All() =>
     [
-        new TestBackend("cuda on a virtual A100, graphs", Family, precision => Open(Prompt.Value, precision, usesGraphs: true)),
+        new TestBackend("cuda on a virtual A100, graphs", Family, precision => Open(Prompt.Value, precision, usesGraphs: true))
+        {
+            IsSlow = !FullRun.IsAsked,
+        },
         new TestBackend("cuda on a virtual H100, launches, late", Family, precision => Open(Lazy.Value, precision, usesGraphs: false))
         {
             RunsOnce = !FullRun.IsAsked,

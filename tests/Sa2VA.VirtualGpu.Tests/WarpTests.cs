@@ -138,6 +138,30 @@ public sealed class WarpTests
         Assert.Equal(expected, (int)Kernel.Run(body, [Input], 1)[0]);
     }
 
+    [Theory]
+    [InlineData("s32", true, true)]
+    [InlineData("u32", true, true)]
+    [InlineData("s32", true, false)]
+    [InlineData("s32", false, false)]
+    public void A_load_into_wide_registers_is_extended_lane_by_lane(string type, bool sideBySide, bool all)
+    {
+        // Elements 2n + 1 of 4 bytes, or of lane 0 alone; lanes that are off keep what they had.
+        string body = $"""
+            mov.b64 %rd9, 77;
+            mul.wide.u32 %rd8, %t, {(sideBySide ? 0 : 8)};
+            sub.s64 %rd8, %in, %rd8;
+            and.b32 %r1, %t, 1;
+            setp.{(all ? "ge" : "eq")}.u32 %p1, %r1, 0;
+            @%p1 ld.global.{type} %rd9, [%rd8+4];
+            st.global.b64 [%out], %rd9;
+            """;
+        ulong[] input = [.. Enumerable.Range(0, 32).Select(n => (ulong)(uint)(n - 5) << 32)];
+        ulong[] expected = [.. Enumerable.Range(0, 32).Select(n => !all && n % 2 == 1 ? 77
+            : (sideBySide ? n : 0) - 5 is int x && type == "s32" ? (ulong)x : (uint)((sideBySide ? n : 0) - 5))];
+        foreach (bool counts in (bool[])[true, false])
+            Assert.Equal(expected, Kernel.Run(body, input, 32, new() { CountMemory = counts }));
+    }
+
     [Fact]
     public void Vectors_move_whole_between_memories()
     {

@@ -84,12 +84,14 @@ public sealed class LaunchCounters
         {
             sum.GlobalBytes += counts.GlobalBytes;
             sum.Divergences += counts.Divergences;
+            int first = 0, end = 0;
             foreach (Instruction i in plan.Kernel.Code)
             {
-                long executed = counts.Executed[i.Index];
+                if (i.Index >= end) (first, end) = (i.Index, i.Index + Math.Max(i.Straight, 1));
+                long executed = counts.Executed[first];
                 InstructionClass at = i.Class;
                 sum.WarpInstructions += executed;
-                sum.ActiveLanes += counts.Lanes[i.Index];
+                sum.ActiveLanes += counts.Lanes[first];
                 sum.byClass[(int)at] += executed;
                 if (at == InstructionClass.Tensor) sum.TensorOperations += counts.Lanes[i.Index] / 32 * OperationsOfProduct;
                 if (at == InstructionClass.WarpgroupTensor) sum.TensorOperations += counts.Lanes[i.Index] / 32 * 2 * 16 * i.Width * 16;

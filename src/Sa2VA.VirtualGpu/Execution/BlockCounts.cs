@@ -3,7 +3,9 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// <summary>What the blocks of one worker did, by instruction; what they asked of memory only where that is counted.</summary>
 internal sealed class BlockCounts(int instructions, bool countsMemory)
 {
-    /// <summary>Times a warp ran it, whatever lanes were on.</summary>
+    /// <summary>
+    /// Times a warp ran it, whatever lanes were on; straight runs count with their first alone (<see cref="Instruction.Straight"/>).
+    /// </summary>
     public long[] Executed { get; } = new long[instructions];
 
     public long[] Lanes { get; } = new long[instructions];

@@ -32,6 +32,12 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     /// <summary>The first instruction of a basic block.</summary>
     public bool StartsBlock;
 
+    /// <summary>
+    /// Of the first of several instructions that run one after the other whatever they find, for none is guarded, branches or waits, how
+    /// many there are; else 0.
+    /// </summary>
+    public int Straight;
+
     public int Target;
     public int[] Rows = [];
 

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sa2VA.VirtualGpu.Execution;
 
@@ -175,15 +176,27 @@ internal readonly struct Or64 : IBinary64
 }
 
 /// <summary>32 bits to 64.</summary>
-internal interface IWiden { static abstract (Vector256<ulong> Low, Vector256<ulong> High) Do(Vector256<uint> a); }
+internal interface IWiden
+{
+    static abstract (Vector256<ulong> Low, Vector256<ulong> High) Do(Vector256<uint> a);
+
+    /// <summary>The product of what was widened.</summary>
+    static abstract Vector256<ulong> Multiply(Vector256<ulong> a, Vector256<ulong> b);
+}
 
 internal readonly struct WidenSigned : IWiden
 {
     public static (Vector256<ulong> Low, Vector256<ulong> High) Do(Vector256<uint> a) =>
         (Vector256.WidenLower(a.AsInt32()).AsUInt64(), Vector256.WidenUpper(a.AsInt32()).AsUInt64());
+
+    public static Vector256<ulong> Multiply(Vector256<ulong> a, Vector256<ulong> b) =>
+        Avx2.IsSupported ? Avx2.Multiply(a.AsInt32(), b.AsInt32()).AsUInt64() : a * b;
 }
 
 internal readonly struct WidenUnsigned : IWiden
 {
     public static (Vector256<ulong> Low, Vector256<ulong> High) Do(Vector256<uint> a) => (Vector256.WidenLower(a), Vector256.WidenUpper(a));
+
+    public static Vector256<ulong> Multiply(Vector256<ulong> a, Vector256<ulong> b) =>
+        Avx2.IsSupported ? Avx2.Multiply(a.AsUInt32(), b.AsUInt32()) : a * b;
 }

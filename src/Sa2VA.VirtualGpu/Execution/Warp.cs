@@ -93,6 +93,19 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
                 if (i.StartsBlock) trace?.Enter(i);
             }
             uint mask = active;
+            if (i.Straight > 0)
+            {
+                executed[at]++;
+                lanes[at] += BitOperations.PopCount(mask);
+                int end = at + i.Straight;
+                for (int n = at; n < end; n++)
+                {
+                    i = code[n];
+                    i.Run(this, i, mask);
+                }
+                at = end;
+                continue;
+            }
             if (i.Guard >= 0) mask &= *(uint*)(rows + i.Guard) ^ i.GuardFlip;
             executed[at]++;
             lanes[at] += BitOperations.PopCount(mask);

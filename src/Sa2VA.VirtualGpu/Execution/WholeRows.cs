@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Sa2VA.VirtualGpu.Memory;
 using Sa2VA.VirtualGpu.Ptx;
 
 namespace Sa2VA.VirtualGpu.Execution;
@@ -37,7 +38,8 @@ internal static unsafe class WholeRows
             if (at.Written != null && !AreWritten(at, bytes)) return false;
             w.Block.Footprint?.TouchRow(w, i, mask, at.Origin, offsets, bytes, at.IsOnePiece);
         }
-        if (i.Width == 4 && i.Rows.Length == 4) LoadQuads(w, i, mask, at);
+        if ((i.Mode & MemoryAccess.WideData) != 0) LoadWidened(w, i, mask, at);
+        else if (i.Width == 4 && i.Rows.Length == 4) LoadQuads(w, i, mask, at);
         else
             for (int k = 0; k < i.Rows.Length; k++)
                 if (i.Rows[k] >= 0) LoadRow(w.Rows + i.Rows[k], at.Host + i.Width * k, i.Width, mask, at);
@@ -63,9 +65,15 @@ internal static unsafe class WholeRows
         return true;
     }
 
-    /// <summary>Whether an instruction moves rows of 32 bits, zero-extended, whatever the addresses.</summary>
-    public static bool Suits(Instruction i) => i.Width <= 4 && i.Space is StateSpace.Global or StateSpace.Shared
-        && (i.Mode & MemoryAccess.WideData) == 0 && (i.Width == 4 || (i.Mode & MemoryAccess.SignedData) == 0);
+    /// <summary>
+    /// Whether an instruction moves rows of 32 bits, zero-extended, whatever the addresses, or loads one that is widened to 64.
+    /// </summary>
+    public static bool Suits(Instruction i, bool load)
+    {
+        if (i.Width > 4 || i.Space is not (StateSpace.Global or StateSpace.Shared)) return false;
+        if ((i.Mode & MemoryAccess.WideData) != 0) return load && i.Width == 4 && i.Rows is [>= 0];
+        return i.Width == 4 || (i.Mode & MemoryAccess.SignedData) == 0;
+    }
 
     /// <summary>The places, if all are aligned and in one allocation or in shared memory.</summary>
     private static bool Find(Warp w, Instruction i, uint mask, int bytes, bool write, ref Places at)
@@ -75,7 +83,10 @@ internal static unsafe class WholeRows
         ulong limit;
         if (i.Space == StateSpace.Global)
         {
-            if (block.LastHit[i.Index] is not { } hit || write && hit.ReadOnly) return false;
+            ulong address = MemoryAccess.Address(w, i, BitOperations.TrailingZeroCount(mask));
+            ref Allocation? hit = ref block.LastHit[i.Index];
+            if (hit is null || !hit.Holds(address, bytes)) hit = block.Memory.Find(address, bytes);
+            if (hit is null || write && hit.ReadOnly) return false;
             at.Host = hit.Host;
             at.Written = hit.Written;
             at.Origin = hit.Address;
@@ -215,6 +226,22 @@ internal static unsafe class WholeRows
     }
 
     private static uint Value(byte* from, int width) => width switch { 4 => *(uint*)from, 2 => *(ushort*)from, _ => *from };
+
+    /// <summary>A row of 32 bits to one of 64, as addresses are made of.</summary>
+    private static void LoadWidened(Warp w, Instruction i, uint mask, in Places at)
+    {
+        uint* values = stackalloc uint[32];
+        LoadRow((byte*)values, at.Host, 4, ~0u, at);
+        byte* row = w.Rows + i.Rows[0];
+        for (int part = 0; part < 8; part += 2)
+        {
+            Vector256<uint> v = Vector256.Load(values + 4 * part);
+            (Vector256<ulong> low, Vector256<ulong> high) =
+                (i.Mode & MemoryAccess.SignedData) != 0 ? WidenSigned.Do(v) : WidenUnsigned.Do(v);
+            Lanes.Store64(row, part, mask, low);
+            Lanes.Store64(row, part + 1, mask, high);
+        }
+    }
 
     /// <summary>Four rows of 32 bits, of each lane side by side.</summary>
     private static void LoadQuads(Warp w, Instruction i, uint mask, in Places at)

@@ -62,7 +62,7 @@ internal static unsafe class WideLoops
         {
             (Vector256<ulong> low, Vector256<ulong> high) = T.Do(Vector256.Load(a + 4 * part));
             (Vector256<ulong> byLow, Vector256<ulong> byHigh) = T.Do(Vector256.Load(b + 4 * part));
-            (low, high) = (low * byLow, high * byHigh);
+            (low, high) = (T.Multiply(low, byLow), T.Multiply(high, byHigh));
             if (i.C >= 0) (low, high) = (low + Vector256.Load(c + 4 * part), high + Vector256.Load(c + 4 * part + 4));
             Store(d, part, mask, (low, high));
         }

@@ -133,6 +133,8 @@ internal sealed unsafe partial class KernelLowering
             "neg" => &LaneLoops.Unary<Negate>,
             "min" => signed ? &LaneLoops.Binary<MinSigned> : &LaneLoops.Binary<MinUnsigned>,
             "max" => signed ? &LaneLoops.Binary<MaxSigned> : &LaneLoops.Binary<MaxUnsigned>,
+            "div" => signed ? &LaneLoops.Binary<DivideSigned> : &LaneLoops.Binary<DivideUnsigned>,
+            "rem" => signed ? &LaneLoops.Binary<RemainderSigned> : &LaneLoops.Binary<RemainderUnsigned>,
             "shl" => &WideLoops.Shift<Left>,
             "shr" => signed ? &WideLoops.Shift<RightSigned> : &WideLoops.Shift<RightUnsigned>,
             "mul.wide" or "mad.wide" => signed ? &WideLoops.MultiplyWide<WidenSigned> : &WideLoops.MultiplyWide<WidenUnsigned>,

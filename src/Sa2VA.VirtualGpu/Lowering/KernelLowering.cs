@@ -58,6 +58,7 @@ internal sealed unsafe partial class KernelLowering
             lowered[n] = i;
         }
         MarkProductRegisters(lowered);
+        MarkStraightRuns(lowered);
         bool hasProducts = lowered.Any(i => i.Class == InstructionClass.WarpgroupTensor);
         return new(kernel.Name, lowered)
         {
@@ -79,6 +80,23 @@ internal sealed unsafe partial class KernelLowering
             CellShift = System.Numerics.BitOperations.Log2((uint)lowering.narrowestShared),
         };
     }
+
+    private static void MarkStraightRuns(Instruction[] code)
+    {
+        for (int n = 0, end; n < code.Length; n = end)
+        {
+            end = n;
+            while (end < code.Length && (end == n || !code[end].Leader) && IsStraight(code[end])) end++;
+            if (end - n > 1) code[n].Straight = end - n;
+            end = Math.Max(end, n + 1);
+        }
+    }
+
+    /// <summary>Whether what comes next, and for which lanes, is the same whatever it finds.</summary>
+    private static bool IsStraight(Instruction i) => i.Guard < 0 && !i.UsesProducts && i.Class is InstructionClass.Integer
+        or InstructionClass.Integer64 or InstructionClass.Float or InstructionClass.Double or InstructionClass.Half
+        or InstructionClass.SpecialFunction or InstructionClass.Conversion or InstructionClass.Global or InstructionClass.Shared
+        or InstructionClass.Parameter or InstructionClass.Local;
 
     private void PlaceVariables()
     {

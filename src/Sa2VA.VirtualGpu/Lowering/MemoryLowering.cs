@@ -176,7 +176,7 @@ internal sealed unsafe partial class KernelLowering
         }
         if (i.Space is StateSpace.Shared or StateSpace.Generic) narrowestShared = Math.Min(narrowestShared, i.Width * vector);
         if (!load && i.Space == StateSpace.Const) throw i.Source.Error("constant memory cannot be written");
-        i.IsPlain = WholeRows.Suits(i);
+        i.IsPlain = WholeRows.Suits(i, load);
         i.Run = load ? &MemoryAccess.Load : &MemoryAccess.Store;
     }
 
