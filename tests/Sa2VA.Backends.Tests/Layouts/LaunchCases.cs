@@ -112,8 +112,9 @@ internal static class LaunchCases
             z.Rows(64 * 64, kvHeads * dim), z.Rows(64 * 64, kvHeads * dim), heads, kvHeads, 0.1f,
             new AttentionSegments(z.Ints(new Shape(2), _ => 1024), null, z.Ints(new Shape(2, 16), i => 3 * i % 64), 64)));
 
-    private static LaunchCase Window(int side, int window, bool pools) => new($"windows of {window} in {side}²{(pools ? ", pooled" : "")}", z =>
-        z.G.WindowAttention(z.Rows(side, side, 3 * 2 * 72), z.Weight(3 * 2 * 72), 2, window, pools, 0.1f));
+    private static LaunchCase Window(int side, int window, bool pools) => new(
+        $"windows of {window} in {side}²{(pools ? ", pooled" : "")}", z =>
+            z.G.WindowAttention(z.Rows(side, side, 3 * 2 * 72), z.Weight(3 * 2 * 72), 2, window, pools, 0.1f));
 
     private static IEnumerable<LaunchCase> Maps =>
     [
@@ -168,9 +169,11 @@ internal static class LaunchCases
             [z.Ints(new Shape(2), _ => 32), z.Ints(new Shape(2), _ => 32)])) { IsFloat = true },
         new("32 rows by index, 256 wide", z => z.G.Gather(z.Floats(64, 256), z.Ints(new Shape(32), i => 7 * i % 64))),
         new("64 tokens, 896 wide", z => z.G.Embedding(z.Weight(1024, 896), z.Ints(new Shape(64), i => 7 * i))),
-        new("4 rotated heads, 64×256", z => z.G.RotaryEmbedding(z.Rows(64, 256), z.Angles(64, 32), z.Angles(64, 32), 4, RotaryPairing.Half)),
+        new("4 rotated heads, 64×256", z =>
+            z.G.RotaryEmbedding(z.Rows(64, 256), z.Angles(64, 32), z.Angles(64, 32), 4, RotaryPairing.Half)),
         new("16 rows of 256, 64 and 64 to pages", RotaryAppend),
-        new("64 written rows of 128", z => z.G.WriteRows(z.State(DType.BF16, 128, 128), z.Rows(64, 128), z.Ints(new Shape(64), i => 127 - i))),
+        new("64 written rows of 128", z =>
+            z.G.WriteRows(z.State(DType.BF16, 128, 128), z.Rows(64, 128), z.Ints(new Shape(64), i => 127 - i))),
     ];
 
     private static Tensor RotaryAppend(LaunchGraph z)
