@@ -50,13 +50,7 @@ internal sealed unsafe class CountedLaunches
             functions = new CudaDriver(driver.Name, name => name == "cuModuleLoadDataEx"
                 ? (nint)(delegate* unmanaged<nint*, byte*, uint, int*, void**, int>)&LoadChanged : driver.Export(name));
         }
-        foreach (LaunchCase c in cases)
-        {
-            using IBackend backend =
-                new CudaDevice(functions) { Precision = c.Precision, Hopper = c.Hopper, ZOrder = c.ZOrder }.Open();
-            var z = new LaunchGraph(c.Precision);
-            z.Run(backend, c.Record(z), c.IsFloat);
-        }
+        foreach (LaunchCase c in cases) c.Launch(functions);
         if (change is null) Queues(functions);
         _launches.AddRange(driver.Launches);
     }
@@ -76,7 +70,7 @@ internal sealed unsafe class CountedLaunches
         select counted;
 
     /// <summary>What queues launch by themselves: copies, and what one takes over from another.</summary>
-    private static void Queues(CudaDriver functions)
+    public static void Queues(CudaDriver functions)
     {
         using IBackend backend = new CudaDevice(functions).Open();
         using DeviceQueue first = backend.CreateQueue("first"), second = backend.CreateQueue("second");

@@ -1,5 +1,6 @@
 using Sa2VA.Core;
 using Sa2VA.Cuda;
+using Sa2VA.Cuda.Driver;
 
 namespace Sa2VA.Tests;
 
@@ -19,4 +20,12 @@ internal sealed record LaunchCase(string What, Func<LaunchGraph, Tensor> Record)
 
     /// <summary>In F32, where the plain kernels run.</summary>
     public LaunchCase Plain => this with { What = $"{What}, F32", Precision = Precision.Float32 };
+
+    /// <summary>Runs it once, on zeros, on a driver's first device.</summary>
+    public void Launch(CudaDriver functions)
+    {
+        using IBackend backend = new CudaDevice(functions) { Precision = Precision, Hopper = Hopper, ZOrder = ZOrder }.Open();
+        var z = new LaunchGraph(Precision);
+        z.Run(backend, Record(z), IsFloat);
+    }
 }
