@@ -8,7 +8,7 @@ internal static class ArithmeticLoops
     private const string Guide = "programming guide", Published = "published micro-benchmarks", Measured = "measured on an H200";
 
     /// <summary>Chains of a thread that do not wait for each other, and rounds of them in a turn.</summary>
-    private const int Chains = 8, Rounds = 8;
+    private const int Chains = 8, Rounds = 16;
 
     /// <summary>Instructions of a chain in a turn where one warp waits for each.</summary>
     private const int Long = 128;
@@ -18,9 +18,10 @@ internal static class ArithmeticLoops
 
     public static IEnumerable<MicroBenchmark> All =>
     [
-        Busy("float-rate", new("FFMA, clocks of a warp", "Float", "clk", r => r.Float, Guide, Guide), Fma, IsCounted(Chains * Rounds)),
+        Busy("float-rate", new("FFMA, clocks of a warp", "Float", "clk", r => r.Float, Guide, Guide), Fma,
+            IsCounted(Chains, Chains * Rounds)),
         Chain("float-latency", new("FFMA, latency", "ArithmeticLatency", "clk", r => r.ArithmeticLatency, Published, Published), Fma,
-            IsCounted(Long)),
+            IsCounted(1, Long)),
         Double(),
         Logic(),
         Issue(),
@@ -60,8 +61,8 @@ internal static class ArithmeticLoops
         }, Rate.ClocksEach, Long, isRight);
 
     /// <summary>Every step adds 1 to a chain: the sum is exact.</summary>
-    private static Func<int, int, uint, bool> IsCounted(int steps) => (_, turns, x) =>
-        BitConverter.UInt32BitsToSingle(x) == (steps == Long ? 1 : Chains) * 0.25f + steps * turns;
+    private static Func<int, int, uint, bool> IsCounted(int chains, int steps) => (_, turns, x) =>
+        BitConverter.UInt32BitsToSingle(x) == chains * 0.25f + steps * turns;
 
     private static bool IsNear(uint bits, double value) => Math.Abs(BitConverter.UInt32BitsToSingle(bits) / value - 1) < 1e-5;
 
@@ -101,17 +102,19 @@ internal static class ArithmeticLoops
             Before = BeginLogic, Turn = Each(Rounds, _ => Each(Chains, Lop3)), Result = SumOfLogic,
         }, Rate.ClocksEach, Chains * Rounds * Warps / 4, (thread, turns, x) => x == Logic(thread, Rounds * turns)) { BlocksEach = 1 };
 
-    /// <summary>Two units in turn, each of which is busy for two clocks on a card of 8.0.</summary>
+    /// <summary>Three of one unit and one of another: on cards where a warp's FFMA takes a clock only issuing binds.</summary>
     private static LoopBenchmark Issue() => new(
-        new("FFMA and LOP3 in turn, clocks of each", "1, in MultiprocessorReplay", "clk", _ => 1, Guide, Guide),
+        new("three FFMA and a LOP3, clocks of each", "1, in MultiprocessorReplay, or Float", "clk", r => Math.Max(1, 0.75 * r.Float),
+            Guide, Guide),
         new("issue_rate", 32 * Warps)
         {
             Before = BeginLogic + Begin(Chains),
-            Turn = Each(Rounds, _ => Each(Chains, n => $"{Fma(n)}\n{Lop3(n)}")),
-            Result = SumOfLogic.Replace("mov.b32 %result, %r0;", "", StringComparison.Ordinal)
-                + Each(Chains - 1, n => $"add.rn.f32 %f0, %f0, %f{n + 1};") + "mov.b32 %r1, %f0; xor.b32 %result, %r0, %r1;",
-        }, Rate.ClocksEach, 2 * Chains * Rounds * Warps / 4, (thread, turns, x) => x ==
-            (Logic(thread, Rounds * turns) ^ BitConverter.SingleToUInt32Bits(Chains * (0.25f + Rounds * turns)))) { BlocksEach = 1 };
+            Turn = Each(Rounds / 2, _ => Each(Chains, n => Each(3, m => Fma((n + 2 * m) % Chains)) + Lop3(n))),
+            Result = SumOfLogic + Each(Chains - 1, n => $"\nadd.rn.f32 %f0, %f0, %f{n + 1};")
+                + "mov.b32 %r1, %f0; xor.b32 %result, %r0, %r1;",
+        }, Rate.ClocksEach, 4 * Chains * Rounds / 2 * Warps / 4, (thread, turns, x) => x ==
+            (Logic(thread, Rounds / 2 * turns) ^ BitConverter.SingleToUInt32Bits(Chains * (0.25f + 3 * Rounds / 2 * turns))))
+    { BlocksEach = 1 };
 
     /// <summary>Each lane takes what the next one has.</summary>
     private static LoopBenchmark Shuffle(string name, Term term, int warps, int chains) => new(term,

@@ -29,7 +29,13 @@ internal sealed record LoopBenchmark(Term Term, MicroKernel Kernel, Rate Rate, d
     Func<int, int, uint, bool> IsRight) : MicroBenchmark(Term)
 {
     /// <summary>Turns of a check, and of the shorter run on a virtual device, where a turn is as long as any.</summary>
-    public const int CheckedTurns = 3, ShortTurns = 4;
+    private const int CheckedTurns = 3, ShortTurns = 4;
+
+    /// <summary>Blocks of a check.</summary>
+    private const int Few = 2;
+
+    /// <summary>Blocks of any loop on any card.</summary>
+    private const int MostBlocks = 1024;
 
     /// <summary>Seconds that the longer run, of three times the turns, should take on a card.</summary>
     private const double LongSeconds = 1e-3;
@@ -60,39 +66,35 @@ internal sealed record LoopBenchmark(Term Term, MicroKernel Kernel, Rate Rate, d
     /// <summary>What memory that nothing else fills is filled with.</summary>
     public const uint Filled = 0x01010101;
 
+    /// <summary>Runs it short.</summary>
+    /// <exception cref="InvalidDataException">A thread's result is wrong.</exception>
+    public void Check(BenchDevice device) => WithMemory(device, CheckedTurns, Few, memory =>
+    {
+        int blocks = Math.Min(Blocks(device), Few);
+        device.Run(Kernel, blocks, CheckedTurns, memory);
+        CheckResults(device.Read<uint>(memory.Output, blocks * Kernel.Threads));
+        return 0;
+    });
+
     protected override (Spread, double?) Measure(BenchDevice device, int repetitions)
     {
-        const int Few = 2;
-        int blocks = BlocksEach == 0 ? 1 : BlocksEach * device.Facts.Multiprocessors, checkedBlocks = Math.Min(blocks, Few);
-        int turns = Turns > 0 ? Turns : ShortTurns;
-        long bytes = Math.Max(Bytes, BytesOfTurn * 3 * turns * blocks);
-        LoopMemory memory = new(device.Allocate(bytes), device.Allocate(4L * 2 * 1024 * 256), device.Allocate(8L * 2 * 256));
+        Check(device);
+        int first = Turns > 0 ? Turns : ShortTurns;
+        return WithMemory(device, 3 * first, Blocks(device), memory => Time(device, repetitions, first, memory));
+    }
+
+    private int Blocks(BenchDevice device) => BlocksEach == 0 ? 1 : BlocksEach * device.Facts.Multiprocessors;
+
+    private T WithMemory<T>(BenchDevice device, int turns, int blocks, Func<LoopMemory, T> use)
+    {
+        long bytes = Math.Max(Bytes, BytesOfTurn * turns * blocks);
+        // What runs before it may have other blocks than it has.
+        LoopMemory memory = new(device.Allocate(bytes), device.Allocate(4L * 1024 * MostBlocks), device.Allocate(8L * MostBlocks));
         try
         {
             if (Prepare is not null) Prepare(device, memory);
             else device.Fill(memory.Input, 1, Math.Min(bytes, 1 << 24));
-            Run(CheckedTurns, checkedBlocks);
-            CheckResults(device.Read<uint>(memory.Output, checkedBlocks * Kernel.Threads));
-            // The first run of a grid also brings its memory to L2.
-            while (Run(3 * turns, blocks).Seconds < LongSeconds && turns < MostTurns && Turns == 0 && !device.IsVirtual) turns *= 2;
-            var results = new double[repetitions];
-            double longer = 0, counted = 0;
-            for (int n = 0; n < repetitions; n++)
-            {
-                (double Seconds, double Clocks) few = Run(turns, blocks), many = Run(3 * turns, blocks);
-                (double seconds, double clocks) = (many.Seconds - few.Seconds, many.Clocks - few.Clocks);
-                // Clocks that do not tick are those of the card that is modelled.
-                if (device.IsVirtual) clocks = seconds * device.Rates!.Gigahertz * 1e9;
-                (longer, counted) = (longer + seconds, counted + clocks);
-                double units = Units * 2 * turns;
-                results[n] = Rate switch
-                {
-                    Rate.ClocksEach => clocks / units,
-                    Rate.AllPerSecond => units * blocks / seconds,
-                    _ => units * (Rate == Rate.AllPerClock ? blocks : 1) / clocks,
-                };
-            }
-            return (Spread.Of(results), device.IsVirtual ? null : counted / longer * 1e-9);
+            return use(memory);
         }
         finally
         {
@@ -100,12 +102,37 @@ internal sealed record LoopBenchmark(Term Term, MicroKernel Kernel, Rate Rate, d
             device.Free(memory.Output);
             device.Free(memory.Clocks);
         }
+    }
 
-        (double Seconds, double Clocks) Run(int count, int grid)
+    private (Spread, double?) Time(BenchDevice device, int repetitions, int turns, LoopMemory memory)
+    {
+        int blocks = Blocks(device);
+        // The first run of a grid also brings its memory to L2.
+        while (Run(3 * turns).Seconds < LongSeconds && turns < MostTurns && Turns == 0 && !device.IsVirtual) turns *= 2;
+        var results = new double[repetitions];
+        double longer = 0, counted = 0;
+        for (int n = 0; n < repetitions; n++)
+        {
+            (double Seconds, double Clocks) few = Run(turns), many = Run(3 * turns);
+            (double seconds, double clocks) = (many.Seconds - few.Seconds, many.Clocks - few.Clocks);
+            // Clocks that do not tick are those of the card that is modelled.
+            if (device.IsVirtual) clocks = seconds * device.Rates!.Gigahertz * 1e9;
+            (longer, counted) = (longer + seconds, counted + clocks);
+            double units = Units * 2 * turns;
+            results[n] = Rate switch
+            {
+                Rate.ClocksEach => clocks / units,
+                Rate.AllPerSecond => units * blocks / seconds,
+                _ => units * (Rate == Rate.AllPerClock ? blocks : 1) / clocks,
+            };
+        }
+        return (Spread.Of(results), device.IsVirtual ? null : counted / longer * 1e-9);
+
+        (double Seconds, double Clocks) Run(int count)
         {
             Before?.Invoke(device, memory);
-            double seconds = device.Run(Kernel, grid, count, memory);
-            return (seconds, device.Read<long>(memory.Clocks, grid).Average(c => (double)c));
+            double seconds = device.Run(Kernel, blocks, count, memory);
+            return (seconds, device.Read<long>(memory.Clocks, blocks).Average(c => (double)c));
         }
     }
 

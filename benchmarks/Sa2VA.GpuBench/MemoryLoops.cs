@@ -27,9 +27,9 @@ internal static class MemoryLoops
         Ring("l2_latency", new("ld.global in L2, latency", "L2Latency", "clk", r => r.L2Latency, Fitted, Published), 16384, 256, "cg"),
         DramLatency(),
         L2("l2_all", new("L2, all multiprocessors", "L2BytesPerClock", "B/clk", r => r.L2BytesPerClock, Measured, Published),
-            Rate.AllPerClock, 1),
+            1, Threads),
         L2("l2_one", new("L2, one multiprocessor alone", "L2BytesPerMultiprocessor", "B/clk", r => r.L2BytesPerMultiprocessor, Published,
-            Published), Rate.AllPerClock, 0),
+            Published), 0, 2 * Threads),
         AsyncCopies(),
         AsyncLatency(),
         Read(),
@@ -39,16 +39,16 @@ internal static class MemoryLoops
     ];
 
     /// <summary>Loads of four words each by <c>%q1</c>, added to %r5.</summary>
-    private static string Loads(string cache) => Each(Accesses, n =>
-            $"ld.global.{cache}.v4.b32 {Registers("r", 10 + 4 * n, 4)}, [%q1+{n * Vector * Threads}];")
+    private static string Loads(string cache, int threads = Threads) => Each(Accesses, n =>
+            $"ld.global.{cache}.v4.b32 {Registers("r", 10 + 4 * n, 4)}, [%q1+{n * Vector * threads}];")
         + Each(4 * Accesses, n => $"add.s32 %r5, %r5, %r{10 + n};");
 
     private static bool IsSum(int thread, int turns, uint x) => x == (uint)(4 * Accesses * turns) * LoopBenchmark.Filled;
 
     /// <summary>Each block begins elsewhere in what all read, and goes round.</summary>
-    private static string AroundBegin => $"""
+    private static string AroundBegin(int chunk) => $"""
         mov.u32 %r0, %ctaid.x;
-        mul.lo.s32 %r0, %r0, {Chunk};
+        mul.lo.s32 %r0, %r0, {chunk};
         and.b32 %r0, %r0, {InL2 - 1};
         shl.b32 %r1, %t, 4;
         cvt.u64.u32 %q0, %r1;
@@ -56,17 +56,21 @@ internal static class MemoryLoops
         mov.b32 %r5, 0;
         """;
 
-    private static string Around => $"""
+    private static string Around(int chunk) => $"""
         cvt.u64.u32 %q1, %r0;
         add.s64 %q1, %in, %q1;
-        add.s32 %r0, %r0, {Chunk};
+        add.s32 %r0, %r0, {chunk};
         and.b32 %r0, %r0, {InL2 - 1};
 
         """;
 
-    private static LoopBenchmark L2(string name, Term term, Rate rate, int blocksEach) => new(term,
-        new(name, Threads) { Before = AroundBegin, Turn = Around + Loads("cg"), Result = "mov.b32 %result, %r5;" },
-        rate, Chunk, IsSum) { BlocksEach = blocksEach, Bytes = InL2 };
+    private static LoopBenchmark L2(string name, Term term, int blocksEach, int threads) => new(term,
+        new(name, threads)
+        {
+            Before = AroundBegin(Vector * Accesses * threads),
+            Turn = Around(Vector * Accesses * threads) + Loads("cg", threads),
+            Result = "mov.b32 %result, %r5;",
+        }, Rate.AllPerClock, Vector * Accesses * threads, IsSum) { BlocksEach = blocksEach, Bytes = InL2 };
 
     /// <summary>Copies to shared memory, of which one stage comes while the other is on its way.</summary>
     private static LoopBenchmark AsyncCopies()
@@ -77,8 +81,8 @@ internal static class MemoryLoops
             new("async_copy", Threads)
             {
                 SharedBytes = 2 * Stage,
-                Before = AroundBegin + $"\nadd.s32 %r2, %smem, %r1;",
-                Turn = Around + Each(Copies, n =>
+                Before = AroundBegin(Chunk) + "\nadd.s32 %r2, %smem, %r1;",
+                Turn = Around(Chunk) + Each(Copies, n =>
                         $"cp.async.cg.shared.global [%r2+{n * Vector * Threads}], [%q1+{n * Vector * Threads}], {Vector};")
                     + $"cp.async.commit_group; cp.async.wait_group 1; xor.b32 %r2, %r2, {Stage};",
                 AfterTurns = "cp.async.wait_all;",
@@ -191,19 +195,19 @@ internal static class MemoryLoops
     {
         const int Phases = 16;
         return new(
-            new("an arrival at an mbarrier and a test", "MbarrierLatency", "clk", r => r.MbarrierLatency, Estimate, "none"),
+            new("an arrival at an mbarrier, a test, a selection by it", "MbarrierLatency + 3", "clk", r => r.MbarrierLatency + 3, Estimate,
+                "none"),
             new("mbarrier", 1)
             {
                 IsOfHopper = true,
-                Before = "mbarrier.init.shared.b64 [%smem], 1; fence.mbarrier_init.release.cluster; mov.b32 %r5, 0;",
+                Before = "mbarrier.init.shared.b64 [%smem], 1; fence.mbarrier_init.release.cluster; mov.b32 %r5, %one;",
                 Turn = Each(Phases, n => $"""
                     mbarrier.arrive.shared.b64 %q3, [%smem];
                     mbarrier.test_wait.parity.shared.b64 %p1, [%smem], {n % 2};
-                    selp.b32 %r1, %one, 0, %p1;
-                    add.s32 %r5, %r5, %r1;
+                    selp.b32 %r5, %r5, 0, %p1;
                     """),
                 Result = "mov.b32 %result, %r5;",
-            }, Rate.ClocksEach, Phases, (_, turns, x) => x == Phases * turns);
+            }, Rate.ClocksEach, Phases, (_, _, x) => x == 1);
     }
 
     /// <summary>A bulk copy of one thread, and the wait for it.</summary>
