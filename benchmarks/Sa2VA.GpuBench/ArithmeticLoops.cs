@@ -31,7 +31,7 @@ internal static class ArithmeticLoops
             (_, _, x) => IsNear(x, Chains * 0.6411857)),
         Chain("ex2-latency", new("ex2, latency", "SpecialLatency", "clk", r => r.SpecialLatency, Published, Published), Exponential,
             (_, _, x) => IsNear(x, 0.6411857)),
-        Busy("rcp-rate", new("rcp (and an addition), clocks of a warp", "SpecialFunction", "clk", r => r.SpecialFunction, Guide, Guide),
+        Busy("rcp-rate", new("rcp (and an addition), clocks of a warp", "SpecialFunction", "clk", r => r.SpecialFunction, Measured, Guide),
             n => $"add.rn.f32 %f{n}, %f{n}, %f120; rcp.approx.ftz.f32 %f{n}, %f{n};", (_, _, x) => IsNear(x, Chains * 0.6180340)),
         Shuffle("shuffle-rate", new("shuffle, clocks of a warp", "4, in InstructionCosts", "clk", _ => 4, Guide, Guide), Warps, Chains),
         Shuffle("shuffle-latency", new("shuffle, latency", "SharedLatency - 6", "clk", r => r.SharedLatency - 6, Published, Published),

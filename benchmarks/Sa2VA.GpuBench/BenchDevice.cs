@@ -54,15 +54,18 @@ internal sealed unsafe class BenchDevice : IDisposable
     }
 
     /// <summary>What <c>--device</c> takes.</summary>
-    public static string Names => $"cuda, cuda:N or virtual:CARD (a card of {string.Join(", ", Cards.Select(c => c.Name))})";
+    public static string Names => $"cuda, cuda:N, virtual or virtual:CARD (a card of {string.Join(", ", Cards.Select(c => c.Name))})";
 
     /// <summary>Opens a device by its name; null where there is no such name.</summary>
     /// <exception cref="DeviceException">It is not there, or cannot be used.</exception>
     public static BenchDevice? Open(string name)
     {
         string[] parts = name.Split(':', 2);
-        if (parts[0] == "virtual" && parts.Length == 2)
-            return Cards.FirstOrDefault(c => c.Name == parts[1]).Kind is { } kind ? Of(kind, isChecked: false) : null;
+        if (parts[0] == "virtual")
+        {
+            string card = parts.Length == 2 ? parts[1] : Cards[0].Name;
+            return Cards.FirstOrDefault(c => c.Name == card).Kind is { } kind ? Of(kind, isChecked: false) : null;
+        }
         int index = 0;
         if (parts[0] != "cuda" || parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index))
             return null;
@@ -130,6 +133,16 @@ internal sealed unsafe class BenchDevice : IDisposable
     public void Launch(nint function, int blocks, int threads, void** parameters, int sharedBytes = 0) => Check(
         Driver.LaunchKernel(function, (uint)blocks, 1, 1, (uint)threads, 1, 1, (uint)sharedBytes, stream, parameters, null), "launching");
 
+    /// <summary>The same, and the launch may begin before the one ahead of it has ended.</summary>
+    /// <exception cref="NotSupportedException">The driver is too old.</exception>
+    public void LaunchEarly(nint function, int blocks, int threads, void** parameters)
+    {
+        if (Driver.LaunchKernelEx == null) throw new NotSupportedException("the driver has no cuLaunchKernelEx");
+        var attribute = new LaunchAttribute();
+        var configuration = new LaunchConfiguration(blocks, threads, stream, &attribute, 1);
+        Check(Driver.LaunchKernelEx(&configuration, function, parameters, null), "launching");
+    }
+
     /// <summary>Runs a loop.</summary>
     /// <returns>Seconds that the device took.</returns>
     public double Run(MicroKernel kernel, int blocks, int turns, LoopMemory memory)
@@ -189,7 +202,16 @@ internal sealed unsafe class BenchDevice : IDisposable
     {
         nint graph, executable;
         Check(Driver.StreamBeginCapture(stream, 1), "capturing");
-        enqueue();
+        try
+        {
+            enqueue();
+        }
+        catch
+        {
+            // Else the stream would be captured for ever.
+            if (Driver.StreamEndCapture(stream, &graph) == CudaResult.Success) Driver.GraphDestroy(graph);
+            throw;
+        }
         Check(Driver.StreamEndCapture(stream, &graph), "capturing");
         Check(Driver.GraphInstantiate(&executable, graph, 0), "making a graph");
         Check(Driver.GraphDestroy(graph), "making a graph");

@@ -20,20 +20,24 @@ internal static class LaunchBenchmarks
         new NodeBenchmark(new("a node of a graph, empty", "LaunchSeconds + BlockStart", "us", Node, Measured, Assumed), 8, Way.Graph),
         new NodeBenchmark(new($"a node of a graph, {ManyBytes} bytes of arguments", "LaunchSeconds + BlockStart", "us", Node, Measured,
             Assumed), ManyBytes, Way.Graph),
+        new NodeBenchmark(new("a node of a graph that may begin early (PDL)", "none", "us", null, "", ""), 8, Way.EarlyGraph),
         new NodeBenchmark(new("a launch in a stream, behind another", "none", "us", null, "", ""), 8, Way.Stream),
         new NodeBenchmark(new("a launch in a stream, waited for (host)", "none", "us", null, "", ""), 8, Way.Alone),
         new NodeBenchmark(new("a launch of a graph of one node, waited for (host)", "none", "us", null, "", ""), 8, Way.GraphAlone),
     ];
 
     /// <summary>A kernel that does nothing but look whether its last argument is there.</summary>
-    public static string Empty(int bytes) => $$"""
-        .version 7.0
-        .target sm_80
+    /// <param name="bytes">Of its arguments.</param>
+    /// <param name="isEarly">Whether it lets the next one begin before it has ended, and waits for the one before.</param>
+    public static string Empty(int bytes, bool isEarly = false) => $$"""
+        .version {{(isEarly ? "7.8" : "7.0")}}
+        .target {{(isEarly ? "sm_90" : "sm_80")}}
         .address_size 64
         .visible .entry empty(.param .align 8 .b8 arguments[{{bytes}}])
         {
         .reg .b32 %r<2>;
         .reg .pred %p;
+        {{(isEarly ? "griddepcontrol.launch_dependents; griddepcontrol.wait;" : "")}}
         ld.param.u32 %r0, [arguments+{{bytes - 4}}];
         setp.eq.s32 %p, %r0, 1;
         @%p bra DONE;
@@ -50,6 +54,9 @@ internal enum Way
     /// <summary>As one of many nodes of a graph.</summary>
     Graph,
 
+    /// <summary>The same, each of which may begin before the one ahead has ended.</summary>
+    EarlyGraph,
+
     /// <summary>As one of many launches in a stream.</summary>
     Stream,
 
@@ -65,11 +72,13 @@ internal sealed record NodeBenchmark(Term Term, int Bytes, Way Way) : MicroBench
 {
     private const int Few = 100, Many = 500;
 
+    public override bool IsOfHopper => Way == Way.EarlyGraph;
+
     protected override unsafe (Spread, double?) Measure(BenchDevice device, int repetitions)
     {
         if (Way is Way.Alone or Way.GraphAlone && device.IsVirtual)
             throw new NotSupportedException("a host's time says nothing of a simulated device");
-        nint function = device.Function("empty", LaunchBenchmarks.Empty(Bytes));
+        nint function = device.Function("empty", LaunchBenchmarks.Empty(Bytes, IsOfHopper));
         int grid = device.Facts.Multiprocessors;
         byte[] arguments = new byte[Bytes];
         arguments[^4] = 1;
@@ -81,14 +90,18 @@ internal sealed record NodeBenchmark(Term Term, int Bytes, Way Way) : MicroBench
             {
                 Way.Stream => Repeat(() => Times(Launches)),
                 Way.Alone => Repeat(() => HostSeconds(() => Launches(1))),
-                Way.Graph => Graphs(),
+                Way.Graph or Way.EarlyGraph => Graphs(),
                 _ => OneGraph(),
             };
 
             void Launches(int count)
             {
                 void** parameters = stackalloc void*[] { parameter };
-                for (int n = 0; n < count; n++) device.Launch(function, grid, 128, parameters);
+                for (int n = 0; n < count; n++)
+                {
+                    if (Way == Way.EarlyGraph) device.LaunchEarly(function, grid, 128, parameters);
+                    else device.Launch(function, grid, 128, parameters);
+                }
             }
 
             double[] Graphs()

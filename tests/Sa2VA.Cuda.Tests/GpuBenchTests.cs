@@ -35,6 +35,7 @@ public sealed class GpuBenchTests
         foreach (MicroBenchmark benchmark in Benchmarks.All)
         {
             Measurement m = benchmark.Run(device, 1);
+            Assert.False(m.IsWrong, $"{m.Of.Name}: {m.Trouble}");
             if (m.Measured is null || m.Modelled is null) continue;
             Assert.True(m.Ratio is > 0.93 and < 1.07, $"{m.Of.Name}: {m.Measured.Median} {m.Of.Unit}, not {m.Modelled}");
             measured++;
