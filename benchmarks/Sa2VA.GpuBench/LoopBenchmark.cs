@@ -141,8 +141,8 @@ internal sealed record LoopBenchmark(Term Term, MicroKernel Kernel, Rate Rate, d
         for (int n = 0; n < results.Length; n++)
         {
             if (!IsRight(n % Kernel.Threads, CheckedTurns, results[n]))
-                throw new InvalidDataException($"thread {n % Kernel.Threads} of block {n / Kernel.Threads} has 0x{results[n]:x8} after "
-                    + $"{CheckedTurns} turns, which is wrong");
+                throw new InvalidDataException($"{Kernel.Name}: thread {n % Kernel.Threads} of block {n / Kernel.Threads} has "
+                    + $"0x{results[n]:x8} after {CheckedTurns} turns, which is wrong");
         }
     }
 }

@@ -86,7 +86,8 @@ internal static class MemoryLoops
                         $"cp.async.cg.shared.global [%r2+{n * Vector * Threads}], [%q1+{n * Vector * Threads}], {Vector};")
                     + $"cp.async.commit_group; cp.async.wait_group 1; xor.b32 %r2, %r2, {Stage};",
                 AfterTurns = "cp.async.wait_all;",
-                Result = Each(2 * Copies, n => $"ld.shared.b32 %r{10 + n}, [%r2+{(n % 2 == 0 ? 0 : Vector * Threads)}];")
+                Result = Each(2 * Copies, n => $"ld.shared.b32 %r{10 + n}, [%r2+{n % Copies * Vector * Threads}];"
+                        + (n == Copies - 1 ? $"xor.b32 %r2, %r2, {Stage};" : ""))
                     + Each(2 * Copies, n => $"add.s32 %r5, %r5, %r{10 + n};") + "mov.b32 %result, %r5;",
             }, Rate.AllPerClock, Stage, (_, _, x) => x == 4 * LoopBenchmark.Filled) { BlocksEach = 1, Bytes = InL2 };
     }

@@ -106,7 +106,7 @@ public sealed class GpuBenchTests
         LoopBenchmark ffma = Loop("float_rate");
         Measurement wrong = (ffma with { IsRight = (thread, _, _) => thread != 33 }).Run(device, 1);
         Assert.True(wrong.IsWrong);
-        Assert.StartsWith("thread 33 of block 0 has 0x", wrong.Trouble, StringComparison.Ordinal);
+        Assert.StartsWith("float_rate: thread 33 of block 0 has 0x", wrong.Trouble, StringComparison.Ordinal);
         Measurement hopper = Loop("wgmma_n64").Run(device, 1);
         Assert.Equal((false, "needs compute capability 9.0"), (hopper.IsWrong, hopper.Trouble));
         // After a fault the context is lost, and every launch says so.
