@@ -4,7 +4,7 @@
     ./gpu-check/run OUT [--steps doctor,optests] [--fixtures DIR] [--device cuda:1]
 
 Steps run one after the other, each within its own time; one that fails or takes too long is reported as such, and the next goes on.
-OUT gets summary.json, results.md, logs.tar.gz, and card.safetensors, bench.json, peers.json of the steps that write them.
+OUT gets summary.json, results.md, logs.tar.gz, and card.safetensors, gpubench.json, bench.json, peers.json of the steps that write them.
 Exit 0: every step passed; 1: some did not; 2: nothing could be run.
 """
 import argparse
@@ -30,6 +30,7 @@ STAGES = ("vision-tower,vision-tower-5,vision-tower-13,prefill,prefill-1325,pref
 # Name, seconds it may take, what it is.
 STEPS = [
     ("doctor", 120, "every kernel on small shapes against float64, in every precision; results recorded"),
+    ("gpubench", 60, "micro-benchmarks: each constant of the model of time beside what this GPU takes"),
     ("bench", 150, "stages of Sa2VA-1B (computed weights) and their kernels, bf16"),
     ("verify-f32", 120, "recorded computations, float32"),
     ("verify-bf16", 120, "recorded computations, bf16"),
@@ -133,6 +134,8 @@ class Steps:
             goldens = os.path.join(self.fixtures, "goldens" if kind == "verify" else "predict")
             return [sa2va, "verify", "--goldens", goldens, "--device", self.device, "--precision", precision,
                     "--markdown", os.path.join(self.work, f"{step}.md")]
+        if kind == "gpubench":
+            return [os.path.join(BIN, "Sa2VA.GpuBench"), "--device", self.device, "--json", os.path.join(self.out, "gpubench.json")]
         if kind == "bench":
             # A virtual card models these by itself, and no others.
             stages = [] if self.device.startswith("virtual") else ["--stages", STAGES]
@@ -145,12 +148,14 @@ class Steps:
         kind, more = step.split("-")[0], ""
         lines = [line.strip() for line in log.splitlines() if line.strip()]
         pattern = {"doctor": r"checks passed|cannot be used", "optests": r"Total: \d+", "verify": r"^\d+ passed, ",
-                   "predict": r"^\d+ passed, ", "bench": r"^$", "peers": r"^peers: "}[kind]
+                   "predict": r"^\d+ passed, ", "bench": r"^$", "gpubench": r"^\d+ of \d+ measured", "peers": r"^peers: "}[kind]
         found = [line for line in lines if re.search(pattern, line)]
         if kind == "doctor":
             more = "\n".join(f"- {line}" for line in lines if re.match(r"Driver|GPU \d|Device|Kernels|Wrong", line))
         elif kind in ("verify", "predict"):
             more = read(os.path.join(self.work, f"{step}.md"))
+        elif kind == "gpubench":
+            more = "\n".join(line for line in lines if line.startswith("|"))
         elif kind == "bench":
             more = read(os.path.join(self.work, "bench.md"))
             found = [f"{len(read(os.path.join(self.out, 'bench.json')).splitlines())} lines in bench.json"]

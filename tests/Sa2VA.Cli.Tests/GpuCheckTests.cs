@@ -69,7 +69,7 @@ public sealed partial class GpuCheckTests : IDisposable
     {
         (int code, string output, _) = Run("python3", Pack(), "--help");
         Assert.Equal(0, code);
-        foreach (string step in (string[])["doctor", "optests", "verify-f32", "verify-bf16", "predict-f32", "bench", "peers"])
+        foreach (string step in (string[])["doctor", "optests", "verify-f32", "verify-bf16", "predict-f32", "gpubench", "bench", "peers"])
             Assert.Contains($"  {step} ", output, StringComparison.Ordinal);
         Assert.Contains("scripts/gpu-check pack", Run("bash", Path.Combine(Scripts, "gpu-check"), "--help").Out, StringComparison.Ordinal);
     }
@@ -108,21 +108,27 @@ public sealed partial class GpuCheckTests : IDisposable
               verify*) echo '1 passed, 2 failed'; echo '| a table |' > "${@: -1}"; exit 1 ;;
             esac
             """);
+        Program("Sa2VA.GpuBench", """
+            printf '| FFMA | 1.00 clk |\n\n1 of 2 measured.\n'; printf '{}' > "${@: -1}"
+            """);
         File.WriteAllText(_folder.At("gpu-check", "commit"), "0123456789\n");
         (int code, string output, string error) = Run("python3", run, _folder.At("out"), "--device", "virtual",
-            "--steps", "optests,verify-bf16,doctor,verify-f32", "--limit", "0.01");
+            "--steps", "optests,verify-bf16,doctor,verify-f32,gpubench", "--limit", "0.02");
         Assert.Equal((1, ""), (code, error));
         Assert.Contains("verify-bf16: out of time", output, StringComparison.Ordinal);
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(_folder.At("out", "summary.json")));
         JsonElement[] steps = [.. json.RootElement.GetProperty("steps").EnumerateArray()];
-        Assert.Equal([("doctor", "passed"), ("verify-f32", "failed"), ("verify-bf16", "out of time"), ("optests", "failed")],
+        Assert.Equal(
+            [("doctor", "passed"), ("gpubench", "passed"), ("verify-f32", "failed"), ("verify-bf16", "out of time"), ("optests", "failed")],
             steps.Select(s => (s.GetProperty("name").GetString()!, s.GetProperty("status").GetString()!)));
         Assert.Equal("All 3 checks passed in 1 s: this device can be used.", steps[0].GetProperty("headline").GetString());
-        Assert.Equal("1 passed, 2 failed", steps[1].GetProperty("headline").GetString());
+        Assert.Equal("1 of 2 measured.", steps[1].GetProperty("headline").GetString());
+        Assert.Equal("1 passed, 2 failed", steps[2].GetProperty("headline").GetString());
         string results = File.ReadAllText(_folder.At("out", "results.md"));
-        foreach (string part in (string[])["- commit: 0123456789", "- Driver: none of note", "| a table |", "simulated, no GPU"])
+        foreach (string part in (string[])
+            ["- commit: 0123456789", "- Driver: none of note", "| a table |", "| FFMA | 1.00 clk |", "simulated, no GPU"])
             Assert.Contains(part, results, StringComparison.Ordinal);
-        Assert.Equal(["card.safetensors", "logs.tar.gz", "results.md", "summary.json"],
+        Assert.Equal(["card.safetensors", "gpubench.json", "logs.tar.gz", "results.md", "summary.json"],
             Directory.GetFiles(_folder.At("out")).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
     }
 

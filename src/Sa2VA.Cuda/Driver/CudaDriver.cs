@@ -43,6 +43,9 @@ public sealed unsafe class CudaDriver
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaResult>)
             F("cuLaunchKernel");
 
+        // Since CUDA 11.8; the engine does without.
+        LaunchKernelEx = (delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, CudaResult>)export("cuLaunchKernelEx");
+
         // Since CUDA 12.0; what it is for is asked for on no device that an older driver knows.
         TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int,
             CudaResult>)export("cuTensorMapEncodeTiled");
@@ -110,6 +113,9 @@ public sealed unsafe class CudaDriver
     internal readonly delegate* unmanaged<nint, FunctionAttribute, int, CudaResult> FuncSetAttribute;
     internal readonly delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult> FuncGetAttribute;
     internal readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, CudaResult> LaunchKernel;
+
+    /// <summary>Null where the driver is older than CUDA 11.8.</summary>
+    internal readonly delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, CudaResult> LaunchKernelEx;
 
     /// <summary>Null where the driver is older than CUDA 12.0.</summary>
     internal readonly delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, CudaResult>

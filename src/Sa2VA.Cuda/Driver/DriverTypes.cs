@@ -87,3 +87,24 @@ internal struct AccessDescriptor(int device)
     /// <summary>3: reading and writing.</summary>
     public int Flags = 3;
 }
+
+/// <summary>CUlaunchConfig: a launch with attributes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct LaunchConfiguration(int blocks, int threads, nint stream, LaunchAttribute* attributes, int attributeCount)
+{
+    public uint GridX = (uint)blocks, GridY = 1, GridZ = 1, BlockX = (uint)threads, BlockY = 1, BlockZ = 1;
+    public uint SharedBytes;
+    public nint Stream = stream;
+    public LaunchAttribute* Attributes = attributes;
+    public uint AttributeCount = (uint)attributeCount;
+}
+
+/// <summary>CUlaunchAttribute, whose value has 64 bytes: that a launch may begin before those ahead of it have ended.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 72)]
+internal struct LaunchAttribute()
+{
+    /// <summary>6: programmatic stream serialization.</summary>
+    public int Id = 6;
+    private readonly int _padding;
+    public int IsAllowed = 1;
+}

@@ -228,6 +228,7 @@ internal sealed unsafe partial class KernelLowering
 
     private void BitMix(Instruction i, Modifiers m, string name)
     {
+        i.Class = InstructionClass.Integer;
         switch (name)
         {
             case "prmt":
@@ -257,6 +258,7 @@ internal sealed unsafe partial class KernelLowering
                 if (type is not (DataType.B32 or DataType.B64)) throw i.Source.Error($"{type.Suffix} does not fit the instruction");
                 Operands(i, 5);
                 int bytes = type.Bytes;
+                if (bytes == 8) i.Class = InstructionClass.Integer64;
                 int position = (int)Immediate(i, Operand(i, 3), 255), length = (int)Immediate(i, Operand(i, 4), 255);
                 i.D = Destination(i, Operand(i, 0), bytes);
                 i.A = Source(i, Operand(i, 1), bytes);
