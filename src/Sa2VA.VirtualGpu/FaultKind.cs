@@ -34,6 +34,12 @@ public enum FaultKind
     /// </summary>
     MissingFence,
 
+    /// <summary>
+    /// A launch that may begin before the one before it has ended touches what that one writes, or writes what it touches, before
+    /// <c>griddepcontrol.wait</c>.
+    /// </summary>
+    MissingWait,
+
     /// <summary>Arrivals or bytes at an mbarrier do not add up.</summary>
     Mbarrier,
 

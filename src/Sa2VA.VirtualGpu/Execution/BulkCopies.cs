@@ -126,6 +126,7 @@ internal static unsafe class BulkCopies
         block.Shadow?.LandBulk(copy);
         copy.Barrier.Copies.Remove(copy);
         copy.Barrier.Bytes -= copy.Bytes;
+        copy.Barrier.KnowsGrid |= copy.KnowsGrid;
         block.Mbarriers.Settle(copy.Barrier, w, i);
     }
 

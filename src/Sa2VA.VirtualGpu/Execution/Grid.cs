@@ -7,14 +7,16 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// <summary>Runs the blocks of a launch in a random order over worker threads.</summary>
 internal static class Grid
 {
-    public static LaunchCounters Run(LaunchPlan plan)
+    /// <param name="plan">The launch.</param>
+    /// <param name="early">Blocks of it that have begun; null if none has.</param>
+    public static LaunchCounters Run(LaunchPlan plan, EarlyBlocks? early = null)
     {
         long[]? sample = plan.Options.SampleBlocks > 0 || plan.Trace is not null ? BlockSample.Of(plan) : null;
         long blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count;
         var order = BlockOrder.Of(blocks, plan.Options.Seed);
-        int workers = (int)Math.Min(plan.Options.Workers, blocks);
+        int begun = early?.Count ?? 0, workers = (int)Math.Min(plan.Options.Workers, blocks - begun);
         var counts = new BlockCounts[workers];
-        long next = -1, failedAt = long.MaxValue;
+        long next = begun - 1, failedAt = long.MaxValue;
         Exception? failure = null;
         var gate = new Lock();
         // One block alone races with nobody.
@@ -22,15 +24,29 @@ internal static class Grid
         bool isWatched = plan.Options.WatchesGlobalMemory && (blocks > 1 || owned is not null);
         using LaunchFootprint? own = plan.Touched is null && isWatched ? new() : null;
         LaunchFootprint? footprint = plan.Touched ?? own;
+        if (early is not null) EndEarly();
         if (workers == 1) Work(0);
-        else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
+        else if (workers > 0) Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        return LaunchCounters.Sum(plan, counts, blocks);
+        return LaunchCounters.Sum(plan, [.. counts, .. early?.Counts ?? []], blocks);
+
+        void EndEarly()
+        {
+            try
+            {
+                if (early.End() is { } raced) throw new BlocksRacedException(raced);
+            }
+            catch (Exception e)
+            {
+                failedAt = 0;
+                failure = e;
+            }
+        }
 
         void Work(int worker)
         {
-            using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned);
+            using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned, plan.Dependent?.Early);
             using var block = new ThreadBlock(plan, touched);
             counts[worker] = block.Counts;
             while (true)
@@ -49,6 +65,8 @@ internal static class Grid
                 }
                 catch (Exception e)
                 {
+                    // What it did counts where launches meet.
+                    if (plan.Dependent is not null) block.Footprint?.End();
                     // Of several blocks that fail, the first in the order is told.
                     lock (gate)
                     {
@@ -69,8 +87,8 @@ internal static class Grid
     private static GpuFaultException RaceBetween(LaunchPlan plan, BlockOrder order, ulong address)
     {
         using var touched = new LaunchFootprint();
-        using var watching = new BlockFootprint(touched, new(address));
-        using var block = new ThreadBlock(plan with { Trace = null, Touched = null }, watching);
+        using var watching = new BlockFootprint(touched, new RaceWatch(address));
+        using var block = new ThreadBlock(plan.Again(), watching);
         for (long n = 0; n < order.Blocks; n++)
         {
             try

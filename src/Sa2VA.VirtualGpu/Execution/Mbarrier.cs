@@ -36,6 +36,9 @@ internal sealed class Mbarrier(int address, int count, int warp, int number)
     /// <summary>What those know who arrive in this phase, and what they knew who arrived in the last.</summary>
     public uint[]? Known, KnownBefore;
 
+    /// <summary>Whether one of those knows that the launch before this one has ended.</summary>
+    public bool KnowsGrid, KnewGrid;
+
     /// <summary>Whether a phase of that parity is not under way: it has ended, or has not begun since the one before it ended.</summary>
     public bool HasEnded(ulong parity) => ((ulong)Phases & 1) != (parity & 1);
 
@@ -46,6 +49,7 @@ internal sealed class Mbarrier(int address, int count, int warp, int number)
         Pending = count;
         KnownBefore = Known;
         Known = null;
+        KnewGrid |= KnowsGrid;
     }
 
     public override string ToString() =>

@@ -53,6 +53,7 @@ internal static unsafe class MbarrierFunctions
                 if (count > b.Pending) throw w.Fault(FaultKind.Mbarrier, i, $"one arrival too many at {b}");
                 b.Pending -= count;
                 w.Block.Shadow?.Release(w.Id, ref b.Known);
+                b.KnowsGrid |= w.KnowsBefore;
             }
             w.Block.Mbarriers.Settle(b, w, i);
         }
@@ -77,6 +78,7 @@ internal static unsafe class MbarrierFunctions
                 if (ended == 0) w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, (int)b.Phases, arrivals: 0);
                 ended |= 1u << lane;
                 if (b.KnownBefore is not null) w.Block.Shadow?.Acquire(w.Id, b.KnownBefore);
+                w.KnowsBefore |= b.KnewGrid;
             }
             else
             {

@@ -155,12 +155,13 @@ internal static unsafe class MemoryAccess
         access.Global(address, bytes);
         long offset = (long)(address - a.Address);
         if (write && a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
+        // Before it is looked at: what nothing wrote yet may be what the launch before this one writes.
+        w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         if (a.Written != null)
         {
             if (write) new Span<byte>(a.Written + offset, bytes).Fill(1);
             else CheckWritten(w, i, a, offset, bytes);
         }
-        w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         return a.Host + offset;
     }
 

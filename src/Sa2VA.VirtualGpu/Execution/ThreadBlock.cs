@@ -18,6 +18,12 @@ internal sealed record LaunchPlan(LoweredKernel Kernel, Dim3 Grid, Dim3 Block, i
 
     /// <summary>For whom a block works, of those who own memory; null: for all.</summary>
     public Func<Dim3, string?>? OwnerOf { get; init; }
+
+    /// <summary>Not null if it may begin before the launch before it has ended.</summary>
+    public DependentLaunch? Dependent { get; init; }
+
+    /// <summary>The same once more, told to nobody.</summary>
+    public LaunchPlan Again() => this with { Trace = null, Touched = null, Dependent = Dependent is null ? null : new(early: null) };
 }
 
 /// <summary>A thread block: its warps, its shared memory and its barriers. One object runs many blocks, one after the other.</summary>
@@ -34,11 +40,13 @@ internal sealed unsafe class ThreadBlock : IDisposable
     private readonly byte* registers;
     private readonly LocalMemory? local;
     private long steps;
+    private bool waitedForGrid, letsGo, letsGoLate;
 
     private sealed class Barrier
     {
         public int Arrived, Expected;
         public int Line;
+        public bool KnowsBefore;
         public uint[]? Known;
         public BarrierVote Vote;
         public readonly List<Warp> Waiting = [];
@@ -47,6 +55,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             Arrived = Expected = 0;
             Known = null;
+            KnowsBefore = false;
             Vote = default;
             Waiting.Clear();
         }
@@ -135,6 +144,9 @@ internal sealed unsafe class ThreadBlock : IDisposable
 
     public Random Random { get; private set; } = new(0);
 
+    /// <summary>Whether the launch before has not ended: <c>griddepcontrol.wait</c> does not end.</summary>
+    public bool IsHeld { get; private set; }
+
     public Dim3 At { get; private set; }
 
     private static void Fill(byte* row, ConstantRow constant)
@@ -148,11 +160,33 @@ internal sealed unsafe class ThreadBlock : IDisposable
     /// <param name="number">The place.</param>
     /// <param name="trace">Receives what it does, or null.</param>
     /// <exception cref="GpuFaultException">A check failed.</exception>
-    public void Run(long number, BlockTrace? trace = null)
+    public void Run(long number, BlockTrace? trace = null) => Start(number, held: false, trace);
+
+    /// <summary>Runs the block at that place of the grid to its end, or to where it waits for the launch before.</summary>
+    /// <returns>Whether it has ended.</returns>
+    /// <exception cref="GpuFaultException">A check failed.</exception>
+    public bool Start(long number, bool held, BlockTrace? trace = null)
     {
         Trace = trace;
         CountsMemory = plan.Options.CountMemory || trace is not null;
         Begin(number);
+        IsHeld = held;
+        return Advance();
+    }
+
+    /// <summary>The launch before has ended: the block runs to its end.</summary>
+    /// <exception cref="GpuFaultException">A check failed.</exception>
+    public void Resume()
+    {
+        IsHeld = false;
+        // Memory may have been taken away meanwhile.
+        Array.Clear(LastHit);
+        foreach (Warp w in warps) w.Resume(WarpState.AtGridBefore);
+        Advance();
+    }
+
+    private bool Advance()
+    {
         while (true)
         {
             int count = 0;
@@ -165,9 +199,11 @@ internal sealed unsafe class ThreadBlock : IDisposable
             if (done) break;
             if (BulkCopies.Count > 0 && (count == 0 || Random.Next(4) == 0)) LandOne();
             else if (count > 0) ready[Random.Next(count)].Run(1 + Random.Next(MostQuantum));
+            else if (IsHeld && Array.Exists(warps, w => w.State == WarpState.AtGridBefore)) return false;
             else throw Deadlock();
         }
-        if (BulkCopies.Count == 0) return;
+        plan.Dependent?.Ended(waitedForGrid, letsGo ? letsGoLate : waitedForGrid);
+        if (BulkCopies.Count == 0) return true;
         BulkCopy open = BulkCopies[0];
         throw open.Warp.Fault(FaultKind.CopyInFlight, open.Issued, "the block ends before this bulk copy has been waited for");
     }
@@ -192,6 +228,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         Mbarriers.Clear();
         BulkCopies.Clear();
         FreeRegisters = 0;
+        waitedForGrid = letsGo = letsGoLate = false;
         Shadow?.Begin();
         local?.Begin();
         int threads = (int)plan.Block.Count;
@@ -199,6 +236,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             int lanes = Math.Min(32, threads - 32 * w.Id);
             w.Begin(lanes == 32 ? ~0u : (1u << lanes) - 1);
+            w.KnowsBefore = plan.Dependent is null;
             foreach (SpecialRow row in Kernel.Specials)
                 if (SpecialRegisters.IsOfBlock(row.Name))
                     new Span<uint>(w.Rows + row.Offset, 32).Fill(SpecialRegisters.Value(row.Name, 0, plan.Block, plan.Grid, At));
@@ -217,6 +255,15 @@ internal sealed unsafe class ThreadBlock : IDisposable
         if ((steps & 0xfff) == 0) plan.Cancel.ThrowIfCancellationRequested();
     }
 
+    /// <summary>A warp knows from its own wait that the launch before has ended.</summary>
+    public void WaitedForGrid(Warp w) => w.KnowsBefore = waitedForGrid = true;
+
+    public void LetDependentsGo()
+    {
+        if (!letsGo) letsGoLate = waitedForGrid;
+        letsGo = true;
+    }
+
     /// <summary>A warp comes to a barrier for that many threads, 0 for all that live.</summary>
     public void Arrive(Warp w, Instruction i, int number, int expected, bool wait, in BarrierVote vote = default)
     {
@@ -230,6 +277,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         b.Expected = expected;
         b.Line = i.Source.Line;
         Shadow?.Release(w.Id, ref b.Known);
+        b.KnowsBefore |= w.KnowsBefore;
         if (wait)
         {
             b.Waiting.Add(w);
@@ -251,6 +299,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         {
             w.Release();
             if (b.Known is not null) Shadow?.Acquire(w.Id, b.Known);
+            w.KnowsBefore |= b.KnowsBefore;
             BarrierFunctions.StoreVote(w, Kernel.Code[w.At - 1], b.Vote);
         }
         b.Clear();

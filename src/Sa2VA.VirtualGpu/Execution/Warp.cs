@@ -16,6 +16,9 @@ internal enum WarpState
 
     /// <summary>Waits for registers that other warps give back.</summary>
     AtRegisters,
+
+    /// <summary>Waits for the launch before to end.</summary>
+    AtGridBefore,
     Done,
 }
 
@@ -58,6 +61,12 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 
     /// <summary>Registers that each of its threads has; 0 where the kernel does not say.</summary>
     public int Registers { get; set; }
+
+    /// <summary>
+    /// Whether it knows that the launch before has ended, from its own <c>griddepcontrol.wait</c> or by barriers from another's; always
+    /// where launches follow each other.
+    /// </summary>
+    public bool KnowsBefore { get; set; }
 
     public void Begin(uint lanes)
     {

@@ -28,11 +28,11 @@ internal sealed unsafe partial class KernelLowering
                 Election(i, m);
                 break;
             case "griddepcontrol":
-                // A launch waits for those before it anyway.
-                if (m.TakeOne("wait", "launch_dependents") is null) throw i.Source.Error("the instruction is not supported");
+                string control = m.TakeOne("wait", "launch_dependents") ?? throw i.Source.Error("the instruction is not supported");
                 Operands(i, 0);
                 i.Class = InstructionClass.Barrier;
-                i.Run = &ControlFunctions.Nothing;
+                i.Leader = true;
+                i.Run = control == "wait" ? &GridDependency.Wait : &GridDependency.LetGo;
                 break;
             case "fence" when m.Take("mbarrier_init"):
                 m.Ignore("release", "cluster");
