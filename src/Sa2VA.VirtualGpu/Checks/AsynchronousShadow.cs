@@ -33,27 +33,36 @@ internal sealed partial class SharedShadow
     /// <summary>A product of a group reads 16 bytes for a warp.</summary>
     public void ReadByProduct(Warp w, Instruction i, long group, int address)
     {
-        int hole = written.AsSpan(address, 16).IndexOf((byte)0);
-        if (hole >= 0)
-        {
-            CheckCopy(w, i, address + hole >> cellShift, "reads in a product");
-            throw w.Fault(FaultKind.Uninitialised, i, $"a product reads shared memory at 0x{address + hole:x}, which nothing wrote");
-        }
-        uint[] knows = known[w.Id];
+        CheckAsynchronousRead(w, i, address, "reads in a product", "a product");
         ulong mark = (ulong)(last + 1 + group) << 32 | (uint)i.Index;
         ulong[] mine = reads[warps + w.Id]!;
         for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++)
         {
-            CheckCopy(w, i, cell, "reads in a product");
+            mine[cell] = mark;
+            latest[cell] = Math.Max(latest[cell], mark);
+        }
+    }
+
+    /// <summary>16 bytes are read beside the warps, for one: they must be there, and by the way by which they are read.</summary>
+    private void CheckAsynchronousRead(Warp w, Instruction i, int address, string reads, string reader)
+    {
+        int hole = written.AsSpan(address, 16).IndexOf((byte)0);
+        if (hole >= 0)
+        {
+            CheckCopy(w, i, address + hole >> cellShift, reads);
+            throw w.Fault(FaultKind.Uninitialised, i, $"{reader} reads shared memory at 0x{address + hole:x}, which nothing wrote");
+        }
+        uint[] knows = known[w.Id];
+        for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++)
+        {
+            CheckCopy(w, i, cell, reads);
             ulong write = writes[cell];
             int writer = Writer(write);
             uint step = (uint)(write >> 32);
-            if (step > knows[writer]) throw Race(w, i, cell, "reads in a product", "wrote", writer, (uint)write & IndexMask);
+            if (step > knows[writer]) throw Race(w, i, cell, reads, "wrote", writer, (uint)write & IndexMask);
             if (writer < warps && step > knows[actors + writer])
-                throw w.Fault(FaultKind.MissingFence, i, $"a product reads shared memory at 0x{cell << cellShift:x}, which warp {writer} "
+                throw w.Fault(FaultKind.MissingFence, i, $"{reader} reads shared memory at 0x{cell << cellShift:x}, which warp {writer} "
                     + $"wrote at line {Place((uint)write & IndexMask)}, with no fence.proxy.async between");
-            mine[cell] = mark;
-            latest[cell] = Math.Max(latest[cell], mark);
         }
     }
 

@@ -62,6 +62,7 @@ internal sealed unsafe partial class SharedShadow
         written = new byte[bytes];
         writes = new ulong[cells];
         copies = new uint[cells];
+        if (kernel.HasBulkStores) storing = new ushort[cells];
         latest = new ulong[cells];
         before = new ulong[warps];
         reads = new ulong[isAsynchronous ? 2 * warps : warps][];
@@ -85,6 +86,7 @@ internal sealed unsafe partial class SharedShadow
         }
         Array.Clear(written, 0, used);
         Array.Clear(copies, 0, (used >> cellShift) + 1);
+        if (storing is not null) Array.Clear(storing, 0, (used >> cellShift) + 1);
     }
 
     /// <summary>A warp comes to a barrier: those whom the barrier lets go will know of all it did.</summary>
@@ -214,6 +216,7 @@ internal sealed unsafe partial class SharedShadow
     private bool MayWrite(int warp, int address, int bytes)
     {
         int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        if (IsStoring(cell, end)) return false;
         ulong settled = before[warp];
         fixed (ulong* wrote = writes, last = latest)
         fixed (uint* copied = copies)
@@ -262,6 +265,7 @@ internal sealed unsafe partial class SharedShadow
     private void CheckWrite(Warp w, Instruction i, int cell, bool atomic)
     {
         CheckCopy(w, i, cell, "overwrites");
+        CheckStores(w, i, cell);
         uint[] knows = known[w.Id];
         ulong write = writes[cell];
         if ((uint)(write >> 32) > knows[Writer(write)] && !(atomic && (write & Atomic) != 0))

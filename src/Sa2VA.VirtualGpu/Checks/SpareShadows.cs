@@ -22,7 +22,7 @@ internal sealed partial class SharedShadow
             {
                 SharedShadow s = Spare[n];
                 if (s.warps != warps || s.written.Length < bytes || s.cellShift != kernel.CellShift || s.hasProducts != HasProducts(kernel)
-                    || s.isAsynchronous != kernel.IsAsynchronous) continue;
+                    || s.isAsynchronous != kernel.IsAsynchronous || s.storing is not null != kernel.HasBulkStores) continue;
                 Spare.RemoveAt(n);
                 s.code = kernel.Code;
                 s.used = bytes;

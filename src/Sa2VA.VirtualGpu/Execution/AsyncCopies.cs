@@ -75,6 +75,7 @@ internal static unsafe class AsyncCopies
                     throw w.Fault(FaultKind.Misaligned, i, $"a copy of {i.Width} bytes from 0x{from:x} is misaligned");
                 Allocation a = MemoryAccess.GlobalPlace(w, i, from, (int)valid);
                 long offset = (long)(from - a.Address);
+                if (block.StoresInFlight) BulkStores.CheckMeets(w, i, from, (int)valid);
                 block.Footprint?.Touch(w, i, lane, from, (int)valid);
                 if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, (int)valid);
                 access.Global(from, (int)valid);

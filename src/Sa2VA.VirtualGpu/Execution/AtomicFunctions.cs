@@ -56,6 +56,7 @@ internal static unsafe class AtomicFunctions
         if (a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
         long offset = (long)(address - a.Address);
         if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, i.Width);
+        if (w.Block.StoresInFlight) BulkStores.CheckMeets(w, i, address, i.Width);
         w.Block.Footprint?.Touch(w, i, lane, address, i.Width);
         return a.Host + offset;
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Memory;
 using Sa2VA.VirtualGpu.Ptx;
 
@@ -13,21 +14,28 @@ internal static unsafe class BulkCopies
     /// <summary>In Mode: the mbarrier's address has 64 bits.</summary>
     public const int WideBarrier = 1 << 8;
 
-    private const int TensorAlignment = 128, PlainAlignment = 16;
+    public const int TensorAlignment = 128, PlainAlignment = 16;
 
     /// <summary>cp.async.bulk.tensor: Rows are the coordinates, innermost first.</summary>
     public static void Tensor(Warp w, Instruction i, uint mask)
     {
-        Span<int> at = stackalloc int[TensorMap.MostDimensions];
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            TensorMap map = Map(w, i, ((ulong*)(w.Rows + i.B))[lane]);
-            if (map.Dimensions.Count != i.Rows.Length)
-                throw w.Fault(FaultKind.Illegal, i, $"{i.Rows.Length} coordinates in a tensor of {map.Dimensions.Count} dimensions");
-            for (int d = 0; d < i.Rows.Length; d++) at[d] = ((int*)(w.Rows + i.Rows[d]))[lane];
-            Issue(w, i, lane, TensorBox.Rows(map, at), map.Swizzle, TensorAlignment);
+            (BulkRow[] rows, int swizzle) = Box(w, i, lane);
+            Issue(w, i, lane, rows, swizzle, TensorAlignment);
         }
+    }
+
+    /// <summary>The box of a tensor that a lane names.</summary>
+    public static (BulkRow[] Rows, int Swizzle) Box(Warp w, Instruction i, int lane)
+    {
+        Span<int> at = stackalloc int[TensorMap.MostDimensions];
+        TensorMap map = Map(w, i, ((ulong*)(w.Rows + i.B))[lane]);
+        if (map.Dimensions.Count != i.Rows.Length)
+            throw w.Fault(FaultKind.Illegal, i, $"{i.Rows.Length} coordinates in a tensor of {map.Dimensions.Count} dimensions");
+        for (int d = 0; d < i.Rows.Length; d++) at[d] = ((int*)(w.Rows + i.Rows[d]))[lane];
+        return (TensorBox.Rows(map, at), map.Swizzle);
     }
 
     /// <summary>cp.async.bulk: row Rows[0] holds the bytes.</summary>
@@ -36,14 +44,32 @@ internal static unsafe class BulkCopies
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            ulong from = ((ulong*)(w.Rows + i.B))[lane];
-            uint bytes = ((uint*)(w.Rows + i.Rows[0]))[lane];
-            if (bytes % 16 != 0 || bytes > (uint)w.Block.SharedBytes)
-                throw w.Fault(FaultKind.Illegal, i,
-                    $"a bulk copy of {bytes} bytes: a multiple of 16 that fits into shared memory is allowed");
-            if (from % 16 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy from 0x{from:x}, which is no multiple of 16");
-            Issue(w, i, lane, [new((int)bytes, from, 0, (int)bytes)], swizzle: 0, PlainAlignment);
+            Issue(w, i, lane, [Whole(w, i, lane)], swizzle: 0, PlainAlignment);
         }
+    }
+
+    /// <summary>The bytes of global memory that a lane names.</summary>
+    public static BulkRow Whole(Warp w, Instruction i, int lane)
+    {
+        ulong at = ((ulong*)(w.Rows + i.B))[lane];
+        uint bytes = ((uint*)(w.Rows + i.Rows[0]))[lane];
+        if (bytes % 16 != 0 || bytes > (uint)w.Block.SharedBytes)
+            throw w.Fault(FaultKind.Illegal, i, $"a bulk copy of {bytes} bytes: a multiple of 16 that fits into shared memory is allowed");
+        if (at % 16 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy at 0x{at:x}, which is no multiple of 16");
+        return new((int)bytes, at, 0, (int)bytes);
+    }
+
+    /// <summary>Whether rows fit at a shared address.</summary>
+    /// <returns>Their bytes.</returns>
+    public static int CheckShared(Warp w, Instruction i, ulong at, BulkRow[] rows, int alignment)
+    {
+        int bytes = rows.Sum(r => r.Bytes), most = w.Block.SharedBytes;
+        if (at % (ulong)alignment != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy at shared address 0x{at:x}, which is no multiple of {alignment}");
+        if (at > (ulong)most || (ulong)bytes > (ulong)most - at)
+            throw w.Fault(FaultKind.OutOfBounds, i,
+                $"a bulk copy of {bytes} bytes at 0x{at:x} is outside the block's shared memory of {most} bytes");
+        return bytes;
     }
 
     private static void Issue(Warp w, Instruction i, int lane, BulkRow[] rows, int swizzle, int alignment)
@@ -51,53 +77,54 @@ internal static unsafe class BulkCopies
         ThreadBlock block = w.Block;
         ulong to = MemoryAccess.Address(w, i, lane);
         ulong at = Lanes.Get(w.Rows + i.C, lane, (i.Mode & WideBarrier) != 0) + (ulong)i.SourceOffset;
-        int bytes = rows.Sum(r => r.Bytes);
-        if (to % (ulong)alignment != 0)
-            throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy to shared address 0x{to:x}, which is no multiple of {alignment}");
-        if (to > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - to)
-            throw w.Fault(FaultKind.OutOfBounds, i,
-                $"a bulk copy of {bytes} bytes to 0x{to:x} is outside the block's shared memory of {block.SharedBytes} bytes");
+        int bytes = CheckShared(w, i, to, rows, alignment);
         Mbarrier barrier = MbarrierFunctions.Find(w, i, at);
         if (!barrier.IsFenced)
             throw w.Fault(FaultKind.MissingFence, i, $"a bulk copy uses the mbarrier at 0x{at:x}, but no fence.mbarrier_init or "
                 + $"fence.proxy.async of warp {barrier.Warp} follows the making of it");
         var copy = new BulkCopy(w, i, barrier, (int)to, bytes, rows, swizzle);
-        Touch(w, lane, copy);
-        Count(w, copy);
+        Touch(w, i, lane, rows);
+        int sectors = Count(w, i, rows, bytes);
+        block.Trace?.Copy(w.Id, copy, sectors);
         block.Shadow?.IssueBulk(copy);
         barrier.Copies.Add(copy);
         block.BulkCopies.Add(copy);
     }
 
     /// <summary>Tells what blocks touch of global memory, in pieces of which none crosses 64 bytes.</summary>
-    private static void Touch(Warp w, int lane, BulkCopy copy)
+    public static void Touch(Warp w, Instruction i, int lane, BulkRow[] rows)
     {
-        if (w.Block.Footprint is not { } footprint) return;
-        foreach (BulkRow r in copy.Rows)
+        BlockFootprint? footprint = w.Block.Footprint;
+        bool storing = w.Block.StoresInFlight;
+        if (footprint is null && !storing) return;
+        foreach (BulkRow r in rows)
             for (ulong at = r.Source, end = r.Source + (ulong)r.Copied; at < end;)
             {
                 ulong next = Math.Min((at | 63) + 1, end);
-                footprint.Touch(w, copy.Issued, lane, at, (int)(next - at));
+                footprint?.Touch(w, i, lane, at, (int)(next - at));
+                if (storing) BulkStores.CheckMeets(w, i, at, (int)(next - at));
                 at = next;
             }
     }
 
-    private static void Count(Warp w, BulkCopy copy)
+    /// <summary>Counts what rows ask of memory.</summary>
+    /// <returns>Sectors.</returns>
+    public static int Count(Warp w, Instruction i, BulkRow[] rows, int bytes)
     {
-        if (!w.Block.CountsMemory) return;
+        if (!w.Block.CountsMemory) return 0;
         BlockCounts counts = w.Block.Counts;
-        int n = copy.Issued.Index, sectors = 0;
-        foreach (BulkRow r in copy.Rows)
+        int n = i.Index, sectors = 0;
+        foreach (BulkRow r in rows)
             if (r.Copied > 0) sectors += (int)((r.Source + (ulong)r.Copied - 1 >> 5) - (r.Source >> 5)) + 1;
         counts.GlobalRequests[n]++;
         counts.GlobalSectors[n] += sectors;
-        int copied = copy.Rows.Sum(r => r.Copied), wavefronts = (copy.Bytes + 127) / 128;
+        int copied = rows.Sum(r => r.Copied), wavefronts = (bytes + 127) / 128;
         counts.LeastSectors[n] += (copied + 31) / 32;
         counts.GlobalBytes += copied;
         counts.SharedRequests[n]++;
         counts.SharedWavefronts[n] += wavefronts;
         counts.LeastWavefronts[n] += wavefronts;
-        w.Block.Trace?.Copy(w.Id, copy, sectors);
+        return sectors;
     }
 
     /// <summary>The copy's data arrive.</summary>

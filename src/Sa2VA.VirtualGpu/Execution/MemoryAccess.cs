@@ -155,6 +155,7 @@ internal static unsafe class MemoryAccess
         access.Global(address, bytes);
         long offset = (long)(address - a.Address);
         if (write && a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
+        if (w.Block.StoresInFlight) BulkStores.CheckMeets(w, i, address, bytes);
         // Before it is looked at: what nothing wrote yet may be what the launch before this one writes.
         w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         if (a.Written != null)

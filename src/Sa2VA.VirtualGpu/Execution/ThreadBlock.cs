@@ -129,6 +129,12 @@ internal sealed unsafe class ThreadBlock : IDisposable
     /// <summary>Bulk copies in flight.</summary>
     public List<BulkCopy> BulkCopies { get; } = [];
 
+    /// <summary>Bulk stores that have not been waited for.</summary>
+    public List<BulkStore> BulkStores { get; } = [];
+
+    /// <summary>Whether an access to global memory may meet one of them, where that is checked.</summary>
+    public bool StoresInFlight => BulkStores.Count > 0 && Checks;
+
     /// <summary>Registers, for each of 32 threads, that warps have given back and none has taken.</summary>
     public int FreeRegisters { get; set; }
 
@@ -203,6 +209,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
             else throw Deadlock();
         }
         plan.Dependent?.Ended(waitedForGrid, letsGo ? letsGoLate : waitedForGrid);
+        if (BulkStores.Count > 0) Execution.BulkStores.End(BulkStores);
         if (BulkCopies.Count == 0) return true;
         BulkCopy open = BulkCopies[0];
         throw open.Warp.Fault(FaultKind.CopyInFlight, open.Issued, "the block ends before this bulk copy has been waited for");
@@ -227,6 +234,7 @@ internal sealed unsafe class ThreadBlock : IDisposable
         foreach (Barrier b in barriers) b.Clear();
         Mbarriers.Clear();
         BulkCopies.Clear();
+        BulkStores.Clear();
         FreeRegisters = 0;
         waitedForGrid = letsGo = letsGoLate = false;
         Shadow?.Begin();

@@ -56,6 +56,8 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 
     public CopyQueue Copies { get; } = new();
 
+    public StoreQueue Stores { get; } = new();
+
     /// <summary>Products that it has issued and not waited for; null in kernels without any.</summary>
     public ProductQueue? Products { get; } = block.Kernel.ProductRegisters > 0 ? new(block) : null;
 
@@ -79,6 +81,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         stop = false;
         State = WarpState.Ready;
         Copies.Clear();
+        Stores.Clear();
     }
 
     /// <summary>Runs until the warp waits or ends, or for that many basic blocks.</summary>

@@ -50,6 +50,9 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
     /// <summary>Virtual registers of a kernel with products of warpgroups; 0 of one without.</summary>
     public required int ProductRegisters { get; init; }
 
+    /// <summary>Whether it has bulk copies from shared to global memory.</summary>
+    public bool HasBulkStores { get; } = Array.Exists(code, i => i.Source.Modifiers.Contains("bulk_group"));
+
     /// <summary>Whether it has <c>griddepcontrol</c>, which matters where launches may begin early.</summary>
     public bool UsesGridDependency { get; } = Array.Exists(code, i => i.Source.Name == "griddepcontrol");
 
