@@ -40,6 +40,9 @@ public enum FaultKind
     /// </summary>
     MissingWait,
 
+    /// <summary>A block uses shared memory of another block of its cluster that has ended, or may have.</summary>
+    EndedBlock,
+
     /// <summary>Arrivals or bytes at an mbarrier do not add up.</summary>
     Mbarrier,
 

@@ -5,7 +5,7 @@ using Sa2VA.VirtualGpu.Driver;
 
 namespace Sa2VA.Tests;
 
-/// <summary>What bulk copies cannot have is told in words before the driver is asked, and what they can have is what the driver takes.</summary>
+/// <summary>What bulk copies cannot have is told in words before the driver is asked; what they can have the driver takes.</summary>
 public sealed unsafe class TensorMapLimitTests
 {
     private static readonly View Right = new()

@@ -4,7 +4,7 @@ using Sa2VA.VirtualGpu.Timing;
 namespace Sa2VA.VirtualGpu.Tests;
 
 /// <summary>
-/// Bulk copies from shared to global memory: what they store, and what can be wrong about them, each fault planted in a kernel that is right.
+/// Bulk copies from shared to global memory: what they store, and what can be wrong, each fault planted in a kernel that is right.
 /// </summary>
 public sealed class BulkStoreTests
 {
@@ -153,7 +153,7 @@ public sealed class BulkStoreTests
 
     [Fact]
     public void Ordinary_stores_are_stored_without_a_fence() =>
-        Fault(Fence, "", FaultKind.MissingFence, PlainStore, "a bulk store reads shared memory", "no fence.proxy.async between", "st.shared");
+        Fault(Fence, "", FaultKind.MissingFence, PlainStore, "a bulk store reads shared", "no fence.proxy.async between", "st.shared");
 
     [Fact]
     public void Nobody_waits_for_the_reading()
@@ -184,9 +184,10 @@ public sealed class BulkStoreTests
     [Fact]
     public void The_result_is_touched_before_it_has_arrived()
     {
-        const string Load = "ld.global.u32 %r11, [%rd3+64];", Store = "st.global.u32 [%rd3+64], 7;", Add = "red.global.add.u32 [%rd3+64], 7;";
+        const string Load = "ld.global.u32 %r11, [%rd3+64];", Store = "st.global.u32 [%rd3+64], 7;",
+            Add = "red.global.add.u32 [%rd3+64], 7;";
         foreach (string touch in new[] { Load, Store, Add })
-            Fault(WaitForRead, $"{WaitForRead}\n{touch}", FaultKind.CopyInFlight, touch, "touches what warp 0 stores by line", "wait_group");
+            Fault(WaitForRead, $"{WaitForRead}\n{touch}", FaultKind.CopyInFlight, touch, "touches what warp 0 stores", "wait_group");
         string right = Edit(Text(PlainStore, 4096), Wait, $"{Wait}\n{Load}\nst.global.u32 [%rd3], %r11;");
         byte[] expected = Pattern(4096);
         expected.AsSpan(64, 4).CopyTo(expected);
@@ -215,7 +216,8 @@ public sealed class BulkStoreTests
     public void Places_and_sizes_that_do_not_fit_are_told()
     {
         Fault(PlainStore, PlainStore.Replace("4096", "4104", StringComparison.Ordinal), FaultKind.Illegal, "4104", "multiple of 16");
-        Fault(PlainStore, PlainStore.Replace("[%r6]", "[%r6+8]", StringComparison.Ordinal), FaultKind.Misaligned, "[%r6+8]", "multiple of 16");
+        Fault(PlainStore, PlainStore.Replace("[%r6]", "[%r6+8]", StringComparison.Ordinal), FaultKind.Misaligned, "[%r6+8]",
+            "multiple of 16");
         Fault(PlainStore, PlainStore.Replace("[%r6]", "[%r6+16]", StringComparison.Ordinal), FaultKind.OutOfBounds, "[%r6+16]", "outside");
         Fault(PlainStore, $"add.s64 %rd3, %rd3, 16;\n{PlainStore}", FaultKind.OutOfBounds, "bulk_group", "across the end of out");
         GpuFaultException race = Assert.Throws<GpuFaultException>(() => Run(Text(PlainStore, 4096), 4096, 4096, blocks: 2));
@@ -251,6 +253,7 @@ public sealed class BulkStoreTests
         ulong output = device.Allocate(Blocks * Bytes, "out");
         ModelledTime time = device.Model(device.LoadModule(text)["k"], new(Blocks), new(128), Bytes,
             [new(new byte[128]), output, new(new byte[20])], CardRates.H200, registers: 32);
-        Assert.InRange(time.Seconds, Blocks * Bytes / CardRates.H200.DramBytesPerSecond, 4 * Blocks * Bytes / CardRates.H200.DramBytesPerSecond);
+        double least = Blocks * Bytes / CardRates.H200.DramBytesPerSecond;
+        Assert.InRange(time.Seconds, least, 4 * least);
     }
 }

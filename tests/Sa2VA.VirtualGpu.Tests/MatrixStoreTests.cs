@@ -3,12 +3,13 @@ namespace Sa2VA.VirtualGpu.Tests;
 /// <summary>stmatrix: matrices of 8 × 8 elements from the registers of a warp to rows in shared memory.</summary>
 public sealed class MatrixStoreTests
 {
-    /// <summary>Register k of lane l holds two elements that tell k, l and which of the two; rows lie 16 bytes apart, the last first.</summary>
+    /// <summary>Register k of lane l holds two elements that tell k, l and which; rows lie side by side, the last first.</summary>
     private static string Text(int count, bool transposed)
     {
         string registers = string.Join(", ", Enumerable.Range(10, count).Select(n => $"%r{n}"));
         string fill = string.Join('\n', Enumerable.Range(0, count).Select(k =>
-            $"shl.b32 %r{10 + k}, %t, 1;\nadd.u32 %r{10 + k}, %r{10 + k}, {64 * k};\nmad.lo.u32 %r{10 + k}, %r{10 + k}, 0x10001, 0x10000;"));
+            $"shl.b32 %r{10 + k}, %t, 1;\nadd.u32 %r{10 + k}, %r{10 + k}, {64 * k};\n"
+            + $"mad.lo.u32 %r{10 + k}, %r{10 + k}, 0x10001, 0x10000;"));
         return HopperKernel.Bare($$"""
             {{fill}}
             and.b32 %r2, %t, 31;

@@ -59,8 +59,8 @@ internal readonly struct TensorMap
     }
 
     /// <summary>
-    /// The limits of cuTensorMapEncodeTiled, before it is asked: it says no more than that a value is invalid. What the boxes are is right by
-    /// their constants.
+    /// The limits of cuTensorMapEncodeTiled, before it is asked: it says no more than that a value is invalid. What the boxes are is right
+    /// by their constants.
     /// </summary>
     private static unsafe void Assert(TensorMap* map, in View matrix, int boxRows, int headColumns, string kernel)
     {

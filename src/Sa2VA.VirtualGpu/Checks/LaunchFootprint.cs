@@ -86,7 +86,7 @@ internal sealed class LaunchFootprint : IDisposable
             value.CopyTo(to[((int)kind * Words + k)..]);
     }
 
-    /// <summary>The first byte of a page that both touched and one wrote, by whatever accesses, and whether the second did; or null.</summary>
+    /// <summary>The first byte of a page that both touched and one wrote, and whether the second did; or null.</summary>
     public static (int Byte, bool SecondWrites)? Shared(ReadOnlySpan<ulong> first, ReadOnlySpan<ulong> second)
     {
         const int Words = BlockFootprint.WordsPerKind;

@@ -65,6 +65,7 @@ internal sealed record LaunchesBefore(IReadOnlyList<EndedLaunch> AtStart, IReadO
         return new(FaultKind.MissingWait, name, mine?.Line ?? 0,
             $"{why}\n  {name} {Words(mine)}\n  {other} {Words(theirs)}\n  seed {plan.Options.Seed}");
 
-        static string Words((string Words, int Line)? touch) => touch?.Words ?? "(run once more, it did not, so by which line is not known)";
+        static string Words((string Words, int Line)? touch) => touch?.Words
+            ?? "(run once more, it did not, so by which line is not known)";
     }
 }

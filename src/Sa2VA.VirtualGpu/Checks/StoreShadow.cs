@@ -15,8 +15,9 @@ internal sealed partial class SharedShadow
     /// <summary>A store begins: it may read at any time from now on.</summary>
     public void IssueStore(BulkStore store)
     {
-        foreach ((int address, _) in store.Pieces())
+        foreach ((int place, _) in store.Pieces())
         {
+            int address = store.Warp.Block.ShadowBase + place;
             CheckAsynchronousRead(store.Warp, store.Issued, address, "reads in a bulk store", "a bulk store");
             for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++) storing![cell]++;
         }
@@ -25,11 +26,11 @@ internal sealed partial class SharedShadow
     /// <summary>A store has been waited for until it had read.</summary>
     public void EndStore(BulkStore store)
     {
-        int warp = store.Warp.Id;
+        int warp = store.Warp.Actor, begin = store.Warp.Block.ShadowBase;
         ulong mark = (ulong)known[warp][warp] << 32 | (uint)store.Issued.Index;
         ulong[] mine = reads[warp]!;
         foreach ((int address, _) in store.Pieces())
-            for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++)
+            for (int cell = begin + address >> cellShift; cell <= begin + address + 15 >> cellShift; cell++)
             {
                 storing![cell]--;
                 mine[cell] = mark;
@@ -42,9 +43,10 @@ internal sealed partial class SharedShadow
     private void CheckStores(Warp w, Instruction i, int cell)
     {
         if (storing is null || storing[cell] == 0) return;
-        BulkStore store = w.Block.BulkStores.Find(s => !s.IsReadWaitedFor
-            && s.Pieces().Any(p => cell >= p.Address >> cellShift && cell <= p.Address + 15 >> cellShift))!;
-        throw w.Fault(FaultKind.CopyInFlight, i, $"store in flight at shared address 0x{cell << cellShift:x}: warp {w.Id} overwrites what "
+        int at = Place(cell) >> cellShift;
+        BulkStore store = w.Block.OfCell(cell << cellShift).BulkStores.Find(s => !s.IsReadWaitedFor
+            && s.Pieces().Any(p => at >= p.Address >> cellShift && at <= p.Address + 15 >> cellShift))!;
+        throw w.Fault(FaultKind.CopyInFlight, i, $"store in flight at shared address 0x{Place(cell):x}: warp {w.Id} overwrites what "
             + $"the bulk store of line {Place((uint)store.Issued.Index)} may still read: warp {store.Warp.Id} has not waited for that by "
             + "cp.async.bulk.wait_group.read");
     }

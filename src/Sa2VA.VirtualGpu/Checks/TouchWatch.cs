@@ -32,13 +32,15 @@ internal sealed class FirstTouch(ulong watched, bool onlyEarly, bool onlyWrites)
             i.Source.Line);
     }
 
-    /// <summary>Runs the blocks of a launch once more until one comes to the byte. What memory holds does not matter after a fault.</summary>
+    /// <summary>
+    /// Runs the blocks of a launch once more until one comes to the byte. What memory holds does not matter after a fault.
+    /// </summary>
     public (string Words, int Line)? Find(LaunchPlan plan)
     {
         using var touched = new LaunchFootprint();
         using var watching = new BlockFootprint(touched, this);
-        using var block = new ThreadBlock(plan.Again(), watching);
-        var order = BlockOrder.Of(plan.Grid.Count, plan.Options.Seed);
+        using var block = new Cluster(plan.Again(), watching);
+        var order = BlockOrder.Of(plan.Grid.Count / plan.Cluster.Count, plan.Options.Seed);
         for (long n = 0; n < order.Blocks && First is null; n++)
         {
             try

@@ -109,6 +109,12 @@ internal struct LaunchAttribute
 
     [FieldOffset(8)]
     public int Value;
+
+    [FieldOffset(12)]
+    public uint Second;
+
+    [FieldOffset(16)]
+    public uint Third;
 }
 
 /// <summary>CUmemLocation.</summary>

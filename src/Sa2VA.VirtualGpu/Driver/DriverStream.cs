@@ -38,7 +38,7 @@ internal sealed class DriverStream(DriverContext context, int number) : ContextO
     /// <returns>What whoever waits for its end knows.</returns>
     public StreamClock EndStretch() => Known.With(number, Stretch++);
 
-    /// <summary>What a launch that comes now may run beside, if it may begin early; and the stretch in which the last of those ran.</summary>
+    /// <summary>What a launch that may begin early could run beside now, and the stretch in which the last of those ran.</summary>
     public (LaunchesBefore? Launches, long Stretch) Before { get; set; }
 
     public StreamEntry? Second => queue.Skip(1).FirstOrDefault();

@@ -11,7 +11,10 @@ public sealed unsafe partial class VirtualDriver
     private const int CapturesEarlyLaunches = 12030;
 
     /// <summary>Of CUlaunchAttributeID.</summary>
-    private const int IgnoredAttribute = 0, ProgrammaticSerialization = 6, PriorityAttribute = 8;
+    private const int IgnoredAttribute = 0, ClusterDimension = 4, ProgrammaticSerialization = 6, PriorityAttribute = 8;
+
+    /// <summary>Blocks of a cluster that every card takes.</summary>
+    private const uint MostOfCluster = 8;
 
     private void AddLaunchCalls()
     {
@@ -47,16 +50,34 @@ public sealed unsafe partial class VirtualDriver
             throw Invalid($"{f.Kernel.Name}: {launch.SharedBytes} bytes of dynamic shared memory, its attribute allows "
                 + $"{f.MostDynamicShared}");
         bool dependent = false;
+        Dim3? cluster = f.Kernel.Cluster;
         for (uint n = 0; n < launch.Count; n++)
         {
             LaunchAttribute a = launch.Attributes[n];
             if (a.Id == ProgrammaticSerialization) dependent = a.Value != 0;
+            else if (a.Id == ClusterDimension) cluster = ClusterOf(context, f, a);
             else if (a.Id is not (IgnoredAttribute or PriorityAttribute))
                 throw new DriverException(DriverResult.NotSupported, $"launch attribute {a.Id} is not supported");
         }
+        Dim3 size = cluster ?? new(1);
+        if (gx % (uint)size.X != 0 || gy % (uint)size.Y != 0 || gz % (uint)size.Z != 0)
+            throw Invalid($"{f.Kernel.Name}: a grid of ({gx}, {gy}, {gz}) blocks is no whole clusters of {size}");
         if (dependent) MayBeginEarly(context, f, on);
         Enqueue(on, new LaunchOperation(f, new((int)gx, (int)gy, (int)gz), new((int)bx, (int)by, (int)bz), (int)launch.SharedBytes,
-            Parameters(f.Kernel, parameters), this) { IsDependent = dependent });
+            Parameters(f.Kernel, parameters), this) { IsDependent = dependent, Cluster = size });
+    }
+
+    private static Dim3 ClusterOf(DriverContext context, DriverFunction f, in LaunchAttribute a)
+    {
+        if (context.Device.Kind.Capability < Hopper)
+            throw new DriverException(DriverResult.NotSupported, $"{f.Kernel.Name}: clusters need compute capability 9.0");
+        (uint x, uint y, uint z) = ((uint)a.Value, a.Second, a.Third);
+        if (x == 0 || y == 0 || z == 0 || (ulong)x * y * z > MostOfCluster)
+            throw new DriverException(DriverResult.InvalidClusterSize,
+                $"{f.Kernel.Name}: a cluster of ({x}, {y}, {z}) blocks, 1 to {MostOfCluster} are allowed");
+        var size = new Dim3((int)x, (int)y, (int)z);
+        return f.Kernel.Cluster is not { } own || own == size ? size
+            : throw Invalid($"{f.Kernel.Name} demands clusters of {own}, not {size}");
     }
 
     private void MayBeginEarly(DriverContext context, DriverFunction f, DriverStream on)

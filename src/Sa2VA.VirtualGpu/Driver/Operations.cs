@@ -37,12 +37,15 @@ internal sealed class LaunchOperation(
     /// <summary>Whether it may begin before the launch before it has ended (programmatic stream serialization).</summary>
     public bool IsDependent { get; init; }
 
+    /// <summary>Blocks of a cluster along each dimension.</summary>
+    public Dim3 Cluster { get; init; } = new(1);
+
     /// <summary>Runs its first blocks, as a card may beside the launch before it, up to where they wait for that.</summary>
     public void Begin(WorkTurn turn, int blocks)
     {
         if (function.Module.IsUnloaded) return;
         LaunchPlan plan = PlanOf(turn);
-        if (plan.Trace is null && plan.Options.SampleBlocks == 0) turn.Early = EarlyBlocks.Begin(plan, blocks);
+        if (plan.Trace is null && plan.Options.SampleBlocks == 0 && Cluster.Count == 1) turn.Early = EarlyBlocks.Begin(plan, blocks);
     }
 
     private LaunchPlan PlanOf(WorkTurn turn)
@@ -53,7 +56,9 @@ internal sealed class LaunchOperation(
         return turn.Plan = new LaunchPlan(function.Kernel, grid, block, function.Kernel.StaticShared + dynamicShared, parameters,
             function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending)
         {
-            Trace = driver.Options.ModelTimes ? new() : null,
+            // The time of clusters is not modelled.
+            Trace = driver.Options.ModelTimes && Cluster.Count == 1 ? new() : null,
+            Cluster = Cluster,
             Touched = turn.Touched,
             Dependent = IsDependent ? new(watches ? new() : null) : null,
         };

@@ -14,6 +14,9 @@ internal static unsafe class BulkCopies
     /// <summary>In Mode: the mbarrier's address has 64 bits.</summary>
     public const int WideBarrier = 1 << 8;
 
+    /// <summary>In Mode: row Second holds the ranks of the cluster's blocks that get it, a bit for each.</summary>
+    public const int Multicast = 1 << 9;
+
     public const int TensorAlignment = 128, PlainAlignment = 16;
 
     /// <summary>cp.async.bulk.tensor: Rows are the coordinates, innermost first.</summary>
@@ -74,21 +77,41 @@ internal static unsafe class BulkCopies
 
     private static void Issue(Warp w, Instruction i, int lane, BulkRow[] rows, int swizzle, int alignment)
     {
-        ThreadBlock block = w.Block;
         ulong to = MemoryAccess.Address(w, i, lane);
         ulong at = Lanes.Get(w.Rows + i.C, lane, (i.Mode & WideBarrier) != 0) + (ulong)i.SourceOffset;
+        Touch(w, i, lane, rows);
+        int sectors = Count(w, i, rows, rows.Sum(r => r.Bytes));
+        if ((i.Mode & Multicast) == 0)
+        {
+            ThreadBlock into = ClusterFunctions.Owner(w, i, ref to);
+            if (ClusterFunctions.Owner(w, i, ref at) != into)
+                throw w.Fault(FaultKind.Illegal, i, "a bulk copy goes to another block than that of its mbarrier");
+            Issue(w, i, into, to, at, rows, swizzle, alignment, sectors);
+            return;
+        }
+        uint ranks = ((ushort*)(w.Rows + i.Second))[2 * lane];
+        if (ranks == 0 || ranks >> w.Block.ClusterSize != 0)
+            throw w.Fault(FaultKind.Illegal, i, $"a copy to blocks 0x{ranks:x} of a cluster of {w.Block.ClusterSize}");
+        for (; ranks != 0; ranks &= ranks - 1)
+        {
+            ThreadBlock into = w.Block.Reach(w, i, BitOperations.TrailingZeroCount(ranks), isCopy: true);
+            Issue(w, i, into, to, at, rows, swizzle, alignment, sectors);
+        }
+    }
+
+    private static void Issue(Warp w, Instruction i, ThreadBlock into, ulong to, ulong at, BulkRow[] rows, int swizzle, int alignment,
+        int sectors)
+    {
         int bytes = CheckShared(w, i, to, rows, alignment);
-        Mbarrier barrier = MbarrierFunctions.Find(w, i, at);
+        Mbarrier barrier = MbarrierFunctions.Find(w, i, at, into);
         if (!barrier.IsFenced)
             throw w.Fault(FaultKind.MissingFence, i, $"a bulk copy uses the mbarrier at 0x{at:x}, but no fence.mbarrier_init or "
                 + $"fence.proxy.async of warp {barrier.Warp} follows the making of it");
         var copy = new BulkCopy(w, i, barrier, (int)to, bytes, rows, swizzle);
-        Touch(w, i, lane, rows);
-        int sectors = Count(w, i, rows, bytes);
-        block.Trace?.Copy(w.Id, copy, sectors);
-        block.Shadow?.IssueBulk(copy);
+        w.Block.Trace?.Copy(w.Id, copy, sectors);
+        into.Shadow?.IssueBulk(copy);
         barrier.Copies.Add(copy);
-        block.BulkCopies.Add(copy);
+        into.BulkCopies.Add(copy);
     }
 
     /// <summary>Tells what blocks touch of global memory, in pieces of which none crosses 64 bytes.</summary>
@@ -130,7 +153,7 @@ internal static unsafe class BulkCopies
     /// <summary>The copy's data arrive.</summary>
     public static void Land(BulkCopy copy)
     {
-        (Warp w, Instruction i, ThreadBlock block) = (copy.Warp, copy.Issued, copy.Warp.Block);
+        (Warp w, Instruction i, ThreadBlock block) = (copy.Warp, copy.Issued, copy.Barrier.Block);
         Span<byte> row = stackalloc byte[copy.Swizzle > 0 ? copy.Swizzle : 0];
         byte* to = block.Shared + copy.To;
         foreach (BulkRow r in copy.Rows)

@@ -116,8 +116,8 @@ internal static unsafe class BulkStores
         foreach (BulkStore store in stores)
         {
             if (!store.IsReadWaitedFor)
-                throw store.Warp.Fault(FaultKind.CopyInFlight, store.Issued, "the block ends before this bulk store has been waited for, at "
-                    + "least until it has read its source (cp.async.bulk.commit_group and wait_group.read)");
+                throw store.Warp.Fault(FaultKind.CopyInFlight, store.Issued, "the block ends before this bulk store has been waited for, "
+                    + "at least until it has read its source (cp.async.bulk.commit_group and wait_group.read)");
             Land(store);
         }
         stores.Clear();

@@ -12,10 +12,11 @@ internal static class Grid
     public static LaunchCounters Run(LaunchPlan plan, EarlyBlocks? early = null)
     {
         long[]? sample = plan.Options.SampleBlocks > 0 || plan.Trace is not null ? BlockSample.Of(plan) : null;
-        long blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count;
+        // What runs at once: clusters, most often of one block.
+        long size = plan.Cluster.Count, blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count / size;
         var order = BlockOrder.Of(blocks, plan.Options.Seed);
         int begun = early?.Count ?? 0, workers = (int)Math.Min(plan.Options.Workers, blocks - begun);
-        var counts = new BlockCounts[workers];
+        var counts = new BlockCounts[workers * size];
         long next = begun - 1, failedAt = long.MaxValue;
         Exception? failure = null;
         var gate = new Lock();
@@ -29,7 +30,7 @@ internal static class Grid
         else if (workers > 0) Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        return LaunchCounters.Sum(plan, [.. counts, .. early?.Counts ?? []], blocks);
+        return LaunchCounters.Sum(plan, [.. counts, .. early?.Counts ?? []], blocks * size);
 
         void EndEarly()
         {
@@ -47,8 +48,8 @@ internal static class Grid
         void Work(int worker)
         {
             using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned, plan.Dependent?.Early);
-            using var block = new ThreadBlock(plan, touched);
-            counts[worker] = block.Counts;
+            using var block = new Cluster(plan, touched);
+            for (int rank = 0; rank < size; rank++) counts[worker * size + rank] = block.Blocks[rank].Counts;
             while (true)
             {
                 long n = Interlocked.Increment(ref next);
@@ -88,7 +89,7 @@ internal static class Grid
     {
         using var touched = new LaunchFootprint();
         using var watching = new BlockFootprint(touched, new RaceWatch(address));
-        using var block = new ThreadBlock(plan.Again(), watching);
+        using var block = new Cluster(plan.Again(), watching);
         for (long n = 0; n < order.Blocks; n++)
         {
             try
@@ -143,7 +144,7 @@ internal static class BlockSample
     public static long[] Of(LaunchPlan plan)
     {
         const double GoldenRatio = 0.6180339887498949;
-        long blocks = plan.Grid.Count;
+        long blocks = plan.Grid.Count / plan.Cluster.Count;
         int count = plan.Options.SampleBlocks > 0 ? plan.Options.SampleBlocks : Traced;
         int whole = plan.Options.SampleBlocks > 0 ? Math.Max(count, plan.Options.WholeGrids) : count;
         if (blocks <= whole) return [.. Enumerable.Range(0, (int)blocks)];

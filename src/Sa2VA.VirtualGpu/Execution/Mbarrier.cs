@@ -4,12 +4,15 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// An mbarrier of a block: a phase ends when all its arrivals have come and all the bytes that it was told to expect. The 64 bits in shared
 /// memory are opaque; what they stand for is here.
 /// </summary>
+/// <param name="block">Whose.</param>
 /// <param name="address">In shared memory.</param>
 /// <param name="count">Arrivals of a phase.</param>
 /// <param name="warp">The warp that made it.</param>
 /// <param name="number">Which of the block's it is, in order of their making.</param>
-internal sealed class Mbarrier(int address, int count, int warp, int number)
+internal sealed class Mbarrier(ThreadBlock block, int address, int count, int warp, int number)
 {
+    public ThreadBlock Block => block;
+
     public int Address => address;
 
     public int Count => count;

@@ -125,20 +125,21 @@ internal static unsafe class MemoryAccess
 
     private static byte* Shared(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
     {
-        byte* p = SharedPlace(w, i, address, bytes);
+        ThreadBlock of = ClusterFunctions.Owner(w, i, ref address);
+        byte* p = SharedPlace(w, i, address, bytes, of);
         access.Shared((uint)address, bytes);
         if (w.Block.Shadow is { } shadow)
         {
-            if (write) shadow.Write(w, i, (int)address, bytes, atomic: false);
-            else shadow.Read(w, i, (int)address, bytes);
+            if (write) shadow.Write(w, i, (int)address, bytes, atomic: false, of);
+            else shadow.Read(w, i, (int)address, bytes, of);
         }
         return p;
     }
 
-    /// <summary>Checks bounds and alignment only.</summary>
-    public static byte* SharedPlace(Warp w, Instruction i, ulong address, int bytes)
+    /// <summary>Checks bounds and alignment only, in a block's shared memory, its own if none is named.</summary>
+    public static byte* SharedPlace(Warp w, Instruction i, ulong address, int bytes, ThreadBlock? of = null)
     {
-        ThreadBlock block = w.Block;
+        ThreadBlock block = of ?? w.Block;
         if (address > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - address)
             throw w.Fault(FaultKind.OutOfBounds, i,
                 $"access of {bytes} bytes at 0x{address:x} is outside the block's shared memory of {block.SharedBytes} bytes");

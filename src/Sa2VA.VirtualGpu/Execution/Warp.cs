@@ -17,6 +17,9 @@ internal enum WarpState
     /// <summary>Waits for registers that other warps give back.</summary>
     AtRegisters,
 
+    /// <summary>Waits at the barrier of its cluster.</summary>
+    AtCluster,
+
     /// <summary>Waits for the launch before to end.</summary>
     AtGridBefore,
     Done,
@@ -42,6 +45,12 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
     public ThreadBlock Block => block;
 
     public int Id => id;
+
+    /// <summary>Its number among the warps of its cluster.</summary>
+    public int Actor { get; } = block.Rank * block.WarpCount + id;
+
+    /// <summary>The phase of the cluster's barrier in which it has arrived and not waited; −1 if it has not.</summary>
+    public long ClusterPhase { get; set; }
 
     /// <summary>The register file.</summary>
     public byte* Rows => rows;
@@ -73,6 +82,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
     public void Begin(uint lanes)
     {
         sleeps = null;
+        ClusterPhase = -1;
         Products?.Clear();
         Registers = block.Kernel.EntryRegisters;
         active = live = lanes;

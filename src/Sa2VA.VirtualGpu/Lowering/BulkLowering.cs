@@ -42,14 +42,18 @@ internal sealed unsafe partial class KernelLowering
             i.Run = tensor ? &BulkStores.Tensor : &BulkStores.Plain;
             return;
         }
-        Operands(i, CacheHint(i, m, tensor ? 3 : 4));
+        int operands = tensor ? 3 : 4;
+        bool multicast = m.Take("multicast::cluster");
+        if (multicast) i.Second = Source(i, Operand(i, operands++), 2);
+        i.ReachesCluster = shared == "shared::cluster";
+        Operands(i, CacheHint(i, m, operands));
         i.C = AddressRow(i, Operand(i, tensor ? 2 : 3), StateSpace.Shared, out i.SourceOffset);
         int wide = i.Mode == MemoryAccess.WideAddress ? BulkCopies.WideBarrier : 0;
         if (tensor) TensorPlace(i, Operand(i, 1), rank!);
         else WholePlace(i, Operand(i, 1));
         i.Mode = 0;
         i.A = AddressRow(i, Operand(i, 0), StateSpace.Shared, out i.Offset);
-        i.Mode |= wide;
+        i.Mode |= wide | (multicast ? BulkCopies.Multicast : 0);
         i.Run = tensor ? &BulkCopies.Tensor : &BulkCopies.Plain;
     }
 

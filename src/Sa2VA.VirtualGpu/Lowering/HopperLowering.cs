@@ -27,6 +27,9 @@ internal sealed unsafe partial class KernelLowering
             case "elect":
                 Election(i, m);
                 break;
+            case "mapa" or "getctarank":
+                ClusterAddress(i, m, name);
+                break;
             case "griddepcontrol":
                 string control = m.TakeOne("wait", "launch_dependents") ?? throw i.Source.Error("the instruction is not supported");
                 Operands(i, 0);
@@ -65,7 +68,8 @@ internal sealed unsafe partial class KernelLowering
     {
         i.Class = InstructionClass.Barrier;
         Expect(i, m, DataType.B64);
-        i.Space = m.TakeOne("shared", "shared::cta", "shared::cluster") is null ? StateSpace.Generic : StateSpace.Shared;
+        string? space = m.TakeOne("shared", "shared::cta", "shared::cluster");
+        i.Space = space is null ? StateSpace.Generic : StateSpace.Shared;
         string? kind = m.TakeOne("init", "inval", "arrive", "try_wait", "test_wait");
         bool expects = m.Take("expect_tx"), parity = m.Take("parity");
         bool waits = kind is "try_wait" or "test_wait";
@@ -88,7 +92,9 @@ internal sealed unsafe partial class KernelLowering
             i.Run = &MbarrierFunctions.Wait;
             return;
         }
+        i.ReachesCluster = kind is not ("init" or "inval") && space is null or "shared::cluster";
         if (result) i.D = Result(i, Operand(i, 0), 8);
+        if (space == "shared::cluster" && i.D >= 0) throw i.Source.Error("an arrival at another block's mbarrier gives no state");
         if (kind == "arrive") i.Mode |= MbarrierFunctions.Arrives;
         if (expects) i.Mode |= MbarrierFunctions.Expects;
         i.Run = kind switch

@@ -44,6 +44,9 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
 
     public required int MaxThreads { get; init; }
 
+    /// <summary>Blocks of a cluster, where the kernel demands them.</summary>
+    public required Dim3? Cluster { get; init; }
+
     /// <summary>Registers that a thread begins with, where <c>setmaxnreg</c> needs to know; 0 if the kernel does not say.</summary>
     public required int EntryRegisters { get; init; }
 

@@ -89,6 +89,11 @@ internal sealed unsafe partial class KernelLowering
             i.Run = &BarrierFunctions.SyncWarp;
             return;
         }
+        if (m.Take("cluster"))
+        {
+            ClusterBarrier(i, m);
+            return;
+        }
         m.Ignore("cta", "aligned");
         if (m.Take("red"))
         {

@@ -83,7 +83,8 @@ public sealed unsafe class DriverDependentLaunchTests
         {
             string message = Fault(seed, seed % 2 == 0, new("first", 0, 1, Early: false), new(kernel, 1, 2));
             Assert.Contains($"{kernel} touches byte", message, StringComparison.Ordinal);
-            Assert.Contains("before griddepcontrol.wait, while first, launched before it, may still run, which writes it", message, StringComparison.Ordinal);
+            Assert.Contains("before griddepcontrol.wait, while first, launched before it, may still run, which writes it", message,
+                StringComparison.Ordinal);
             Assert.Contains(kernel == "bulk_first" ? "(cp.async.bulk" : $"{kernel} reads at PTX line", message, StringComparison.Ordinal);
             Assert.Contains("first writes at PTX line", message, StringComparison.Ordinal);
             Assert.Contains("(st.global.u64 [%rd3], %rd5;", message, StringComparison.Ordinal);
@@ -239,6 +240,30 @@ public sealed unsafe class DriverDependentLaunchTests
         hopper.Ok(hopper.BeginCapture(stream));
         Assert.Equal(DriverResult.StreamCaptureUnsupported, hopper.LaunchEarly(first, 1, 64, stream, [x, x, 1], early: true));
         Assert.Contains("12.3", hopper.Driver.LastError!, StringComparison.Ordinal);
+    }
+
+    /// <summary>Clusters by a launch's attribute: a grid of whole ones, of 1 to 8 blocks, on devices that have them.</summary>
+    [Fact]
+    public void Launches_say_how_many_blocks_a_cluster_has()
+    {
+        const int Cluster = 4;
+        using NativeDriver native = NativeDriver.WithContext(Options(1) with { LogLaunches = true });
+        string text = DependentKernels.Text.Replace("add.s64 %rd5, %rd5, %rd4;", "mov.u32 %r6, %cluster_nctarank;\ncvt.u64.u32 %rd5, %r6;",
+            StringComparison.Ordinal);
+        nint stream = native.Stream(), kernel = native.Function(text, "first");
+        ulong x = native.Allocate(Bytes);
+        native.Ok(native.Upload(x, Values, stream));
+        native.Ok(native.LaunchEarly(kernel, 4, 64, stream, [x, x, 1], early: true, Cluster, value: 2));
+        Assert.All(native.Download(x, Count, stream), n => Assert.Equal(2u, n));
+        native.Ok(native.LaunchEarly(kernel, 8, 32, stream, [x, x, 1], early: true, Cluster, value: 8));
+        Assert.All(native.Download(x, Count, stream), n => Assert.Equal(8u, n));
+        Assert.Equal(DriverResult.InvalidClusterSize, native.LaunchEarly(kernel, 9, 8, stream, [x, x, 1], early: true, Cluster, value: 9));
+        Assert.Equal(DriverResult.InvalidClusterSize, native.LaunchEarly(kernel, 4, 64, stream, [x, x, 1], early: false, Cluster));
+        Assert.Equal(DriverResult.InvalidValue, native.LaunchEarly(kernel, 3, 64, stream, [x, x, 1], early: true, Cluster, value: 2));
+        Assert.Contains("no whole clusters of (2, 1, 1)", native.Driver.LastError!, StringComparison.Ordinal);
+        using NativeDriver older = NativeDriver.WithContext();
+        nint add = older.Function(DriverKernels.Text, "add"), queue = older.Stream();
+        Assert.Equal(DriverResult.NotSupported, older.LaunchEarly(add, 2, 64, queue, [x, x, 1], early: true, Cluster, value: 2));
     }
 
     [Fact]

@@ -98,7 +98,8 @@ public sealed unsafe class DriverTensorMapTests
         Taken(deep);
         Refused(deep with
         {
-            Dimensions = [64, 4, 4, 4, 4, 4], Strides = [128, 512, 2048, 8192, 32768], Box = [64, 2, 2, 2, 2, 2], Steps = [1, 1, 1, 1, 1, 1],
+            Dimensions = [64, 4, 4, 4, 4, 4], Strides = [128, 512, 2048, 8192, 32768], Box = [64, 2, 2, 2, 2, 2],
+            Steps = [1, 1, 1, 1, 1, 1],
         }, "6 dimensions");
         Refused(right with { Dimensions = [], Strides = [], Box = [1], Steps = [1] }, "0 dimensions");
         Taken(right with { Address = right.Address + 16 });
