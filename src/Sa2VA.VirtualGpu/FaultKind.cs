@@ -34,6 +34,15 @@ public enum FaultKind
     /// </summary>
     MissingFence,
 
+    /// <summary>
+    /// A launch that may begin before the one before it has ended touches what that one writes, or writes what it touches, before
+    /// <c>griddepcontrol.wait</c>.
+    /// </summary>
+    MissingWait,
+
+    /// <summary>A block uses shared memory of another block of its cluster that has ended, or may have.</summary>
+    EndedBlock,
+
     /// <summary>Arrivals or bytes at an mbarrier do not add up.</summary>
     Mbarrier,
 

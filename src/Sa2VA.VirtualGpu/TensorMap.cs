@@ -100,10 +100,14 @@ public sealed record TensorMap
         if (Box.Count != rank || Strides.Count < rank - 1 || Steps is not null && Steps.Count != rank)
             return $"a box, strides or steps do not have its {rank} dimensions";
         if (Address % 16 != 0) return $"address 0x{Address:x} is no multiple of 16";
-        if (Dimensions.Any(d => d is 0 or > 1ul << 32)) return "a dimension has no element or more than 2^32";
-        if (Strides.Take(rank - 1).Any(s => s % 16 != 0 || s >= 1ul << 40)) return "a stride is no multiple of 16 below 2^40";
-        if (Box.Any(b => b is 0 or > 256)) return "a side of the box has no element or more than 256";
-        if (Enumerable.Range(1, rank - 1).Any(d => Step(d) is 0 or > 8)) return "a step is not 1 to 8";
+        for (int d = 0; d < rank; d++)
+        {
+            if (Dimensions[d] is 0 or > 1ul << 32) return $"dimension {d} has {Dimensions[d]} elements, 1 to 2^32 are allowed";
+            if (d > 0 && (Strides[d - 1] % 16 != 0 || Strides[d - 1] >= 1ul << 40))
+                return $"the stride of dimension {d} is {Strides[d - 1]} bytes, no multiple of 16 below 2^40";
+            if (Box[d] is 0 or > 256) return $"the box has {Box[d]} elements in dimension {d}, 1 to 256 are allowed";
+            if (d > 0 && Step(d) is 0 or > 8) return $"the step of dimension {d} is {Step(d)}, 1 to 8 are allowed";
+        }
         long row = Box[0] * ElementBytes;
         if (row % 16 != 0) return $"a row of the box has {row} bytes, no multiple of 16";
         if (Swizzle is not (0 or 32 or 64 or 128)) return $"a swizzle over {Swizzle} bytes is not supported";

@@ -133,6 +133,7 @@ public sealed class VirtualDevice : IDisposable
     {
         var trace = new LaunchTrace();
         LaunchPlan plan = Plan(kernel, grid, block, sharedBytes, arguments, default) with { Trace = trace };
+        if (plan.Cluster.Count > 1) throw new ArgumentException($"{kernel.Name}: the time of clusters is not modelled.", nameof(kernel));
         Grid.Run(plan);
         var touched = new TouchedMemory(card.L2Bytes);
         var launch = TracedLaunch.Of(plan, trace, card, registers);
@@ -154,8 +155,14 @@ public sealed class VirtualDevice : IDisposable
         if (sharedBytes < 0 || sharedBytes > MostShared - lowered.StaticShared)
             throw new ArgumentException($"{kernel.Name}: {sharedBytes} bytes of dynamic shared memory beside "
                 + $"{lowered.StaticShared} of its own, at most {MostShared} are allowed.", nameof(sharedBytes));
+        Dim3 cluster = lowered.Cluster ?? new(1);
+        if (grid.X % cluster.X != 0 || grid.Y % cluster.Y != 0 || grid.Z % cluster.Z != 0)
+            throw new ArgumentException($"{kernel.Name}: a grid of {grid} blocks is no whole clusters of {cluster}.", nameof(grid));
         byte[] parameters = Parameters(lowered, arguments);
-        return new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters, kernel.Variables, memory, options, cancellation);
+        return new(lowered, grid, block, lowered.StaticShared + sharedBytes, parameters, kernel.Variables, memory, options, cancellation)
+        {
+            Cluster = cluster,
+        };
     }
 
     private static byte[] Parameters(LoweredKernel kernel, ReadOnlySpan<KernelArgument> arguments)

@@ -140,7 +140,7 @@ public sealed class BulkCopyTests
         Refused(map with { Box = [4, 32] }, "row");
         Refused(map with { Box = [64, 32], Swizzle = 64 }, "swizzle");
         Refused(map with { Swizzle = 16 }, "swizzle");
-        Refused(map with { Dimensions = [0, 32] }, "dimension");
+        Refused(map with { Dimensions = [0, 32] }, "dimension 0");
         Refused(map with { Dimensions = [1, 1, 1, 1, 1, 1] }, "dimensions");
         Refused(map with { Steps = [1, 9] }, "step");
         // A kernel that is given something else.

@@ -327,7 +327,7 @@ public sealed class HopperFaultTests
     [InlineData("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%rd1, {%r1}], [%r1];", "sm_90a",
         "must have 2 coordinates")]
     [InlineData("cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%r1], [%rd1, {%r1}], "
-        + "[%r1];", "sm_90a", "is not supported")]
+        + "[%r1];", "sm_90a", "an operand is missing")]
     [InlineData("mbarrier.arrive_drop.shared.b64 %rd1, [%r1];", "sm_90a", "not supported")]
     [InlineData("fence.proxy.alias;", "sm_90a", "not supported")]
     public void What_is_not_executed_is_refused(string instruction, string target, string word)

@@ -5,7 +5,8 @@ internal static class HopperKernel
 {
     public static readonly VirtualDeviceOptions Options = new() { Capability = 90, StepLimit = 100_000 };
 
-    private static string Text(string parameters, string body, string target = "sm_90a") =>
+    /// <summary>A module of one kernel k with that body.</summary>
+    public static string Text(string parameters, string body, string target = "sm_90a") =>
         $$"""
         .version 8.4
         .target {{target}}

@@ -29,8 +29,8 @@ internal static class MappedLaunch
         {
             BoxedMatrix m = matrices[i];
             TensorMap* map = (TensorMap*)memory + i;
-            if (m.NarrowOf == 0) TensorMap.Encode(function.Context, map, m.Matrix, m.Rows);
-            else TensorMap.EncodeNarrow(function.Context, map, m.Matrix, m.Rows, m.NarrowOf);
+            if (m.NarrowOf == 0) TensorMap.Encode(function.Context, map, m.Matrix, m.Rows, function.Name);
+            else TensorMap.EncodeNarrow(function.Context, map, m.Matrix, m.Rows, m.NarrowOf, function.Name);
         }
         Unsafe.WriteUnaligned(memory + matrices.Length * TensorMap.Bytes, arguments);
         function.Launch(stream, grid, block.Threads, block.SharedBytes, memory);

@@ -17,10 +17,13 @@ internal sealed partial class SharedShadow
     /// <summary>Of each mbarrier's copies the number of the last.</summary>
     private readonly uint[] clocks;
 
-    private string Name(int actor) => actor < warps ? $"warp {actor}"
-        : actor < 2 * warps ? $"the product of warp {actor - warps}" : $"mbarrier {actor - 2 * warps}'s bulk copy";
+    private string Name(int actor) => actor < warps ? $"warp {actor % warpsOfBlock}{Of(actor / warpsOfBlock)}"
+        : actor < 2 * warps ? $"the product of warp {(actor - warps) % warpsOfBlock}{Of((actor - warps) / warpsOfBlock)}"
+        : $"mbarrier {(actor - 2 * warps) % MostBarriers}'s bulk copy{Of((actor - 2 * warps) / MostBarriers)}";
 
-    private int ActorOf(Mbarrier b) => 2 * warps + Math.Min(b.Number, MostBarriers - 1);
+    private string Of(int rank) => blocks == 1 ? "" : $" of the cluster's block {rank}";
+
+    private int ActorOf(Mbarrier b) => 2 * warps + b.Block.Rank * MostBarriers + Math.Min(b.Number, MostBarriers - 1);
 
     public void FenceProxy(int warp)
     {
@@ -33,27 +36,38 @@ internal sealed partial class SharedShadow
     /// <summary>A product of a group reads 16 bytes for a warp.</summary>
     public void ReadByProduct(Warp w, Instruction i, long group, int address)
     {
+        address += w.Block.ShadowBase;
+        CheckAsynchronousRead(w, i, address, "reads in a product", "a product");
+        ulong mark = (ulong)(last + 1 + group) << 32 | (uint)i.Index;
+        ulong[] mine = reads[warps + w.Actor]!;
+        for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++)
+        {
+            mine[cell] = mark;
+            latest[cell] = Math.Max(latest[cell], mark);
+        }
+    }
+
+    /// <summary>16 bytes are read beside the warps, for one: they must be there, and by the way by which they are read.</summary>
+    private void CheckAsynchronousRead(Warp w, Instruction i, int address, string reads, string reader)
+    {
         int hole = written.AsSpan(address, 16).IndexOf((byte)0);
         if (hole >= 0)
         {
-            CheckCopy(w, i, address + hole >> cellShift, "reads in a product");
-            throw w.Fault(FaultKind.Uninitialised, i, $"a product reads shared memory at 0x{address + hole:x}, which nothing wrote");
+            CheckCopy(w, i, address + hole >> cellShift, reads);
+            throw w.Fault(FaultKind.Uninitialised, i,
+                $"{reader} reads shared memory at 0x{address + hole - Base(address):x}, which nothing wrote");
         }
-        uint[] knows = known[w.Id];
-        ulong mark = (ulong)(last + 1 + group) << 32 | (uint)i.Index;
-        ulong[] mine = reads[warps + w.Id]!;
+        uint[] knows = known[w.Actor];
         for (int cell = address >> cellShift; cell <= address + 15 >> cellShift; cell++)
         {
-            CheckCopy(w, i, cell, "reads in a product");
+            CheckCopy(w, i, cell, reads);
             ulong write = writes[cell];
             int writer = Writer(write);
             uint step = (uint)(write >> 32);
-            if (step > knows[writer]) throw Race(w, i, cell, "reads in a product", "wrote", writer, (uint)write & IndexMask);
+            if (step > knows[writer]) throw Race(w, i, cell, reads, "wrote", writer, (uint)write & IndexMask);
             if (writer < warps && step > knows[actors + writer])
-                throw w.Fault(FaultKind.MissingFence, i, $"a product reads shared memory at 0x{cell << cellShift:x}, which warp {writer} "
+                throw w.Fault(FaultKind.MissingFence, i, $"{reader} reads shared memory at 0x{Place(cell):x}, which warp {writer} "
                     + $"wrote at line {Place((uint)write & IndexMask)}, with no fence.proxy.async between");
-            mine[cell] = mark;
-            latest[cell] = Math.Max(latest[cell], mark);
         }
     }
 
@@ -68,7 +82,8 @@ internal sealed partial class SharedShadow
     public void IssueBulk(BulkCopy copy)
     {
         uint owner = ((uint)ActorOf(copy.Barrier) << ActorShift | (uint)copy.Issued.Index) + 1;
-        for (int cell = copy.To >> cellShift; cell <= copy.To + copy.Bytes - 1 >> cellShift; cell++)
+        int begin = copy.Barrier.Block.ShadowBase + copy.To;
+        for (int cell = begin >> cellShift; cell <= begin + copy.Bytes - 1 >> cellShift; cell++)
         {
             CheckWrite(copy.Warp, copy.Issued, cell, atomic: false);
             copies[cell] = owner;
@@ -81,12 +96,13 @@ internal sealed partial class SharedShadow
         int actor = ActorOf(copy.Barrier);
         uint step = ++clocks[actor];
         ulong mark = (ulong)step << 32 | (uint)actor << ActorShift | (uint)copy.Issued.Index;
-        for (int cell = copy.To >> cellShift; cell <= copy.To + copy.Bytes - 1 >> cellShift; cell++)
+        int begin = copy.Barrier.Block.ShadowBase + copy.To;
+        for (int cell = begin >> cellShift; cell <= begin + copy.Bytes - 1 >> cellShift; cell++)
         {
             copies[cell] = 0;
             writes[cell] = mark;
         }
-        written.AsSpan(copy.To, copy.Bytes).Fill(1);
+        written.AsSpan(begin, copy.Bytes).Fill(1);
         uint[] knows = copy.Barrier.Known ??= new uint[known[0].Length];
         knows[actor] = step;
     }

@@ -9,14 +9,17 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// once they are touched. Used by one thread.
 /// </summary>
 /// <param name="launch">What the blocks that have ended touched.</param>
-/// <param name="watch">If not null, only looks out for two blocks at one byte.</param>
+/// <param name="watch">If not null, only looks out for who comes to one byte.</param>
 /// <param name="owned">Bytes that belong to somebody; null if there are none.</param>
-internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? watch, OwnedRanges? owned = null) : IDisposable
+/// <param name="early">What the blocks touched before <c>griddepcontrol.wait</c>; null where nobody asks.</param>
+internal sealed unsafe class BlockFootprint(
+    LaunchFootprint launch, TouchWatch? watch, OwnedRanges? owned = null, LaunchFootprint? early = null) : IDisposable
 {
     public const int PageShift = 12, WordsPerKind = (1 << PageShift) / 64, WordsPerPage = GlobalTouches.Kinds * WordsPerKind;
 
     private const int CacheSize = 256;
 
+    private readonly BlockFootprint? unwaited = early is null ? null : new(early, watch: null);
     private readonly Dictionary<ulong, ulong[]> touched = [];
     private readonly Stack<ulong[]> spare = [];
 
@@ -31,7 +34,11 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     {
         owned?.Touch(Owner, w, i, lane, address, bytes);
         if (watch is not null) watch.Touch(w, i, lane, address, bytes);
-        else Mark(i.Touch, address, bytes);
+        else
+        {
+            Mark(i.Touch, address, bytes);
+            if (unwaited is not null && !w.KnowsBefore) unwaited.Mark(i.Touch, address, bytes);
+        }
     }
 
     /// <summary>
@@ -39,7 +46,7 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     /// </summary>
     public void TouchRow(Warp w, Instruction i, uint mask, ulong origin, uint* offsets, int bytes, bool isOnePiece)
     {
-        if (watch is not null || owned is not null)
+        if (watch is not null || owned is not null || unwaited is not null && !w.KnowsBefore)
         {
             for (int lane = 0; lane < 32; lane++)
                 if ((mask >> lane & 1) != 0) Touch(w, i, lane, origin + offsets[lane], bytes);
@@ -65,6 +72,7 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     /// <returns>A byte that it and another block touched as they may not, or null.</returns>
     public ulong? End()
     {
+        unwaited?.End();
         ulong? race = watch is null ? launch.Add(touched) : null;
         foreach (ulong[] bits in touched.Values)
         {
@@ -107,6 +115,7 @@ internal sealed unsafe class BlockFootprint(LaunchFootprint launch, RaceWatch? w
     /// <summary>Gives its pages back.</summary>
     public void Dispose()
     {
+        unwaited?.Dispose();
         FootprintPages.GiveBack(touched.Values);
         FootprintPages.GiveBack(spare);
         touched.Clear();

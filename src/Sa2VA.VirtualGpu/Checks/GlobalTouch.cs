@@ -22,6 +22,8 @@ internal static class GlobalTouches
         a == GlobalTouch.Write || b == GlobalTouch.Write || a == GlobalTouch.Read && b == GlobalTouch.StrongWrite
         || a == GlobalTouch.StrongWrite && b == GlobalTouch.Read;
 
+    public static bool Writes(this GlobalTouch touch) => touch is GlobalTouch.Write or GlobalTouch.StrongWrite;
+
     public static string Verb(this GlobalTouch touch, bool past) => touch switch
     {
         GlobalTouch.Read or GlobalTouch.StrongRead => past ? "read" : "reads",

@@ -86,6 +86,26 @@ internal sealed class LaunchFootprint : IDisposable
             value.CopyTo(to[((int)kind * Words + k)..]);
     }
 
+    /// <summary>The first byte of a page that both touched and one wrote, and whether the second did; or null.</summary>
+    public static (int Byte, bool SecondWrites)? Shared(ReadOnlySpan<ulong> first, ReadOnlySpan<ulong> second)
+    {
+        const int Words = BlockFootprint.WordsPerKind;
+        for (int k = 0; k < Words; k++)
+        {
+            ulong writes = Of(first, GlobalTouch.Write, k) | Of(first, GlobalTouch.StrongWrite, k),
+                writesToo = Of(second, GlobalTouch.Write, k) | Of(second, GlobalTouch.StrongWrite, k),
+                reads = Of(first, GlobalTouch.Read, k) | Of(first, GlobalTouch.StrongRead, k),
+                readsToo = Of(second, GlobalTouch.Read, k) | Of(second, GlobalTouch.StrongRead, k);
+            ulong meet = writes & (readsToo | writesToo) | reads & writesToo;
+            if (meet == 0) continue;
+            int bit = BitOperations.TrailingZeroCount(meet);
+            return (64 * k + bit, (writesToo >> bit & 1) != 0);
+        }
+        return null;
+
+        static ulong Of(ReadOnlySpan<ulong> bits, GlobalTouch kind, int k) => bits[(int)kind * Words + k];
+    }
+
     /// <summary>Gives its pages back.</summary>
     public void Dispose()
     {

@@ -47,7 +47,7 @@ internal sealed class OwnedRanges
                 throw w.Fault(FaultKind.Foreign, i, $"thread {32 * w.Id + lane} {i.Touch.Verb(past: false)} "
                     + $"{RaceWatch.Place(w.Block.Memory, address)}, which belongs to {range.Owner}, while the block works for {owner}; "
                     + $"{range.Writer ?? "no kernel"} wrote there last");
-            if (i.Touch is GlobalTouch.Write or GlobalTouch.StrongWrite)
+            if (i.Touch.Writes())
                 range.Writer = $"{w.Block.Kernel.Name}, PTX line {i.Source.Line} ({i.Source}), block {w.Block.At}, "
                     + $"thread {32 * w.Id + lane},";
         }

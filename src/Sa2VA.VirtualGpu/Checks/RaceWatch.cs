@@ -7,27 +7,26 @@ namespace Sa2VA.VirtualGpu.Checks;
 /// Finds out who it was: while the blocks of a launch in which two raced for a byte run once more, one after the other, it notes who
 /// touches that byte.
 /// </summary>
-internal sealed class RaceWatch(ulong watched)
+internal sealed class RaceWatch(ulong watched) : TouchWatch(watched)
 {
     /// <summary>Of each kind the accesses of two blocks at most: one of them is another block than whoever comes.</summary>
-    private readonly List<(GlobalTouch Touch, Dim3 Block, int Thread, Instruction By)> seen = [];
+    private readonly List<(GlobalTouch Touch, Dim3 Block, Dim3 Cluster, int Thread, Instruction By)> seen = [];
 
     /// <exception cref="GpuFaultException">The access races with one that was seen.</exception>
-    public void Touch(Warp w, Instruction i, int lane, ulong address, int bytes)
+    protected override void Found(Warp w, Instruction i, int lane)
     {
-        if (watched < address || watched - address >= (ulong)bytes) return;
-        Dim3 block = w.Block.At;
+        Dim3 block = w.Block.At, cluster = w.Block.ClusterAt;
         int thread = 32 * w.Id + lane;
-        int other = seen.FindIndex(s => s.Block != block && GlobalTouches.Races(s.Touch, i.Touch));
+        int other = seen.FindIndex(s => s.Cluster != cluster && GlobalTouches.Races(s.Touch, i.Touch));
         if (other >= 0)
         {
-            (GlobalTouch touch, Dim3 before, int beforeThread, Instruction by) = seen[other];
-            throw w.Fault(FaultKind.Race, i, $"race between blocks at {Place(w.Block.Memory, watched)}: block {block}, thread {thread}, "
+            (GlobalTouch touch, Dim3 before, _, int beforeThread, Instruction by) = seen[other];
+            throw w.Fault(FaultKind.Race, i, $"race between blocks at {Place(w.Block.Memory, Watched)}: block {block}, thread {thread}, "
                 + $"{i.Touch.Verb(past: false)} what block {before}, thread {beforeThread}, {touch.Verb(past: true)} "
                 + $"at line {by.Source.Line} ({by.Source}); nothing orders the blocks of a launch");
         }
-        if (!seen.Exists(s => s.Touch == i.Touch && s.Block == block) && seen.Count(s => s.Touch == i.Touch) < 2)
-            seen.Add((i.Touch, block, thread, i));
+        if (!seen.Exists(s => s.Touch == i.Touch && s.Cluster == cluster) && seen.Count(s => s.Touch == i.Touch) < 2)
+            seen.Add((i.Touch, block, cluster, thread, i));
     }
 
     /// <summary>The byte in words.</summary>

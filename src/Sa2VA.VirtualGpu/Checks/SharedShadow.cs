@@ -16,10 +16,13 @@ namespace Sa2VA.VirtualGpu.Checks;
 internal sealed unsafe partial class SharedShadow
 {
     private const ulong Atomic = 1u << 31;
-    private const int ActorShift = 23;
+
+    /// <summary>Of the actors.</summary>
+    private const int ActorMask = (1 << 11) - 1;
+    private const int ActorShift = 20;
     private const uint IndexMask = (1u << ActorShift) - 1;
 
-    private readonly int warps, actors, cellShift;
+    private readonly int blocks, warpsOfBlock, warps, actors, cellShift;
     private readonly bool isAsynchronous, hasProducts;
     private Instruction[] code;
 
@@ -49,19 +52,19 @@ internal sealed unsafe partial class SharedShadow
     private readonly uint[][] known;
     private uint last;
 
-    private SharedShadow(int warps, int bytes, LoweredKernel kernel)
+    private SharedShadow(int blocks, int warpsOfBlock, int bytes, LoweredKernel kernel)
     {
-        this.warps = warps;
-        used = bytes;
+        (this.blocks, this.warpsOfBlock, warps, used) = (blocks, warpsOfBlock, blocks * warpsOfBlock, bytes);
         cellShift = kernel.CellShift;
         code = kernel.Code;
         isAsynchronous = kernel.IsAsynchronous;
         hasProducts = HasProducts(kernel);
-        actors = isAsynchronous ? 2 * warps + MostBarriers : warps;
-        int cells = (bytes >> cellShift) + 1;
-        written = new byte[bytes];
+        actors = isAsynchronous ? 2 * warps + blocks * MostBarriers : warps;
+        int all = blocks == 1 ? bytes : blocks * Room(bytes), cells = (all >> cellShift) + 1;
+        written = new byte[all];
         writes = new ulong[cells];
         copies = new uint[cells];
+        if (kernel.HasBulkStores) storing = new ushort[cells];
         latest = new ulong[cells];
         before = new ulong[warps];
         reads = new ulong[isAsynchronous ? 2 * warps : warps][];
@@ -83,9 +86,17 @@ internal sealed unsafe partial class SharedShadow
             known[w][w] = last + 1;
             before[w] = (ulong)(last + 1) << 32;
         }
-        Array.Clear(written, 0, used);
-        Array.Clear(copies, 0, (used >> cellShift) + 1);
+        int all = blocks == 1 ? used : blocks * Room(used);
+        Array.Clear(written, 0, all);
+        Array.Clear(copies, 0, (all >> cellShift) + 1);
+        if (storing is not null) Array.Clear(storing, 0, (all >> cellShift) + 1);
     }
+
+    /// <summary>Bytes of the shadow that a block of a cluster has.</summary>
+    public static int Room(int bytes) => (bytes + 15) / 16 * 16;
+
+    /// <summary>How far a warp knows an actor to have come.</summary>
+    public uint Knows(int warp, int actor) => known[warp][actor];
 
     /// <summary>A warp comes to a barrier: those whom the barrier lets go will know of all it did.</summary>
     public void Release(int warp, ref uint[]? barrier)
@@ -110,18 +121,20 @@ internal sealed unsafe partial class SharedShadow
         for (int k = 0; k < into.Length; k++) into[k] = Math.Max(into[k], from[k]);
     }
 
-    public void Read(Warp w, Instruction i, int address, int bytes)
+    public void Read(Warp w, Instruction i, int address, int bytes, ThreadBlock? of = null)
     {
-        if (TryRead(w.Id, (ulong)known[w.Id][w.Id] << 32 | (uint)i.Index, address, bytes)) return;
+        address += (of ?? w.Block).ShadowBase;
+        if (TryRead(w.Actor, (ulong)known[w.Actor][w.Actor] << 32 | (uint)i.Index, address, bytes)) return;
         int hole = written.AsSpan(address, bytes).IndexOf((byte)0);
         if (hole >= 0)
         {
             CheckCopy(w, i, address + hole >> cellShift, "reads");
-            throw w.Fault(FaultKind.Uninitialised, i, $"read of shared memory at 0x{address + hole:x}, which nothing wrote");
+            throw w.Fault(FaultKind.Uninitialised, i,
+                $"read of shared memory at 0x{address + hole - Base(address):x}, which nothing wrote");
         }
-        uint[] knows = known[w.Id];
-        ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
-        ulong[] mine = reads[w.Id]!;
+        uint[] knows = known[w.Actor];
+        ulong mark = (ulong)knows[w.Actor] << 32 | (uint)i.Index;
+        ulong[] mine = reads[w.Actor]!;
         for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
         {
             CheckCopy(w, i, cell, "reads");
@@ -139,16 +152,17 @@ internal sealed unsafe partial class SharedShadow
     /// </summary>
     public bool TryReadRow(Warp w, Instruction i, uint* addresses, int bytes, bool isOnePiece)
     {
-        uint[] knows = known[w.Id];
-        ulong mark = (ulong)knows[w.Id] << 32 | (uint)i.Index;
-        if (isOnePiece) return TryRead(w.Id, mark, (int)addresses[0], 32 * bytes);
+        uint[] knows = known[w.Actor];
+        ulong mark = (ulong)knows[w.Actor] << 32 | (uint)i.Index;
+        int begin = w.Block.ShadowBase;
+        if (isOnePiece) return TryRead(w.Actor, mark, begin + (int)addresses[0], 32 * bytes);
         for (int lane = 0; lane < 32; lane++)
         {
             uint address = addresses[lane];
             // Lanes mostly share what a neighbour, the next quarter or the other half reads.
             if (lane > 0 && address == addresses[lane - 1] || lane > 7 && address == addresses[lane - 8]
                 || lane > 15 && address == addresses[lane - 16]) continue;
-            if (!TryRead(w.Id, mark, (int)address, bytes)) return false;
+            if (!TryRead(w.Actor, mark, begin + (int)address, bytes)) return false;
         }
         return true;
     }
@@ -191,17 +205,17 @@ internal sealed unsafe partial class SharedShadow
     /// <summary>The same of writes: of none is anything noted where one is wrong.</summary>
     public bool TryWriteRow(Warp w, Instruction i, uint* addresses, int bytes, bool isOnePiece)
     {
-        int lanes = isOnePiece ? 1 : 32;
+        int lanes = isOnePiece ? 1 : 32, begin = w.Block.ShadowBase;
         if (isOnePiece) bytes *= 32;
         for (int lane = 0; lane < lanes; lane++)
-            if (!MayWrite(w.Id, (int)addresses[lane], bytes)) return false;
-        for (int lane = 0; lane < lanes; lane++) SetWrite(w, i, (int)addresses[lane], bytes);
+            if (!MayWrite(w.Actor, begin + (int)addresses[lane], bytes)) return false;
+        for (int lane = 0; lane < lanes; lane++) SetWrite(w, i, begin + (int)addresses[lane], bytes);
         return true;
     }
 
     private void SetWrite(Warp w, Instruction i, int address, int bytes)
     {
-        ulong mark = (ulong)known[w.Id][w.Id] << 32 | (uint)w.Id << ActorShift | (uint)i.Index;
+        ulong mark = (ulong)known[w.Actor][w.Actor] << 32 | (uint)w.Actor << ActorShift | (uint)i.Index;
         int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
         if (end - cell == 1) writes[cell] = mark;
         else writes.AsSpan(cell, end - cell).Fill(mark);
@@ -214,6 +228,7 @@ internal sealed unsafe partial class SharedShadow
     private bool MayWrite(int warp, int address, int bytes)
     {
         int cell = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
+        if (IsStoring(cell, end)) return false;
         ulong settled = before[warp];
         fixed (ulong* wrote = writes, last = latest)
         fixed (uint* copied = copies)
@@ -243,18 +258,20 @@ internal sealed unsafe partial class SharedShadow
     }
 
     /// <summary>An atomic reads as well; atomics do not race with each other.</summary>
-    public void Write(Warp w, Instruction i, int address, int bytes, bool atomic)
+    public void Write(Warp w, Instruction i, int address, int bytes, bool atomic, ThreadBlock? of = null)
     {
+        address += (of ?? w.Block).ShadowBase;
         if (atomic)
         {
             int hole = written.AsSpan(address, bytes).IndexOf((byte)0);
             if (hole >= 0)
-                throw w.Fault(FaultKind.Uninitialised, i, $"atomic on shared memory at 0x{address + hole:x}, which nothing wrote");
+                throw w.Fault(FaultKind.Uninitialised, i,
+                    $"atomic on shared memory at 0x{address + hole - Base(address):x}, which nothing wrote");
         }
         for (int cell = address >> cellShift; cell <= address + bytes - 1 >> cellShift; cell++)
         {
             CheckWrite(w, i, cell, atomic);
-            writes[cell] = (ulong)known[w.Id][w.Id] << 32 | (atomic ? Atomic : 0) | (uint)w.Id << ActorShift | (uint)i.Index;
+            writes[cell] = (ulong)known[w.Actor][w.Actor] << 32 | (atomic ? Atomic : 0) | (uint)w.Actor << ActorShift | (uint)i.Index;
         }
         written.AsSpan(address, bytes).Fill(1);
     }
@@ -262,13 +279,14 @@ internal sealed unsafe partial class SharedShadow
     private void CheckWrite(Warp w, Instruction i, int cell, bool atomic)
     {
         CheckCopy(w, i, cell, "overwrites");
-        uint[] knows = known[w.Id];
+        CheckStores(w, i, cell);
+        uint[] knows = known[w.Actor];
         ulong write = writes[cell];
         if ((uint)(write >> 32) > knows[Writer(write)] && !(atomic && (write & Atomic) != 0))
             throw Race(w, i, cell, "overwrites", "wrote", Writer(write), (uint)write & IndexMask);
         for (int v = 0; v < reads.Length; v++)
         {
-            if (v == w.Id || reads[v] is not { } by || (uint)(by[cell] >> 32) <= knows[v]) continue;
+            if (v == w.Actor || reads[v] is not { } by || (uint)(by[cell] >> 32) <= knows[v]) continue;
             throw Race(w, i, cell, "overwrites", v < warps ? "read" : "may still read", v, (uint)by[cell]);
         }
     }
@@ -276,15 +294,17 @@ internal sealed unsafe partial class SharedShadow
     /// <summary>A copy begins: it may land at any time from now on.</summary>
     public void Issue(Warp w, Instruction i, int address, int bytes)
     {
+        address += w.Block.ShadowBase;
         int first = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
-        if (!MayWrite(w.Id, address, bytes))
+        if (!MayWrite(w.Actor, address, bytes))
             for (int cell = first; cell < end; cell++) CheckWrite(w, i, cell, atomic: false);
-        copies.AsSpan(first..end).Fill(((uint)w.Id << ActorShift | (uint)i.Index) + 1);
+        copies.AsSpan(first..end).Fill(((uint)w.Actor << ActorShift | (uint)i.Index) + 1);
     }
 
     /// <summary>A copy has been waited for.</summary>
     public void Complete(Warp w, Instruction issued, int address, int bytes)
     {
+        address += w.Block.ShadowBase;
         int first = address >> cellShift, end = (address + bytes - 1 >> cellShift) + 1;
         copies.AsSpan(first..end).Clear();
         SetWrite(w, issued, address, bytes);
@@ -298,15 +318,21 @@ internal sealed unsafe partial class SharedShadow
     }
 
     private GpuFaultException InFlight(Warp w, Instruction i, int cell, string does, int copier, uint index) =>
-        w.Fault(FaultKind.CopyInFlight, i, $"copy in flight at shared address 0x{cell << cellShift:x}: warp {w.Id} {does} "
+        w.Fault(FaultKind.CopyInFlight, i, $"copy in flight at shared address 0x{Place(cell):x}: warp {w.Id} {does} "
             + $"what {Name(copier)} copies by line {Place(index)}, which it has not waited for");
 
-    private static int Writer(ulong write) => (int)((uint)write >> ActorShift & 255);
+    private static int Writer(ulong write) => (int)((uint)write >> ActorShift & ActorMask);
+
+    /// <summary>Where the block begins that has that place of the shadow.</summary>
+    private int Base(int place) => place - place % (blocks == 1 ? int.MaxValue : Room(used));
+
+    /// <summary>The address of a cell in its block.</summary>
+    private int Place(int cell) => (cell << cellShift) - Base(cell << cellShift);
 
     private string Place(uint index) => $"{code[index].Source.Line} ({code[index].Source})";
 
     private GpuFaultException Race(Warp w, Instruction i, int cell, string does, string did, int other, uint index) =>
         other >= 2 * warps && did == "wrote" ? InFlight(w, i, cell, does, other, index)
-        : w.Fault(FaultKind.Race, i, $"shared-memory race at 0x{cell << cellShift:x}: warp {w.Id} {does} what {Name(other)} {did} "
+        : w.Fault(FaultKind.Race, i, $"shared-memory race at 0x{Place(cell):x}: warp {w.Id} {does} what {Name(other)} {did} "
             + $"at line {Place(index)}, with no {(other < warps ? "barrier" : "wait for it")} between");
 }

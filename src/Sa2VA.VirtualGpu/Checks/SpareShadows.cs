@@ -12,8 +12,8 @@ internal sealed partial class SharedShadow
     private static readonly List<SharedShadow> Spare = [];
     private static readonly Lock Gate = new();
 
-    /// <summary>A shadow for blocks of so many warps and bytes; <see cref="GiveBack"/> ends its use.</summary>
-    public static SharedShadow Take(int warps, int bytes, LoweredKernel kernel)
+    /// <summary>A shadow for blocks of so many warps and bytes, of that many in a cluster; <see cref="GiveBack"/> ends its use.</summary>
+    public static SharedShadow Take(int blocks, int warpsOfBlock, int bytes, LoweredKernel kernel)
     {
         lock (Gate)
         {
@@ -21,15 +21,16 @@ internal sealed partial class SharedShadow
             for (int n = Spare.Count - 1; n >= 0; n--)
             {
                 SharedShadow s = Spare[n];
-                if (s.warps != warps || s.written.Length < bytes || s.cellShift != kernel.CellShift || s.hasProducts != HasProducts(kernel)
-                    || s.isAsynchronous != kernel.IsAsynchronous) continue;
+                if (s.blocks != blocks || s.warpsOfBlock != warpsOfBlock || s.written.Length < blocks * Room(bytes) && blocks > 1
+                    || s.written.Length < bytes || s.cellShift != kernel.CellShift || s.hasProducts != HasProducts(kernel)
+                    || s.isAsynchronous != kernel.IsAsynchronous || s.storing is not null != kernel.HasBulkStores) continue;
                 Spare.RemoveAt(n);
                 s.code = kernel.Code;
                 s.used = bytes;
                 return s;
             }
         }
-        return new(warps, bytes, kernel);
+        return new(blocks, warpsOfBlock, bytes, kernel);
     }
 
     private static bool HasProducts(LoweredKernel kernel) => kernel.ProductRegisters > 0;

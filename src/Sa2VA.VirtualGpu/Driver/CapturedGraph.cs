@@ -1,7 +1,11 @@
 namespace Sa2VA.VirtualGpu.Driver;
 
 /// <summary>One operation of a graph and the nodes that it comes behind.</summary>
-internal sealed record GraphNode(Operation Work, int[] Behind);
+internal sealed record GraphNode(Operation Work, int[] Behind)
+{
+    /// <summary>A launch that may begin before the launch behind which it comes has ended.</summary>
+    public bool BeginsEarly { get; init; }
+}
 
 internal sealed class CapturedGraph(DriverContext context, IReadOnlyList<GraphNode> nodes) : ContextObject(context)
 {
@@ -18,9 +22,10 @@ internal sealed class GraphExecutable(DriverContext context, IReadOnlyList<Graph
 }
 
 /// <summary>One launch of a graph while it runs.</summary>
-internal sealed class GraphRun
+internal sealed class GraphRun : IDisposable
 {
     private readonly IReadOnlyList<GraphNode> nodes;
+    private readonly WorkTurn[] turns;
     private readonly int[] missing;
     private readonly List<int>[] next;
     private readonly List<int> ready = [];
@@ -31,6 +36,7 @@ internal sealed class GraphRun
         nodes = graph.Nodes;
         Before = graph.Last;
         left = nodes.Count;
+        turns = [.. nodes.Select(n => new WorkTurn(n.Work))];
         missing = [.. nodes.Select(n => n.Behind.Length)];
         next = [.. nodes.Select(_ => new List<int>())];
         for (int n = 0; n < nodes.Count; n++)
@@ -54,12 +60,30 @@ internal sealed class GraphRun
         return n;
     }
 
-    public Operation Work(int node) => nodes[node].Work;
+    /// <summary>The turn of a node that runs now.</summary>
+    public WorkTurn Turn(int node)
+    {
+        if (nodes[node].BeginsEarly) turns[node].Before = turns[nodes[node].Behind[0]].After;
+        return turns[node];
+    }
+
+    /// <summary>A launch that may begin before that node has ended, or null.</summary>
+    public WorkTurn? Follower(int node)
+    {
+        int early = next[node].FindIndex(n => nodes[n].BeginsEarly);
+        return early < 0 ? null : turns[next[node][early]];
+    }
 
     public void Done(int node)
     {
         left--;
         foreach (int n in next[node])
             if (--missing[n] == 0) ready.Add(n);
+        if (IsDone) Dispose();
+    }
+
+    public void Dispose()
+    {
+        foreach (WorkTurn turn in turns) turn.Dispose();
     }
 }

@@ -8,6 +8,9 @@ namespace Sa2VA.VirtualGpu.Driver;
 /// <remarks>All but the work itself happens under the driver's gate.</remarks>
 internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
 {
+    /// <summary>Blocks of a launch that begin before the launch before it has ended, at most.</summary>
+    private const int MostEarly = 4;
+
     private readonly Random random = new(seed);
     private readonly List<DriverStream> streams = [];
     private readonly List<Demand> demands = [];
@@ -127,6 +130,7 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
     private void Step(DriverStream stream)
     {
         stream.Learn(stream.Head!.Known);
+        if (stream.Head is not WorkEntry) stream.Before = default;
         switch (stream.Head)
         {
             case WaitEntry wait:
@@ -138,12 +142,12 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
                 stream.HeadDone();
                 break;
             case WorkEntry work:
-                if (Run(stream, work.Work)) stream.HeadDone();
+                Run(stream, work);
                 break;
             case GraphEntry { Run: { IsDone: false } run }:
                 if (run.Before is { } before) stream.Learn(before.After);
                 int node = run.Take(random);
-                if (Run(stream, run.Work(node))) run.Done(node);
+                if (Run(stream, run.Turn(node), run.Follower(node))) run.Done(node);
                 break;
             case GraphEntry graph:
                 graph.Done();
@@ -157,20 +161,40 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
         Monitor.PulseAll(gate);
     }
 
+    private void Run(DriverStream stream, WorkEntry entry)
+    {
+        // The host has seen the end of what it waited for, so what it enqueues then comes behind that in any case.
+        (LaunchesBefore? launches, long stretch) = stream.Before;
+        entry.Turn.Before = entry.Known[stream.Number] >= stretch ? null : launches;
+        long now = stream.Stretch;
+        WorkTurn? follower = stream.Second is WorkEntry { Turn: { MayBeginEarly: true } next } ? next : null;
+        bool done = Run(stream, entry.Turn, follower);
+        stream.Before = (entry.Turn.After, now);
+        entry.Turn.Dispose();
+        if (done) stream.HeadDone();
+    }
+
     /// <summary>Runs work outside the gate.</summary>
+    /// <param name="stream">Its stream.</param>
+    /// <param name="turn">The work.</param>
+    /// <param name="follower">A launch that may begin before this one has ended, or null.</param>
     /// <returns>False if its context has an error now, and nothing enqueued any more.</returns>
-    private bool Run(DriverStream stream, Operation work)
+    private bool Run(DriverStream stream, WorkTurn turn, WorkTurn? follower)
     {
         DriverContext context = stream.Context;
-        using LaunchFootprint? touched = context.Memory.Races is null ? null : new();
-        StreamPlace place = touched is null ? default : new(stream.Number, stream.Stretch, stream.Known, Oldest());
+        bool races = context.Memory.Races is not null;
+        if (races) turn.Touched ??= new();
+        // On a card they begin beside this launch, or behind it.
+        int early = follower is not null && turn.Work is LaunchOperation ? random.Next(MostEarly + 1) : 0;
+        StreamPlace place = !races ? default : new(stream.Number, stream.Stretch, stream.Known, Oldest());
         DriverException? fault = null;
         running = true;
         Monitor.Exit(gate);
         try
         {
-            work.Run(touched);
-            if (touched is not null && context.Memory.Races!.Add(touched, place, work.Name, context.Memory) is { } race)
+            if (early > 0) ((LaunchOperation)follower!.Work).Begin(follower, early);
+            turn.Work.Run(turn);
+            if (races && context.Memory.Races!.Add(turn.Touched!, place, turn.Work.Name, context.Memory) is { } race)
                 throw new DriverException(DriverResult.LaunchFailed, race, tellsCaller: true);
         }
         catch (DriverException e)
@@ -213,5 +237,6 @@ internal sealed class Dispatcher(object gate, bool lazy, int seed) : IDisposable
             Monitor.PulseAll(gate);
         }
         thread?.Join();
+        foreach (DriverStream s in streams) s.Drop();
     }
 }

@@ -40,6 +40,9 @@ internal sealed class DriverContext(DriverDevice device, AddressSpace addresses,
 
     public bool IsDestroyed { get; set; }
 
+    /// <summary>Whether launches may come that begin before others have ended: then what each touched is kept for the next.</summary>
+    public bool HasDependentLaunches { get; set; }
+
     /// <summary>A name for a piece of memory, for faults.</summary>
     public string NextName(string kind) => $"{kind} {++pieces} of context {number}";
 

@@ -99,6 +99,9 @@ public enum DriverResult
     /// <summary>CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD.</summary>
     StreamCaptureWrongThread = 908,
 
+    /// <summary>CUDA_ERROR_INVALID_CLUSTER_SIZE.</summary>
+    InvalidClusterSize = 912,
+
     /// <summary>CUDA_ERROR_UNKNOWN.</summary>
     Unknown = 999,
 }

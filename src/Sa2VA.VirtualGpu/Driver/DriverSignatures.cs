@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sa2VA.VirtualGpu.Driver;
 
 // The shapes of the driver's functions. Each is a delegate type of its own without type parameters, of blittable parameters only, so that
@@ -52,6 +54,8 @@ internal delegate int TakesFunctionAttribute(nint function, int attribute, int v
 internal unsafe delegate int Launches(nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ,
     uint sharedBytes, nint stream, void** parameters, void** extra);
 
+internal unsafe delegate int LaunchesAs(LaunchConfiguration* configuration, nint function, void** parameters, void** extra);
+
 internal unsafe delegate int GivesAddress(ulong* address, nuint bytes);
 
 internal unsafe delegate int GivesHostMemory(void** memory, nuint bytes, uint flags);
@@ -86,6 +90,32 @@ internal unsafe delegate int EncodesTensorMap(void* map, int type, uint rank, ul
     uint* steps, int interleave, int swizzle, int promotion, int fill);
 
 internal unsafe delegate int GivesTime(float* milliseconds, nint start, nint end);
+
+/// <summary>CUlaunchConfig.</summary>
+internal unsafe struct LaunchConfiguration
+{
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public nint Stream;
+    public LaunchAttribute* Attributes;
+    public uint Count;
+}
+
+/// <summary>CUlaunchAttribute: the begin of its value.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 72)]
+internal struct LaunchAttribute
+{
+    [FieldOffset(0)]
+    public int Id;
+
+    [FieldOffset(8)]
+    public int Value;
+
+    [FieldOffset(12)]
+    public uint Second;
+
+    [FieldOffset(16)]
+    public uint Third;
+}
 
 /// <summary>CUmemLocation.</summary>
 internal struct MemoryLocation

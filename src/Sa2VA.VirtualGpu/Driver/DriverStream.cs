@@ -20,6 +20,9 @@ internal sealed class DriverStream(DriverContext context, int number) : ContextO
     /// <summary>What the next captured node comes behind.</summary>
     public HashSet<int> Tail { get; } = [];
 
+    /// <summary>Whether that is nothing but the stream's own last node.</summary>
+    public bool TailIsOwn { get; set; }
+
     public int Number => number;
 
     /// <summary>What the work that ran has waited for.</summary>
@@ -34,6 +37,11 @@ internal sealed class DriverStream(DriverContext context, int number) : ContextO
     /// <summary>Ends a stretch.</summary>
     /// <returns>What whoever waits for its end knows.</returns>
     public StreamClock EndStretch() => Known.With(number, Stretch++);
+
+    /// <summary>What a launch that may begin early could run beside now, and the stretch in which the last of those ran.</summary>
+    public (LaunchesBefore? Launches, long Stretch) Before { get; set; }
+
+    public StreamEntry? Second => queue.Skip(1).FirstOrDefault();
 
     public StreamEntry? Head => queue.TryPeek(out StreamEntry? head) ? head : null;
 
@@ -73,7 +81,9 @@ internal abstract class StreamEntry
 /// <summary>A launch, a copy or a fill.</summary>
 internal sealed class WorkEntry(Operation work) : StreamEntry
 {
-    public Operation Work => work;
+    public WorkTurn Turn { get; } = new(work);
+
+    public override void Drop() => Turn.Dispose();
 }
 
 /// <summary>A recording of an event.</summary>
@@ -112,5 +122,9 @@ internal sealed class GraphEntry(GraphRun run, DriverStream stream) : StreamEntr
         IsDone = true;
     }
 
-    public override void Drop() => Done();
+    public override void Drop()
+    {
+        run.Dispose();
+        Done();
+    }
 }

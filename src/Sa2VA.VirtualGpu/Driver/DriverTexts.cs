@@ -47,6 +47,7 @@ internal static class DriverTexts
             ("CUDA_ERROR_STREAM_CAPTURE_ISOLATION", "dependency created on uncaptured work in another stream"),
         [DriverResult.CapturedEvent] =
             ("CUDA_ERROR_CAPTURED_EVENT", "operation not permitted on an event last recorded in a capturing stream"),
+        [DriverResult.InvalidClusterSize] = ("CUDA_ERROR_INVALID_CLUSTER_SIZE", "the cluster has more blocks than are allowed"),
         [DriverResult.StreamCaptureWrongThread] = ("CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD",
             "attempt to terminate a thread-local capture sequence from another thread"),
         [DriverResult.Unknown] = ("CUDA_ERROR_UNKNOWN", "unknown error"),

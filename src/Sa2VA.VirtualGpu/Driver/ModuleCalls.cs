@@ -87,21 +87,7 @@ public sealed unsafe partial class VirtualDriver
                 _ => throw Invalid($"function attribute {attribute} is not known"),
             };
         }));
-        Add<Launches>("cuLaunchKernel", (function, gx, gy, gz, bx, by, bz, shared, stream, parameters, extra) =>
-            Call("cuLaunchKernel", context =>
-            {
-                DriverStream on = Get<DriverStream>(context, stream);
-                DriverFunction f = Get<DriverFunction>(context, function);
-                if (extra != null) throw new DriverException(DriverResult.NotSupported, "parameters in extra are not supported");
-                if (gx is < 1 or > int.MaxValue || gy is < 1 or > 65535 || gz is < 1 or > 65535)
-                    throw Invalid($"{f.Kernel.Name}: a grid of ({gx}, {gy}, {gz}) blocks cannot be launched");
-                if (bx is < 1 or > 1024 || by is < 1 or > 1024 || bz is < 1 or > 64 || (ulong)bx * by * bz > (ulong)f.Kernel.MaxThreads)
-                    throw Invalid($"{f.Kernel.Name}: a block of ({bx}, {by}, {bz}) threads, at most {f.Kernel.MaxThreads} are allowed");
-                if (shared > (uint)f.MostDynamicShared)
-                    throw Invalid($"{f.Kernel.Name}: {shared} bytes of dynamic shared memory, its attribute allows {f.MostDynamicShared}");
-                Enqueue(on, new LaunchOperation(f, new((int)gx, (int)gy, (int)gz), new((int)bx, (int)by, (int)bz), (int)shared,
-                    Parameters(f.Kernel, parameters), this));
-            }));
+        AddLaunchCalls();
     }
 
     private DriverModule Load(DriverContext context, byte* image)
@@ -116,6 +102,7 @@ public sealed unsafe partial class VirtualDriver
             if (Options.Version < lowered.LeastDriver)
                 throw new DriverException(DriverResult.UnsupportedPtxVersion, $"PTX {lowered.Version} needs a driver of version "
                     + $"{lowered.LeastDriver}, this one is {Options.Version}", tellsCaller: true);
+            context.HasDependentLaunches |= lowered.Kernels.Values.Any(k => k.UsesGridDependency);
             return handles.Add(new DriverModule(context, lowered, lowered.PlaceVariables(context.Memory)));
         }
         catch (PtxException e)
@@ -138,18 +125,5 @@ public sealed unsafe partial class VirtualDriver
         if (size < 0) return;
         int room = (int)Math.Min((nuint)values[size], int.MaxValue);
         values[size] = log < 0 || values[log] == null || room == 0 ? null : (void*)Put(failure ?? "", (byte*)values[log], room);
-    }
-
-    private static byte[] Parameters(LoweredKernel kernel, void** parameters)
-    {
-        if (kernel.Parameters.Length > 0) NotNull(parameters, $"the parameters of {kernel.Name}");
-        var block = new byte[kernel.ParameterBytes];
-        for (int n = 0; n < kernel.Parameters.Length; n++)
-        {
-            ParameterSlot slot = kernel.Parameters[n];
-            NotNull(parameters[n], $"parameter {slot.Name} of {kernel.Name}");
-            new ReadOnlySpan<byte>(parameters[n], slot.Bytes).CopyTo(block.AsSpan(slot.Offset));
-        }
-        return block;
     }
 }

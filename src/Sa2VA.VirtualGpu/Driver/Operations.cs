@@ -14,9 +14,9 @@ internal abstract class Operation(DriverContext context)
     /// <summary>What messages call it.</summary>
     public abstract string Name { get; }
 
-    /// <param name="touched">Receives what it touches of the context's memory, or null.</param>
+    /// <param name="turn">This run of it.</param>
     /// <exception cref="DriverException">The work faults its context.</exception>
-    public abstract void Run(LaunchFootprint? touched);
+    public abstract void Run(WorkTurn turn);
 
     /// <summary>Addresses that a copy or a fill names must be there both when it is enqueued and when it runs.</summary>
     protected void Covered(ulong address, ulong bytes, string what)
@@ -34,22 +34,47 @@ internal sealed class LaunchOperation(
 {
     public override string Name => function.Kernel.Name;
 
-    public override void Run(LaunchFootprint? touched)
+    /// <summary>Whether it may begin before the launch before it has ended (programmatic stream serialization).</summary>
+    public bool IsDependent { get; init; }
+
+    /// <summary>Blocks of a cluster along each dimension.</summary>
+    public Dim3 Cluster { get; init; } = new(1);
+
+    /// <summary>Runs its first blocks, as a card may beside the launch before it, up to where they wait for that.</summary>
+    public void Begin(WorkTurn turn, int blocks)
+    {
+        if (function.Module.IsUnloaded) return;
+        LaunchPlan plan = PlanOf(turn);
+        if (plan.Trace is null && plan.Options.SampleBlocks == 0 && Cluster.Count == 1) turn.Early = EarlyBlocks.Begin(plan, blocks);
+    }
+
+    private LaunchPlan PlanOf(WorkTurn turn)
+    {
+        if (turn.Plan is { } begun) return begun;
+        bool watches = driver.Options.Execution.WatchesGlobalMemory;
+        if (watches && (IsDependent || Context.HasDependentLaunches)) turn.Touched ??= new();
+        return turn.Plan = new LaunchPlan(function.Kernel, grid, block, function.Kernel.StaticShared + dynamicShared, parameters,
+            function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending)
+        {
+            // The time of clusters is not modelled.
+            Trace = driver.Options.ModelTimes && Cluster.Count == 1 ? new() : null,
+            Cluster = Cluster,
+            Touched = turn.Touched,
+            Dependent = IsDependent ? new(watches ? new() : null) : null,
+        };
+    }
+
+    public override void Run(WorkTurn turn)
     {
         driver.Inject.OnLaunch(function.Kernel.Name);
         if (function.Module.IsUnloaded)
             throw new DriverException(DriverResult.IllegalAddress, $"{function.Kernel.Name} runs after its module was unloaded",
                 tellsCaller: true);
-        var plan = new LaunchPlan(function.Kernel, grid, block, function.Kernel.StaticShared + dynamicShared, parameters,
-            function.Module.Variables, Context.Memory, driver.Options.Execution, driver.Ending)
-        {
-            Trace = driver.Options.ModelTimes ? new() : null,
-            Touched = touched,
-        };
+        LaunchPlan plan = PlanOf(turn);
         LaunchCounters counters;
         try
         {
-            counters = Grid.Run(plan);
+            counters = Run(plan, turn);
         }
         catch (GpuFaultException e)
         {
@@ -63,6 +88,25 @@ internal sealed class LaunchOperation(
         ModelledTime? time = Model(plan);
         Context.Device.Clock += time?.Seconds ?? 0;
         driver.NoteLaunch(new(function.Kernel.Name, Context.Device.Ordinal, grid, block, plan.SharedBytes, counters) { Time = time });
+    }
+
+    private LaunchCounters Run(LaunchPlan plan, WorkTurn turn)
+    {
+        LaunchCounters counters;
+        try
+        {
+            counters = Grid.Run(plan, turn.Early);
+        }
+        catch (GpuFaultException)
+        {
+            // What came too early met anything.
+            turn.Before?.Check(plan);
+            throw;
+        }
+        turn.Before?.Check(plan);
+        if (plan.Touched is { } touched && Context.HasDependentLaunches)
+            turn.After = LaunchesBefore.Next(new(plan, touched, Context.Memory.Removals), turn.Before);
+        return counters;
     }
 
     private ModelledTime? Model(LaunchPlan plan)
@@ -81,10 +125,10 @@ internal sealed unsafe class UploadOperation(
 {
     public override string Name => "copy from the host";
 
-    public override void Run(LaunchFootprint? touched)
+    public override void Run(WorkTurn turn)
     {
         Covered(to, bytes, Name);
-        touched?.Add(GlobalTouch.Write, to, bytes);
+        turn.Touched?.Add(GlobalTouch.Write, to, bytes);
         if (taken is not null)
         {
             fixed (byte* p = taken) Context.Memory.Write(to, p, bytes);
@@ -103,10 +147,10 @@ internal sealed unsafe class DownloadOperation(DriverContext context, nint to, u
 {
     public override string Name => "copy to the host";
 
-    public override void Run(LaunchFootprint? touched)
+    public override void Run(WorkTurn turn)
     {
         Covered(from, bytes, Name);
-        touched?.Add(GlobalTouch.Read, from, bytes);
+        turn.Touched?.Add(GlobalTouch.Read, from, bytes);
         if (isPinned is not null && !isPinned(to, bytes))
             throw new DriverException(DriverResult.IllegalAddress, $"copy of {bytes} bytes to host memory that was freed",
                 tellsCaller: true);
@@ -118,12 +162,12 @@ internal sealed class CopyOperation(DriverContext context, ulong to, ulong from,
 {
     public override string Name => "copy";
 
-    public override void Run(LaunchFootprint? touched)
+    public override void Run(WorkTurn turn)
     {
         Covered(from, bytes, Name);
         Covered(to, bytes, Name);
-        touched?.Add(GlobalTouch.Read, from, bytes);
-        touched?.Add(GlobalTouch.Write, to, bytes);
+        turn.Touched?.Add(GlobalTouch.Read, from, bytes);
+        turn.Touched?.Add(GlobalTouch.Write, to, bytes);
         Context.Memory.Copy(to, from, bytes);
         Context.Device.Clock += 2 * bytes / (Context.Device.Kind.Rates?.DramBytesPerSecond ?? double.PositiveInfinity);
     }
@@ -133,10 +177,10 @@ internal sealed class FillOperation(DriverContext context, ulong to, byte value,
 {
     public override string Name => "fill";
 
-    public override void Run(LaunchFootprint? touched)
+    public override void Run(WorkTurn turn)
     {
         Covered(to, bytes, Name);
-        touched?.Add(GlobalTouch.Write, to, bytes);
+        turn.Touched?.Add(GlobalTouch.Write, to, bytes);
         Context.Memory.Fill(to, value, bytes);
     }
 }

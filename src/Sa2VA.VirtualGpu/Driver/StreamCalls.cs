@@ -60,6 +60,7 @@ public sealed unsafe partial class VirtualDriver
         NotInvalid(place.Capture);
         if (stream.Capture is null) place.Capture.Join(stream);
         stream.Tail.UnionWith(place.Behind);
+        stream.TailIsOwn = false;
     }
 
     /// <summary>Puts work in a stream, or in the graph that it is captured to.</summary>

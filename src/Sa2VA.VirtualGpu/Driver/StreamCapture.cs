@@ -34,9 +34,14 @@ internal sealed class StreamCapture(DriverStream origin, CaptureMode mode, int t
 
     public void Add(DriverStream stream, Operation work)
     {
-        nodes.Add(new(work, [.. stream.Tail.Order()]));
+        nodes.Add(new(work, [.. stream.Tail.Order()])
+        {
+            BeginsEarly = work is LaunchOperation { IsDependent: true } && stream.TailIsOwn && stream.Tail.Count == 1
+                && nodes[stream.Tail.Single()].Work is LaunchOperation,
+        });
         stream.Tail.Clear();
         stream.Tail.Add(nodes.Count - 1);
+        stream.TailIsOwn = true;
     }
 
     /// <summary>Something happened that cannot be part of a graph: the capture can only be ended.</summary>
@@ -61,6 +66,7 @@ internal sealed class StreamCapture(DriverStream origin, CaptureMode mode, int t
         {
             s.Capture = null;
             s.Tail.Clear();
+            s.TailIsOwn = false;
         }
     }
 }

@@ -58,7 +58,8 @@ internal static unsafe class AsyncCopies
         PendingCopies copies = w.Copies.Next();
         copies.Issued = i;
         copies.Lanes = mask;
-        copies.Landed = block.Random.Next(2) == 0;
+        // While a block is held, memory from which data would arrive later may be freed.
+        copies.Landed = block.Random.Next(2) == 0 || block.IsHeld;
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
@@ -74,8 +75,9 @@ internal static unsafe class AsyncCopies
                     throw w.Fault(FaultKind.Misaligned, i, $"a copy of {i.Width} bytes from 0x{from:x} is misaligned");
                 Allocation a = MemoryAccess.GlobalPlace(w, i, from, (int)valid);
                 long offset = (long)(from - a.Address);
-                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, (int)valid);
+                if (block.StoresInFlight) BulkStores.CheckMeets(w, i, from, (int)valid);
                 block.Footprint?.Touch(w, i, lane, from, (int)valid);
+                if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, (int)valid);
                 access.Global(from, (int)valid);
                 copies.From[lane] = (nint)(a.Host + offset);
             }

@@ -44,9 +44,10 @@ internal static unsafe class AtomicFunctions
             throw w.Fault(FaultKind.Illegal, i, "an atomic on memory of one thread or on parameters");
         if (space == StateSpace.Shared)
         {
-            byte* p = MemoryAccess.SharedPlace(w, i, address, i.Width);
+            ThreadBlock of = ClusterFunctions.Owner(w, i, ref address);
+            byte* p = MemoryAccess.SharedPlace(w, i, address, i.Width, of);
             access.Shared((uint)address, i.Width);
-            w.Block.Shadow?.Write(w, i, (int)address, i.Width, atomic: true);
+            w.Block.Shadow?.Write(w, i, (int)address, i.Width, atomic: true, of);
             return p;
         }
         if ((address & (ulong)(i.Width - 1)) != 0)
@@ -56,6 +57,7 @@ internal static unsafe class AtomicFunctions
         if (a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
         long offset = (long)(address - a.Address);
         if (a.Written != null) MemoryAccess.CheckWritten(w, i, a, offset, i.Width);
+        if (w.Block.StoresInFlight) BulkStores.CheckMeets(w, i, address, i.Width);
         w.Block.Footprint?.Touch(w, i, lane, address, i.Width);
         return a.Host + offset;
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Memory;
 using Sa2VA.VirtualGpu.Ptx;
 
@@ -13,21 +14,31 @@ internal static unsafe class BulkCopies
     /// <summary>In Mode: the mbarrier's address has 64 bits.</summary>
     public const int WideBarrier = 1 << 8;
 
-    private const int TensorAlignment = 128, PlainAlignment = 16;
+    /// <summary>In Mode: row Second holds the ranks of the cluster's blocks that get it, a bit for each.</summary>
+    public const int Multicast = 1 << 9;
+
+    public const int TensorAlignment = 128, PlainAlignment = 16;
 
     /// <summary>cp.async.bulk.tensor: Rows are the coordinates, innermost first.</summary>
     public static void Tensor(Warp w, Instruction i, uint mask)
     {
-        Span<int> at = stackalloc int[TensorMap.MostDimensions];
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            TensorMap map = Map(w, i, ((ulong*)(w.Rows + i.B))[lane]);
-            if (map.Dimensions.Count != i.Rows.Length)
-                throw w.Fault(FaultKind.Illegal, i, $"{i.Rows.Length} coordinates in a tensor of {map.Dimensions.Count} dimensions");
-            for (int d = 0; d < i.Rows.Length; d++) at[d] = ((int*)(w.Rows + i.Rows[d]))[lane];
-            Issue(w, i, lane, TensorBox.Rows(map, at), map.Swizzle, TensorAlignment);
+            (BulkRow[] rows, int swizzle) = Box(w, i, lane);
+            Issue(w, i, lane, rows, swizzle, TensorAlignment);
         }
+    }
+
+    /// <summary>The box of a tensor that a lane names.</summary>
+    public static (BulkRow[] Rows, int Swizzle) Box(Warp w, Instruction i, int lane)
+    {
+        Span<int> at = stackalloc int[TensorMap.MostDimensions];
+        TensorMap map = Map(w, i, ((ulong*)(w.Rows + i.B))[lane]);
+        if (map.Dimensions.Count != i.Rows.Length)
+            throw w.Fault(FaultKind.Illegal, i, $"{i.Rows.Length} coordinates in a tensor of {map.Dimensions.Count} dimensions");
+        for (int d = 0; d < i.Rows.Length; d++) at[d] = ((int*)(w.Rows + i.Rows[d]))[lane];
+        return (TensorBox.Rows(map, at), map.Swizzle);
     }
 
     /// <summary>cp.async.bulk: row Rows[0] holds the bytes.</summary>
@@ -36,74 +47,113 @@ internal static unsafe class BulkCopies
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            ulong from = ((ulong*)(w.Rows + i.B))[lane];
-            uint bytes = ((uint*)(w.Rows + i.Rows[0]))[lane];
-            if (bytes % 16 != 0 || bytes > (uint)w.Block.SharedBytes)
-                throw w.Fault(FaultKind.Illegal, i,
-                    $"a bulk copy of {bytes} bytes: a multiple of 16 that fits into shared memory is allowed");
-            if (from % 16 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy from 0x{from:x}, which is no multiple of 16");
-            Issue(w, i, lane, [new((int)bytes, from, 0, (int)bytes)], swizzle: 0, PlainAlignment);
+            Issue(w, i, lane, [Whole(w, i, lane)], swizzle: 0, PlainAlignment);
         }
+    }
+
+    /// <summary>The bytes of global memory that a lane names.</summary>
+    public static BulkRow Whole(Warp w, Instruction i, int lane)
+    {
+        ulong at = ((ulong*)(w.Rows + i.B))[lane];
+        uint bytes = ((uint*)(w.Rows + i.Rows[0]))[lane];
+        if (bytes % 16 != 0 || bytes > (uint)w.Block.SharedBytes)
+            throw w.Fault(FaultKind.Illegal, i, $"a bulk copy of {bytes} bytes: a multiple of 16 that fits into shared memory is allowed");
+        if (at % 16 != 0) throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy at 0x{at:x}, which is no multiple of 16");
+        return new((int)bytes, at, 0, (int)bytes);
+    }
+
+    /// <summary>Whether rows fit at a shared address.</summary>
+    /// <returns>Their bytes.</returns>
+    public static int CheckShared(Warp w, Instruction i, ulong at, BulkRow[] rows, int alignment)
+    {
+        int bytes = rows.Sum(r => r.Bytes), most = w.Block.SharedBytes;
+        if (at % (ulong)alignment != 0)
+            throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy at shared address 0x{at:x}, which is no multiple of {alignment}");
+        if (at > (ulong)most || (ulong)bytes > (ulong)most - at)
+            throw w.Fault(FaultKind.OutOfBounds, i,
+                $"a bulk copy of {bytes} bytes at 0x{at:x} is outside the block's shared memory of {most} bytes");
+        return bytes;
     }
 
     private static void Issue(Warp w, Instruction i, int lane, BulkRow[] rows, int swizzle, int alignment)
     {
-        ThreadBlock block = w.Block;
         ulong to = MemoryAccess.Address(w, i, lane);
         ulong at = Lanes.Get(w.Rows + i.C, lane, (i.Mode & WideBarrier) != 0) + (ulong)i.SourceOffset;
-        int bytes = rows.Sum(r => r.Bytes);
-        if (to % (ulong)alignment != 0)
-            throw w.Fault(FaultKind.Misaligned, i, $"a bulk copy to shared address 0x{to:x}, which is no multiple of {alignment}");
-        if (to > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - to)
-            throw w.Fault(FaultKind.OutOfBounds, i,
-                $"a bulk copy of {bytes} bytes to 0x{to:x} is outside the block's shared memory of {block.SharedBytes} bytes");
-        Mbarrier barrier = MbarrierFunctions.Find(w, i, at);
+        Touch(w, i, lane, rows);
+        int sectors = Count(w, i, rows, rows.Sum(r => r.Bytes));
+        if ((i.Mode & Multicast) == 0)
+        {
+            ThreadBlock into = ClusterFunctions.Owner(w, i, ref to);
+            if (ClusterFunctions.Owner(w, i, ref at) != into)
+                throw w.Fault(FaultKind.Illegal, i, "a bulk copy goes to another block than that of its mbarrier");
+            Issue(w, i, into, to, at, rows, swizzle, alignment, sectors);
+            return;
+        }
+        uint ranks = ((ushort*)(w.Rows + i.Second))[2 * lane];
+        if (ranks == 0 || ranks >> w.Block.ClusterSize != 0)
+            throw w.Fault(FaultKind.Illegal, i, $"a copy to blocks 0x{ranks:x} of a cluster of {w.Block.ClusterSize}");
+        for (; ranks != 0; ranks &= ranks - 1)
+        {
+            ThreadBlock into = w.Block.Reach(w, i, BitOperations.TrailingZeroCount(ranks), isCopy: true);
+            Issue(w, i, into, to, at, rows, swizzle, alignment, sectors);
+        }
+    }
+
+    private static void Issue(Warp w, Instruction i, ThreadBlock into, ulong to, ulong at, BulkRow[] rows, int swizzle, int alignment,
+        int sectors)
+    {
+        int bytes = CheckShared(w, i, to, rows, alignment);
+        Mbarrier barrier = MbarrierFunctions.Find(w, i, at, into);
         if (!barrier.IsFenced)
             throw w.Fault(FaultKind.MissingFence, i, $"a bulk copy uses the mbarrier at 0x{at:x}, but no fence.mbarrier_init or "
                 + $"fence.proxy.async of warp {barrier.Warp} follows the making of it");
         var copy = new BulkCopy(w, i, barrier, (int)to, bytes, rows, swizzle);
-        Touch(w, lane, copy);
-        Count(w, copy);
-        block.Shadow?.IssueBulk(copy);
+        w.Block.Trace?.Copy(w.Id, copy, sectors);
+        into.Shadow?.IssueBulk(copy);
         barrier.Copies.Add(copy);
-        block.BulkCopies.Add(copy);
+        into.BulkCopies.Add(copy);
     }
 
     /// <summary>Tells what blocks touch of global memory, in pieces of which none crosses 64 bytes.</summary>
-    private static void Touch(Warp w, int lane, BulkCopy copy)
+    public static void Touch(Warp w, Instruction i, int lane, BulkRow[] rows)
     {
-        if (w.Block.Footprint is not { } footprint) return;
-        foreach (BulkRow r in copy.Rows)
+        BlockFootprint? footprint = w.Block.Footprint;
+        bool storing = w.Block.StoresInFlight;
+        if (footprint is null && !storing) return;
+        foreach (BulkRow r in rows)
             for (ulong at = r.Source, end = r.Source + (ulong)r.Copied; at < end;)
             {
                 ulong next = Math.Min((at | 63) + 1, end);
-                footprint.Touch(w, copy.Issued, lane, at, (int)(next - at));
+                footprint?.Touch(w, i, lane, at, (int)(next - at));
+                if (storing) BulkStores.CheckMeets(w, i, at, (int)(next - at));
                 at = next;
             }
     }
 
-    private static void Count(Warp w, BulkCopy copy)
+    /// <summary>Counts what rows ask of memory.</summary>
+    /// <returns>Sectors.</returns>
+    public static int Count(Warp w, Instruction i, BulkRow[] rows, int bytes)
     {
-        if (!w.Block.CountsMemory) return;
+        if (!w.Block.CountsMemory) return 0;
         BlockCounts counts = w.Block.Counts;
-        int n = copy.Issued.Index, sectors = 0;
-        foreach (BulkRow r in copy.Rows)
+        int n = i.Index, sectors = 0;
+        foreach (BulkRow r in rows)
             if (r.Copied > 0) sectors += (int)((r.Source + (ulong)r.Copied - 1 >> 5) - (r.Source >> 5)) + 1;
         counts.GlobalRequests[n]++;
         counts.GlobalSectors[n] += sectors;
-        int copied = copy.Rows.Sum(r => r.Copied), wavefronts = (copy.Bytes + 127) / 128;
+        int copied = rows.Sum(r => r.Copied), wavefronts = (bytes + 127) / 128;
         counts.LeastSectors[n] += (copied + 31) / 32;
         counts.GlobalBytes += copied;
         counts.SharedRequests[n]++;
         counts.SharedWavefronts[n] += wavefronts;
         counts.LeastWavefronts[n] += wavefronts;
-        w.Block.Trace?.Copy(w.Id, copy, sectors);
+        return sectors;
     }
 
     /// <summary>The copy's data arrive.</summary>
     public static void Land(BulkCopy copy)
     {
-        (Warp w, Instruction i, ThreadBlock block) = (copy.Warp, copy.Issued, copy.Warp.Block);
+        (Warp w, Instruction i, ThreadBlock block) = (copy.Warp, copy.Issued, copy.Barrier.Block);
         Span<byte> row = stackalloc byte[copy.Swizzle > 0 ? copy.Swizzle : 0];
         byte* to = block.Shared + copy.To;
         foreach (BulkRow r in copy.Rows)
@@ -126,6 +176,7 @@ internal static unsafe class BulkCopies
         block.Shadow?.LandBulk(copy);
         copy.Barrier.Copies.Remove(copy);
         copy.Barrier.Bytes -= copy.Bytes;
+        copy.Barrier.KnowsGrid |= copy.KnowsGrid;
         block.Mbarriers.Settle(copy.Barrier, w, i);
     }
 

@@ -8,7 +8,11 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// <param name="Bytes">How many.</param>
 /// <param name="Rows">Its parts, one behind the other in shared memory.</param>
 /// <param name="Swizzle">Bytes over which pieces of 16 bytes are permuted, or 0.</param>
-internal sealed record BulkCopy(Warp Warp, Instruction Issued, Mbarrier Barrier, int To, int Bytes, BulkRow[] Rows, int Swizzle);
+internal sealed record BulkCopy(Warp Warp, Instruction Issued, Mbarrier Barrier, int To, int Bytes, BulkRow[] Rows, int Swizzle)
+{
+    /// <summary>Whether it was issued when the launch before was known to have ended, and so ends behind that too.</summary>
+    public bool KnowsGrid { get; } = Warp.KnowsBefore;
+}
 
 /// <summary>A row of a bulk copy: zeros, then what lies at an address, then zeros.</summary>
 /// <param name="Bytes">Of the row.</param>

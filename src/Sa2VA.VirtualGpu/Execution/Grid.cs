@@ -7,14 +7,17 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// <summary>Runs the blocks of a launch in a random order over worker threads.</summary>
 internal static class Grid
 {
-    public static LaunchCounters Run(LaunchPlan plan)
+    /// <param name="plan">The launch.</param>
+    /// <param name="early">Blocks of it that have begun; null if none has.</param>
+    public static LaunchCounters Run(LaunchPlan plan, EarlyBlocks? early = null)
     {
         long[]? sample = plan.Options.SampleBlocks > 0 || plan.Trace is not null ? BlockSample.Of(plan) : null;
-        long blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count;
+        // What runs at once: clusters, most often of one block.
+        long size = plan.Cluster.Count, blocks = plan.Options.SampleBlocks > 0 ? sample!.Length : plan.Grid.Count / size;
         var order = BlockOrder.Of(blocks, plan.Options.Seed);
-        int workers = (int)Math.Min(plan.Options.Workers, blocks);
-        var counts = new BlockCounts[workers];
-        long next = -1, failedAt = long.MaxValue;
+        int begun = early?.Count ?? 0, workers = (int)Math.Min(plan.Options.Workers, blocks - begun);
+        var counts = new BlockCounts[workers * size];
+        long next = begun - 1, failedAt = long.MaxValue;
         Exception? failure = null;
         var gate = new Lock();
         // One block alone races with nobody.
@@ -22,17 +25,31 @@ internal static class Grid
         bool isWatched = plan.Options.WatchesGlobalMemory && (blocks > 1 || owned is not null);
         using LaunchFootprint? own = plan.Touched is null && isWatched ? new() : null;
         LaunchFootprint? footprint = plan.Touched ?? own;
+        if (early is not null) EndEarly();
         if (workers == 1) Work(0);
-        else Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
+        else if (workers > 0) Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Work);
         if (failure is BlocksRacedException race) failure = RaceBetween(plan, order, race.Address);
         if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        return LaunchCounters.Sum(plan, counts, blocks);
+        return LaunchCounters.Sum(plan, [.. counts, .. early?.Counts ?? []], blocks * size);
+
+        void EndEarly()
+        {
+            try
+            {
+                if (early.End() is { } raced) throw new BlocksRacedException(raced);
+            }
+            catch (Exception e)
+            {
+                failedAt = 0;
+                failure = e;
+            }
+        }
 
         void Work(int worker)
         {
-            using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned);
-            using var block = new ThreadBlock(plan, touched);
-            counts[worker] = block.Counts;
+            using BlockFootprint? touched = footprint is null ? null : new(footprint, watch: null, owned, plan.Dependent?.Early);
+            using var block = new Cluster(plan, touched);
+            for (int rank = 0; rank < size; rank++) counts[worker * size + rank] = block.Blocks[rank].Counts;
             while (true)
             {
                 long n = Interlocked.Increment(ref next);
@@ -49,6 +66,8 @@ internal static class Grid
                 }
                 catch (Exception e)
                 {
+                    // What it did counts where launches meet.
+                    if (plan.Dependent is not null) block.Footprint?.End();
                     // Of several blocks that fail, the first in the order is told.
                     lock (gate)
                     {
@@ -69,8 +88,8 @@ internal static class Grid
     private static GpuFaultException RaceBetween(LaunchPlan plan, BlockOrder order, ulong address)
     {
         using var touched = new LaunchFootprint();
-        using var watching = new BlockFootprint(touched, new(address));
-        using var block = new ThreadBlock(plan with { Trace = null, Touched = null }, watching);
+        using var watching = new BlockFootprint(touched, new RaceWatch(address));
+        using var block = new Cluster(plan.Again(), watching);
         for (long n = 0; n < order.Blocks; n++)
         {
             try
@@ -125,7 +144,7 @@ internal static class BlockSample
     public static long[] Of(LaunchPlan plan)
     {
         const double GoldenRatio = 0.6180339887498949;
-        long blocks = plan.Grid.Count;
+        long blocks = plan.Grid.Count / plan.Cluster.Count;
         int count = plan.Options.SampleBlocks > 0 ? plan.Options.SampleBlocks : Traced;
         int whole = plan.Options.SampleBlocks > 0 ? Math.Max(count, plan.Options.WholeGrids) : count;
         if (blocks <= whole) return [.. Enumerable.Range(0, (int)blocks)];

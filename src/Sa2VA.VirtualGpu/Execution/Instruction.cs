@@ -48,6 +48,9 @@ internal sealed unsafe class Instruction(PtxInstruction source, int index)
     public long Offset, SourceOffset;
     public StateSpace Space;
 
+    /// <summary>Whether its shared addresses may be of other blocks of the cluster.</summary>
+    public bool ReachesCluster;
+
     /// <summary>A load or a store that <see cref="WholeRows"/> suits.</summary>
     public bool IsPlain;
 

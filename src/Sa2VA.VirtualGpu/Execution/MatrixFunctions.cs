@@ -39,6 +39,33 @@ internal static unsafe class MatrixFunctions
         }
     }
 
+    /// <summary>stmatrix: the other way round.</summary>
+    public static void Store(Warp w, Instruction i, uint mask)
+    {
+        if (!Whole(w, i, mask)) return;
+        bool transposed = (i.Mode & Transposed) != 0;
+        ushort* turned = stackalloc ushort[64];
+        var access = new AccessCounter(w, i, stackalloc ulong[AccessCounter.Room]);
+        for (int k = 0; k < i.Rows.Length; k++)
+        {
+            ushort* matrix = (ushort*)(w.Rows + i.Rows[k]);
+            if (transposed)
+            {
+                for (int n = 0; n < 64; n++) turned[n % 8 * 8 + n / 8] = matrix[n];
+                matrix = turned;
+            }
+            for (int row = 0; row < 8; row++)
+            {
+                ulong address = MemoryAccess.Address(w, i, 8 * k + row);
+                byte* to = MemoryAccess.SharedPlace(w, i, address, 16);
+                access.Shared((uint)address, 16);
+                w.Block.Shadow?.Write(w, i, (int)address, 16, atomic: false);
+                MemoryAccess.CopyBytes(to, (byte*)(matrix + 8 * row), 16);
+            }
+        }
+        access.Finish();
+    }
+
     /// <summary>mma m16n8k16, sums in float32: Rows are four of D, four of A, two of B, four of C.</summary>
     public static void Product(Warp w, Instruction i, uint mask)
     {

@@ -4,12 +4,15 @@ namespace Sa2VA.VirtualGpu.Execution;
 /// An mbarrier of a block: a phase ends when all its arrivals have come and all the bytes that it was told to expect. The 64 bits in shared
 /// memory are opaque; what they stand for is here.
 /// </summary>
+/// <param name="block">Whose.</param>
 /// <param name="address">In shared memory.</param>
 /// <param name="count">Arrivals of a phase.</param>
 /// <param name="warp">The warp that made it.</param>
 /// <param name="number">Which of the block's it is, in order of their making.</param>
-internal sealed class Mbarrier(int address, int count, int warp, int number)
+internal sealed class Mbarrier(ThreadBlock block, int address, int count, int warp, int number)
 {
+    public ThreadBlock Block => block;
+
     public int Address => address;
 
     public int Count => count;
@@ -36,6 +39,9 @@ internal sealed class Mbarrier(int address, int count, int warp, int number)
     /// <summary>What those know who arrive in this phase, and what they knew who arrived in the last.</summary>
     public uint[]? Known, KnownBefore;
 
+    /// <summary>Whether one of those knows that the launch before this one has ended.</summary>
+    public bool KnowsGrid, KnewGrid;
+
     /// <summary>Whether a phase of that parity is not under way: it has ended, or has not begun since the one before it ended.</summary>
     public bool HasEnded(ulong parity) => ((ulong)Phases & 1) != (parity & 1);
 
@@ -46,6 +52,7 @@ internal sealed class Mbarrier(int address, int count, int warp, int number)
         Pending = count;
         KnownBefore = Known;
         Known = null;
+        KnewGrid |= KnowsGrid;
     }
 
     public override string ToString() =>

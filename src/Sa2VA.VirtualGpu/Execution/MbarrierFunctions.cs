@@ -16,7 +16,7 @@ internal static unsafe class MbarrierFunctions
         for (uint rest = mask; rest != 0; rest &= rest - 1)
         {
             int lane = BitOperations.TrailingZeroCount(rest);
-            int address = Place(w, i, MemoryAccess.Address(w, i, lane));
+            int address = Place(w, i, MemoryAccess.Address(w, i, lane), out _);
             uint count = ((uint*)(w.Rows + i.B))[lane];
             if (count is 0 or > MostCount) throw w.Fault(FaultKind.Illegal, i, $"an mbarrier for {count} arrivals");
             w.Block.Shadow?.Write(w, i, address, 8, atomic: false);
@@ -52,9 +52,10 @@ internal static unsafe class MbarrierFunctions
             {
                 if (count > b.Pending) throw w.Fault(FaultKind.Mbarrier, i, $"one arrival too many at {b}");
                 b.Pending -= count;
-                w.Block.Shadow?.Release(w.Id, ref b.Known);
+                w.Block.Shadow?.Release(w.Actor, ref b.Known);
+                b.KnowsGrid |= w.KnowsBefore;
             }
-            w.Block.Mbarriers.Settle(b, w, i);
+            b.Block.Mbarriers.Settle(b, w, i);
         }
     }
 
@@ -76,7 +77,8 @@ internal static unsafe class MbarrierFunctions
             {
                 if (ended == 0) w.Block.Trace?.Warps[w.Id].Mbarrier(i, b.Address, (int)b.Phases, arrivals: 0);
                 ended |= 1u << lane;
-                if (b.KnownBefore is not null) w.Block.Shadow?.Acquire(w.Id, b.KnownBefore);
+                if (b.KnownBefore is not null) w.Block.Shadow?.Acquire(w.Actor, b.KnownBefore);
+                w.KnowsBefore |= b.KnewGrid;
             }
             else
             {
@@ -95,26 +97,31 @@ internal static unsafe class MbarrierFunctions
     public static void FenceProxy(Warp w, Instruction i, uint mask)
     {
         w.Block.Mbarriers.Fence(w);
-        w.Block.Shadow?.FenceProxy(w.Id);
+        w.Block.Shadow?.FenceProxy(w.Actor);
     }
 
-    public static Mbarrier Find(Warp w, Instruction i, ulong address)
+    public static Mbarrier Find(Warp w, Instruction i, ulong address) => Find(w, i, (ulong)Place(w, i, address, out ThreadBlock of), of);
+
+    /// <summary>The mbarrier at a place in a block's shared memory.</summary>
+    public static Mbarrier Find(Warp w, Instruction i, ulong at, ThreadBlock of)
     {
-        int place = Place(w, i, address);
-        if (w.Block.Mbarriers.At(place) is { } b)
+        MemoryAccess.SharedPlace(w, i, at, 8, of);
+        int place = (int)at;
+        if (of.Mbarriers.At(place) is { } b)
         {
-            w.Block.Shadow?.Read(w, i, place, 8);
+            w.Block.Shadow?.Read(w, i, place, 8, of);
             return b;
         }
         throw w.Fault(FaultKind.Uninitialised, i, $"no mbarrier was made at shared address 0x{place:x}");
     }
 
     /// <summary>A generic address must lie in the window of shared memory; one that does not lies outside all of it.</summary>
-    private static int Place(Warp w, Instruction i, ulong address)
+    private static int Place(Warp w, Instruction i, ulong address, out ThreadBlock of)
     {
         if (i.Space == StateSpace.Generic && AddressWindows.Split(ref address) != StateSpace.Shared)
             throw w.Fault(FaultKind.OutOfBounds, i, $"an mbarrier at 0x{address:x}, outside shared memory");
-        MemoryAccess.SharedPlace(w, i, address, 8);
+        of = ClusterFunctions.Owner(w, i, ref address);
+        MemoryAccess.SharedPlace(w, i, address, 8, of);
         return (int)address;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class MbarrierTable(ThreadBlock block, Warp[] warps)
 
     public void Add(Warp w, Instruction i, int address, int count)
     {
-        if (!byAddress.TryAdd(address, new(address, count, w.Id, made++) { Pending = count }))
+        if (!byAddress.TryAdd(address, new(block, address, count, w.Id, made++) { Pending = count }))
             throw w.Fault(FaultKind.Mbarrier, i, $"there is an mbarrier at shared address 0x{address:x} already (mbarrier.inval ends one)");
         block.Trace?.Mbarriers.Add((address, count));
     }

@@ -125,20 +125,21 @@ internal static unsafe class MemoryAccess
 
     private static byte* Shared(Warp w, Instruction i, ulong address, int bytes, bool write, ref AccessCounter access)
     {
-        byte* p = SharedPlace(w, i, address, bytes);
+        ThreadBlock of = ClusterFunctions.Owner(w, i, ref address);
+        byte* p = SharedPlace(w, i, address, bytes, of);
         access.Shared((uint)address, bytes);
         if (w.Block.Shadow is { } shadow)
         {
-            if (write) shadow.Write(w, i, (int)address, bytes, atomic: false);
-            else shadow.Read(w, i, (int)address, bytes);
+            if (write) shadow.Write(w, i, (int)address, bytes, atomic: false, of);
+            else shadow.Read(w, i, (int)address, bytes, of);
         }
         return p;
     }
 
-    /// <summary>Checks bounds and alignment only.</summary>
-    public static byte* SharedPlace(Warp w, Instruction i, ulong address, int bytes)
+    /// <summary>Checks bounds and alignment only, in a block's shared memory, its own if none is named.</summary>
+    public static byte* SharedPlace(Warp w, Instruction i, ulong address, int bytes, ThreadBlock? of = null)
     {
-        ThreadBlock block = w.Block;
+        ThreadBlock block = of ?? w.Block;
         if (address > (ulong)block.SharedBytes || (ulong)bytes > (ulong)block.SharedBytes - address)
             throw w.Fault(FaultKind.OutOfBounds, i,
                 $"access of {bytes} bytes at 0x{address:x} is outside the block's shared memory of {block.SharedBytes} bytes");
@@ -155,12 +156,14 @@ internal static unsafe class MemoryAccess
         access.Global(address, bytes);
         long offset = (long)(address - a.Address);
         if (write && a.ReadOnly) throw w.Fault(FaultKind.Illegal, i, $"{a.Name} cannot be written");
+        if (w.Block.StoresInFlight) BulkStores.CheckMeets(w, i, address, bytes);
+        // Before it is looked at: what nothing wrote yet may be what the launch before this one writes.
+        w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         if (a.Written != null)
         {
             if (write) new Span<byte>(a.Written + offset, bytes).Fill(1);
             else CheckWritten(w, i, a, offset, bytes);
         }
-        w.Block.Footprint?.Touch(w, i, lane, address, bytes);
         return a.Host + offset;
     }
 

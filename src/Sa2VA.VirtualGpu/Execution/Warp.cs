@@ -16,6 +16,12 @@ internal enum WarpState
 
     /// <summary>Waits for registers that other warps give back.</summary>
     AtRegisters,
+
+    /// <summary>Waits at the barrier of its cluster.</summary>
+    AtCluster,
+
+    /// <summary>Waits for the launch before to end.</summary>
+    AtGridBefore,
     Done,
 }
 
@@ -40,6 +46,12 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 
     public int Id => id;
 
+    /// <summary>Its number among the warps of its cluster.</summary>
+    public int Actor { get; } = block.Rank * block.WarpCount + id;
+
+    /// <summary>The phase of the cluster's barrier in which it has arrived and not waited; −1 if it has not.</summary>
+    public long ClusterPhase { get; set; }
+
     /// <summary>The register file.</summary>
     public byte* Rows => rows;
 
@@ -53,15 +65,24 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
 
     public CopyQueue Copies { get; } = new();
 
+    public StoreQueue Stores { get; } = new();
+
     /// <summary>Products that it has issued and not waited for; null in kernels without any.</summary>
     public ProductQueue? Products { get; } = block.Kernel.ProductRegisters > 0 ? new(block) : null;
 
     /// <summary>Registers that each of its threads has; 0 where the kernel does not say.</summary>
     public int Registers { get; set; }
 
+    /// <summary>
+    /// Whether it knows that the launch before has ended, from its own <c>griddepcontrol.wait</c> or by barriers from another's; always
+    /// where launches follow each other.
+    /// </summary>
+    public bool KnowsBefore { get; set; }
+
     public void Begin(uint lanes)
     {
         sleeps = null;
+        ClusterPhase = -1;
         Products?.Clear();
         Registers = block.Kernel.EntryRegisters;
         active = live = lanes;
@@ -70,6 +91,7 @@ internal sealed unsafe class Warp(ThreadBlock block, int id, byte* rows)
         stop = false;
         State = WarpState.Ready;
         Copies.Clear();
+        Stores.Clear();
     }
 
     /// <summary>Runs until the warp waits or ends, or for that many basic blocks.</summary>

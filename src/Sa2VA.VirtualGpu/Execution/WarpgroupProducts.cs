@@ -71,7 +71,7 @@ internal static unsafe class WarpgroupProducts
         foreach (Warp other in Group(w))
         {
             Compute(other, until);
-            w.Block.Shadow?.EndProducts(w.Id, other.Id, until);
+            w.Block.Shadow?.EndProducts(w.Actor, other.Actor, until);
         }
         queue.Registers?.Wait(until);
     }

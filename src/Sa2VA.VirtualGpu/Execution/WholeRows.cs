@@ -79,7 +79,7 @@ internal static unsafe class WholeRows
     private static bool Find(Warp w, Instruction i, uint mask, int bytes, bool write, ref Places at)
     {
         ThreadBlock block = w.Block;
-        if (block.CountsMemory) return false;
+        if (block.CountsMemory || block.StoresInFlight && i.Space == StateSpace.Global) return false;
         ulong limit;
         if (i.Space == StateSpace.Global)
         {

@@ -27,12 +27,15 @@ internal sealed unsafe partial class KernelLowering
             case "elect":
                 Election(i, m);
                 break;
+            case "mapa" or "getctarank":
+                ClusterAddress(i, m, name);
+                break;
             case "griddepcontrol":
-                // A launch waits for those before it anyway.
-                if (m.TakeOne("wait", "launch_dependents") is null) throw i.Source.Error("the instruction is not supported");
+                string control = m.TakeOne("wait", "launch_dependents") ?? throw i.Source.Error("the instruction is not supported");
                 Operands(i, 0);
                 i.Class = InstructionClass.Barrier;
-                i.Run = &ControlFunctions.Nothing;
+                i.Leader = true;
+                i.Run = control == "wait" ? &GridDependency.Wait : &GridDependency.LetGo;
                 break;
             case "fence" when m.Take("mbarrier_init"):
                 m.Ignore("release", "cluster");
@@ -65,7 +68,8 @@ internal sealed unsafe partial class KernelLowering
     {
         i.Class = InstructionClass.Barrier;
         Expect(i, m, DataType.B64);
-        i.Space = m.TakeOne("shared", "shared::cta", "shared::cluster") is null ? StateSpace.Generic : StateSpace.Shared;
+        string? space = m.TakeOne("shared", "shared::cta", "shared::cluster");
+        i.Space = space is null ? StateSpace.Generic : StateSpace.Shared;
         string? kind = m.TakeOne("init", "inval", "arrive", "try_wait", "test_wait");
         bool expects = m.Take("expect_tx"), parity = m.Take("parity");
         bool waits = kind is "try_wait" or "test_wait";
@@ -88,7 +92,9 @@ internal sealed unsafe partial class KernelLowering
             i.Run = &MbarrierFunctions.Wait;
             return;
         }
+        i.ReachesCluster = kind is not ("init" or "inval") && space is null or "shared::cluster";
         if (result) i.D = Result(i, Operand(i, 0), 8);
+        if (space == "shared::cluster" && i.D >= 0) throw i.Source.Error("an arrival at another block's mbarrier gives no state");
         if (kind == "arrive") i.Mode |= MbarrierFunctions.Arrives;
         if (expects) i.Mode |= MbarrierFunctions.Expects;
         i.Run = kind switch
@@ -183,49 +189,6 @@ internal sealed unsafe partial class KernelLowering
         i.Rows = [Source(i, Operand(i, 1), 4)];
         i.Leader = true;
         i.Run = &ShuffleFunctions.Elect;
-    }
-
-    /// <summary>cp.async.bulk behind these words: from global to shared memory, the bytes told to an mbarrier.</summary>
-    private void BulkCopy(Instruction i, Modifiers m)
-    {
-        if (module.Target < Hopper) throw i.Source.Error("the instruction needs target sm_90");
-        i.Class = InstructionClass.BulkCopy;
-        bool tensor = m.Take("tensor");
-        string? rank = tensor ? m.TakeOne("1d", "2d", "3d", "4d", "5d") : null;
-        m.Ignore("tile");
-        bool shared = m.TakeOne("shared::cluster", "shared::cta") is not null, global = m.Take("global");
-        if (!shared || !global || tensor && rank is null || !m.Take("mbarrier::complete_tx::bytes"))
-            throw i.Source.Error("the copy is not supported");
-        Operands(i, CacheHint(i, m, tensor ? 3 : 4));
-        i.Space = StateSpace.Shared;
-        i.C = AddressRow(i, Operand(i, tensor ? 2 : 3), StateSpace.Shared, out i.SourceOffset);
-        int wide = i.Mode == MemoryAccess.WideAddress ? BulkCopies.WideBarrier : 0;
-        if (tensor)
-        {
-            if (Operand(i, 1) is not AddressOperand { Coordinates: { } at }) throw i.Source.Error("the tensor has no coordinates");
-            if (at.Items.Length != rank![0] - '0') throw i.Source.Error($"operand {at} must have {rank[0]} coordinates");
-            i.B = TensorMapRow(i, Operand(i, 1), at.Items);
-            i.Rows = [.. at.Items.Select(x => Source(i, x, 4))];
-        }
-        else
-        {
-            i.B = AddressRow(i, Operand(i, 1), StateSpace.Global, out long offset);
-            if (offset != 0) throw i.Source.Error("an offset of the source is not supported");
-            i.Rows = [Source(i, Operand(i, 2), 4)];
-        }
-        i.Mode = 0;
-        i.A = AddressRow(i, Operand(i, 0), StateSpace.Shared, out i.Offset);
-        i.Mode |= wide;
-        i.Run = tensor ? &BulkCopies.Tensor : &BulkCopies.Plain;
-    }
-
-    /// <summary>The row of a tensor map's address.</summary>
-    private int TensorMapRow(Instruction i, PtxOperand operand, PtxOperand[] at)
-    {
-        if (operand is not AddressOperand { Register: { } r, Offset: 0 } address || (at.Length == 0) != address.Coordinates is null)
-            throw i.Source.Error($"operand {operand} is no tensor map");
-        CheckWidth(i, r, 8);
-        return rows.Offset(r);
     }
 
     /// <summary>Marks the instructions that use registers of products.</summary>

@@ -76,6 +76,7 @@ internal sealed unsafe partial class KernelLowering
             ParameterBytes = lowering.parameterBytes,
             StaticShared = lowering.staticShared,
             LocalBytes = Align(lowering.localBytes, 16),
+            Cluster = kernel.Cluster,
             MaxThreads = kernel.MaxThreads == 0 ? 1024 : kernel.MaxThreads,
             CellShift = System.Numerics.BitOperations.Log2((uint)lowering.narrowestShared),
         };

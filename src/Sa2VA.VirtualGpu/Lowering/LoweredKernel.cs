@@ -44,11 +44,20 @@ internal sealed class LoweredKernel(string name, Instruction[] code)
 
     public required int MaxThreads { get; init; }
 
+    /// <summary>Blocks of a cluster, where the kernel demands them.</summary>
+    public required Dim3? Cluster { get; init; }
+
     /// <summary>Registers that a thread begins with, where <c>setmaxnreg</c> needs to know; 0 if the kernel does not say.</summary>
     public required int EntryRegisters { get; init; }
 
     /// <summary>Virtual registers of a kernel with products of warpgroups; 0 of one without.</summary>
     public required int ProductRegisters { get; init; }
+
+    /// <summary>Whether it has bulk copies from shared to global memory.</summary>
+    public bool HasBulkStores { get; } = Array.Exists(code, i => i.Source.Modifiers.Contains("bulk_group"));
+
+    /// <summary>Whether it has <c>griddepcontrol</c>, which matters where launches may begin early.</summary>
+    public bool UsesGridDependency { get; } = Array.Exists(code, i => i.Source.Name == "griddepcontrol");
 
     /// <summary>Whether anything but its threads accesses its shared memory: products, bulk copies.</summary>
     public required bool IsAsynchronous { get; init; }

@@ -87,7 +87,8 @@ internal sealed unsafe partial class KernelLowering
         }
     }
 
-    private static StateSpace Space(Modifiers m) => m.TakeOne("global", "shared", "shared::cta", "local", "param", "const") switch
+    private static StateSpace Space(Modifiers m) =>
+        m.TakeOne("global", "shared", "shared::cta", "shared::cluster", "local", "param", "const") switch
     {
         "global" => StateSpace.Global,
         "const" => StateSpace.Const,
@@ -96,6 +97,13 @@ internal sealed unsafe partial class KernelLowering
         null => StateSpace.Generic,
         _ => StateSpace.Shared,
     };
+
+    /// <summary>Whether shared addresses may be of other blocks: by that space, or generic ones.</summary>
+    private bool ReachesCluster(Instruction i, Modifiers m)
+    {
+        if (m.Has("shared::cluster") && module.Target < Hopper) throw i.Source.Error("the instruction needs target sm_90");
+        return m.Has("shared::cluster") || !(m.Has("shared") || m.Has("shared::cta"));
+    }
 
     /// <summary>The row of an address: 64 bits, or 32 in shared memory; Mode gets <see cref="MemoryAccess.WideAddress"/>.</summary>
     private int AddressRow(Instruction i, PtxOperand operand, StateSpace space, out long offset)
@@ -135,10 +143,11 @@ internal sealed unsafe partial class KernelLowering
     private void Access(Instruction i, Modifiers m, bool load)
     {
         DataType type = m.Type();
+        i.ReachesCluster = ReachesCluster(i, m);
         i.Space = Space(m);
         bool isStrong = m.TakeOne("relaxed", "acquire", "release", "volatile") is not null;
         i.Touch = load ? isStrong ? GlobalTouch.StrongRead : GlobalTouch.Read : isStrong ? GlobalTouch.StrongWrite : GlobalTouch.Write;
-        m.Ignore("nc", "weak", "cta", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
+        m.Ignore("nc", "weak", "cta", "cluster", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
             "L1::evict_last", "L1::evict_first", "L1::no_allocate", "L1::evict_normal", "L2::64B", "L2::128B", "L2::256B");
         int vector = m.TakeOne("v2", "v4") switch { "v2" => 2, "v4" => 4, _ => 1 };
         Operands(i, CacheHint(i, m, 2));
@@ -183,8 +192,9 @@ internal sealed unsafe partial class KernelLowering
     private void Atomic(Instruction i, Modifiers m, bool result)
     {
         DataType type = m.Type();
+        i.ReachesCluster = ReachesCluster(i, m);
         i.Space = Space(m);
-        m.Ignore("relaxed", "acquire", "release", "acq_rel", "cta", "gpu", "sys");
+        m.Ignore("cluster", "relaxed", "acquire", "release", "acq_rel", "cta", "gpu", "sys");
         string name = m.TakeOne("add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec")
             ?? throw i.Source.Error("the operation is not supported");
         bool fits = name switch

@@ -1,3 +1,5 @@
+using Sa2VA.VirtualGpu.Execution;
+
 namespace Sa2VA.VirtualGpu.Lowering;
 
 /// <summary>The read-only registers that tell a thread where it is.</summary>
@@ -8,6 +10,9 @@ internal static class SpecialRegisters
         "%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y",
         "%nctaid.z", "%laneid", "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt",
         "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid",
+        "%clusterid.x", "%clusterid.y", "%clusterid.z", "%nclusterid.x", "%nclusterid.y", "%nclusterid.z", "%cluster_ctaid.x",
+        "%cluster_ctaid.y", "%cluster_ctaid.z", "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z", "%cluster_ctarank",
+        "%cluster_nctarank",
     ];
 
     /// <summary>Registers that count time: what a read gives is larger than what earlier ones of the block gave.</summary>
@@ -21,11 +26,13 @@ internal static class SpecialRegisters
     public static bool Has(string name) => Names.Contains(name);
 
     /// <summary>Whether all threads of a block have the same, and those of other blocks another.</summary>
-    public static bool IsOfBlock(string name) => name is "%ctaid.x" or "%ctaid.y" or "%ctaid.z" or "%smid";
+    public static bool IsOfBlock(string name) => name is "%ctaid.x" or "%ctaid.y" or "%ctaid.z" or "%smid" or "%cluster_ctarank"
+        || name.StartsWith("%clusterid", StringComparison.Ordinal) || name.StartsWith("%cluster_ctaid", StringComparison.Ordinal);
 
     /// <summary>The value in one thread of a block.</summary>
-    public static uint Value(string name, int thread, Dim3 block, Dim3 blocks, Dim3 at)
+    public static uint Value(string name, int thread, LaunchPlan plan, Dim3 at)
     {
+        (Dim3 block, Dim3 blocks, Dim3 cluster) = (plan.Block, plan.Grid, plan.Cluster);
         int lane = thread & 31;
         uint self = 1u << lane, below = self - 1;
         return name switch
@@ -52,6 +59,20 @@ internal static class SpecialRegisters
             "%smid" => (uint)((at.X + (long)blocks.X * (at.Y + (long)blocks.Y * at.Z)) % Multiprocessors),
             "%nsmid" => Multiprocessors,
             "%gridid" => 1,
+            "%clusterid.x" => (uint)(at.X / cluster.X),
+            "%clusterid.y" => (uint)(at.Y / cluster.Y),
+            "%clusterid.z" => (uint)(at.Z / cluster.Z),
+            "%nclusterid.x" => (uint)(blocks.X / cluster.X),
+            "%nclusterid.y" => (uint)(blocks.Y / cluster.Y),
+            "%nclusterid.z" => (uint)(blocks.Z / cluster.Z),
+            "%cluster_ctaid.x" => (uint)(at.X % cluster.X),
+            "%cluster_ctaid.y" => (uint)(at.Y % cluster.Y),
+            "%cluster_ctaid.z" => (uint)(at.Z % cluster.Z),
+            "%cluster_nctaid.x" => (uint)cluster.X,
+            "%cluster_nctaid.y" => (uint)cluster.Y,
+            "%cluster_nctaid.z" => (uint)cluster.Z,
+            "%cluster_ctarank" => (uint)(at.X % cluster.X + cluster.X * (at.Y % cluster.Y + cluster.Y * (at.Z % cluster.Z))),
+            "%cluster_nctarank" => (uint)cluster.Count,
             _ => ~(below | self),
         };
     }

@@ -65,6 +65,9 @@ internal sealed unsafe partial class KernelLowering
             case "ldmatrix":
                 MatrixLoad(i, m);
                 break;
+            case "stmatrix":
+                MatrixStore(i, m);
+                break;
             case "mma":
                 Product(i, m);
                 break;
@@ -84,6 +87,11 @@ internal sealed unsafe partial class KernelLowering
             Operands(i, 1);
             i.A = Source(i, Operand(i, 0), 4);
             i.Run = &BarrierFunctions.SyncWarp;
+            return;
+        }
+        if (m.Take("cluster"))
+        {
+            ClusterBarrier(i, m);
             return;
         }
         m.Ignore("cta", "aligned");
@@ -221,6 +229,22 @@ internal sealed unsafe partial class KernelLowering
         i.A = AddressRow(i, Operand(i, 1), StateSpace.Shared, out i.Offset);
         if (m.Take("trans")) i.Mode |= MatrixFunctions.Transposed;
         i.Run = &MatrixFunctions.Load;
+    }
+
+    private void MatrixStore(Instruction i, Modifiers m)
+    {
+        if (module.Target < Hopper) throw i.Source.Error("the instruction needs target sm_90");
+        i.Class = InstructionClass.Shared;
+        i.Space = StateSpace.Shared;
+        Expect(i, m, DataType.B16);
+        bool known = m.Take("sync") & m.Take("aligned") & m.Take("m8n8") & m.TakeOne("shared", "shared::cta") is not null;
+        int count = m.TakeOne("x1", "x2", "x4") switch { "x1" => 1, "x2" => 2, "x4" => 4, _ => 0 };
+        if (!known || count == 0) throw i.Source.Error("the instruction is not supported");
+        Operands(i, 2);
+        i.A = AddressRow(i, Operand(i, 0), StateSpace.Shared, out i.Offset);
+        i.Rows = Fragment(i, Operand(i, 1), count, result: false);
+        if (m.Take("trans")) i.Mode |= MatrixFunctions.Transposed;
+        i.Run = &MatrixFunctions.Store;
     }
 
     private void Product(Instruction i, Modifiers m)

@@ -18,6 +18,9 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
 
     public int Count => live.Length;
 
+    /// <summary>How often a piece was taken away.</summary>
+    public long Removals { get; private set; }
+
     /// <summary>Pieces that belong to somebody.</summary>
     public OwnedRanges Owned { get; } = new();
 
@@ -44,6 +47,7 @@ internal sealed unsafe class DeviceMemory(bool tracked, AddressSpace addresses) 
     /// <summary>Takes a piece away; its memory stays.</summary>
     public void Remove(Allocation a)
     {
+        Removals++;
         Races?.Forget(a.Address, a.Bytes);
         Owned.Give(a.Address, a.Bytes, null);
         freed.Enqueue(a);

@@ -39,6 +39,16 @@ internal sealed partial class PtxParser
         while (!Accept("{"))
         {
             string directive = Next();
+            if (directive == ".reqnctapercluster")
+            {
+                Span<int> size = [1, 1, 1];
+                int n = 0;
+                do size[n++] = Count(8, directive);
+                while (n < 3 && Accept(","));
+                kernel.Cluster = new(Math.Max(size[0], 1), Math.Max(size[1], 1), Math.Max(size[2], 1));
+                continue;
+            }
+            if (directive == ".explicitcluster") continue;
             if (directive is not (".maxntid" or ".reqntid" or ".minnctapersm" or ".maxnreg"))
                 throw Error($"unknown directive '{directive}' of a kernel");
             long product = Count(1 << 20, directive);

@@ -58,6 +58,9 @@ internal sealed class PtxKernel(string name)
     /// <summary>Threads a block may have by <c>.maxntid</c> or must have by <c>.reqntid</c>; 0 if not said.</summary>
     public int MaxThreads { get; set; }
 
+    /// <summary>Blocks of a cluster by <c>.reqnctapercluster</c>; null if not said.</summary>
+    public Dim3? Cluster { get; set; }
+
     /// <summary>Blocks that a multiprocessor shall hold at once, by <c>.minnctapersm</c>.</summary>
     public int MinBlocks { get; set; } = 1;
 }

@@ -76,18 +76,30 @@ internal sealed class BlockTrace
     /// <summary>A bulk copy.</summary>
     public void Copy(int warp, BulkCopy copy, int sectors)
     {
-        ref TouchedRange range = ref Touched[copy.Issued.Index];
-        foreach (BulkRow r in copy.Rows)
-        {
-            if (r.Copied == 0) continue;
-            for (ulong sector = r.Source >> 5; sector <= r.Source + (ulong)r.Copied - 1 >> 5; sector++)
-                if (touched.Add(sector)) range = range.With(sector);
-        }
+        Touch(copy.Issued, copy.Rows);
         int wavefronts = (copy.Bytes + 127) / 128;
         Warps[warp].Entries.Add(new(copy.Issued.Index, (short)sectors, (short)wavefronts)
         {
             Mbarrier = copy.Barrier.Address, Amount = copy.Bytes,
         });
+    }
+
+    /// <summary>A bulk store.</summary>
+    public void Store(BulkStore store, int sectors, int wavefronts)
+    {
+        Touch(store.Issued, store.Rows);
+        Warps[store.Warp.Id].Access(store.Issued, sectors, wavefronts, isNear: false);
+    }
+
+    private void Touch(Instruction i, BulkRow[] rows)
+    {
+        ref TouchedRange range = ref Touched[i.Index];
+        foreach (BulkRow r in rows)
+        {
+            if (r.Copied == 0) continue;
+            for (ulong sector = r.Source >> 5; sector <= r.Source + (ulong)r.Copied - 1 >> 5; sector++)
+                if (touched.Add(sector)) range = range.With(sector);
+        }
     }
 
     /// <summary>An access to global memory, shared memory or (as a copy) both.</summary>

@@ -107,6 +107,12 @@ public sealed record CardRates
     /// <summary>Seconds of a node of a graph, from the end of one kernel to the begin of the next.</summary>
     public double LaunchSeconds { get; init; } = 0.86e-6;
 
+    /// <summary>
+    /// The same of a dependent launch (programmatic serialization) whose blocks are all there at once; 0: the card has none. What of it
+    /// runs beside the kernel before is not in it.
+    /// </summary>
+    public double DependentLaunchSeconds { get; init; }
+
     /// <summary>Floating-point operations a second of <c>mma.sync</c> on 16-bit operands, at most.</summary>
     public double TensorFlops => 4 * Multiprocessors * Gigahertz * 1e9 * (2 * 16 * 8 * 16) / Tensor;
 
@@ -170,6 +176,7 @@ public sealed record CardRates
         L2Bytes = 50 << 20,
         DramBytesPerSecond = 2.95e12,
         SharedBytes = 228 << 10,
+        DependentLaunchSeconds = 0.57e-6,
     };
 
     /// <summary>NVIDIA H200 SXM, 141 GB: copies 4.1 TB/s.</summary>

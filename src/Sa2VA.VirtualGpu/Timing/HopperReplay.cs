@@ -64,6 +64,31 @@ internal sealed partial class MultiprocessorReplay
         }
     }
 
+    /// <summary>Reads shared memory between other accesses, then goes to L2.</summary>
+    private void StoreInBulk(RunningWarp w, MicroOperation o, double now)
+    {
+        if (!w.Accesses.TryGetValue(o.Index, out TraceEntry e)) return;
+        operandsFree = Math.Max(operandsFree, now) + e.Wavefronts;
+        busy[(int)TimeLimit.SharedMemory] += e.Wavefronts;
+        double read = operandsFree + card.SharedLatency;
+        w.UncommittedReads = Math.Max(w.UncommittedReads, read);
+        w.UncommittedStores = Math.Max(w.UncommittedStores, Fetch(read, e.Sectors, card.BulkLatency));
+    }
+
+    /// <summary>The uncommitted stores are a group; a group's times are no sooner than those of the groups before it.</summary>
+    private static void CommitStores(RunningWarp w)
+    {
+        w.StoreReads.Add(Math.Max(w.UncommittedReads, w.StoreReads.LastOrDefault()));
+        w.StoreGroups.Add(Math.Max(w.UncommittedStores, w.StoreGroups.LastOrDefault()));
+        w.UncommittedReads = w.UncommittedStores = 0;
+    }
+
+    /// <summary>Waits for all but the last groups, which stay known: another wait may ask less of them.</summary>
+    private static void WaitKeeping(RunningWarp w, List<double> groups, int keep)
+    {
+        if (groups.Count > keep) w.Next = Math.Max(w.Next, groups[groups.Count - keep - 1]);
+    }
+
     private void ArriveAtMbarrier(RunningWarp w, MicroOperation o, double now)
     {
         foreach (TraceEntry e in w.AtMbarriers)

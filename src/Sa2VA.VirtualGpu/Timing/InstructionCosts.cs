@@ -1,3 +1,4 @@
+using Sa2VA.VirtualGpu.Checks;
 using Sa2VA.VirtualGpu.Counters;
 using Sa2VA.VirtualGpu.Execution;
 using Sa2VA.VirtualGpu.Lowering;
@@ -43,8 +44,7 @@ internal sealed class InstructionCosts(CardRates card)
             InstructionClass.Shuffle => source.Name == "shfl"
                 ? New(OperationKind.Plain, 1, Unit.Conversion, 4, card.SharedLatency - 6) : Arithmetic(1, Unit.Integer, card.Integer, 12),
             InstructionClass.WarpgroupTensor => Product(),
-            InstructionClass.BulkCopy => source.Name == "prefetch"
-                ? Arithmetic(1, Unit.None, 0) : New(OperationKind.BulkCopy, BulkSlots, Unit.None, 0, 0),
+            InstructionClass.BulkCopy => Bulk(),
             InstructionClass.Barrier when source.Name == "wgmma" => ProductGroup(),
             InstructionClass.Barrier when source.Name == "mbarrier" => Mbarrier(),
             InstructionClass.Barrier => Barrier(),
@@ -132,6 +132,16 @@ internal sealed class InstructionCosts(CardRates card)
             if (source.Modifiers.Contains("wait_group")) return New(OperationKind.Wait, 1, Unit.None, 0, 0) with { Keep = (int)i.Offset };
             return source.Modifiers.Contains("wait_all")
                 ? New(OperationKind.Wait, 1, Unit.None, 0, 0) with { Keep = -1 } : New(OperationKind.Copy, 1, Unit.None, 0, 0);
+        }
+
+        MicroOperation Bulk()
+        {
+            if (source.Name == "prefetch") return Arithmetic(1, Unit.None, 0);
+            if (source.Modifiers.Contains("commit_group")) return New(OperationKind.StoreCommit, 1, Unit.None, 0, 0);
+            if (source.Modifiers.Contains("wait_group"))
+                return New(source.Modifiers.Contains("read") ? OperationKind.StoreReadWait : OperationKind.StoreWait, 1, Unit.None, 0, 0)
+                    with { Keep = (int)i.Offset };
+            return New(i.Touch.Writes() ? OperationKind.BulkStore : OperationKind.BulkCopy, BulkSlots, Unit.None, 0, 0);
         }
 
         // The sums are there when they are waited for: products that follow each other on them do not wait.

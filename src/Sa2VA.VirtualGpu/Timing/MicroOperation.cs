@@ -33,6 +33,12 @@ internal enum OperationKind
     MbarrierArrive,
     MbarrierWait,
     BulkCopy,
+
+    /// <summary>Shared to global memory, beside the warp.</summary>
+    BulkStore,
+    StoreCommit,
+    StoreWait,
+    StoreReadWait,
 }
 
 /// <summary>

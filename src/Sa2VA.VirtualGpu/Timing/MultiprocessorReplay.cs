@@ -57,10 +57,10 @@ internal sealed partial class MultiprocessorReplay
         public readonly List<TraceEntry> Entries = trace.Entries;
         public readonly int Quarter = quarter;
         public readonly double[] Ready = new double[registers];
-        public readonly List<double> Groups = [], ProductGroups = [];
+        public readonly List<double> Groups = [], ProductGroups = [], StoreReads = [], StoreGroups = [];
         public readonly Dictionary<int, TraceEntry> Accesses = [];
         public readonly List<TraceEntry> AtMbarriers = [];
-        public double Next, Uncommitted, UncommittedProducts;
+        public double Next, Uncommitted, UncommittedProducts, UncommittedReads, UncommittedStores;
         public int Entry, Step;
         public int[] Order = [];
     }
@@ -198,6 +198,18 @@ internal sealed partial class MultiprocessorReplay
                 break;
             case OperationKind.ProductWait:
                 Wait(w, w.ProductGroups, o.Keep);
+                break;
+            case OperationKind.BulkStore:
+                StoreInBulk(w, o, now);
+                break;
+            case OperationKind.StoreCommit:
+                CommitStores(w);
+                break;
+            case OperationKind.StoreReadWait:
+                WaitKeeping(w, w.StoreReads, o.Keep);
+                break;
+            case OperationKind.StoreWait:
+                WaitKeeping(w, w.StoreGroups, o.Keep);
                 break;
             case OperationKind.BulkCopy:
                 CopyInBulk(w, o, now);

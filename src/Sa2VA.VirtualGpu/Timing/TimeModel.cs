@@ -13,7 +13,17 @@ internal sealed record TracedLaunch(KernelProgram Program, IReadOnlyList<BlockTr
     int Registers)
 {
     public static TracedLaunch Of(LaunchPlan plan, LaunchTrace trace, CardRates card, int registers) =>
-        new(KernelProgram.Of(plan.Kernel, card), trace.Blocks, plan.Grid.Count, (int)plan.Block.Count, plan.SharedBytes, registers);
+        new(KernelProgram.Of(plan.Kernel, card), trace.Blocks, plan.Grid.Count, (int)plan.Block.Count, plan.SharedBytes, registers)
+        {
+            IsDependent = plan.Dependent is not null,
+        };
+
+    /// <summary>Whether it may begin before the launch before it has ended.</summary>
+    public bool IsDependent { get; init; }
+
+    /// <summary>Seconds from the end of the launch before to the begin of this one, which holds so many blocks at once.</summary>
+    public double StartSeconds(CardRates card, long atOnce) =>
+        IsDependent && card.DependentLaunchSeconds > 0 && Blocks <= atOnce ? card.DependentLaunchSeconds : card.LaunchSeconds;
 }
 
 /// <summary>
@@ -42,11 +52,12 @@ internal static class TimeModel
         (double clocks, Dictionary<TimeLimit, double> busy) = Clocks(launch, card, share, most);
         double clockSeconds = clocks / (card.Gigahertz * 1e9);
         double l2Seconds = l2Bytes / (card.L2BytesPerClock * card.Gigahertz * 1e9), dramSeconds = dramBytes / card.DramBytesPerSecond;
-        double kernel = Math.Max(clockSeconds, Math.Max(l2Seconds, dramSeconds)), all = kernel + card.LaunchSeconds;
+        double start = launch.StartSeconds(card, (long)resident * card.Multiprocessors);
+        double kernel = Math.Max(clockSeconds, Math.Max(l2Seconds, dramSeconds)), all = kernel + start;
         var shares = busy.ToDictionary(b => b.Key, b => b.Value / (card.Gigahertz * 1e9) / all);
         shares[TimeLimit.L2] = l2Seconds / all;
         shares[TimeLimit.Dram] = dramSeconds / all;
-        shares[TimeLimit.Launch] = card.LaunchSeconds / all;
+        shares[TimeLimit.Launch] = start / all;
         shares.Remove(TimeLimit.Latency);
         TimeLimit limit = shares.MaxBy(s => s.Value).Key;
         if (shares[limit] < (limit == TimeLimit.Launch ? 0.5 : Limiting)) limit = TimeLimit.Latency;

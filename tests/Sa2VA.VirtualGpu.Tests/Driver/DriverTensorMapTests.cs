@@ -74,9 +74,87 @@ public sealed unsafe class DriverTensorMapTests
         Assert.Contains("swizzle", native.Driver.LastError!, StringComparison.Ordinal);
         Assert.Equal(DriverResult.InvalidValue, Encode(native, right with { Swizzle = 4 }, map));
         Assert.Equal(DriverResult.InvalidValue, Encode(native, right with { Type = 99 }, map));
-        Assert.Equal(DriverResult.NotSupported, Encode(native, right with { Interleave = 1 }, map));
+        Assert.Equal(DriverResult.NotSupported, Encode(native, right with
+        {
+            Interleave = 1, Dimensions = [64, 4, 4], Strides = [128, 512], Box = [64, 2, 2], Steps = [1, 1, 1],
+        }, map));
         Assert.Equal(DriverResult.NotSupported, Encode(native, right with { Fill = 1 }, map));
         Assert.Equal(DriverResult.NotSupported, Encode(native, right with { Type = 11 }, map));
+    }
+
+    /// <summary>Each limit of NVIDIA's manual: one beyond is refused, the last within is taken.</summary>
+    [Fact]
+    public void Each_limit_is_where_the_manual_says()
+    {
+        using NativeDriver native = NativeDriver.WithContext(Hopper);
+        byte* room = stackalloc byte[256];
+        byte* map = (byte*)(((nuint)room + 63) & ~(nuint)63);
+        var right = new Tensor { Address = native.Allocate(4096) };
+        Tensor deep = right with
+        {
+            Dimensions = [64, 4, 4, 4, 4], Strides = [128, 512, 2048, 8192], Box = [64, 2, 2, 2, 2], Steps = [1, 1, 1, 1, 1],
+        };
+        // Rank, address, dimensions.
+        Taken(deep);
+        Refused(deep with
+        {
+            Dimensions = [64, 4, 4, 4, 4, 4], Strides = [128, 512, 2048, 8192, 32768], Box = [64, 2, 2, 2, 2, 2],
+            Steps = [1, 1, 1, 1, 1, 1],
+        }, "6 dimensions");
+        Refused(right with { Dimensions = [], Strides = [], Box = [1], Steps = [1] }, "0 dimensions");
+        Taken(right with { Address = right.Address + 16 });
+        Refused(right with { Address = right.Address + 8 }, "no multiple of 16");
+        Taken(right with { Dimensions = [1ul << 32, 1ul << 32] });
+        Refused(right with { Dimensions = [(1ul << 32) + 1, 32] }, "dimension 0");
+        Refused(right with { Dimensions = [64, (1ul << 32) + 1] }, "dimension 1");
+        Refused(right with { Dimensions = [64, 0] }, "dimension 1 has 0 elements");
+        // Strides in bytes: multiples of 16, below 2^40.
+        Taken(right with { Strides = [(1ul << 40) - 16] });
+        Refused(right with { Strides = [1ul << 40] }, "stride of dimension 1");
+        Refused(right with { Strides = [136] }, "136 bytes, no multiple of 16");
+        Refused(deep with { Strides = [128, 512, 2056, 8192] }, "stride of dimension 3");
+        // The box: 1 to 256, its rows multiples of 16 bytes and no longer than the swizzle.
+        Taken(right with { Box = [64, 256] });
+        Refused(right with { Box = [64, 257] }, "257 elements in dimension 1");
+        Refused(right with { Box = [64, 0] }, "0 elements in dimension 1");
+        Taken(right with { Box = [256, 8], Swizzle = 0 });
+        Refused(right with { Box = [257, 8], Swizzle = 0 }, "257 elements in dimension 0");
+        Taken(right with { Box = [8, 8], Swizzle = 0 });
+        Refused(right with { Box = [12, 8], Swizzle = 0 }, "24 bytes, no multiple of 16");
+        foreach ((int swizzle, uint columns) in new[] { (1, 16u), (2, 32u), (3, 64u) })
+        {
+            Taken(right with { Swizzle = swizzle, Box = [columns, 8] });
+            Refused(right with { Swizzle = swizzle, Box = [columns + 8, 8] }, "more than the swizzle's");
+        }
+        // Steps: 1 to 8, the first of no meaning.
+        Taken(right with { Steps = [0, 8] });
+        Refused(right with { Steps = [1, 9] }, "the step of dimension 1 is 9");
+        Refused(right with { Steps = [1, 0] }, "the step of dimension 1 is 0");
+        // What goes with what.
+        Refused(right with { Interleave = 1 }, "at least 3");
+        Refused(deep with { Interleave = 2, Swizzle = 3 }, "interleaved by 32 bytes");
+        Refused(deep with { Interleave = 2, Swizzle = 1, Address = right.Address + 16 }, "interleaved by 32 bytes");
+        Refused(right with { Interleave = 3 }, "interleave 3");
+        Refused(right with { Fill = 2 }, "fill 2");
+        Refused(right with { Fill = 1, Type = 1 }, "no float");
+
+        void Taken(Tensor t) => native.Ok(Encode(native, t, map));
+
+        void Refused(Tensor t, string word)
+        {
+            Assert.Equal(DriverResult.InvalidValue, Encode(native, t, map));
+            Assert.Contains(word, native.Driver.LastError!, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Older_cards_have_no_tensor_maps()
+    {
+        using NativeDriver native = NativeDriver.WithContext();
+        byte* room = stackalloc byte[256];
+        byte* map = (byte*)(((nuint)room + 63) & ~(nuint)63);
+        Assert.Equal(DriverResult.NotSupported, Encode(native, new() { Address = native.Allocate(4096) }, map));
+        Assert.Contains("compute capability 9.0", native.Driver.LastError!, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -186,6 +186,28 @@ internal sealed unsafe class NativeDriver : IDisposable
         }
     }
 
+    /// <summary>The same by cuLaunchKernelEx, with an attribute: 6 lets it begin before the launch before it has ended.</summary>
+    public DriverResult LaunchEarly(nint function, uint grid, uint block, nint stream, ReadOnlySpan<ulong> parameters, bool early,
+        int attribute = 6, int value = 1)
+    {
+        fixed (ulong* values = parameters)
+        {
+            void** pointers = stackalloc void*[parameters.Length];
+            for (int n = 0; n < parameters.Length; n++) pointers[n] = values + n;
+            // CUlaunchAttribute has 72 bytes, its value at 8; CUlaunchConfig has seven numbers, the stream at 32, attributes behind it.
+            int* attributes = stackalloc int[18];
+            (attributes[0], attributes[2]) = (attribute, early ? value : 0);
+            // The other sides of a cluster.
+            (attributes[3], attributes[4]) = (1, 1);
+            nint* configuration = stackalloc nint[7];
+            uint* numbers = (uint*)configuration;
+            (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]) = (grid, 1, 1, block, 1, 1, 0);
+            (configuration[4], configuration[5], configuration[6]) = (stream, (nint)attributes, 1);
+            return ((delegate* unmanaged<void*, nint, void**, void**, DriverResult>)F("cuLaunchKernelEx"))(
+                configuration, function, pointers, null);
+        }
+    }
+
     // ---- memory
 
     public DriverResult Allocate(long bytes, out ulong address)
