@@ -5,8 +5,8 @@ namespace Sa2VA.Tests;
 
 /// <summary>
 /// An op in BF16: operands and result are stored in 16 bits wherever <see cref="StoragePolicy"/> allows it, sums are F32. Its reference is
-/// what the first backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded once,
-/// or what plain loops give that store in 16 bits what lies between two products, as tensor cores must.
+/// what the first backend gives in F32 for operands rounded before, which the float64 rule has been applied to; naive is that, rounded
+/// once, or what plain loops give that store in 16 bits what lies between two products, as tensor cores must.
 /// The CPU must give the first, bit for bit: what is widened is exact, and nothing but the store rounds.
 /// </summary>
 /// <param name="run">The op with its inputs, as it runs in F32.</param>
