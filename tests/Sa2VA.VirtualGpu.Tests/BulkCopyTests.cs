@@ -52,28 +52,14 @@ public sealed class BulkCopyTests
     }
 
     [Theory]
-    [InlineData(0, 64)]
-    [InlineData(128, 64)]
-    [InlineData(64, 32)]
-    [InlineData(32, 16)]
+    [MemberData(nameof(TestBoxes.AcrossEdges), MemberType = typeof(TestBoxes))]
     public void What_of_a_box_lies_outside_is_zero(int swizzle, int wide) =>
-        Check(new()
-        {
-            Address = 0, ElementBytes = 2, Dimensions = [100, 50], Strides = [208], Box = [(uint)wide, 32], Swizzle = swizzle,
-        }, 208 * 50, [0, 0], [64, 32], [-8, -3], [-64, 0], [99, 49], [100, 0], [0, 50], [37, 20]);
+        Check(TestBoxes.Flat(swizzle, wide), TestBoxes.FlatBytes, TestBoxes.FlatCorners);
 
     [Fact]
     public void Boxes_have_up_to_five_dimensions()
     {
-        Check(new() { Address = 0, ElementBytes = 1, Dimensions = [1000], Strides = [], Box = [256] }, 1000, [0], [900], [-100]);
-        Check(new()
-        {
-            Address = 0, ElementBytes = 4, Dimensions = [8, 5, 6], Strides = [32, 160], Box = [8, 4, 8], Swizzle = 32,
-        }, 960, [0, 0, 0], [-4, 2, -1], [4, 4, 5]);
-        Check(new()
-        {
-            Address = 0, ElementBytes = 2, Dimensions = [8, 3, 3, 2, 3], Strides = [16, 48, 144, 288], Box = [8, 2, 2, 2, 2],
-        }, 288 * 3, [0, 0, 0, 0, 0], [0, 2, -1, 1, 2]);
+        foreach ((TensorMap map, int bytes, int[][] corners) in TestBoxes.Deep) Check(map, bytes, corners);
     }
 
     [Fact]

@@ -174,15 +174,17 @@ internal static unsafe class MemoryAccess
         if (hole >= 0) throw w.Fault(FaultKind.Uninitialised, i, $"read of byte {offset + hole} of {a.Name}, which nothing wrote");
     }
 
-    /// <summary>The live allocation of an address; the one that this instruction hit last is tried first.</summary>
-    public static Allocation GlobalPlace(Warp w, Instruction i, ulong address, int bytes)
+    /// <summary>The live allocation of an address, or null; the one that this instruction hit last is tried first.</summary>
+    public static Allocation? FindGlobal(Warp w, Instruction i, ulong address, int bytes)
     {
         ref Allocation? last = ref w.Block.LastHit[i.Index];
-        if (last is not null && last.Holds(address, bytes)) return last;
-        last = w.Block.Memory.Find(address, bytes);
-        return last ?? throw w.Fault(FaultKind.OutOfBounds, i,
-            $"access of {bytes} bytes at 0x{address:x}, {w.Block.Memory.Describe(address)}");
+        if (last is null || !last.Holds(address, bytes)) last = w.Block.Memory.Find(address, bytes);
+        return last;
     }
+
+    /// <summary>The live allocation of an address.</summary>
+    public static Allocation GlobalPlace(Warp w, Instruction i, ulong address, int bytes) => FindGlobal(w, i, address, bytes)
+        ?? throw w.Fault(FaultKind.OutOfBounds, i, $"access of {bytes} bytes at 0x{address:x}, {w.Block.Memory.Describe(address)}");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void CopyBytes(byte* to, byte* from, int bytes) => Unsafe.CopyBlockUnaligned(to, from, (uint)bytes);

@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using Sa2VA.VirtualGpu.Memory;
 using Sa2VA.VirtualGpu.Ptx;
 
 namespace Sa2VA.VirtualGpu.Execution;
@@ -84,9 +83,7 @@ internal static unsafe class WholeRows
         if (i.Space == StateSpace.Global)
         {
             ulong address = MemoryAccess.Address(w, i, BitOperations.TrailingZeroCount(mask));
-            ref Allocation? hit = ref block.LastHit[i.Index];
-            if (hit is null || !hit.Holds(address, bytes)) hit = block.Memory.Find(address, bytes);
-            if (hit is null || write && hit.ReadOnly) return false;
+            if (MemoryAccess.FindGlobal(w, i, address, bytes) is not { } hit || write && hit.ReadOnly) return false;
             at.Host = hit.Host;
             at.Written = hit.Written;
             at.Origin = hit.Address;

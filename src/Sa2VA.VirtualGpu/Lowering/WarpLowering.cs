@@ -217,14 +217,21 @@ internal sealed unsafe partial class KernelLowering
         i.Run = &ShuffleFunctions.Reduce;
     }
 
-    private void MatrixLoad(Instruction i, Modifiers m)
+    /// <summary>How many matrices of 8 × 8 an instruction moves to or from shared memory.</summary>
+    private static int Matrices(Instruction i, Modifiers m)
     {
-        i.Class = InstructionClass.MatrixLoad;
         Expect(i, m, DataType.B16);
         bool known = m.Take("sync") & m.Take("aligned") & m.Take("m8n8") & m.TakeOne("shared", "shared::cta") is not null;
         int count = m.TakeOne("x1", "x2", "x4") switch { "x1" => 1, "x2" => 2, "x4" => 4, _ => 0 };
         if (!known || count == 0) throw i.Source.Error("the instruction is not supported");
         Operands(i, 2);
+        return count;
+    }
+
+    private void MatrixLoad(Instruction i, Modifiers m)
+    {
+        i.Class = InstructionClass.MatrixLoad;
+        int count = Matrices(i, m);
         i.Rows = Fragment(i, Operand(i, 0), count, result: true);
         i.A = AddressRow(i, Operand(i, 1), StateSpace.Shared, out i.Offset);
         if (m.Take("trans")) i.Mode |= MatrixFunctions.Transposed;
@@ -236,11 +243,7 @@ internal sealed unsafe partial class KernelLowering
         if (module.Target < Hopper) throw i.Source.Error("the instruction needs target sm_90");
         i.Class = InstructionClass.Shared;
         i.Space = StateSpace.Shared;
-        Expect(i, m, DataType.B16);
-        bool known = m.Take("sync") & m.Take("aligned") & m.Take("m8n8") & m.TakeOne("shared", "shared::cta") is not null;
-        int count = m.TakeOne("x1", "x2", "x4") switch { "x1" => 1, "x2" => 2, "x4" => 4, _ => 0 };
-        if (!known || count == 0) throw i.Source.Error("the instruction is not supported");
-        Operands(i, 2);
+        int count = Matrices(i, m);
         i.A = AddressRow(i, Operand(i, 0), StateSpace.Shared, out i.Offset);
         i.Rows = Fragment(i, Operand(i, 1), count, result: false);
         if (m.Take("trans")) i.Mode |= MatrixFunctions.Transposed;

@@ -11,7 +11,7 @@ public sealed class ModelledLaunchTests
     [Fact]
     public void The_committed_times_are_those_of_the_model()
     {
-        Assert.SkipUnless(FullRun.IsAsked, "./test --full models every kernel on four cards, which takes minutes");
+        Assert.SkipUnless(FullRun.IsAsked, "./test --full models every kernel on four cards, which takes a minute");
         string committed = Path.Combine(Fixtures.Repository, "benchmarks", "results", File);
         string modelled = $"{string.Join('\n', ModelledLaunches.Lines())}\n";
         if (System.IO.File.Exists(committed) && System.IO.File.ReadAllText(committed) == modelled) return;
